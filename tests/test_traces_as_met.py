@@ -57,6 +57,8 @@ AS_MET = {
     # What was called free may be lost after it was seen, until it is written to; zeroes stay.
     "reported_and_loaded_from_before_it_was_lost": None, "reported_and_there_again_after_it_was_lost": (7, "EQV-1"),
     "reported_and_loaded_from_before_its_frame_went": None, "reported_and_stored_to_before_its_frame_went": (7, "EQV-1"),
+    # A page that has just come to its VM has no translation, whatever was there before the trace began.
+    "written_back_though_no_map_is_known": None, "written_back_while_it_is_mapped": (4, "EQV-1"),
     # A page that gets a frame of its own is as watched as it was.
     "tracked_and_broken_by_the_monitor": None, "tracked_and_writable_when_broken": (8, "EQV-5"),
     "tracked_and_mapped_for_a_device_to_write": None, "tracked_and_mapped_for_the_guest_to_write": (4, "EQV-5"),

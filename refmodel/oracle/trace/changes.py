@@ -58,6 +58,12 @@ def own(k: Knowledge, key: Key, mfn: int, contents: Contents, entry: P2mEntry) -
     k.state.p2m[key] = entry
 
 
+def is_new(k: Knowledge, key: Key) -> None:
+    """A page comes where its VM had none: there is no translation of it yet, also if no translation is known from before."""
+    if k.state.derived.find(key) is None:
+        k.state.derived[key] = Derived()
+
+
 def unwatched(k: Knowledge, key: Key) -> bool:
     """Whether a page that comes to a frame may be written to at once: neither the dirty log nor anybody else waits for it."""
     return k.state.sent.find(key) in CALM and not k.state.tracked.find(key)

@@ -90,11 +90,11 @@ ROWS: tuple[Row, ...] = (
     # memory comes, goes and moves
     Row(e.Ram, memory.ram, "bare_memory p2m plugged sent",
         "", "any VMM, at start", fills=True),
-    Row(e.Populate, memory.populate, "bare_memory frames memory p2m plugged sent",
+    Row(e.Populate, memory.populate, "bare_memory derived frames memory p2m plugged sent",
         "ISO-1 ISO-5 RES-2", "Xen POPULATE_ON_DEMAND records, P2M_ENTRY; KVM kvm_mmu_spte_requested", fills=True),
     Row(e.Promise, memory.promise, "bare_memory frames p2m plugged sent slots",
         "ISO-1 ISO-3 EQV-1", "Xen POD; a VMM that discards (MADV_DONTNEED)", fills=True),
-    Row(e.Fill, memory.fill, "bare_memory frames memory p2m plugged slots",
+    Row(e.Fill, memory.fill, "bare_memory derived frames memory p2m plugged slots",
         "ISO-1 ISO-2 ISO-3 RES-2 EQV-4",
         "cloud-hypervisor fill_saved_regions, uffd::copy; Firecracker guest_memory_from_file; QEMU "
         "postcopy_place_page, ram_load_loop", fills=True),
@@ -158,7 +158,7 @@ ROWS: tuple[Row, ...] = (
     Row(e.Inflate, mechanisms.inflate, "bare_memory destination frames p2m plugged sent slots",
         "ISO-1 ISO-3 EQV-1", "QEMU virtio_balloon_handle_output; cloud-hypervisor release_memory_range; Firecracker "
         "discard_range; Xen DECREASE_RESERVATION", fills=True),
-    Row(e.Deflate, mechanisms.deflate, "bare_memory frames memory p2m plugged sent",
+    Row(e.Deflate, mechanisms.deflate, "bare_memory derived frames memory p2m plugged sent",
         "ISO-1 RES-1 RES-2", "QEMU virtio_balloon_handle_output; Xen POPULATE_PHYSMAP", fills=True),
     Row(e.Balloon, mechanisms.balloon, "balloon",
         "RES-1", "QEMU virtio_balloon_set_config"),

@@ -11,7 +11,7 @@ from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.monitor.swapping import SlotUse
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.ballooned import known_in_balloon
-from refmodel.oracle.trace.changes import MANY, about, given_untold, let_go, lose_sight, own, rest, take, unwatched, vacate
+from refmodel.oracle.trace.changes import MANY, about, given_untold, is_new, let_go, lose_sight, own, rest, take, unwatched, vacate
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.holding import MAY_STILL_WRITE, STALE
@@ -126,6 +126,7 @@ def deflate(k: Knowledge, event: e.Deflate) -> None:
         contents = Contents(zeroed=not event.kept and entry is not None)  # unknown, if its VM may have touched it meanwhile
         if event.mfn is not None:
             take(k, event.mfn)
+            is_new(k, key)
             own(k, key, event.mfn, contents, P2mEntry(Backing.MAPPED, event.mfn, unwatched(k, key)))
         else:
             k.tables["p2m"].forget(key)

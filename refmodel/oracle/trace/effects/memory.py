@@ -18,6 +18,7 @@ from refmodel.oracle.trace.changes import (
     about,
     as_it_may_be_written,
     hold,
+    is_new,
     let_go,
     lose_sight,
     noticed,
@@ -88,6 +89,7 @@ def populate(k: Knowledge, event: e.Populate) -> None:
         take(k, event.mfn)
         if entry is None or entry.backing != Backing.PROMISED:
             k.state.plug(*key)
+        is_new(k, key)
         own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(Backing.MAPPED, event.mfn, unwatched(k, key)))
 
 
@@ -145,6 +147,8 @@ def fill(k: Knowledge, event: e.Fill) -> None:
         if event.mfn is not None and (entry is None or not entry.resident or entry.mfn != event.mfn):
             take(k, event.mfn)
             let_go(k, entry)
+            if event.source == "userfaultfd":
+                is_new(k, key)
             own(k, key, event.mfn, contents, P2mEntry(Backing.MAPPED, event.mfn, unwatched(k, key)))
         else:
             hold(k, key, contents)
