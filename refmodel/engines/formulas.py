@@ -64,9 +64,15 @@ def formula(design: Outline, law: Law, base: str, denied: bool = False) -> Formu
     return Formula(law, terms, body, lookups, counts, triggers, whole, template, own)
 
 
-def formulas(design: Outline, base: str) -> list[Formula]:
+class Formulas(tuple[Formula, ...]):
+    """The laws of states, about an arbitrary state; and in ``instances`` what was made of them (``instances_of``)."""
+
+    instances: Any = None
+
+
+def formulas(design: Outline, base: str) -> Formulas:
     """The laws of states, about this arbitrary state."""
-    return [formula(design, law, base) for law in design.laws if law.of_state]
+    return Formulas(formula(design, law, base) for law in design.laws if law.of_state)
 
 
 def claimed(reading: Symbolic, law: Any, *arguments: Any) -> Term:

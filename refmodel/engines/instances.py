@@ -14,7 +14,7 @@ import z3
 
 from refmodel.engines.conditions import Counted, Lookup
 from refmodel.engines.connectives import conj, disj, identical, implication, negation, number_of, same
-from refmodel.engines.formulas import Formula, bind, unify
+from refmodel.engines.formulas import Formula, Formulas, bind, unify
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.templates import Template
@@ -57,6 +57,20 @@ class Counts:
     """If it counts, there is at least one."""
 
 
+KEPT = 40_000
+"""Instances of laws that are kept for the next operation; with more, it begins anew, since they fill the memory."""
+
+
+def instances_of(design: Outline, formulas: Sequence[Formula], base: str) -> Instances:
+    """What was made so far of these laws, for other operations of the design: all call their arguments alike."""
+    made = formulas.instances if isinstance(formulas, Formulas) else None
+    if not isinstance(made, Instances) or made.design is not design or made.base != base or made.number > KEPT:
+        made = Instances(design, formulas, base)
+        if isinstance(formulas, Formulas):
+            formulas.instances = made
+    return made
+
+
 class Instances:
     """What was made so far, about one arbitrary state."""
 
@@ -73,6 +87,11 @@ class Instances:
         self._of_nobody: dict[Identity, tuple[Lookup, list[Term]]] = {}
         self._counts: dict[Identity, Counts] = {}
         self._pairs: dict[Identity, Term] = {}
+
+    @property
+    def number(self) -> int:
+        """How many instances of laws there are."""
+        return len(self._laws)
 
     # ------------------------------------------------------------ laws
 

@@ -23,9 +23,9 @@ import z3
 
 from refmodel.engines.collecting import rarely_collected
 from refmodel.engines.connectives import conj, disj, negation
-from refmodel.engines.formulas import Formula, formula, formulas
+from refmodel.engines.formulas import Formula, Formulas, formula, formulas
 from refmodel.engines.hypotheses import NEAR, Hypotheses
-from refmodel.engines.paths import Path, real
+from refmodel.engines.paths import Path, argument, real
 from refmodel.engines.prover import Induction
 from refmodel.engines.questions import TIMEOUT, Solver, about
 from refmodel.engines.refused import refused_in
@@ -121,7 +121,7 @@ class _Ending:
         self.design, self.ended, self.op = design, ended, design.operation(ended.until)
         self.first = [formula(design, other.law, BASE, denied=True) for other in design.pending if other.name in ended.after]
         """That nothing is pending that has to be ended first."""
-        self._known: dict[str, Sequence[Formula]] = {BASE: [*laws, *self.first]}
+        self._known: dict[str, Sequence[Formula]] = {BASE: Formulas((*laws, *self.first)) if self.first else laws}
         self.reading = Symbolic(design, prune=False)
         self._real: list[Term] = []
         self.names = self._own_names()
@@ -197,7 +197,7 @@ class _Ending:
     def _own_names(self) -> list[Any]:
         """Where it is pending: the operation's arguments, and any other names that the condition has."""
         given = {name for name, _ in self.op.parameters}
-        return [self._arbitrary(f"{self.ended.until}!{name}" if name in given else f"any!!{self.ended.name}.{name}", kind)
+        return [self._arbitrary(argument(name) if name in given else f"any!!{self.ended.name}.{name}", kind)
                 for name, kind in self.ended.law.names]
 
     def _arbitrary(self, called: str, kind: Scalar) -> Any:

@@ -29,11 +29,11 @@ from refmodel.engines.formulas import Formula, formulas
 from refmodel.engines.goals import Goal, Goals, arbitrary_names
 from refmodel.engines.hypotheses import FAR, NEAR, Hypotheses
 from refmodel.engines.initially import prove_initial
-from refmodel.engines.instances import Instances
+from refmodel.engines.instances import Instances, instances_of
 from refmodel.engines.judgements import INITIAL, SOUNDNESS, Judgement, Proof, together, worse
 from refmodel.engines.leaning import CutOffs
 from refmodel.engines.merging import MOST, NONE, SOME
-from refmodel.engines.paths import PATHS, Path, Runs, Segment, real
+from refmodel.engines.paths import PATHS, Path, Runs, Segment, argument, real
 from refmodel.engines.questions import TIMEOUT, about, is_heard
 from refmodel.engines.samples import Sample
 from refmodel.engines.scope import Scope, larger, small
@@ -132,7 +132,7 @@ class Induction:
         if base not in self._instances:
             if base not in self._known:
                 self._known[base] = formulas(self.design, base)
-            self._instances[base] = Instances(self.design, self._known[base], base)
+            self._instances[base] = instances_of(self.design, self._known[base], base)
         return self._instances[base]
 
     def prove(self, to_the_end: bool = True) -> Proof:
@@ -182,7 +182,7 @@ class Induction:
                 if number > PATHS:
                     raise Unsound(f"{self.op.name} has more than {PATHS:,} paths, too many to prove; split it into several")
                 base = reading.state(self.base)
-                arguments = [reading.arbitrary(kind, f"{self.op.name}!{p}") for p, kind in self.op.parameters]
+                arguments = [reading.arbitrary(kind, argument(p)) for p, kind in self.op.parameters]
                 self.arguments = arguments
                 reading.conditions += [term for (_, kind), argument in zip(self.op.parameters, arguments, strict=True)
                                        for term in real(kind, argument)]
