@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
+from refmodel.bare import Event, Reply
 from refmodel.bugs.leaks import LEAKS
 from refmodel.cli.leaks import _refuse
 from refmodel.designs import COMBINED, SHIPPED, Memory, TranscendentMemory
@@ -152,10 +153,155 @@ def test_an_instruction_that_is_a_flow_gives_away_no_more_than_it_shows() -> Non
     assert found is not None and found.condition == STEP and found.run.steps[-1].operation == "get"
 
 
-@pytest.mark.parametrize("known", [("owner",), ("told", "nothing")])
-def test_what_vms_know_is_tables_by_vm(known: tuple[str, ...]) -> None:
-    with pytest.raises(BadDesign, match=r"mine: known names .*; expected tables whose first key is a Vm: told"):
-        _refuse("mine", outline(type("Wrong", (Taken,), {"known": known})))
+def test_what_vms_know_is_tables_by_vm() -> None:
+    with pytest.raises(BadDesign, match=r"mine: known names owner; expected tables whose first key is a Vm: told"):
+        _refuse("mine", outline(type("Wrong", (Taken,), {"known": ("owner",)})))
+
+
+@pytest.mark.parametrize(("says", "message"), [
+    ({"known": ("tol",)}, "names 'tol', which is no table of Wrong; did you mean told?"),
+    ({"arbitrary": ("tol",)}, "names 'tol', which is no table of Wrong; did you mean told?"),
+    ({"flows": {"tak": "frames"}}, "names 'tak', which is no operation of Wrong; did you mean take?"),
+    ({"steps": {"tak": ("gain_page",)}}, "names 'tak', which is no operation of Wrong; did you mean take?")])
+def test_what_a_class_says_of_tables_and_operations_names_some(says: dict[str, Any], message: str) -> None:
+    """A base class is asked too: what it says is claimed of the design."""
+    wrong = type("Wrong", (Taken,), says)
+    with pytest.raises(BadDesign, match=message):
+        outline(wrong)
+    with pytest.raises(BadDesign, match=message.replace("Wrong", "Derived")):
+        outline(type("Derived", (wrong,), {}))
+
+
+def test_what_a_class_that_others_hide_says_is_of_the_right_kind() -> None:
+    """``known`` of every class counts: a name in the place of a tuple would be one table for each of its letters."""
+    wrong = type("Wrong", (Taken,), {"known": "told"})
+    with pytest.raises(BadDesign, match="known is 'told'; expected a tuple of names of tables"):
+        outline(type("Hiding", (wrong,), {"known": ("told",)}))
+
+
+def test_each_name_of_a_mechanism_of_this_package_is_an_operation_of_some_design() -> None:
+    designs = [outline(cls) for cls in [*SHIPPED.values(), *COMBINED.values()]]
+    there_are = {op.name for design in designs for op in design.operations}
+    for base in {base for design in designs for base in design.cls.__mro__}:
+        assert {*vars(base).get("flows", {}), *vars(base).get("steps", {})} <= there_are, base
+
+
+@attrs.frozen
+class ShownByName:
+    """The field that is called ``shown`` is a flag, and says nothing of the other."""
+
+    shown: bool = False
+    of_another: bool = False
+
+
+@attrs.frozen
+class DueByName:
+    """The field that is called ``due`` says that something is due."""
+
+    of_another: bool = False
+    due: bool = False
+
+
+@attrs.frozen
+class EventByName:
+    """The field that is called ``event`` is no reply's."""
+
+    event: Event = Event.EXITED
+    of_another: bool = False
+
+
+@attrs.frozen
+class DueUnasked:
+    """What is shown is stated, and what is said to be due is due on no machine."""
+
+    shown: Reply
+    due: Reply
+
+
+@attrs.frozen
+class ExitIsDue:
+    shown: Reply
+    due: Reply = Reply()
+
+
+class Flags(Design):
+    """A VM has a flag of its own, and is shown those of others too."""
+
+    flag: Total[Vm, bool]
+    told: Total[Vm, bool]
+    known = ("told",)
+    geometry = geometry(Vm=2)
+
+    @guest
+    def put(self, vm: Vm, value: bool) -> None:
+        self.flag[vm] = value
+
+    @law("ISO-1", "Nobody is told anything.")
+    def untold(s: "Flags", vm: Vm) -> Any:
+        return not s.told[vm]
+
+
+class ShowsByName(Flags):
+    @guest
+    def look(self, vm: Vm, other: Vm) -> ShownByName:
+        return ShownByName(True, self.flag[other])
+
+
+class IsDueByName(Flags):
+    @guest
+    def look(self, vm: Vm, other: Vm) -> DueByName:
+        return DueByName(self.flag[other], self.flag[other])
+
+
+class ExitsByName(Flags):
+    @guest
+    def look(self, vm: Vm, other: Vm) -> EventByName:
+        return EventByName(Event.EXITED, self.flag[other])
+
+
+class IsDueUnasked(Flags):
+    @guest
+    def look(self, vm: Vm, other: Vm) -> DueUnasked:
+        reply = Reply(Event.COMPLETED if self.flag[other] else Event.PAGE_FAULT)
+        return DueUnasked(reply, reply)
+
+
+class SaysThatAnExitIsDue(Flags):
+    @guest
+    def look(self, vm: Vm, other: Vm) -> ExitIsDue:
+        if self.flag[other]:
+            return ExitIsDue(Reply(Event.COMPLETED))
+        return ExitIsDue(Reply(Event.PAGE_FAULT), Reply(Event.COMPLETED))
+
+
+@pytest.mark.parametrize("design", [ShowsByName, IsDueByName, ExitsByName, IsDueUnasked, SaysThatAnExitIsDue])
+def test_no_field_of_an_outcome_leaves_out_another_by_its_name(design: type[Design]) -> None:
+    read = outline(design)
+    found = search(read, read.cls.geometry, seconds=20)
+    assert found.leak is not None and found.leak.condition == OUTPUT
+    twins = prove_twins(read, "look")
+    assert twins.pairs and twins.possible and twins.failing
+
+
+@attrs.frozen
+class Seen:
+    """The guest is shown a reply; the rest is for laws."""
+
+    shown: Reply
+    of_another: bool
+
+
+class ShowsAReply(Flags):
+    @guest
+    def look(self, vm: Vm, other: Vm) -> Seen:
+        return Seen(Reply(Event.COMPLETED), self.flag[other])
+
+
+def test_what_a_guest_is_shown_is_a_reply_where_its_outcome_holds_one() -> None:
+    read = outline(ShowsAReply)
+    found = search(read, read.cls.geometry, seconds=20)
+    assert found.leak is None and found.complete and found.outcomes == {"look"}
+    assert not prove_twins(read, "look").failing
 
 
 def test_a_search_that_was_stopped_says_so() -> None:

@@ -10,11 +10,11 @@ import attrs
 from refmodel.bare import Event, Reply
 from refmodel.bare_machines import bare_machine
 from refmodel.engines.judgements import Simulated
+from refmodel.engines.outcomes import fields_of, is_silent, shown_by, step_of
 from refmodel.language.abstraction import abstractions
-from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Kind, PageKind, RecordKind, TableKind
+from refmodel.language.kinds import Kind, PageKind, TableKind
 from refmodel.language.places import home_of, place_of
 from refmodel.language.unsound import BadDesign
 
@@ -148,17 +148,15 @@ def never_completed(design: Outline, other: Outline, found: Sequence[Simulated])
 
 def can_be_compared(op: Operation, outcome: Any, candidates: Sequence[Operation]) -> bool:
     """Whether it is known what a guest is shown: a reply, what the other design returns too, a fault, or nothing."""
-    if hasattr(type(outcome), "shown"):
-        return outcome.shown is None or isinstance(outcome.shown, Reply)
-    return outcome is None or not op.by_guest or isinstance(outcome, Reply) or shows_all_of(op, outcome, candidates)
+    told = outcome is None or is_silent(type(outcome)) or shown_by(outcome) is not None
+    return told or not op.by_guest or shows_all_of(op, outcome, candidates)
 
 
 def shows_all_of(op: Operation, outcome: Any, candidates: Sequence[Operation]) -> bool:
     """Whether what an operation returns is, as a whole, what the guest is shown: it holds no reply, and the other design returns
     the like too. A fault is shown as such where the other design has an instruction in its place, which has to raise it too."""
-    reply = isinstance(outcome, Reply) or hasattr(type(outcome), "shown")
-    fault = isinstance(outcome, Fault)
-    return op.by_guest and not reply and any(c.by_guest if fault else c.returns is type(outcome) for c in candidates)
+    told, fault = shown_by(outcome) is not None or is_silent(type(outcome)), isinstance(outcome, Fault)
+    return op.by_guest and not told and any(c.by_guest if fault else c.returns is type(outcome) for c in candidates)
 
 
 def replies(op: Operation, candidate: Operation, outcome: Any, theirs: Any) -> tuple[Reply, Reply] | None:
@@ -174,38 +172,20 @@ def replies(op: Operation, candidate: Operation, outcome: Any, theirs: Any) -> t
 
 def named_in(outcome: Any, name: str, kind: Kind) -> Any:
     """The field of this name and kind in what an operation returns; None if there is none."""
-    return getattr(outcome, name) if attrs.has(type(outcome)) and (name, kind) in _fields(outcome) else None
+    return getattr(outcome, name) if attrs.has(type(outcome)) and (name, kind) in fields_of(outcome) else None
 
 
 def asked_for(op: Operation, arguments: Sequence[Any], outcome: Any) -> list[tuple[str, Kind, Any, Any]]:
     """What a guest's request returns of what it asked for: by name and kind, what is returned, and the operation's argument. A
     request is what shows the guest nothing, and says so (``shown = None``)."""
-    if not op.by_guest or not attrs.has(type(outcome)) or getattr(type(outcome), "shown", outcome) is not None:
+    if not op.by_guest or not is_silent(type(outcome)):
         return []
     return [(name, kind, getattr(outcome, name), argument) for (name, kind), argument in zip(op.parameters, arguments, strict=True)
-            if (name, kind) in _fields(outcome)]
+            if (name, kind) in fields_of(outcome)]
 
 
 def of_whom(outcome: Any, name: str) -> Any:
     """What a step of the other design is given by this name where an outcome's ``step_of`` says in which of its fields that is,
     whatever parameters the operation has: an access to another VM's page is a step of that VM's machine. None if it does not."""
-    field = getattr(type(outcome), "step_of", {}).get(name)
+    field = step_of(type(outcome)).get(name)
     return None if field is None else getattr(outcome, field)
-
-
-def shown_by(outcome: Any) -> Any:
-    """The reply to the guest in what an operation returns, or that reply itself; None if there is none."""
-    if isinstance(outcome, Reply):
-        return outcome
-    shown = getattr(outcome, "shown", None) if attrs.has(type(outcome)) else None
-    return shown if isinstance(shown, Reply) else None
-
-
-def shows(reply: Any) -> bool:
-    """Whether a reply is, or may be, more than an exit; None is no reply."""
-    return reply is not None and reply.event is not Event.EXITED
-
-
-def _fields(outcome: Any) -> tuple[tuple[str, Kind], ...]:
-    kind = kind_of(type(outcome))
-    return kind.fields if isinstance(kind, RecordKind) else ()

@@ -32,12 +32,11 @@ from refmodel.engines.corresponding import (
     parameters_for,
     replies,
     shared,
-    shown_by,
-    shows,
     shows_all_of,
 )
 from refmodel.engines.hypotheses import FAR, NEAR
 from refmodel.engines.judgements import Simulated
+from refmodel.engines.outcomes import shown_by, shows
 from refmodel.engines.paths import Path, Runs, Segment, base_of
 from refmodel.engines.questions import TIMEOUT, Solver
 from refmodel.engines.symbolic import Symbolic

@@ -24,12 +24,11 @@ from refmodel.engines.corresponding import (
     parameters_for,
     replies,
     shared,
-    shown_by,
-    shows,
     shows_all_of,
 )
 from refmodel.engines.differences import Change, changes
 from refmodel.engines.machine import RESUME, Broken, Failure, Machine, Run, copy_of, recorded
+from refmodel.engines.outcomes import shown_by, shows
 from refmodel.engines.random import Search
 from refmodel.engines.shrink import shortened
 from refmodel.engines.stepwise import every_answer

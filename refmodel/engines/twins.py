@@ -21,10 +21,10 @@ from typing import Any
 import attrs
 import z3
 
-from refmodel.bare import Event
 from refmodel.engines.connectives import number_of
 from refmodel.engines.formulas import Formula
 from refmodel.engines.hypotheses import Hypotheses
+from refmodel.engines.outcomes import exits, shown_to_guest
 from refmodel.engines.prover import TIMEOUT, Induction, Path
 from refmodel.engines.questions import Solver, about
 from refmodel.engines.symbolic import Symbolic
@@ -89,8 +89,8 @@ class _Pair:
         self.op = sides[0].op
         known = [design.table(name) for name in known_tables(design)]
         ends = [path.segments[-1] for path in paths]
-        shown = [getattr(end.outcome, "shown", end.outcome) for end in ends]  # without such a field, all of it is shown
-        final = all(each is not None and getattr(each, "event", None) is not Event.EXITED for each in shown)
+        shown = [shown_to_guest(end.outcome) for end in ends]
+        final = all(each is not None and not exits(each) for each in shown)
         meant = self.op.name in flows_of(design)  # what it shows may be known: only what is known afterwards may not differ
         self.goals = list(_same(*shown)) if final and not meant else []
         if all(any(kind.name in end.written for kind in known) for end in ends):
