@@ -442,7 +442,7 @@ def test_parameters_may_have_other_names() -> None:
 @pytest.mark.parametrize(("steps", "why"), [
     ({"promise": "gain_page"}, "expected names of operations"), (None, "expected names of operations"),
     ({"promise": ("gain_pages",)}, "promise may be gain_pages, which PhysicalMachine does not have; expected one of discard_page"),
-    ({"promisse": ("gain_page",)}, "'promisse', which Wrong does not have; expected one of its operations")])
+    ({"promisse": ("gain_page",)}, "names 'promisse', which is no operation of Wrong; did you mean promise")])
 def test_steps_that_mean_nothing_are_refused(steps: Any, why: str) -> None:
     cls = type("Wrong", (Memory,), {"steps": steps, "__module__": __name__})
     with pytest.raises(BadDesign, match=why):

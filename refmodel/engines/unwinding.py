@@ -28,7 +28,6 @@ from refmodel.engines.outcomes import exits, reply_in, shown_by, shown_to_guest
 from refmodel.engines.simulation_runs import SimulatedMachine
 from refmodel.engines.stepwise import every_answer
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import NameKind
 from refmodel.language.sizes import Geometry
 
 OUTPUT = "what a guest is shown depends on what it cannot know"
@@ -105,7 +104,7 @@ class _Search:
         self.machine = Machine(design, geometry)
         self.known, self.flows = known_tables(design), flows_of(design)
         self.flows.pop(unmeant or "", None)
-        self.vms = self.machine.values(NameKind("Vm"))
+        self.vms = self.machine.values(design.actors)
         self.initial: list[Run] = []
         self.nodes: list[tuple[int, Step | None]] = []
         self.seen: set[Any] = set()
