@@ -15,7 +15,22 @@ from refmodel.engines.exhaustive import explore
 from refmodel.engines.replaying import replay
 from refmodel.engines.twins import prove_twins
 from refmodel.engines.unwinding import OUTPUT, RESPECT, STEP, flows_of, search, watching
-from refmodel.language import NOTHING, BadDesign, Bits, Design, Fault, Name, Total, choose, count, geometry, guest, implies, law, outline
+from refmodel.language import (
+    NOTHING,
+    BadDesign,
+    Bits,
+    Design,
+    Fault,
+    Name,
+    Total,
+    choose,
+    count,
+    geometry,
+    guest,
+    implies,
+    law,
+    outline,
+)
 from refmodel.loading import load
 from refmodel.machine.names import Gfn, Mfn, Slot, Vm
 from refmodel.monitor.tmem import Answer, Answered

@@ -8,15 +8,19 @@ from typing import Any
 import attrs
 
 from refmodel.bare import Event, Reply
-from refmodel.bare_machines import bare_machine
+from refmodel.bare_machines import bare_machine, bare_machine_of
 from refmodel.engines.judgements import Simulated
-from refmodel.engines.outcomes import fields_of, is_silent, shown_by, step_of
+from refmodel.engines.outcomes import fields_of, is_silent, refuse_odd_step_of, shown_by, step_of
 from refmodel.language.abstraction import abstractions
 from refmodel.language.asking import Fault
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Kind, PageKind, TableKind
+from refmodel.language.nearly import nearly_or
 from refmodel.language.places import home_of, place_of
 from refmodel.language.unsound import BadDesign
+
+NEVER_DONE = "the guest asks for it, and no path of it is a step of the other design"
+"""What is said of an instruction that is always left out."""
 
 
 def shared(design: Outline, other: Outline) -> tuple[str, ...]:
@@ -28,6 +32,7 @@ def shared(design: Outline, other: Outline) -> tuple[str, ...]:
                         "expected a design of which each operation is one step")
     if bare_machine(design.cls) is other.cls:
         refuse_odd_steps(design, other)
+    _refuse_steps_of_nobody(design, other)
     for table in other.tables:
         mine = next((t for t in design.tables if t.name == table.name), None)
         if mine is None:
@@ -71,6 +76,19 @@ def refuse_odd_steps(design: Outline, machine: Outline) -> None:
                             f"gets that one and no other; expected no {op} in steps")
 
 
+def _refuse_steps_of_nobody(design: Outline, other: Outline) -> None:
+    """``BadDesign`` where ``steps``, or the ``step_of`` of an outcome, names what neither the other design has nor the machine that
+    guests believe in: the operation would be taken for any step there is."""
+    bare, theirs = bare_machine_of(design), [op.name for op in other.operations]
+    known = {*theirs, *(op.name for op in (bare.operations if bare else ()))}
+    for op, steps in step_names(design).items():
+        if op not in theirs and not known & {*steps}:
+            expected = nearly_or(steps[0] if steps else op, theirs, f"expected one of {', '.join(theirs)}")
+            raise BadDesign(f"{_says(design, op, steps)}, which {other.name} does not have; {expected}")
+    for each in design.operations:
+        refuse_odd_step_of(each, explaining(design, other, each))
+
+
 def _says(design: Outline, op: str, steps: tuple[str, ...]) -> str:
     home = next(base for base in design.cls.__mro__ if op in vars(base).get("steps", {}))
     return f"{place_of(home, 'steps')} of {design.name} says that {op} may be {' or '.join(steps)}"
@@ -83,11 +101,28 @@ def explaining(design: Outline, other: Outline, op: Operation) -> tuple[Operatio
     Where there are none: any of them, if a guest acts, and else those that no guest has to ask for. What others may interrupt is no
     step: it takes several.
     """
-    said = step_names(design).get(op.name, ())
-    found = [each for each in other.operations
-             if each.name in said or (each.name == op.name and (op.by_guest or not each.by_guest))]
-    found = found or [each for each in other.operations if op.by_guest or not each.by_guest]
+    found = in_place_of(design, other, op) or [each for each in other.operations if op.by_guest or not each.by_guest]
     return tuple(each for each in found if not each.split)
+
+
+def in_place_of(design: Outline, other: Outline, op: Operation) -> list[Operation]:
+    """The operations of the other design that stand for one: that of its name, unless that is a guest's and this is not, and those
+    that ``steps`` names."""
+    said = step_names(design).get(op.name, ())
+    return [each for each in other.operations
+            if each.name in said or (each.name == op.name and (op.by_guest or not each.by_guest))]
+
+
+def has_to_be_a_step(design: Outline, other: Outline, op: Operation, outcome: Any, in_vain: bool) -> bool:
+    """Whether a step cannot be left out by the other design, though it may change nothing: a guest's instruction that the other has
+    too, by its name or by ``steps``, and that shows nothing, or just what the other's shows. It is carried out at once, and the
+    guest does not ask again. Where the other has no instruction for it, but a step that no guest asks for, the guest is given what
+    it wants where it can be had: it is left out if the monitor asked for something ``in_vain``."""
+    own = in_place_of(design, other, op)
+    if shows_all_of(op, outcome, explaining(design, other, op)):
+        return True
+    at_once = any(each.by_guest for each in own) or not in_vain
+    return op.by_guest and bool(own) and at_once and (outcome is None or any(each.returns is type(outcome) for each in own))
 
 
 def parameter_for(op: Operation, candidate: Operation, name: str, kind: Kind) -> int | None:
@@ -135,6 +170,16 @@ def never_completed(design: Outline, other: Outline, found: Sequence[Simulated])
     shared_instructions = [op.name for op in other.operations if op.by_guest and op.returns is Reply and op.name in mine]
     done = {step for each in found if each.completes for step in (each.operation, *names.get(each.operation, ()))}
     return tuple(name for name in shared_instructions if name not in done)
+
+
+def never_done(design: Outline, other: Outline, found: Sequence[Simulated]) -> tuple[str, ...]:
+    """The guests' instructions that the other design has too, by their name or by ``steps``, and of which no path is a step: by
+    themselves, or by an operation that carries them out. Each time they are left out, which is lawful of one that waits."""
+    names = step_names(design)
+    done = {step for each in found if each.explained for step in (each.operation, *names.get(each.operation, ()))}
+    asked = {op.name for op in design.operations if op.by_guest and in_place_of(design, other, op)}
+    known = {*done, *never_completed(design, other, found)}
+    return tuple(each.operation for each in found if each.operation in asked - known and not each.failing)
 
 
 def can_be_compared(op: Operation, outcome: Any, candidates: Sequence[Operation]) -> bool:

@@ -241,6 +241,8 @@ class RefinementDocument:
     steps: int
     explained: dict[str, int]
     """For each operation, how many of its steps were steps of the other design."""
+    untaken: tuple[str, ...]
+    """The operations of which no random run took a step."""
     failure: UnexplainedDocument | None
     proofs: tuple[Simulated, ...]
     unproved: tuple[str, ...]
