@@ -142,6 +142,7 @@ def test_a_step_that_changes_nothing_has_completed_unless_memory_was_wanting(des
     found = search(outline(design), watching(design.geometry), seconds=20).leak
     assert found is not None and found.condition == condition and found.other is not None
     assert {found.run.steps[-1].operation, found.other.steps[-1].operation} == {"look"}
+    assert condition == STEP or prove_twins(outline(design), "look").failing
 
 
 def test_pools_of_tmem_show_room_and_what_was_wanted_for_others_and_nothing_else() -> None:
