@@ -188,6 +188,19 @@ def test_what_a_class_says_of_tables_and_operations_names_some(says: dict[str, A
         outline(type("Derived", (wrong,), {}))
 
 
+@pytest.mark.parametrize(("says", "meant"), [
+    ({"knwon": ("told",)}, "known"), ({"abitrary": ("told",)}, "arbitrary"), ({"flow": {"take": "frames"}}, "flows"),
+    ({"step": {"take": ("gain_page",)}}, "steps"), ({"further_geometry": (Taken.geometry,)}, "further_geometries"),
+    ({"explore": False}, "explored"), ({"no_bare_machines": "there is none"}, "no_bare_machine")])
+def test_a_misspelt_attribute_is_not_passed_over(says: dict[str, Any], meant: str) -> None:
+    with pytest.raises(BadDesign, match=rf"says nothing of a design; did you mean {meant}\?"):
+        outline(type("Wrong", (Taken,), says))
+
+
+def test_what_is_called_nearly_so_and_is_something_else_is_none_of_them() -> None:
+    assert outline(type("Right", (Taken,), {"knows": 3, "flow": "down", "step": 1})).tables
+
+
 def test_what_a_class_that_others_hide_says_is_of_the_right_kind() -> None:
     """``known`` of every class counts: a name in the place of a tuple would be one table for each of its letters."""
     wrong = type("Wrong", (Taken,), {"known": "told"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import itertools
 from collections.abc import Callable, Iterable
@@ -49,6 +50,8 @@ EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
+ALIKE = 0.8
+"""How much of two names has to be the same, so that one may be a misspelt other."""
 OF_TABLES, OF_OPERATIONS = ("arbitrary", "known"), ("flows", "steps")
 """The attributes that say something of tables, and those that say something of operations, by their names."""
 
@@ -59,6 +62,18 @@ def refuse_odd_attributes(cls: type) -> None:
     for base, name in itertools.product(cls.__mro__, EXPECTED):
         if name in vars(base):
             _refuse_odd(base, name, vars(base)[name])
+
+
+def refuse_misspelt_attributes(cls: type, tables: Iterable[str]) -> None:
+    """``BadDesign`` where a class states something by nearly the name of an attribute by which something is said of a design, and
+    nothing reads it: what was meant is not said then."""
+    known = {*tables}
+    for base in cls.__mro__:
+        for name in [name for name in vars(base) if name not in EXPECTED and name not in known]:
+            meant = difflib.get_close_matches(name, EXPECTED, n=1, cutoff=ALIKE)
+            if meant and EXPECTED[meant[0]][0](vars(base)[name]):
+                raise BadDesign(f"{place_of(base, name)} says nothing of a design; did you mean {meant[0]}? "
+                                "If it is something else, expected another name for it")
 
 
 def _refuse_odd(base: type, name: str, value: Any) -> None:

@@ -29,7 +29,12 @@ import attrs
 
 from refmodel.language.annotations import annotation_in_words, kind_of, table_kind
 from refmodel.language.asking import Site, Span
-from refmodel.language.attributes import refuse_hidden_operation, refuse_odd_attributes, refuse_unknown_names
+from refmodel.language.attributes import (
+    refuse_hidden_operation,
+    refuse_misspelt_attributes,
+    refuse_odd_attributes,
+    refuse_unknown_names,
+)
 from refmodel.language.examination import Examination, acting, examine
 from refmodel.language.gathering import EveryLaw, laws_about
 from refmodel.language.kinds import Kind, NameKind, PageKind, TableKind
@@ -309,6 +314,7 @@ def _outline(cls: Any) -> Outline:
     if not claims.all:
         raise BadDesign(f"{place_of(cls)}: no laws; expected functions decorated with @law, or a tuple called laws")
     text = _read(cls, tables, operations, claims.all, acting(operations))
+    refuse_misspelt_attributes(cls, [table.name for table in tables])
     refuse_unknown_names(cls, [table.name for table in tables], [op.name for op in operations])
     return Outline(cls, tables, operations, laws, text, pending)
 
