@@ -12,6 +12,7 @@ from refmodel.bugs.leaks import LEAKS
 from refmodel.cli.leaks import _refuse
 from refmodel.designs import COMBINED, SHIPPED, Memory, TranscendentMemory
 from refmodel.engines.exhaustive import explore
+from refmodel.engines.outcomes import partly_shown
 from refmodel.engines.replaying import replay
 from refmodel.engines.twins import prove_twins
 from refmodel.engines.unwinding import OUTPUT, RESPECT, STEP, flows_of, search, watching
@@ -303,7 +304,25 @@ class SaysThatAnExitIsDue(Flags):
         return ExitIsDue(Reply(Event.PAGE_FAULT), Reply(Event.COMPLETED))
 
 
-@pytest.mark.parametrize("design", [ShowsByName, IsDueByName, ExitsByName, IsDueUnasked, SaysThatAnExitIsDue])
+@attrs.frozen
+class SeenByProperty:
+    """What is shown is worked out, and is a flag: it says nothing of the rest."""
+
+    of_another: bool
+
+    @property
+    def shown(self) -> bool:
+        return True
+
+
+class ShowsAProperty(Flags):
+    @guest
+    def look(self, vm: Vm, other: Vm) -> SeenByProperty:
+        return SeenByProperty(self.flag[other])
+
+
+@pytest.mark.parametrize("design", [ShowsByName, IsDueByName, ExitsByName, IsDueUnasked, SaysThatAnExitIsDue,
+                                    ShowsAProperty])
 def test_no_field_of_an_outcome_leaves_out_another_by_its_name(design: type[Design]) -> None:
     read = outline(design)
     found = search(read, read.cls.geometry, seconds=20)
@@ -324,6 +343,13 @@ class ShowsAReply(Flags):
     @guest
     def look(self, vm: Vm, other: Vm) -> Seen:
         return Seen(Reply(Event.COMPLETED), self.flag[other])
+
+
+def test_of_which_outcomes_a_part_is_not_compared() -> None:
+    assert partly_shown(outline(ShowsAReply)) == ("of Seen its shown alone",)
+    assert partly_shown(outline(ShowsByName)) == partly_shown(outline(ShowsAProperty)) == ()
+    assert partly_shown(load("devices")) == ("nothing of Handed", "of Seen its shown alone", "nothing of LetGo",
+                                             "of DeviceAccess its shown alone")
 
 
 def test_what_a_guest_is_shown_is_a_reply_where_its_outcome_holds_one() -> None:

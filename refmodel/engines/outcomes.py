@@ -7,6 +7,7 @@ outcome is shown as a whole, whatever its fields are called: a field of a record
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -95,17 +96,19 @@ def _left_out(cls: type) -> str:
     """What of an outcome is not compared, in words; empty if all of it is."""
     if not _is_record(cls) or cls is Reply:
         return ""
-    fields = [field.name for field in attrs.fields(cls) if field.name != "shown"]
     if is_silent(cls):
         return f"nothing of {cls.__name__}"
-    kinds = {field.name: field.type for field in attrs.fields(cls)}
-    is_reply = _kind_is_reply(cls, kinds.get("shown"))
-    return f"of {cls.__name__} its shown alone" if is_reply and fields else ""
+    left = any(field.name != "shown" for field in attrs.fields(cls))
+    return f"of {cls.__name__} its shown alone" if left and _states_a_reply(cls) else ""
 
 
-def _kind_is_reply(cls: type, annotated: Any) -> bool:
-    """Whether ``shown`` of an outcome's class is a reply: a field of that type, or a property."""
-    return annotated is Reply or annotated == "Reply" or (annotated is None and isinstance(_of_class(cls, "shown"), property))
+def _states_a_reply(cls: type) -> bool:
+    """Whether ``shown`` of an outcome's class is a reply: a field of that type, or a property that is not said to be another."""
+    kind, stated = kind_of(cls), _of_class(cls, "shown")
+    if isinstance(stated, property):
+        return bool(typing.get_type_hints(stated.fget).get("return", Reply) is Reply)
+    field = dict(kind.fields).get("shown") if isinstance(kind, RecordKind) else None
+    return isinstance(field, RecordKind) and field.cls is Reply
 
 
 def _of_class(cls: type, name: str) -> Any:
