@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from refmodel.bare import Event, Reply
+from refmodel.bare_physical import PhysicalMachine
 from refmodel.bugs.leaks import LEAKS
 from refmodel.cli.leaks import _refuse
 from refmodel.designs import COMBINED, SHIPPED, Memory, TranscendentMemory
@@ -33,7 +34,8 @@ from refmodel.language import (
     outline,
 )
 from refmodel.loading import load
-from refmodel.machine.names import Gfn, Mfn, Slot, Vm
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Gfn, Index, Mfn, Slot, Vm
 from refmodel.monitor.tmem import Answer, Answered
 from refmodel.points import PAIRS
 from tests.commands import refmodel
@@ -329,6 +331,31 @@ def test_no_field_of_an_outcome_leaves_out_another_by_its_name(design: type[Desi
     assert found.leak is not None and found.leak.condition == OUTPUT
     twins = prove_twins(read, "look")
     assert twins.pairs and twins.possible and twins.failing
+
+
+class PageOfAnothersChoice(PhysicalMachine):
+    """A guest is shown a page of its own, as on the bare machine; which one, another's flag says."""
+
+    flag: Total[Vm, bool]
+    steps = {"look": ("load_physical",)}
+    flows = {"gain_page": "memory is given"}
+    geometry = geometry(Vm=2, Gfn=2, Index=1, only={Cell: (Cell(),)})
+
+    @guest
+    def put(self, vm: Vm, value: bool) -> None:
+        self.flag[vm] = value
+
+    @guest
+    def look(self, vm: Vm, other: Vm, offset: Index) -> DueUnasked:
+        page = choose(Gfn, lambda gfn: self.plugged[vm, gfn] == self.flag[other])
+        reply = self.bare_physical(vm, page, offset, Access.READ, Cell())
+        return DueUnasked(reply, reply)
+
+
+def test_what_is_due_is_due_to_what_the_guest_asks_for() -> None:
+    read = outline(PageOfAnothersChoice)
+    found = search(read, read.cls.geometry, seconds=20)
+    assert found.leak is not None and found.leak.condition == OUTPUT and found.leak.run.steps[-1].operation == "look"
 
 
 @attrs.frozen

@@ -22,9 +22,9 @@ from typing import Any
 import attrs
 
 from refmodel.bare_machines import bare_machine_of
-from refmodel.engines.corresponding import step_names
+from refmodel.engines.corresponding import in_place_of, parameters_for
 from refmodel.engines.machine import Machine, Run, Step, copy_of
-from refmodel.engines.outcomes import exits, reply_in, shown_by, shown_to_guest
+from refmodel.engines.outcomes import exits, reply_in, shown_by, shown_to_guest, step_of
 from refmodel.engines.simulation_runs import SimulatedMachine
 from refmodel.engines.stepwise import every_answer
 from refmodel.language.design import Operation, Outline
@@ -220,16 +220,21 @@ class _Search:
         return due if first is not None and due != first and self._is_due(op, step, state, outcome) else first
 
     def _is_due(self, op: Operation, step: Step, state: Any, outcome: Any) -> bool:
-        """Whether the step just taken is one of the bare machine's that it is called like, or that the class says it is."""
-        if self.beside is None:
+        """Whether the step just taken is one of the bare machine's that stands for it, with the arguments that the guest gave."""
+        if self.beside is None or not self._is_as_asked(op, outcome):
             return False
-        after, names = self.machine.state, {op.name, *step_names(self.design).get(op.name, ())}
-        if not names & {each.name for each in self.beside.other.design.operations}:
-            return False
-        self.beside.before, self.beside.state = copy_of(self.design, state), copy_of(self.design, after)
+        self.beside.before, self.beside.state = copy_of(self.design, state), copy_of(self.design, self.machine.state)
         for name in self.beside.shared:
             getattr(self.beside.state, name).changed = True
         return self.beside.broken(op, step.arguments, outcome) is None
+
+    def _is_as_asked(self, op: Operation, outcome: Any) -> bool:
+        """Whether the bare machine has steps in the place of an operation, and the guest says all that these are given: of what the
+        design may choose, what is shown could depend on others."""
+        assert self.beside is not None
+        steps = in_place_of(self.design, self.beside.other.design, op)
+        return bool(steps) and not step_of(type(outcome)) and all(
+            parameters_for(op, each, name, kind) for each in steps for name, kind in each.parameters)
 
     def _met(self, op: Operation, look: Any, shown: Any) -> None:
         """Whether a guest's instruction has shown what it did not know."""
