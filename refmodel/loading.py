@@ -60,10 +60,11 @@ def in_geometry(cls: type[Design], sizes: Geometry | Mapping[str, int]) -> type[
 def _sorts_are_mentioned(design: Outline) -> None:
     """A geometry that counts names of a sort which no table, operation or law mentions is a misspelt one."""
     known = {*sorts_of(design), *(kind.sort for law in design.laws for _, kind in law.names if isinstance(kind, NameKind))}
-    for each in (design.cls.geometry, *design.cls.further_geometries):
+    stated = [("geometry", design.cls.geometry), *(("further_geometries", each) for each in design.cls.further_geometries)]
+    for attribute, each in stated:
         unknown = sorted(set(each.sizes) - known)
         if unknown:
-            raise BadDesign(f"{place_of(home_of(design.cls, 'geometry'), 'geometry')}: {design.name} mentions no sort of names "
+            raise BadDesign(f"{place_of(home_of(design.cls, attribute), attribute)}: {design.name} mentions no sort of names "
                             f"called {', '.join(unknown)}; "
                             f"{nearly_or(unknown[0], sorted(known), 'expected some of ' + ', '.join(sorted(known)))}")
 

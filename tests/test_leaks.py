@@ -2,21 +2,40 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import attrs
 import pytest
 
+from refmodel.bare import Event, Reply
+from refmodel.bare_physical import PhysicalMachine
 from refmodel.bugs.leaks import LEAKS
 from refmodel.cli.leaks import _refuse
 from refmodel.designs import COMBINED, SHIPPED, Memory, TranscendentMemory
 from refmodel.engines.exhaustive import explore
+from refmodel.engines.outcomes import partly_shown
 from refmodel.engines.replaying import replay
 from refmodel.engines.twins import prove_twins
 from refmodel.engines.unwinding import OUTPUT, RESPECT, STEP, flows_of, search, watching
-from refmodel.language import NOTHING, BadDesign, Design, Fault, Total, choose, count, geometry, guest, implies, law, outline
+from refmodel.language import (
+    NOTHING,
+    BadDesign,
+    Bits,
+    Design,
+    Fault,
+    Name,
+    Total,
+    choose,
+    count,
+    geometry,
+    guest,
+    implies,
+    law,
+    outline,
+)
 from refmodel.loading import load
-from refmodel.machine.names import Gfn, Mfn, Slot, Vm
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Gfn, Index, Mfn, Slot, Vm
 from refmodel.monitor.tmem import Answer, Answered
 from refmodel.points import PAIRS
 from tests.commands import refmodel
@@ -126,6 +145,7 @@ def test_a_step_that_changes_nothing_has_completed_unless_memory_was_wanting(des
     found = search(outline(design), watching(design.geometry), seconds=20).leak
     assert found is not None and found.condition == condition and found.other is not None
     assert {found.run.steps[-1].operation, found.other.steps[-1].operation} == {"look"}
+    assert condition == STEP or prove_twins(outline(design), "look").failing
 
 
 def test_pools_of_tmem_show_room_and_what_was_wanted_for_others_and_nothing_else() -> None:
@@ -152,10 +172,218 @@ def test_an_instruction_that_is_a_flow_gives_away_no_more_than_it_shows() -> Non
     assert found is not None and found.condition == STEP and found.run.steps[-1].operation == "get"
 
 
-@pytest.mark.parametrize("known", [("owner",), ("told", "nothing")])
-def test_what_vms_know_is_tables_by_vm(known: tuple[str, ...]) -> None:
-    with pytest.raises(BadDesign, match=r"mine: known names .*; expected tables whose first key is a Vm: told"):
-        _refuse("mine", outline(type("Wrong", (Taken,), {"known": known})))
+def test_what_vms_know_is_tables_by_vm() -> None:
+    with pytest.raises(BadDesign, match=r"mine: known names owner; .* expected tables whose first key is a Vm: told"):
+        _refuse("mine", outline(type("Wrong", (Taken,), {"known": ("owner",)})))
+
+
+@pytest.mark.parametrize(("says", "message"), [
+    ({"known": ("tol",)}, "names 'tol', which is no table of Wrong; did you mean told?"),
+    ({"arbitrary": ("tol",)}, "names 'tol', which is no table of Wrong; did you mean told?"),
+    ({"flows": {"tak": "frames"}}, "names 'tak', which is no operation of Wrong; did you mean take?"),
+    ({"steps": {"tak": ("gain_page",)}}, "names 'tak', which is no operation of Wrong; did you mean take?")])
+def test_what_a_class_says_of_tables_and_operations_names_some(says: dict[str, Any], message: str) -> None:
+    """A base class is asked too: what it says is claimed of the design."""
+    wrong = type("Wrong", (Taken,), says)
+    with pytest.raises(BadDesign, match=message):
+        outline(wrong)
+    with pytest.raises(BadDesign, match=message.replace("Wrong", "Derived")):
+        outline(type("Derived", (wrong,), {}))
+
+
+@pytest.mark.parametrize(("says", "meant"), [
+    ({"knwon": ("told",)}, "known"), ({"abitrary": ("told",)}, "arbitrary"), ({"flow": {"take": "frames"}}, "flows"),
+    ({"step": {"take": ("gain_page",)}}, "steps"), ({"further_geometry": (Taken.geometry,)}, "further_geometries"),
+    ({"explore": False}, "explored"), ({"no_bare_machines": "there is none"}, "no_bare_machine")])
+def test_a_misspelt_attribute_is_not_passed_over(says: dict[str, Any], meant: str) -> None:
+    with pytest.raises(BadDesign, match=rf"says nothing of a design; did you mean {meant}\?"):
+        outline(type("Wrong", (Taken,), says))
+
+
+def test_what_is_called_nearly_so_and_is_something_else_is_none_of_them() -> None:
+    assert outline(type("Right", (Taken,), {"knows": 3, "flow": "down", "step": 1})).tables
+
+
+def test_what_a_class_that_others_hide_says_is_of_the_right_kind() -> None:
+    """``known`` of every class counts: a name in the place of a tuple would be one table for each of its letters."""
+    wrong = type("Wrong", (Taken,), {"known": "told"})
+    with pytest.raises(BadDesign, match="known is 'told'; expected a tuple of names of tables"):
+        outline(type("Hiding", (wrong,), {"known": ("told",)}))
+
+
+def test_each_name_of_a_mechanism_of_this_package_is_an_operation_of_some_design() -> None:
+    designs = [outline(cls) for cls in [*SHIPPED.values(), *COMBINED.values()]]
+    there_are = {op.name for design in designs for op in design.operations}
+    for base in {base for design in designs for base in design.cls.__mro__}:
+        assert {*vars(base).get("flows", {}), *vars(base).get("steps", {})} <= there_are, base
+
+
+@attrs.frozen
+class ShownByName:
+    """The field that is called ``shown`` is a flag, and says nothing of the other."""
+
+    shown: bool = False
+    of_another: bool = False
+
+
+@attrs.frozen
+class DueByName:
+    """The field that is called ``due`` says that something is due."""
+
+    of_another: bool = False
+    due: bool = False
+
+
+@attrs.frozen
+class EventByName:
+    """The field that is called ``event`` is no reply's."""
+
+    event: Event = Event.EXITED
+    of_another: bool = False
+
+
+@attrs.frozen
+class DueUnasked:
+    """What is shown is stated, and what is said to be due is due on no machine."""
+
+    shown: Reply
+    due: Reply
+
+
+@attrs.frozen
+class ExitIsDue:
+    shown: Reply
+    due: Reply = Reply()
+
+
+class Flags(Design):
+    """A VM has a flag of its own, and is shown those of others too."""
+
+    flag: Total[Vm, bool]
+    told: Total[Vm, bool]
+    known = ("told",)
+    geometry = geometry(Vm=2)
+
+    @guest
+    def put(self, vm: Vm, value: bool) -> None:
+        self.flag[vm] = value
+
+    @law("ISO-1", "Nobody is told anything.")
+    def untold(s: "Flags", vm: Vm) -> Any:
+        return not s.told[vm]
+
+
+class ShowsByName(Flags):
+    @guest
+    def look(self, vm: Vm, other: Vm) -> ShownByName:
+        return ShownByName(True, self.flag[other])
+
+
+class IsDueByName(Flags):
+    @guest
+    def look(self, vm: Vm, other: Vm) -> DueByName:
+        return DueByName(self.flag[other], self.flag[other])
+
+
+class ExitsByName(Flags):
+    @guest
+    def look(self, vm: Vm, other: Vm) -> EventByName:
+        return EventByName(Event.EXITED, self.flag[other])
+
+
+class IsDueUnasked(Flags):
+    @guest
+    def look(self, vm: Vm, other: Vm) -> DueUnasked:
+        reply = Reply(Event.COMPLETED if self.flag[other] else Event.PAGE_FAULT)
+        return DueUnasked(reply, reply)
+
+
+class SaysThatAnExitIsDue(Flags):
+    @guest
+    def look(self, vm: Vm, other: Vm) -> ExitIsDue:
+        if self.flag[other]:
+            return ExitIsDue(Reply(Event.COMPLETED))
+        return ExitIsDue(Reply(Event.PAGE_FAULT), Reply(Event.COMPLETED))
+
+
+@attrs.frozen
+class SeenByProperty:
+    """What is shown is worked out, and is a flag: it says nothing of the rest."""
+
+    of_another: bool
+
+    @property
+    def shown(self) -> bool:
+        return True
+
+
+class ShowsAProperty(Flags):
+    @guest
+    def look(self, vm: Vm, other: Vm) -> SeenByProperty:
+        return SeenByProperty(self.flag[other])
+
+
+@pytest.mark.parametrize("design", [ShowsByName, IsDueByName, ExitsByName, IsDueUnasked, SaysThatAnExitIsDue,
+                                    ShowsAProperty])
+def test_no_field_of_an_outcome_leaves_out_another_by_its_name(design: type[Design]) -> None:
+    read = outline(design)
+    found = search(read, read.cls.geometry, seconds=20)
+    assert found.leak is not None and found.leak.condition == OUTPUT
+    twins = prove_twins(read, "look")
+    assert twins.pairs and twins.possible and twins.failing
+
+
+class PageOfAnothersChoice(PhysicalMachine):
+    """A guest is shown a page of its own, as on the bare machine; which one, another's flag says."""
+
+    flag: Total[Vm, bool]
+    steps = {"look": ("load_physical",)}
+    flows = {"gain_page": "memory is given"}
+    geometry = geometry(Vm=2, Gfn=2, Index=1, only={Cell: (Cell(),)})
+
+    @guest
+    def put(self, vm: Vm, value: bool) -> None:
+        self.flag[vm] = value
+
+    @guest
+    def look(self, vm: Vm, other: Vm, offset: Index) -> DueUnasked:
+        page = choose(Gfn, lambda gfn: self.plugged[vm, gfn] == self.flag[other])
+        reply = self.bare_physical(vm, page, offset, Access.READ, Cell())
+        return DueUnasked(reply, reply)
+
+
+def test_what_is_due_is_due_to_what_the_guest_asks_for() -> None:
+    read = outline(PageOfAnothersChoice)
+    found = search(read, read.cls.geometry, seconds=20)
+    assert found.leak is not None and found.leak.condition == OUTPUT and found.leak.run.steps[-1].operation == "look"
+
+
+@attrs.frozen
+class Seen:
+    """The guest is shown a reply; the rest is for laws."""
+
+    shown: Reply
+    of_another: bool
+
+
+class ShowsAReply(Flags):
+    @guest
+    def look(self, vm: Vm, other: Vm) -> Seen:
+        return Seen(Reply(Event.COMPLETED), self.flag[other])
+
+
+def test_of_which_outcomes_a_part_is_not_compared() -> None:
+    assert partly_shown(outline(ShowsAReply)) == ("of Seen its shown alone",)
+    assert partly_shown(outline(ShowsByName)) == partly_shown(outline(ShowsAProperty)) == ()
+    assert partly_shown(load("devices")) == ("nothing of Handed", "of Seen its shown alone", "nothing of LetGo",
+                                             "of DeviceAccess its shown alone")
+
+
+def test_what_a_guest_is_shown_is_a_reply_where_its_outcome_holds_one() -> None:
+    read = outline(ShowsAReply)
+    found = search(read, read.cls.geometry, seconds=20)
+    assert found.leak is None and found.complete and found.outcomes == {"look"}
+    assert not prove_twins(read, "look").failing
 
 
 def test_a_search_that_was_stopped_says_so() -> None:
@@ -309,3 +537,67 @@ def test_the_command_shows_flows(tmp_path: Path) -> None:
     never.write_text(BELL)
     done = refmodel("leaks", f"{never}:Bell", "--flows")
     assert done.returncode == 1 and "a bell, by ring: happens in no state" in done.stdout
+
+
+Tenant = Annotated[int, Name("Tenant")]
+Nibble = Annotated[int, Bits(4)]
+
+
+@attrs.frozen
+class Told:
+    told: bool = False
+
+
+class Tenants(Design):
+    """Who acts is a sort of its own. It is told of another's secret where that is nine, which no small number is."""
+
+    secret: Total[Tenant, Nibble]
+    told: Total[Tenant, bool]
+    known = ("told",)
+    geometry = geometry(Tenant=1)
+
+    @guest
+    def put(self, vm: Tenant, value: Nibble) -> None:
+        self.secret[vm] = value
+
+    @guest
+    def look(self, vm: Tenant, other: Tenant) -> Told:
+        return Told(self.secret[other] == 9)
+
+    @law("ISO-1", "Nobody is told anything.")
+    def untold(s: "Tenants", vm: Tenant) -> Any:
+        return not s.told[vm]
+
+
+class ToldOfTwo(Tenants):
+    @guest
+    def look(self, vm: Tenant, other: Tenant) -> Told:
+        return Told(self.secret[other] == 2)
+
+
+class ByNumber(Tenants):
+    """What is known is by no tenant."""
+
+    by_number: Total[Mfn, bool]
+
+
+def test_a_search_says_up_to_which_numbers_it_went() -> None:
+    done = refmodel("leaks", f"{__file__}:Tenants")
+    assert done.returncode == 0 and "2 Tenant, given words up to 3;" in done.stdout, done.stdout
+    assert "Tenants: nothing leaks (given words up to 3)" in done.stdout, done.stdout
+    [document] = json.loads(refmodel("leaks", f"{__file__}:Tenants", "--json").stdout)
+    assert document["there"] == "2 Tenant, given words up to 3"
+
+
+def test_a_search_says_of_which_records_it_had_few_values() -> None:
+    [document] = json.loads(refmodel("leaks", "interpreter", "--json").stdout)
+    assert document["there"].endswith("given natural numbers up to 1, only 2 values of Cell and 1 value of Mode")
+    assert document["partly"] == ["of Seen its shown alone"]
+
+
+def test_those_who_act_may_be_of_a_sort_of_its_own() -> None:
+    done = refmodel("leaks", f"{__file__}:ToldOfTwo")
+    assert done.returncode == 1 and done.stdout.count("Two runs look the same to tenant0") == 2, done.stdout
+    with pytest.raises(BadDesign, match=r"known names by_number; the guests' instructions are those of a Tenant \(vm\); "
+                                        "expected tables whose first key is a Tenant: secret, told"):
+        _refuse("mine", outline(type("Wrong", (ByNumber,), {"known": ("by_number",)})))

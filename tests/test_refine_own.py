@@ -1,12 +1,30 @@
 """Two designs of a user's own, neither of which is a bare machine: each step of the one is a step of the other, or it is shown."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import pytest
 
+from refmodel.bare import Event, Reply
 from refmodel.engines.corresponding import shared
-from refmodel.language import NOTHING, BadDesign, Design, Fault, Total, cached, geometry, guest, implies, law, operation, outline
+from refmodel.engines.prover import prove_simulated
+from refmodel.engines.simulation_runs import simulated_runs
+from refmodel.language import (
+    NOTHING,
+    BadDesign,
+    Design,
+    Fault,
+    Total,
+    cached,
+    fails,
+    geometry,
+    guest,
+    implies,
+    law,
+    operation,
+    outline,
+    require,
+)
 from refmodel.machine.names import Gfn, Tag, Vm
 from tests.commands import refmodel
 from tests.designs import split
@@ -124,3 +142,206 @@ def test_what_cannot_be_compared_is_said_with_file_and_line() -> None:
 
     with pytest.raises(BadDesign, match=r"\.py:\d+: Store has no table more, which .*\.py:\d+: .*MoreIsStored\.more states"):
         shared(outline(Store), outline(MoreIsStored))
+
+
+@attrs.frozen
+class Bit:
+    """What a load shows. That the field is called ``shown`` says nothing: it is compared as any other."""
+
+    shown: bool = False
+    due: bool = False
+
+
+class Bits(Design):
+    """Guests store bits, and load them; the monitor brings one in."""
+
+    held: Total[Gfn, bool]
+    geometry = geometry(Gfn=2, Vm=1)
+
+    @guest
+    def store(self, vm: Vm, gfn: Gfn, value: bool) -> None:
+        self.held[gfn] = value
+
+    @guest
+    def load(self, vm: Vm, gfn: Gfn) -> Bit:
+        return Bit(self.held[gfn])
+
+    @operation
+    def bring(self, gfn: Gfn) -> None:
+        self.held[gfn] = True
+
+    @law("ISO-1", "A page holds one thing.")
+    def one_thing(s: "Bits", gfn: Gfn, other: Gfn) -> Any:
+        return implies(s.held[gfn] != s.held[other], gfn != other)
+
+
+@attrs.frozen
+class Asked:
+    """A guest has asked for something: it is shown nothing."""
+
+    shown = None
+
+
+class OtherNames(Design):
+    """The same by other names."""
+
+    held: Total[Gfn, bool]
+    geometry = geometry(Gfn=2, Vm=1)
+    steps = {"write": ("store",), "read": ("load",), "want": ("bring",)}
+
+    @guest
+    def write(self, vm: Vm, gfn: Gfn, value: bool) -> None:
+        self.held[gfn] = value
+
+    @guest
+    def read(self, vm: Vm, gfn: Gfn) -> Bit:
+        return Bit(self.held[gfn])
+
+    @guest
+    def want(self, vm: Vm, gfn: Gfn) -> None:
+        if not fails("memory"):
+            self.held[gfn] = True
+
+    @law("ISO-1", "A page holds one thing.")
+    def one_thing(s: "OtherNames", gfn: Gfn, other: Gfn) -> Any:
+        return implies(s.held[gfn] != s.held[other], gfn != other)
+
+
+class Lost(OtherNames):
+    """A store does nothing."""
+
+    @guest
+    def write(self, vm: Vm, gfn: Gfn, value: bool) -> None:
+        self.held[gfn] = self.held[gfn]
+
+
+class LostAtTimes(OtherNames):
+    """A store of nothing does nothing."""
+
+    @guest
+    def write(self, vm: Vm, gfn: Gfn, value: bool) -> None:
+        self.held[gfn] = self.held[gfn] or value
+
+
+class LostWhereMemoryIsShort(OtherNames):
+    """A store fails, and the guest that was told nothing does not store again."""
+
+    @guest
+    def write(self, vm: Vm, gfn: Gfn, value: bool) -> None:
+        if not fails("memory"):
+            self.held[gfn] = value
+
+
+class WantedInVain(OtherNames):
+    """What a guest wants is not brought, although it can be had."""
+
+    @guest
+    def want(self, vm: Vm, gfn: Gfn) -> None:
+        self.held[gfn] = self.held[gfn]
+
+
+class ShowsAnother(OtherNames):
+    """A load shows what is held, in a field of its outcome, and says something wrong in the other."""
+
+    @guest
+    def read(self, vm: Vm, gfn: Gfn) -> Bit:
+        return Bit(self.held[gfn], True)
+
+
+class AskedForever(Bits):
+    """A store is a request that shows nothing, and it is never carried out."""
+
+    @guest
+    def put_off(self, vm: Vm, gfn: Gfn, value: bool) -> Asked:
+        return Asked()
+
+    steps = {"put_off": ("store",)}
+
+
+class Carried(AskedForever):
+    """It is carried out at times, and else the guest waits."""
+
+    @guest
+    def put_off(self, vm: Vm, gfn: Gfn, value: bool) -> Asked:
+        if not fails("memory"):
+            self.held[gfn] = value
+        return Asked()
+
+
+class NeverStores(Bits):
+    """A store would be right, and there is none."""
+
+    @guest
+    def store(self, vm: Vm, gfn: Gfn, value: bool) -> None:
+        require(self.held[gfn])
+        self.held[gfn] = value
+
+    @guest
+    def load(self, vm: Vm, gfn: Gfn) -> Bit:
+        require(self.held[gfn])
+        return Bit(True)
+
+    @operation
+    def bring(self, gfn: Gfn) -> None:
+        require(self.held[gfn])
+
+
+def beside_bits(design: type[Design]) -> Any:
+    return refmodel("refine", f"{__file__}:{design.__name__}", "--to", f"{__file__}:Bits", "--seconds", "1")
+
+
+def test_an_instruction_may_have_another_name() -> None:
+    done = beside_bits(OtherNames)
+    assert done.returncode == 0 and "proved for any number of names" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize(("design", "name"), [(Lost, "write"), (LostAtTimes, "write"), (LostWhereMemoryIsShort, "write"),
+                                              (WantedInVain, "want"), (ShowsAnother, "read")])
+def test_an_instruction_that_steps_names_is_not_left_out(design: type[Design], name: str) -> None:
+    """Runs have a counterexample, and proofs do not pass."""
+    done = beside_bits(design)
+    assert done.returncode == 1 and f"{name}(vm=vm0" in done.stdout and "does not commute" in done.stdout, done.stdout
+    read, other = outline(design), outline(Bits)
+    assert prove_simulated(read, other, name).failing
+    left_out = name != "read"
+    found = simulated_runs(read, other, read.cls.geometry, runs=300, seconds=60).failure
+    assert found is not None and ("a guest's instruction is not left out" in found.broken.sentence) == left_out
+
+
+def test_an_instruction_that_is_never_done_leaves_it_undecided() -> None:
+    done = beside_bits(AskedForever)
+    assert done.returncode == 3, done.stdout
+    assert "put_off: the guest asks for it, and no path of it is a step of the other design" in done.stdout, done.stdout
+    assert beside_bits(Carried).returncode == 0
+
+
+def test_where_no_step_was_taken_nothing_is_proved() -> None:
+    done = beside_bits(NeverStores)
+    assert done.returncode == 3 and "no random run took a step of store, load, bring" in done.stdout, done.stdout
+    assert "undecided: no operation applied in the random runs, so no step was looked for in Bits" in done.stdout, done.stdout
+
+
+def test_steps_that_the_other_design_does_not_have_are_refused() -> None:
+    wrong = type("Wrong", (OtherNames,), {"steps": {"again": ("stor",)}, "again": OtherNames.write})
+    with pytest.raises(BadDesign, match=r"says that again may be stor, which Bits does not have; did you mean store\?"):
+        shared(outline(wrong), outline(Bits))
+
+
+@attrs.frozen
+class OfAnother:
+    """It says of whom a step is by a field that it does not have."""
+
+    shown: Reply
+    step_of: ClassVar[dict[str, str]] = {"gfn": "pge"}
+    page: Gfn = NOTHING
+
+
+class LoadsOfAnother(OtherNames):
+    @guest
+    def look(self, vm: Vm, gfn: Gfn) -> OfAnother:
+        return OfAnother(Reply(Event.COMPLETED), gfn)
+
+
+def test_of_whom_a_step_is_names_parameters_and_fields() -> None:
+    with pytest.raises(BadDesign, match=r"step_of names 'pge', which is no field; did you mean page\?"):
+        shared(outline(LoadsOfAnother), outline(Bits))

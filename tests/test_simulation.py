@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import attrs
 import pytest
 
-from refmodel.bare import Event, Reply, Seen
+from refmodel.bare import BareMemory, Event, Reply, Seen
 from refmodel.bare_machines import BARE_MACHINES, OneLevelMachine, bare_machine
 from refmodel.bare_physical import PhysicalMachine
 from refmodel.bugs import MUTANTS
@@ -414,8 +414,11 @@ def test_a_request_is_not_taken_for_another() -> None:
     assert found is not None and found.run.steps[-1].operation == "hand_to_device" and "for one gfn" in found.broken.sentence
 
 
-class DiscardsUnasked(PhysicalMachine):
+class DiscardsUnasked(BareMemory):
     """The monitor takes what a page holds, and calls that by the name of an instruction."""
+
+    geometry = PhysicalMachine.geometry
+    gain_page = PhysicalMachine.gain_page
 
     @operation
     def discard_page(self, vm: Vm, gfn: Gfn) -> None:
@@ -442,7 +445,7 @@ def test_parameters_may_have_other_names() -> None:
 @pytest.mark.parametrize(("steps", "why"), [
     ({"promise": "gain_page"}, "expected names of operations"), (None, "expected names of operations"),
     ({"promise": ("gain_pages",)}, "promise may be gain_pages, which PhysicalMachine does not have; expected one of discard_page"),
-    ({"promisse": ("gain_page",)}, "'promisse', which Wrong does not have; expected one of its operations")])
+    ({"promisse": ("gain_page",)}, "names 'promisse', which is no operation of Wrong; did you mean promise")])
 def test_steps_that_mean_nothing_are_refused(steps: Any, why: str) -> None:
     cls = type("Wrong", (Memory,), {"steps": steps, "__module__": __name__})
     with pytest.raises(BadDesign, match=why):

@@ -11,12 +11,14 @@ from refmodel.bugs.leaks import LEAKS
 from refmodel.cli import completion
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out, print_document, severity
 from refmodel.engines.layout import fits_bytes
+from refmodel.engines.outcomes import partly_shown
 from refmodel.engines.replaying import replay as run_again
+from refmodel.engines.reports_of_runs import given_numbers, narrowed, there_is
 from refmodel.engines.unwinding import OUTPUT, RESPECT, Leak, Unwinding, flows_of, known_tables, search, watching
+from refmodel.engines.words import shown
 from refmodel.language import Geometry
 from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline
-from refmodel.language.kinds import NameKind
 from refmodel.language.places import home_of
 from refmodel.language.plurals import many
 from refmodel.language.unsound import BadDesign
@@ -64,8 +66,8 @@ def leaks(
             raise typer.Exit(_flows(name, outline, watched, seconds, as_json))
         found = search(outline, watched, seconds)
         right = (found.leak is not None) == (specimen is not None and design is None)
-        shown = found.leak is not None or _is_sure(outline, found)
-        status = FAILS if not right else HOLDS if shown else UNDECIDED
+        is_shown = found.leak is not None or _is_sure(outline, found)
+        status = FAILS if not right else HOLDS if is_shown else UNDECIDED
         worst = max(worst, status, key=severity)
         documents.append(_document(name, outline, watched, found))
         if not as_json:
@@ -82,14 +84,15 @@ def _flows(name: str, outline: Outline, geometry: Geometry, seconds: float, as_j
         found = search(outline, geometry, seconds, unmeant=op)
         status = HOLDS if found.leak else FAILS if found.complete else UNDECIDED
         worst = max(worst, status, key=severity)
-        shown = attrs.asdict(_document(name, outline, geometry, found), recurse=False)
-        documents.append(FlowDocument(**shown, flow=flow, operation=op))
+        fields = attrs.asdict(_document(name, outline, geometry, found), recurse=False)
+        documents.append(FlowDocument(**fields, flow=flow, operation=op))
         if as_json:
             continue
         if found.leak:
             _tell(outline, geometry, found.leak)
         said = "happens, as it is meant to" if found.leak else "happens in no state" if found.complete else "the time was up"
-        out.verdict(f"{name}: {flow}, by {op}: {said}; {many(found.states, 'state')}; {geometry}; {found.seconds:.1f} s\n")
+        out.verdict(f"{name}: {flow}, by {op}: {said}; {many(found.states, 'state')}; {_there(outline, geometry)}; "
+                    f"{found.seconds:.1f} s\n")
     if not documents:
         raise BadDesign(f"{name}: names no flow that is meant; expected one, such as flows = {{'populate': 'memory is given'}}")
     if as_json:
@@ -100,8 +103,19 @@ def _flows(name: str, outline: Outline, geometry: Geometry, seconds: float, as_j
 def _watched(outline: Outline) -> Geometry:
     """The geometry to search in: the design's own, with another VM to watch. What a shipped design states is too large for that."""
     own = outline.cls.geometry
-    shipped = home_of(outline.cls, "geometry").__module__.partition(".")[0] == "refmodel"
-    return watching(own) if shipped else own.resized(Vm=max(2, own.size("Vm")))
+    shipped, sort = home_of(outline.cls, "geometry").__module__.partition(".")[0] == "refmodel", outline.actors.sort
+    return watching(own) if shipped else own.resized(**{sort: max(2, own.size(sort))})
+
+
+def _there(outline: Outline, geometry: Geometry) -> str:
+    """What was searched, in words: how many names of each sort, up to which numbers, and of which records few values only."""
+    return there_is(outline, geometry)
+
+
+def _limits(outline: Outline, geometry: Geometry) -> str:
+    """Up to which numbers a verdict goes; empty if all that there are were given."""
+    limits = f"{given_numbers(outline, geometry)}{narrowed(outline, geometry)}".removeprefix(", ")
+    return f" ({limits})" if limits else ""
 
 
 def _showing(outline: Outline) -> set[str]:
@@ -120,10 +134,14 @@ def _refuse(name: str, outline: Outline) -> None:
         raise BadDesign(f"{name}: says of no table that a VM knows its own entries; "
                         "expected in the class: known = (\"TABLE\", ...), the tables whose entries for a VM that VM knows "
                         "(specs/noninterference.md)")
-    wrong = [each for each in known if each not in tables or tables[each].keys[0] != NameKind("Vm")]
+    observer = outline.actors
+    wrong = [each for each in known if tables[each].keys[0] != observer]
     if wrong:
-        of_vms = [table.name for table in outline.tables if table.keys[0] == NameKind("Vm")]
-        raise BadDesign(f"{name}: known names {', '.join(wrong)}; expected tables whose first key is a Vm: {', '.join(of_vms)}")
+        theirs = [table.name for table in outline.tables if table.keys[0] == observer]
+        expected = f"tables whose first key is a {observer.sort}: {', '.join(theirs)}" if theirs else (
+            f"a table whose first key is a {observer.sort}, and there is none")
+        raise BadDesign(f"{name}: known names {', '.join(wrong)}; the guests' instructions are those of a {observer.sort} (vm); "
+                        f"expected {expected}")
     cannot = any(op.split for op in outline.operations) or any(table.partial for table in outline.tables)
     if cannot or not fits_bytes(outline):
         raise BadDesign(f"{name}: has split operations or partial tables, which this cannot go back and forth in")
@@ -132,13 +150,16 @@ def _refuse(name: str, outline: Outline) -> None:
 def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, whole: bool, channel: str) -> None:
     flows = f"; meant to be known: {', '.join(sorted(found.flows))}" if found.flows else ""
     end = "to the last state" if found.complete else "not to the end" if found.leak is None else "up to the leak"
-    out.print(f"{name}: {many(found.states, 'state')} {end}, {found.views:,} ways that things look to a VM, "
+    out.print(f"{name}: {many(found.states, 'state')} {end}, {found.views:,} ways that things look to {_a_guest(outline)}, "
               f"{found.compared:,} pairs of "
-              f"steps compared{flows}; {geometry}; {found.seconds:.1f} s", soft_wrap=True)
+              f"steps compared{flows}; {_there(outline, geometry)}; {found.seconds:.1f} s", soft_wrap=True)
     if found.compared:
         out.print(f"{name}: compared were the outcomes of {', '.join(sorted(found.outcomes)) or 'no operation'}, and what is known "
                   f"after {', '.join(sorted(found.changes)) or 'none'}; observers "
-                  f"{', '.join(f'vm{vm}' for vm in sorted(found.observers))}", soft_wrap=True)
+                  f"{', '.join(shown(outline.actors, vm) for vm in sorted(found.observers))}", soft_wrap=True)
+    partly = partly_shown(outline)
+    if partly and whole:
+        out.print(f"{name}: of outcomes is compared what they state to be shown: {', '.join(partly)}", soft_wrap=True)
     uncompared = sorted(_showing(outline) - found.outcomes)
     if uncompared and found.leak is None:
         out.print(f"{name}: no two outcomes could be compared of {', '.join(uncompared)}", style="yellow", soft_wrap=True)
@@ -146,8 +167,8 @@ def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, who
         sure = _is_sure(outline, found)
         fewer = "the time was up; expected more --seconds, or fewer names, as by --geometry Vm=2,Mfn=2"
         meant = ", ".join(flows_of(outline))
-        shown = f"nothing leaks{f' but what is meant to be known, by {meant}' if meant else ''}"
-        words = shown if sure else f"undecided: {'nothing was compared' if found.complete else fewer}"
+        nothing = f"nothing leaks{f' but what is meant to be known, by {meant}' if meant else ''}{_limits(outline, geometry)}"
+        words = nothing if sure else f"undecided: {'nothing was compared' if found.complete else fewer}"
         out.verdict(f"{name}: {words}\n", style="green" if sure else "yellow")
         return
     about = f" ({channel})" if channel else ""
@@ -160,27 +181,35 @@ def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, who
     out.verdict(f"{name}: {found.leak.condition}{about}: {_gives_away(outline, found.leak)}\n", style="bold red")
 
 
+def _a_guest(outline: Outline) -> str:
+    """Who watches, in words."""
+    sort = outline.actors.sort
+    return f"a {'VM' if sort == 'Vm' else sort}"
+
+
 def _tell(outline: Outline, geometry: Geometry, leak: Leak) -> None:
     """The run; where two are compared, first the one, then the other that looked the same."""
     if leak.other is None:
         out.print(terminal.trace(outline, list(run_again(outline, geometry, leak.run))))
         return
     for which, run in ("first", leak.run), ("second", leak.other):
-        out.print(f"\nTwo runs look the same to vm{leak.vm} until the last step. The {which}:")
+        out.print(f"\nTwo runs look the same to {shown(outline.actors, leak.vm)} until the last step. The {which}:")
         out.print(terminal.trace(outline, list(run_again(outline, geometry, run))))
 
 
 def _gives_away(outline: Outline, leak: Leak) -> str:
     """Which step gives something away, and how."""
     step, known = leak.run.steps[-1].operation, ", ".join(known_tables(outline))
+    vm = shown(outline.actors, leak.vm)
     if leak.condition == RESPECT:
-        return f"{step} is no step of vm{leak.vm}'s, and changes what vm{leak.vm} knows (its entries of {known})"
-    what = "shows" if leak.condition == OUTPUT else f"leaves in vm{leak.vm}'s entries of {known}"
-    return f"what {step} {what} differs in the two runs, which looked the same to vm{leak.vm} before"
+        return f"{step} is no step of {vm}'s, and changes what {vm} knows (its entries of {known})"
+    what = "shows" if leak.condition == OUTPUT else f"leaves in {vm}'s entries of {known}"
+    return f"what {step} {what} differs in the two runs, which looked the same to {vm} before"
 
 
 def _document(name: str, outline: Outline, geometry: Geometry, found: Unwinding) -> LeaksDocument:
-    return LeaksDocument(name, found.complete, found.states, found.compared, tuple(sorted(found.outcomes)),
+    return LeaksDocument(name, found.complete, found.states, _there(outline, geometry), found.compared, partly_shown(outline),
+                         tuple(sorted(found.outcomes)),
                          tuple(sorted(found.changes)), tuple(sorted(found.observers)), tuple(sorted(found.flows)),
                          None if found.leak is None else _leak(outline, geometry, found.leak))
 

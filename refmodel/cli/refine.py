@@ -13,11 +13,12 @@ from refmodel.bare_machines import bare_machine_of
 from refmodel.cli import completion
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, app, files_of, out, print_document, to_be_written, write_page
 from refmodel.engines.abstracted import doubts
-from refmodel.engines.corresponding import never_completed, shared
+from refmodel.engines.corresponding import NEVER_DONE, never_completed, never_done, shared
 from refmodel.engines.induction import prove
 from refmodel.engines.judgements import Simulated
 from refmodel.engines.replaying import replay
 from refmodel.engines.simulation_runs import SimulatedRuns, simulated_runs
+from refmodel.engines.verdicts import NEVER
 from refmodel.language.design import Outline
 from refmodel.language.plurals import many
 from refmodel.language.unsound import BadDesign
@@ -61,7 +62,7 @@ def refine(
         _show(design, mine, other, runs, proofs, unproved)
     if html is not None:
         write_page(_page(design, mine, other, runs), html)
-    proved = bool(proofs) and not unproved and any(p.explained for p in proofs)
+    proved = bool(proofs) and not unproved and not _unseen(other, runs, proofs)
     raise typer.Exit(FAILS if runs.failure else HOLDS if proved else UNDECIDED)
 
 
@@ -75,13 +76,24 @@ def _other(design: str, mine: Outline, to: str) -> Outline:
     return machine
 
 
+def _unseen(other: Outline, runs: SimulatedRuns, proofs: list[Simulated]) -> str:
+    """Why nothing was seen that a proof could be about; empty if there was something."""
+    if not runs.steps:
+        return f"no operation applied in the random runs, so no step was looked for in {other.name}"
+    if not runs.explained.total():
+        return f"no step of the random runs changes or shows anything that {other.name} has"
+    return "" if any(each.explained for each in proofs) else f"no step changes or shows anything that {other.name} has"
+
+
 def _proofs(mine: Outline, other: Outline, jobs: int | None) -> tuple[list[Simulated], list[str]]:
     """What became of each operation, and what is not proved of the steps or of the laws that they lean on."""
     done = prove(mine, all_failures=True, processes=jobs, audits=False, machine=other)
     proofs = [each.simulated for each in done.proofs if each.simulated is not None]
     unproved = [why for each in proofs for why in each.failing]
+    unproved += [f"{each.operation}{NEVER}" for each in proofs if not each.paths]
     unproved += doubts(mine, other)
     unproved += [f"{name} always exits, and nothing completes it" for name in never_completed(mine, other, proofs)]
+    unproved += [f"{name}: {NEVER_DONE}" for name in never_done(mine, other, proofs)]
     unproved += [f"{j.operation}, {j.law.name.replace('_', ' ') if j.law else 'soundness'}: {j.verdict}"
                  for j in done.judgements() if j.verdict != "proved"]
     return proofs, unproved
@@ -104,12 +116,14 @@ def _show(name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs:
         table.add_row(each.operation, ", ".join(each.steps) or "none", str(each.paths), str(each.explained),
                       "not proved" if each.failing else "proved")
     out.print(table)
+    if runs.untaken:
+        out.print(f"no random run took a step of {', '.join(runs.untaken)}", style="yellow", soft_wrap=True)
     for why in unproved:
         out.print(escape(why), style="yellow", soft_wrap=True)
     if unproved:
         out.verdict(f"{name}: undecided: not all is proved, and no run shows that it is wrong\n", style="yellow")
-    elif not any(each.explained for each in proofs):
-        out.verdict(f"{name}: undecided: no step changes or shows anything that {other.name} has\n", style="yellow")
+    elif why := _unseen(other, runs, proofs):
+        out.verdict(f"{name}: undecided: {why}\n", style="yellow")
     else:
         out.verdict(f"{name}: proved for any number of names: each step is a step of {other.name}, or changes and shows nothing\n",
                     style="green")
@@ -130,5 +144,6 @@ def _page(name: str, mine: Outline, other: Outline, runs: SimulatedRuns) -> page
 def _document(name: str, other: Outline, runs: SimulatedRuns, proofs: list[Simulated], unproved: list[str]) -> RefinementDocument:
     failure = None if runs.failure is None else UnexplainedDocument(
         runs.failure.broken.sentence, tuple(f"{s.operation}{s.arguments}" for s in runs.failure.run.steps))
-    return RefinementDocument(name, other.name, runs.runs, runs.steps, dict(runs.explained), failure, tuple(proofs),
-                              tuple(unproved))
+    unseen = () if runs.failure else filter(None, [_unseen(other, runs, proofs)])
+    return RefinementDocument(name, other.name, runs.runs, runs.steps, dict(runs.explained), runs.untaken, failure, tuple(proofs),
+                              (*unproved, *unseen))

@@ -248,7 +248,7 @@ def _paths(design: Outline, judged: Outline, scope: Scope, clause_laws: Sequence
         owed = _Owed(design, scope, induction)
         for found in induction.paths():
             terms = tuple((leaf, t) for leaf, t in found.noted.values()
-                          if is_given(t, op.name))
+                          if is_given(t))
             wrong = owed.not_met(found)
             if not z3.is_false(wrong):  # it goes wrong there, whatever the text asks afterwards
                 yield _Path(op, tuple(induction.arguments), found.answers, (wrong,), {}, terms,

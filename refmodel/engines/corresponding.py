@@ -8,15 +8,19 @@ from typing import Any
 import attrs
 
 from refmodel.bare import Event, Reply
-from refmodel.bare_machines import bare_machine
+from refmodel.bare_machines import bare_machine, bare_machine_of
 from refmodel.engines.judgements import Simulated
+from refmodel.engines.outcomes import fields_of, is_silent, refuse_odd_step_of, shown_by, step_of
 from refmodel.language.abstraction import abstractions
-from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Kind, PageKind, RecordKind, TableKind
+from refmodel.language.kinds import Kind, PageKind, TableKind
+from refmodel.language.nearly import nearly_or
 from refmodel.language.places import home_of, place_of
 from refmodel.language.unsound import BadDesign
+
+NEVER_DONE = "the guest asks for it, and no path of it is a step of the other design"
+"""What is said of an instruction that is always left out."""
 
 
 def shared(design: Outline, other: Outline) -> tuple[str, ...]:
@@ -28,6 +32,7 @@ def shared(design: Outline, other: Outline) -> tuple[str, ...]:
                         "expected a design of which each operation is one step")
     if bare_machine(design.cls) is other.cls:
         refuse_odd_steps(design, other)
+    _refuse_steps_of_nobody(design, other)
     for table in other.tables:
         mine = next((t for t in design.tables if t.name == table.name), None)
         if mine is None:
@@ -71,6 +76,19 @@ def refuse_odd_steps(design: Outline, machine: Outline) -> None:
                             f"gets that one and no other; expected no {op} in steps")
 
 
+def _refuse_steps_of_nobody(design: Outline, other: Outline) -> None:
+    """``BadDesign`` where ``steps``, or the ``step_of`` of an outcome, names what neither the other design has nor the machine that
+    guests believe in: the operation would be taken for any step there is."""
+    bare, theirs = bare_machine_of(design), [op.name for op in other.operations]
+    known = {*theirs, *(op.name for op in (bare.operations if bare else ()))}
+    for op, steps in step_names(design).items():
+        if op not in theirs and not known & {*steps}:
+            expected = nearly_or(steps[0] if steps else op, theirs, f"expected one of {', '.join(theirs)}")
+            raise BadDesign(f"{_says(design, op, steps)}, which {other.name} does not have; {expected}")
+    for each in design.operations:
+        refuse_odd_step_of(each, explaining(design, other, each))
+
+
 def _says(design: Outline, op: str, steps: tuple[str, ...]) -> str:
     home = next(base for base in design.cls.__mro__ if op in vars(base).get("steps", {}))
     return f"{place_of(home, 'steps')} of {design.name} says that {op} may be {' or '.join(steps)}"
@@ -83,11 +101,28 @@ def explaining(design: Outline, other: Outline, op: Operation) -> tuple[Operatio
     Where there are none: any of them, if a guest acts, and else those that no guest has to ask for. What others may interrupt is no
     step: it takes several.
     """
-    said = step_names(design).get(op.name, ())
-    found = [each for each in other.operations
-             if each.name in said or (each.name == op.name and (op.by_guest or not each.by_guest))]
-    found = found or [each for each in other.operations if op.by_guest or not each.by_guest]
+    found = in_place_of(design, other, op) or [each for each in other.operations if op.by_guest or not each.by_guest]
     return tuple(each for each in found if not each.split)
+
+
+def in_place_of(design: Outline, other: Outline, op: Operation) -> list[Operation]:
+    """The operations of the other design that stand for one: that of its name, unless that is a guest's and this is not, and those
+    that ``steps`` names."""
+    said = step_names(design).get(op.name, ())
+    return [each for each in other.operations
+            if each.name in said or (each.name == op.name and (op.by_guest or not each.by_guest))]
+
+
+def has_to_be_a_step(design: Outline, other: Outline, op: Operation, outcome: Any, in_vain: bool) -> bool:
+    """Whether a step cannot be left out by the other design, though it may change nothing: a guest's instruction that the other has
+    too, by its name or by ``steps``, and that shows nothing, or just what the other's shows. It is carried out at once, and the
+    guest does not ask again. Where the other has no instruction for it, but a step that no guest asks for, the guest is given what
+    it wants where it can be had: it is left out if the monitor asked for something ``in_vain``."""
+    own = in_place_of(design, other, op)
+    if shows_all_of(op, outcome, explaining(design, other, op)):
+        return True
+    at_once = any(each.by_guest for each in own) or not in_vain
+    return op.by_guest and bool(own) and at_once and (outcome is None or any(each.returns is type(outcome) for each in own))
 
 
 def parameter_for(op: Operation, candidate: Operation, name: str, kind: Kind) -> int | None:
@@ -100,19 +135,10 @@ def parameter_for(op: Operation, candidate: Operation, name: str, kind: Kind) ->
 
 
 def step_names(design: Outline) -> dict[str, tuple[str, ...]]:
-    """What the classes of a design say of its operations' ``steps``; ``BadDesign`` where that is no dictionary of tuples."""
+    """What the classes of a design say of its operations' ``steps``; ``BadDesign`` where two of them say otherwise of one."""
     found: dict[str, tuple[str, ...]] = {}
     for base in reversed(design.cls.__mro__):
-        steps = vars(base).get("steps", {})
-        if not isinstance(steps, dict) or not all(
-                isinstance(names, tuple) and all(isinstance(each, str) for each in (op, *names)) for op, names in steps.items()):
-            raise BadDesign(f"steps of {base.__qualname__} is {steps!r}; expected names by operation, as in "
-                            '{"deflate": ("gain_page",)}')
-        for op in steps:
-            if not hasattr(design.cls, op):
-                raise BadDesign(f"steps of {base.__qualname__} names {op!r}, which {design.name} does not have; expected one of "
-                                f"its operations: {', '.join(each.name for each in design.operations)}")
-        found.update(_as_bases_say(design, base, steps))
+        found.update(_as_bases_say(design, base, vars(base).get("steps", {})))
     return found
 
 
@@ -146,19 +172,27 @@ def never_completed(design: Outline, other: Outline, found: Sequence[Simulated])
     return tuple(name for name in shared_instructions if name not in done)
 
 
+def never_done(design: Outline, other: Outline, found: Sequence[Simulated]) -> tuple[str, ...]:
+    """The guests' instructions that the other design has too, by their name or by ``steps``, and of which no path is a step: by
+    themselves, or by an operation that carries them out. Each time they are left out, which is lawful of one that waits."""
+    names = step_names(design)
+    done = {step for each in found if each.explained for step in (each.operation, *names.get(each.operation, ()))}
+    asked = {op.name for op in design.operations if op.by_guest and in_place_of(design, other, op)}
+    known = {*done, *never_completed(design, other, found)}
+    return tuple(each.operation for each in found if each.operation in asked - known and not each.failing)
+
+
 def can_be_compared(op: Operation, outcome: Any, candidates: Sequence[Operation]) -> bool:
     """Whether it is known what a guest is shown: a reply, what the other design returns too, a fault, or nothing."""
-    if hasattr(type(outcome), "shown"):
-        return outcome.shown is None or isinstance(outcome.shown, Reply)
-    return outcome is None or not op.by_guest or isinstance(outcome, Reply) or shows_all_of(op, outcome, candidates)
+    told = outcome is None or is_silent(type(outcome)) or shown_by(outcome) is not None
+    return told or not op.by_guest or shows_all_of(op, outcome, candidates)
 
 
 def shows_all_of(op: Operation, outcome: Any, candidates: Sequence[Operation]) -> bool:
     """Whether what an operation returns is, as a whole, what the guest is shown: it holds no reply, and the other design returns
     the like too. A fault is shown as such where the other design has an instruction in its place, which has to raise it too."""
-    reply = isinstance(outcome, Reply) or hasattr(type(outcome), "shown")
-    fault = isinstance(outcome, Fault)
-    return op.by_guest and not reply and any(c.by_guest if fault else c.returns is type(outcome) for c in candidates)
+    told, fault = shown_by(outcome) is not None or is_silent(type(outcome)), isinstance(outcome, Fault)
+    return op.by_guest and not told and any(c.by_guest if fault else c.returns is type(outcome) for c in candidates)
 
 
 def replies(op: Operation, candidate: Operation, outcome: Any, theirs: Any) -> tuple[Reply, Reply] | None:
@@ -174,38 +208,20 @@ def replies(op: Operation, candidate: Operation, outcome: Any, theirs: Any) -> t
 
 def named_in(outcome: Any, name: str, kind: Kind) -> Any:
     """The field of this name and kind in what an operation returns; None if there is none."""
-    return getattr(outcome, name) if attrs.has(type(outcome)) and (name, kind) in _fields(outcome) else None
+    return getattr(outcome, name) if attrs.has(type(outcome)) and (name, kind) in fields_of(outcome) else None
 
 
 def asked_for(op: Operation, arguments: Sequence[Any], outcome: Any) -> list[tuple[str, Kind, Any, Any]]:
     """What a guest's request returns of what it asked for: by name and kind, what is returned, and the operation's argument. A
     request is what shows the guest nothing, and says so (``shown = None``)."""
-    if not op.by_guest or not attrs.has(type(outcome)) or getattr(type(outcome), "shown", outcome) is not None:
+    if not op.by_guest or not is_silent(type(outcome)):
         return []
     return [(name, kind, getattr(outcome, name), argument) for (name, kind), argument in zip(op.parameters, arguments, strict=True)
-            if (name, kind) in _fields(outcome)]
+            if (name, kind) in fields_of(outcome)]
 
 
 def of_whom(outcome: Any, name: str) -> Any:
     """What a step of the other design is given by this name where an outcome's ``step_of`` says in which of its fields that is,
     whatever parameters the operation has: an access to another VM's page is a step of that VM's machine. None if it does not."""
-    field = getattr(type(outcome), "step_of", {}).get(name)
+    field = step_of(type(outcome)).get(name)
     return None if field is None else getattr(outcome, field)
-
-
-def shown_by(outcome: Any) -> Any:
-    """The reply to the guest in what an operation returns, or that reply itself; None if there is none."""
-    if isinstance(outcome, Reply):
-        return outcome
-    shown = getattr(outcome, "shown", None) if attrs.has(type(outcome)) else None
-    return shown if isinstance(shown, Reply) else None
-
-
-def shows(reply: Any) -> bool:
-    """Whether a reply is, or may be, more than an exit; None is no reply."""
-    return reply is not None and reply.event is not Event.EXITED
-
-
-def _fields(outcome: Any) -> tuple[tuple[str, Kind], ...]:
-    kind = kind_of(type(outcome))
-    return kind.fields if isinstance(kind, RecordKind) else ()

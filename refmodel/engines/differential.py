@@ -17,8 +17,8 @@ from typing import Any
 import attrs
 
 from refmodel.bare import BareMemory
-from refmodel.engines.corresponding import shown_by
 from refmodel.engines.machine import Machine, Run, Step
+from refmodel.engines.outcomes import exits, reply_in, shown_by
 from refmodel.language.design import Operation, Outline
 from refmodel.language.sizes import Geometry
 from refmodel.language.tables import NOTHING
@@ -219,7 +219,7 @@ class _Pair:
         changed = [name for name in self.ghosts if getattr(self.mine.state, name).changed]
         self.mine.settle()
         shown = shown_by(outcome)
-        if op.by_guest and shown is not None and shown.event.name == "EXITED":
+        if op.by_guest and exits(shown):
             self.exited = outcome
         if _misnamed(op, arguments, outcome):
             return Difference(Run(self.mine.initial_answers, tuple(self.steps)), outcome, _named(op, arguments))
@@ -239,8 +239,8 @@ class _Pair:
         if op.name not in self.shared or self._applies(self.mine, op, arguments) is not None:
             return None
         applies = self._applies(self.theirs, self.operations[op.name], arguments)
-        shown = applies and getattr(applies[1], "shown", None)
-        if applies is None or (shown and shown.event.name == "EXITED"):
+        shown = None if applies is None else reply_in(applies[1], "shown")
+        if applies is None or exits(shown):
             return None
         return Difference(Run(self.mine.initial_answers, tuple(self.steps)), None, shown, Step(op.name, arguments))
 
@@ -323,14 +323,16 @@ def _misnamed(op: Operation, arguments: Sequence[Any], outcome: Any) -> bool:
 
 def _replies(op: Operation, arguments: Sequence[Any], outcome: Any) -> tuple[str, tuple[Any, ...], Any, Any] | None:
     """The instruction that a step completed for a guest, what it showed, and what was due; None if it completed none."""
-    if hasattr(outcome, "shown") and not hasattr(outcome, "result"):
-        if outcome.shown.event.name == "EXITED":
+    if op.by_guest:
+        shown = reply_in(outcome, "shown")
+        if shown is None or exits(shown):
             return None
-        return SAME_INSTRUCTION.get(op.name, op.name), tuple(arguments), outcome.shown, outcome.due
-    if hasattr(outcome, "reflected") and outcome.result.name in ("REFLECTED", "HOLE"):
+        return SAME_INSTRUCTION.get(op.name, op.name), tuple(arguments), shown, reply_in(outcome, "due")
+    reflected = reply_in(outcome, "reflected")
+    if reflected is not None and outcome.result.name in ("REFLECTED", "HOLE"):
         place = tuple(arguments[:-1])
         name, value = {"READ": ("load", ()), "WRITE": ("store", (_zero(outcome),)), "FETCH": ("fetch", ())}[outcome.access.name]
-        return name + OF_L2.get(op.name, ""), (*place, place[-1], *value), outcome.reflected, outcome.due
+        return name + OF_L2.get(op.name, ""), (*place, place[-1], *value), reflected, outcome.due
     return None
 
 

@@ -176,7 +176,7 @@ class Discharge:
             if isinstance(leaf, NameKind) and z3.is_const(term):
                 solver.add(scope.among(leaf, term))
             elif isinstance(leaf, NaturalKind):
-                solver.add(term >= 0, *([] if is_given(term, induction.op.name) else [term <= scope.geometry.naturals]))
+                solver.add(term >= 0, *([] if is_given(term) else [term <= scope.geometry.naturals]))
         why = ""
         for seed in range(attempts):  # what is hard for the solver in one order may be easy in another
             solver.set("random_seed", seed)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from refmodel.engines.corresponding import shown_by
 from refmodel.engines.machine import Machine
+from refmodel.engines.outcomes import shown_by
 from refmodel.language import geometry
 from refmodel.language.design import Operation, Outline
 from refmodel.language.sizes import Geometry

@@ -116,12 +116,6 @@ class Runs:
                        reading.model)
 
 
-def argument(parameter: str) -> str:
-    """What the argument for a parameter is called on paths. Operations call theirs alike, so that laws which are instantiated there
-    are the same ones; no law is called so, since a name has no space."""
-    return f"argument {parameter}"
-
-
 def real(kind: Kind, value: Any) -> list[Term]:
     """What holds of an argument: a name is not NOTHING (those in a record may be), and a number not below zero."""
     if isinstance(kind, NameKind):

@@ -25,12 +25,12 @@ from refmodel.engines.collecting import rarely_collected
 from refmodel.engines.connectives import conj, disj, negation
 from refmodel.engines.formulas import Formula, Formulas, formula, formulas
 from refmodel.engines.hypotheses import NEAR, Hypotheses
-from refmodel.engines.paths import Path, argument, real
+from refmodel.engines.paths import Path, real
 from refmodel.engines.prover import Induction
 from refmodel.engines.questions import TIMEOUT, Solver, about
 from refmodel.engines.refused import refused_in
 from refmodel.engines.symbolic import Symbolic
-from refmodel.engines.terms import Term
+from refmodel.engines.terms import Term, argument
 from refmodel.language.asking import FAILS, answering
 from refmodel.language.design import Outline
 from refmodel.language.joining import joined

@@ -33,14 +33,14 @@ from refmodel.engines.instances import Instances, instances_of
 from refmodel.engines.judgements import INITIAL, SOUNDNESS, Judgement, Proof, together, worse
 from refmodel.engines.leaning import CutOffs
 from refmodel.engines.merging import MOST, NONE, SOME
-from refmodel.engines.paths import PATHS, Path, Runs, Segment, argument, real
+from refmodel.engines.paths import PATHS, Path, Runs, Segment, real
 from refmodel.engines.questions import TIMEOUT, about, is_heard
 from refmodel.engines.samples import Sample
 from refmodel.engines.scope import Scope, larger, small
 from refmodel.engines.simulation import Simulated, simulated
 from refmodel.engines.standing import Claim, Shown, Standing
 from refmodel.engines.symbolic import CUT_OFF, Obligation, Symbolic
-from refmodel.engines.terms import Term
+from refmodel.engines.terms import Term, argument
 from refmodel.engines.unknowns import reasons
 from refmodel.language.asking import Refused, answering
 from refmodel.language.design import Operation, Outline

@@ -11,7 +11,7 @@ from refmodel.bare_machines import bare_machine_of
 from refmodel.engines import exhaustive, induction, leaning, random
 from refmodel.engines.asked import Asked, Notice
 from refmodel.engines.audit import Audited
-from refmodel.engines.corresponding import never_completed
+from refmodel.engines.corresponding import NEVER_DONE, never_completed, never_done
 from refmodel.engines.counterexamples import counterexample, counterexamples
 from refmodel.engines.disagreeing import claims, disagreement
 from refmodel.engines.machine import Failure
@@ -372,6 +372,7 @@ def _simulated(design: Outline, done: induction.Proved, machine: Outline) -> tup
     wrong = tuple(f"{each.operation}{SIMULATION}{why}" for each in found for why in each.failing[:1])
     uncompleted = never_completed(design, machine, found)
     wrong += tuple(f"{name}{SIMULATION}it always exits, and nothing completes it" for name in uncompleted)
+    wrong += tuple(f"{name}{SIMULATION}{NEVER_DONE}" for name in never_done(design, machine, found))
     if wrong:
         names = ", ".join(op.name for op in machine.operations)
         return "", (*wrong, f"refmodel refine looks for a run with a step that is none of {machine.name}'s ({names}). If a step is "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 
@@ -23,7 +23,7 @@ from refmodel.engines.spoken_numbers import with_spoken_numbers
 from refmodel.engines.unseen import is_turned_off, never, never_changed, not_met, not_taken
 from refmodel.engines.verdicts import EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Outline
-from refmodel.language.kinds import NaturalKind, RecordKind, WordKind
+from refmodel.language.kinds import Kind, NaturalKind, PageKind, RecordKind, WordKind
 from refmodel.language.laws import Law
 from refmodel.language.plurals import many
 from refmodel.language.sizes import Geometry
@@ -137,8 +137,8 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
 
 
 def there_is(design: Outline, geometry: Geometry) -> str:
-    """What runs on ints know, in words: how many names of each sort, and up to which numbers."""
-    return f"{_stated(design, geometry)}{_given_numbers(design, geometry)}"
+    """What runs on ints know, in words: how many names of each sort, up to which numbers, and which records alone."""
+    return f"{_stated(design, geometry)}{given_numbers(design, geometry)}{narrowed(design, geometry)}"
 
 
 def _stated(design: Outline, geometry: Geometry) -> Geometry:
@@ -148,20 +148,40 @@ def _stated(design: Outline, geometry: Geometry) -> Geometry:
 
 def _within(design: Outline, geometries: Sequence[Geometry]) -> str:
     """What limits these geometries beside the number of names, in words."""
-    limits = dict.fromkeys([_given_numbers(design, each) for each in geometries] + [_under_way(design)])
-    return "".join(dict.fromkeys(each for each in limits if each))
+    limits = [f"{given_numbers(design, each)}{narrowed(design, each)}" for each in geometries]
+    return "".join(each for each in dict.fromkeys([*limits, _under_way(design)]) if each)
 
 
-def _given_numbers(design: Outline, geometry: Geometry) -> str:
+def narrowed(design: Outline, geometry: Geometry) -> str:
+    """Which records of a step's, or of power-on's, have few values only, as the geometry says; in words."""
+    met = {each.cls for kind in _given(design) for each in _records(kind)} & geometry.only.keys()
+    few = [f"{many(len(geometry.only[cls]), 'value')} of {cls.__name__}" for cls in sorted(met, key=lambda cls: cls.__name__)]
+    return f", only {' and '.join(few)}" if few else ""
+
+
+def _records(kind: Kind) -> Iterator[RecordKind]:
+    """The records that a value is, and has in it."""
+    if isinstance(kind, RecordKind):
+        yield kind
+        for _, inner in kind.fields:
+            yield from _records(inner)
+    if isinstance(kind, PageKind):
+        yield from _records(kind.cell)
+
+
+def _given(design: Outline) -> list[Kind]:
+    """What a step is given or chooses, and what power-on finds."""
+    return [*(kind for op in design.operations for _, kind in op.parameters), *design.text.chosen,
+            *(design.table(name).value for name in design.arbitrary)]
+
+
+def given_numbers(design: Outline, geometry: Geometry) -> str:
     """Up to which numbers a step is given some, or power-on finds some, in words: a run on ints knows no others."""
-    kinds = [*(kind for op in design.operations for _, kind in op.parameters), *design.text.chosen,
-             *(design.table(name).value for name in design.arbitrary)]
+    kinds = _given(design)
     leaves = [leaf for kind in kinds if getattr(kind, "cls", None) not in geometry.only for _, leaf in kind.leaves()]
     limits = [f"natural numbers up to {geometry.naturals}"] if NaturalKind() in leaves else []
     if any(isinstance(leaf, WordKind) and geometry.words < 1 << leaf.width for leaf in leaves):
         limits.append(f"words up to {geometry.words - 1}")
-    records = dict.fromkeys(kind.cls for kind in kinds if isinstance(kind, RecordKind) and kind.cls in geometry.only)
-    limits += [f"{many(len(geometry.only[cls]), 'value')} of {cls.__name__} up to names" for cls in records]
     also = f", or {', '.join(map(str, geometry.also))}" if geometry.also else ""
     return f", given {' and '.join(limits)}{also}" if limits else ""
 

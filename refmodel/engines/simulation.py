@@ -27,17 +27,17 @@ from refmodel.engines.corresponding import (
     asked_for,
     can_be_compared,
     explaining,
+    has_to_be_a_step,
     named_in,
     of_whom,
     parameters_for,
     replies,
     shared,
-    shown_by,
-    shows,
     shows_all_of,
 )
 from refmodel.engines.hypotheses import FAR, NEAR
 from refmodel.engines.judgements import Simulated
+from refmodel.engines.outcomes import shown_by, shows
 from refmodel.engines.paths import Path, Runs, Segment, base_of
 from refmodel.engines.questions import TIMEOUT, Solver
 from refmodel.engines.symbolic import Symbolic
@@ -235,13 +235,11 @@ class _Simulation:
                    if self._may_have_changed(name, segment))
 
     def _may_rest(self, segment: Segment) -> bool:
-        """Whether a path may be no step. An instruction that shows nothing is carried out at once, so it is its own step; and so is
-        one that answers what the other design's does."""
-        if shows_all_of(self.op, segment.outcome, self.candidates):
-            return False
-        own = [c for c in self.candidates if c.name == self.op.name]
-        silent = segment.outcome is None and not (self.op.split and self.op.returns)
-        return not (own and self.op.by_guest and (silent or own[0].returns is type(segment.outcome)))
+        """Whether a path may be no step. What may end without its outcome, because others run before, has not ended then."""
+        if segment.outcome is None and self.op.split and self.op.returns:
+            return True
+        in_vain = any(answer is True for answer in segment.answers)
+        return not has_to_be_a_step(self.design, self.other, self.op, segment.outcome, in_vain)
 
     def _steps(self, reading: Symbolic, segment: Segment) -> Iterator[_Step]:
         """The paths of what may explain it, from the same contents of the shared tables."""

@@ -19,17 +19,17 @@ from refmodel.engines.computed import computed, fill
 from refmodel.engines.corresponding import (
     asked_for,
     explaining,
+    has_to_be_a_step,
     named_in,
     of_whom,
     parameters_for,
     replies,
     shared,
-    shown_by,
-    shows,
     shows_all_of,
 )
 from refmodel.engines.differences import Change, changes
 from refmodel.engines.machine import RESUME, Broken, Failure, Machine, Run, copy_of, recorded
+from refmodel.engines.outcomes import shown_by, shows
 from refmodel.engines.random import Search
 from refmodel.engines.shrink import shortened
 from refmodel.engines.stepwise import every_answer
@@ -49,9 +49,11 @@ class SimulatedRuns:
     failure: Failure | None
     runs: int
     steps: int
-    """Steps that changed what both designs have, or showed something."""
+    """Steps that were taken."""
     explained: Counter[str]
-    """Of those, by operation, the ones that were found in the other design."""
+    """Of those that changed what both have or showed something, by operation, the ones that were found in the other design."""
+    untaken: tuple[str, ...]
+    """The operations of which no step was taken."""
     seconds: float
 
 
@@ -94,7 +96,8 @@ class SimulatedMachine(Machine):
                 return None
         other = self.other.design.name
         names = " or ".join(each.name for each in explaining(self.design, self.other.design, op))
-        says = f"This step is {f'no step {names}' if names else 'none'} of {other}, and it changes or shows something."
+        why = "a guest's instruction is not left out" if self._is_idle(op, outcome) else "it changes or shows something"
+        says = f"This step is {f'no step {names}' if names else 'none'} of {other}, and {why}."
         return Broken(None, f"simulation of {other}", says, ())
 
     @staticmethod
@@ -187,10 +190,15 @@ class SimulatedMachine(Machine):
     # ------------------------------------------------------------ what is the same
 
     def _may_rest(self, op: Operation, outcome: Any) -> bool:
-        own = [c for c in explaining(self.design, self.other.design, op) if c.name == op.name]
-        if self._shows_all_of(op, outcome):
-            return False
-        return op.split or not (own and op.by_guest and (outcome is None or own[0].returns is type(outcome)))
+        """Whether a step may be none. What others may interrupt takes several, of which only one is what was asked for."""
+        if op.split and not self._shows_all_of(op, outcome):
+            return True
+        return not has_to_be_a_step(self.design, self.other.design, op, outcome, self.allocation_failed)
+
+    def _is_idle(self, op: Operation, outcome: Any) -> bool:
+        """Whether the step just taken changes and shows nothing."""
+        shown = shows(shown_by(outcome)) or self._shows_all_of(op, outcome)
+        return not shown and self._leads_to(self._view(self.before))
 
     def _shows_all_of(self, op: Operation, outcome: Any) -> bool:
         return shows_all_of(op, outcome, explaining(self.design, self.other.design, op))
@@ -232,10 +240,10 @@ def simulated_runs(design: Outline, other: Outline, geometry: Geometry, *, secon
                    seed: int = 0) -> SimulatedRuns:
     """Random runs until the time or the number is up, or a step is not explained; the run to it is shrunk."""
     began, number, done, steps = time.perf_counter(), 0, 0, 0
-    failure, explained = None, Counter[str]()
+    failure, explained, applied = None, Counter[str](), Counter[str]()
     making = partial(SimulatedMachine, other=other)
     while failure is None and (runs is None or done < runs) and time.perf_counter() - began <= seconds:
-        search = Search(design, geometry, f"{seed} {number}", machine=making)
+        search = Search(design, geometry, f"{seed} {number}", applied, machine=making)
         for _ in range(BATCH if runs is None else min(BATCH, runs - done)):
             failure, done = search.run(), done + 1
             if failure is not None or time.perf_counter() - began > seconds:
@@ -245,7 +253,8 @@ def simulated_runs(design: Outline, other: Outline, geometry: Geometry, *, secon
         steps += search.steps
         explained += search.machine.explained
     found = None if failure is None else shortened(design, geometry, failure, making)
-    return SimulatedRuns(found, done, steps, explained, time.perf_counter() - began)
+    untaken = tuple(op.name for op in design.operations if op.name not in applied)
+    return SimulatedRuns(found, done, steps, explained, untaken, time.perf_counter() - began)
 
 
 def square(design: Outline, other: Outline, geometry: Geometry, run: Run) -> tuple[Apart, Any]:

@@ -68,9 +68,15 @@ def called(term: Term) -> str:
     return str(term.decl().name())
 
 
-def is_given(term: Term, operation: str) -> bool:
+def argument(parameter: str) -> str:
+    """What the argument for a parameter is called. Operations call theirs alike, so that laws which are instantiated there are the
+    same ones. No law's names are called so, since a law has no space in its name."""
+    return f"the argument!{parameter}"
+
+
+def is_given(term: Term) -> bool:
     """Whether a term is an argument of an operation, or what the operation was answered."""
-    return z3.is_const(term) and called(term).rpartition(".")[2].startswith((f"{operation}!", "choice!"))
+    return z3.is_const(term) and called(term).rpartition(".")[2].startswith((argument(""), "choice!"))
 
 
 class Packed:

@@ -21,10 +21,11 @@ from typing import Any
 import attrs
 import z3
 
-from refmodel.bare import Event
 from refmodel.engines.connectives import number_of
 from refmodel.engines.formulas import Formula
 from refmodel.engines.hypotheses import Hypotheses
+from refmodel.engines.outcomes import exits, shown_to_guest
+from refmodel.engines.paths import Segment
 from refmodel.engines.prover import TIMEOUT, Induction, Path
 from refmodel.engines.questions import Solver, about
 from refmodel.engines.symbolic import Symbolic
@@ -89,8 +90,8 @@ class _Pair:
         self.op = sides[0].op
         known = [design.table(name) for name in known_tables(design)]
         ends = [path.segments[-1] for path in paths]
-        shown = [getattr(end.outcome, "shown", end.outcome) for end in ends]  # without such a field, all of it is shown
-        final = all(each is not None and getattr(each, "event", None) is not Event.EXITED for each in shown)
+        shown = [shown_to_guest(end.outcome) for end in ends]
+        final = not any(_will_be_tried_again(end) for end in ends) and any(each is not None for each in shown)
         meant = self.op.name in flows_of(design)  # what it shows may be known: only what is known afterwards may not differ
         self.goals = list(_same(*shown)) if final and not meant else []
         if all(any(kind.name in end.written for kind in known) for end in ends):
@@ -108,6 +109,12 @@ class _Pair:
         if alike.never([*self.given, differs], "the VM is shown the same, and knows the same"):
             return ""
         return f"{self.op.name}: what is shown, or known afterwards, may differ, or the solver gave up"
+
+
+def _will_be_tried_again(end: Segment) -> bool:
+    """Whether an instruction exits; or shows nothing where something was asked for in vain, as memory may be."""
+    shown = shown_to_guest(end.outcome)
+    return exits(shown) or (shown is None and any(answer is True for answer in end.answers))
 
 
 def _alike_after(reading: Symbolic, kind: TableKind, vm: Term, states: Sequence[Any]) -> Iterator[Term]:
@@ -175,7 +182,9 @@ class _Alike:
 
 def _same(one: Any, other: Any) -> Iterator[Term]:
     """That two values that are shown are the same."""
-    if isinstance(one, Opaque):
+    if type(one) is not type(other):
+        yield z3.BoolVal(False)
+    elif isinstance(one, Opaque):
         yield one.term == other.term
     elif isinstance(one, SymbolicPage):
         yield (one == other).term

@@ -21,14 +21,13 @@ from typing import Any
 
 import attrs
 
-from refmodel.bare import Event
 from refmodel.bare_machines import bare_machine_of
-from refmodel.engines.corresponding import step_names
+from refmodel.engines.corresponding import in_place_of, parameters_for
 from refmodel.engines.machine import Machine, Run, Step, copy_of
+from refmodel.engines.outcomes import exits, reply_in, shown_by, shown_to_guest, step_of
 from refmodel.engines.simulation_runs import SimulatedMachine
 from refmodel.engines.stepwise import every_answer
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import NameKind
 from refmodel.language.sizes import Geometry
 
 OUTPUT = "what a guest is shown depends on what it cannot know"
@@ -87,8 +86,10 @@ def known_tables(design: Outline) -> tuple[str, ...]:
 
 
 def flows_of(design: Outline) -> dict[str, str]:
-    """The operations by which a VM is meant to come to know of others."""
-    return {op: flow for base in reversed(design.cls.__mro__) for op, flow in vars(base).get("flows", {}).items()}
+    """The operations of a design by which a VM is meant to come to know of others."""
+    operations = {op.name for op in design.operations}
+    return {op: flow for base in reversed(design.cls.__mro__) for op, flow in vars(base).get("flows", {}).items()
+            if op in operations}
 
 
 def _beside(design: Outline, geometry: Geometry) -> SimulatedMachine | None:
@@ -103,7 +104,7 @@ class _Search:
         self.machine = Machine(design, geometry)
         self.known, self.flows = known_tables(design), flows_of(design)
         self.flows.pop(unmeant or "", None)
-        self.vms = self.machine.values(NameKind("Vm"))
+        self.vms = self.machine.values(design.actors)
         self.initial: list[Run] = []
         self.nodes: list[tuple[int, Step | None]] = []
         self.seen: set[Any] = set()
@@ -186,9 +187,9 @@ class _Search:
     def _will_be_tried_again(self, outcome: Any, state: Any, after: Any) -> bool:
         """Whether an instruction exits; or lacks memory, changes nothing of the whole state and shows nothing. Only time tells this
         from a later try that completes."""
-        shown = getattr(outcome, "shown", outcome)
+        shown = shown_to_guest(outcome)
         if shown is not None:
-            return getattr(shown, "event", None) == Event.EXITED
+            return exits(shown)
         return self.machine.allocation_failed and all(
             getattr(state, table.name) == getattr(after, table.name) for table in self.design.tables)
 
@@ -197,7 +198,7 @@ class _Search:
         """What is shown, and what is known afterwards, beside what it was when things looked the same. What the bare machine shows
         (it may use what it has cached, or not) is part of how they look."""
         look: tuple[Any, ...] = op.name, step.arguments, view, self._due(op, step, state, view, outcome)
-        shown = getattr(outcome, "shown", outcome)  # an outcome without such a field is shown as a whole
+        shown = shown_to_guest(outcome)
         if op.name in self.flows:  # what it shows is meant to be known
             self._met(op, look, shown)
             look = *look, shown
@@ -207,26 +208,33 @@ class _Search:
             yield from self._compare(self.changed, look, _Told(view_after, node, step), STEP, vm)
 
     def _due(self, op: Operation, step: Step, state: Any, view: Any, outcome: Any) -> Any:
-        """What the bare machine shows, as the design's text says; None where that is no step of the bare machine's, whose cached
-        translations could account for it. That is asked where things look so for the first time, and where another is due."""
-        due, look = getattr(outcome, "due", None), (op.name, step.arguments, view)
-        if due is None or self.beside is None or getattr(due, "event", None) == Event.EXITED:
-            return due
+        """What the bare machine shows, as the design's text says and the guest is shown; None where that is no step of the bare
+        machine's, whose cached translations could account for it. That is asked where things look so for the first time, and
+        where another is due."""
+        due, look = reply_in(outcome, "due"), (op.name, step.arguments, view)
+        if due is None or due != shown_by(outcome) or exits(due):
+            return None
         if look not in self.due:
             self.due[look] = due if self._is_due(op, step, state, outcome) else None
         first = self.due[look]
         return due if first is not None and due != first and self._is_due(op, step, state, outcome) else first
 
     def _is_due(self, op: Operation, step: Step, state: Any, outcome: Any) -> bool:
-        """Whether the step just taken is one of the bare machine's that it is called like, or that the class says it is."""
-        assert self.beside is not None
-        after, names = self.machine.state, {op.name, *step_names(self.design).get(op.name, ())}
-        if not names & {each.name for each in self.beside.other.design.operations}:
+        """Whether the step just taken is one of the bare machine's that stands for it, with the arguments that the guest gave."""
+        if self.beside is None or not self._is_as_asked(op, outcome):
             return False
-        self.beside.before, self.beside.state = copy_of(self.design, state), copy_of(self.design, after)
+        self.beside.before, self.beside.state = copy_of(self.design, state), copy_of(self.design, self.machine.state)
         for name in self.beside.shared:
             getattr(self.beside.state, name).changed = True
         return self.beside.broken(op, step.arguments, outcome) is None
+
+    def _is_as_asked(self, op: Operation, outcome: Any) -> bool:
+        """Whether the bare machine has steps in the place of an operation, and the guest says all that these are given: of what the
+        design may choose, what is shown could depend on others."""
+        assert self.beside is not None
+        steps = in_place_of(self.design, self.beside.other.design, op)
+        return bool(steps) and not step_of(type(outcome)) and all(
+            parameters_for(op, each, name, kind) for each in steps for name, kind in each.parameters)
 
     def _met(self, op: Operation, look: Any, shown: Any) -> None:
         """Whether a guest's instruction has shown what it did not know."""

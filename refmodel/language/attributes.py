@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any
 
 from refmodel.language.gathering import EveryLaw
 from refmodel.language.laws import Law
-from refmodel.language.places import home_of, place_of
+from refmodel.language.nearly import nearly_or
+from refmodel.language.places import place_of
 from refmodel.language.sizes import Geometry
 from refmodel.language.unsound import BadDesign
 
@@ -47,15 +50,52 @@ EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
+ALIKE = 0.8
+"""How much of two names has to be the same, so that one may be a misspelt other."""
+OF_TABLES, OF_OPERATIONS = ("arbitrary", "known"), ("flows", "steps")
+"""The attributes that say something of tables, and those that say something of operations, by their names."""
+
+
 def refuse_odd_attributes(cls: type) -> None:
-    """``BadDesign`` where an attribute by which a class says something of a design is of another kind than it should be."""
-    for name, (is_right, expected) in EXPECTED.items():
-        value = getattr(cls, name)
-        if isinstance(value, Law):
-            raise BadDesign(f"{place_of(home_of(cls, name), name)} is a law; expected another name for it: "
-                            f"what a design calls {name} is {expected}")
-        if not is_right(value):
-            raise BadDesign(f"{place_of(home_of(cls, name), name)} is {_said(value)}; expected {expected}")
+    """``BadDesign`` where an attribute by which a class, or one that it is made of, says something of a design is of another kind
+    than it should be."""
+    for base, name in itertools.product(cls.__mro__, EXPECTED):
+        if name in vars(base):
+            _refuse_odd(base, name, vars(base)[name])
+
+
+def refuse_misspelt_attributes(cls: type, tables: Iterable[str]) -> None:
+    """``BadDesign`` where a class states something by nearly the name of an attribute by which something is said of a design, and
+    nothing reads it: what was meant is not said then."""
+    known = {*tables}
+    for base in cls.__mro__:
+        for name in [name for name in vars(base) if name not in EXPECTED and name not in known]:
+            meant = difflib.get_close_matches(name, EXPECTED, n=1, cutoff=ALIKE)
+            if meant and EXPECTED[meant[0]][0](vars(base)[name]):
+                raise BadDesign(f"{place_of(base, name)} says nothing of a design; did you mean {meant[0]}? "
+                                "If it is something else, expected another name for it")
+
+
+def _refuse_odd(base: type, name: str, value: Any) -> None:
+    is_right, expected = EXPECTED[name]
+    if isinstance(value, Law):
+        raise BadDesign(f"{place_of(base, name)} is a law; expected another name for it: what a design calls {name} is {expected}")
+    if not is_right(value):
+        raise BadDesign(f"{place_of(base, name)} is {_said(value)}; expected {expected}")
+
+
+def refuse_unknown_names(cls: type, tables: Iterable[str], operations: Iterable[str]) -> None:
+    """``BadDesign`` where a class, or one that it is made of, says something of a table or of an operation that there is not: a
+    misspelt name says nothing of the one that was meant. (A mechanism of this package may name an operation of another, which it
+    is not always put together with; the tests have every one of those.)"""
+    own = tuple(base for base in cls.__mro__ if base.__module__.partition(".")[0] != __name__.partition(".")[0])
+    for what, attributes, known, bases in (("table", OF_TABLES, [*tables], cls.__mro__),
+                                           ("operation", OF_OPERATIONS, [*operations], own)):
+        for base, name in itertools.product(bases, attributes):
+            for typed in vars(base).get(name, ()):
+                if typed not in known:
+                    expected = nearly_or(typed, known, f"expected one of {', '.join(known)}")
+                    raise BadDesign(f"{place_of(base, name)} names {typed!r}, which is no {what} of {cls.__name__}; {expected}")
 
 
 def refuse_hidden_operation(cls: type, name: str, place: str) -> None:

@@ -29,7 +29,12 @@ import attrs
 
 from refmodel.language.annotations import annotation_in_words, kind_of, table_kind
 from refmodel.language.asking import Site, Span
-from refmodel.language.attributes import refuse_hidden_operation, refuse_odd_attributes
+from refmodel.language.attributes import (
+    refuse_hidden_operation,
+    refuse_misspelt_attributes,
+    refuse_odd_attributes,
+    refuse_unknown_names,
+)
 from refmodel.language.examination import Examination, acting, examine
 from refmodel.language.gathering import EveryLaw, laws_about
 from refmodel.language.kinds import Kind, NameKind, PageKind, TableKind
@@ -317,11 +322,9 @@ def _outline(cls: Any) -> Outline:
     if not claims.all:
         raise BadDesign(f"{place_of(cls)}: no laws; expected functions decorated with @law, or a tuple called laws")
     text = _read(cls, tables, operations, claims.all, acting(operations))
-    read = Outline(cls, tables, operations, laws, text, pending)
-    for name in read.arbitrary:
-        if name not in {t.name for t in tables}:
-            raise BadDesign(f"{place_of(home_of(cls, 'arbitrary'), 'arbitrary')} names {name!r}, which is no table")
-    return read
+    refuse_misspelt_attributes(cls, [table.name for table in tables])
+    refuse_unknown_names(cls, [table.name for table in tables], [op.name for op in operations])
+    return Outline(cls, tables, operations, laws, text, pending)
 
 
 def _names(code: types.CodeType) -> frozenset[str]:
@@ -407,7 +410,6 @@ def _operations(cls: Any) -> tuple[Operation, ...]:
         role = next((vars(base)[name].__refmodel__ for base in cls.__mro__
                      if name in vars(base) and hasattr(vars(base)[name], "__refmodel__")), None)
         if role is not None:
-            _refuse_two_roles(cls, name)
             found.append(_operation(cls, name, role == "guest"))
     _refuse_two_sorts_of_actors(found)
     order = {name: i for base in reversed(cls.__mro__) for i, name in enumerate(vars(base))}
@@ -495,6 +497,9 @@ def _laws(cls: type[Design], operations: tuple[Operation, ...]) -> tuple[Law, ..
     listed = laws_about(cls, [op.returns for op in operations], cls.laws) if isinstance(cls.laws, EveryLaw) else cls.laws
     laws = tuple(dict.fromkeys([*listed, *own]))
     _refuse_lost_outcomes(cls, operations, own)
+    if any("actor" in law.about for law in laws):
+        for op in operations:
+            _refuse_two_roles(cls, op.name)
     for name, number in collections.Counter(law.name for law in laws).items():
         if number > 1:
             places = " and ".join(law.place for law in laws if law.name == name)

@@ -199,8 +199,12 @@ class LeaksDocument:
     complete: bool
     """Whether every state was visited."""
     states: int
+    there: str
+    """The names that there are, and up to which numbers and of which records there are values: what needs others is not seen."""
     compared: int
     """Pairs of steps that were compared."""
+    partly: tuple[str, ...]
+    """The outcomes of which a part alone is compared, or nothing, as their classes state."""
     outcomes: tuple[str, ...]
     """Operations whose outcomes were compared."""
     changes: tuple[str, ...]
@@ -237,6 +241,8 @@ class RefinementDocument:
     steps: int
     explained: dict[str, int]
     """For each operation, how many of its steps were steps of the other design."""
+    untaken: tuple[str, ...]
+    """The operations of which no random run took a step."""
     failure: UnexplainedDocument | None
     proofs: tuple[Simulated, ...]
     unproved: tuple[str, ...]

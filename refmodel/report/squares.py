@@ -8,8 +8,8 @@ from typing import Any
 import attrs
 
 from refmodel.bare_machines import bare_machine
-from refmodel.engines.corresponding import shown_by
 from refmodel.engines.machine import Failure
+from refmodel.engines.outcomes import shown_by
 from refmodel.engines.replaying import replay
 from refmodel.engines.simulation_runs import square
 from refmodel.engines.words import call, change_text, outcome_text, shown

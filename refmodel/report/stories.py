@@ -7,10 +7,10 @@ from typing import Any
 
 import attrs
 
-from refmodel.bare import Event, Reply
 from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.counterexamples import Counterexample
 from refmodel.engines.machine import Broken, Machine, Run, recorded
+from refmodel.engines.outcomes import exits, reply_in
 from refmodel.engines.replaying import replay
 from refmodel.engines.words import ABSENT, call, names_of, outcome_text, parts, place, shown
 from refmodel.language import Law
@@ -166,8 +166,8 @@ def _shows(outcome: Any) -> str:
 
 def _square(outcome: Any) -> Square | None:
     """What the guest is shown on both machines; None if the outcome does not hold two replies, or it exits."""
-    monitored, bare = getattr(outcome, "shown", None), getattr(outcome, "due", None)
-    if not (isinstance(monitored, Reply) and isinstance(bare, Reply)) or monitored.event is Event.EXITED:
+    monitored, bare = reply_in(outcome, "shown"), reply_in(outcome, "due")
+    if monitored is None or bare is None or exits(monitored):
         return None
     one, other = (f"{reply.event.value}, {_cell(reply.cell)}" for reply in (monitored, bare))
     return Square(one, other, bool(monitored == bare))

@@ -17,6 +17,7 @@ from refmodel.engines.exhaustive import compiled
 from refmodel.engines.formulas import Formula
 from refmodel.engines.machine import RESUME, Step
 from refmodel.engines.mutation.mutants import Mutant
+from refmodel.engines.outcomes import reply_in
 from refmodel.engines.progress import prove_progress
 from refmodel.engines.progress_runs import end_everything
 from refmodel.engines.prover import Induction, prove_initial, prove_simulated
@@ -177,7 +178,7 @@ class _Noting(Search):
 
 def _ended(outcome: Any) -> str:
     """How an instruction ended, or the serving of an exit, if it says."""
-    way = getattr(outcome, "result", getattr(getattr(outcome, "shown", None), "event", None))
+    way = getattr(outcome, "result", getattr(reply_in(outcome, "shown"), "event", None))
     return way.name.lower() if isinstance(way, enum.Enum) and way.name not in WAITING else ""
 
 
