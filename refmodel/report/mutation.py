@@ -18,7 +18,7 @@ from refmodel.language.sources import code_of
 
 HEAD = """# Mutation
 
-`refmodel mutate DESIGN` changes the text of a design, one place at a time, and reports which changes nothing notices. A change that
+`refmodel mutate DESIGN` changes the text of a design, one place at a time, and reports the changes that no check detects. A change that
 nothing notices shows that a law is missing, or that the place is of no use. This chapter is generated
 (`python -m refmodel.report.mutation > specs/mutation.md`); a test fails if it is out of date.
 
