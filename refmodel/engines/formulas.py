@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -73,6 +73,13 @@ class Formulas(tuple[Formula, ...]):
 def formulas(design: Outline, base: str) -> Formulas:
     """The laws of states, about this arbitrary state."""
     return Formulas(formula(design, law, base) for law in design.laws if law.of_state)
+
+
+def forget_instances(known: Mapping[str, Sequence[Formula]]) -> None:
+    """Nothing more will be proved of these laws."""
+    for each in known.values():
+        if isinstance(each, Formulas):
+            each.instances = None
 
 
 def claimed(reading: Symbolic, law: Any, *arguments: Any) -> Term:

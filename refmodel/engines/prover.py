@@ -25,7 +25,7 @@ from refmodel.engines.collecting import rarely_collected
 from refmodel.engines.conditions import Counted, Lookup
 from refmodel.engines.connectives import negation, number_of
 from refmodel.engines.discharging import Discharge
-from refmodel.engines.formulas import Formula, formulas
+from refmodel.engines.formulas import Formula, forget_instances, formulas
 from refmodel.engines.goals import Goal, Goals, arbitrary_names
 from refmodel.engines.hypotheses import FAR, NEAR, Hypotheses
 from refmodel.engines.initially import prove_initial
@@ -355,20 +355,22 @@ def prove_operation(design: Outline, name: str, clause: str | None = None, *, to
     design too, which has some of the same tables.
 
     Paths of helpers are put together first. What is not proved so is judged path by path."""
-    known = {} if known is None else known
+    own: dict[str, Sequence[Formula]] = {}
+    laws = own if known is None else known
     found: list[Proof] = []
     left: Collection[Law | None] | None = None
     with joined(design), nullcontext() if machine is None else joined(machine), about(name), rarely_collected():
         # what a proof leans on, and a second opinion, are of the paths one by one
         for merges in (NONE,) if asks_why or is_heard() else (MOST, SOME, NONE):
             wanted = None if any(proof.simulated for proof in found) else machine
-            induction = Induction(design, design.operation(name), clause, timeout, samples=samples, asks_why=asks_why, known=known,
+            induction = Induction(design, design.operation(name), clause, timeout, samples=samples, asks_why=asks_why, known=laws,
                                   merges=merges, only=left)
             with suppress(Unsound) if merges else nullcontext():
                 proof, left = _proof(induction, wanted, to_the_end)
                 found.append(proof)
                 if not left and (wanted is None or proof.simulated or not merges):
                     break
+    forget_instances(own)  # they and the laws refer to each other
     return together(found)
 
 

@@ -512,7 +512,6 @@ def _refuse_lost_outcomes(cls: type[Design], operations: tuple[Operation, ...], 
     """``BadDesign`` where an operation overrides one that returns another record, which a law judges: the law would not be asked
     of the operation any more."""
     for op in operations:
-        _refuse_derived_outcome(cls, op, own)
         for base in cls.__mro__:
             stated = vars(base).get(op.name)
             returned = _returned(stated, line_of(stated)) if isinstance(stated, FunctionType) else None
@@ -523,6 +522,7 @@ def _refuse_lost_outcomes(cls: type[Design], operations: tuple[Operation, ...], 
                                 f"overrides ({line_of(stated)}) returns {returned.__name__}: law {lost.clause} ({lost.name}) "
                                 f"judges that, and would not be asked any more; expected -> {returned.__name__}, or an operation "
                                 "of another name")
+        _refuse_derived_outcome(cls, op, own)
 
 
 def _refuse_derived_outcome(cls: type[Design], op: Operation, own: typing.Sequence[Law]) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refmodel.language import BadDesign
+from refmodel.language.json_schemas import steady
 from refmodel.language.unsound import UNDECODABLE
 from refmodel.management.packed import expanded, packed
 
@@ -118,7 +119,8 @@ class Recording:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of a file's map; bytes are base64 there, as JSON has none."""
-    return msgspec.json.schema(Stored)
+    made: dict[str, Any] = steady(msgspec.json.schema(Stored))
+    return made
 
 
 # ---------------------------------------------------------------- writing

@@ -18,8 +18,8 @@ from refmodel.language.sources import code_of
 
 HEAD = """# Mutation
 
-`refmodel mutate DESIGN` changes the text of a design, one place at a time, and reports the changes that no check detects. A change that
-nothing notices shows that a law is missing, or that the place is of no use. This chapter is generated
+`refmodel mutate DESIGN` changes the text of a design, one place at a time, and reports the changes that no check detects. Such a
+change shows that a law is missing, or that the place is of no use. This chapter is generated
 (`python -m refmodel.report.mutation > specs/mutation.md`); a test fails if it is out of date.
 
 ## What is changed

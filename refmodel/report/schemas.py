@@ -9,6 +9,7 @@ import msgspec
 
 from refmodel.engines.theorems import Told
 from refmodel.language import remaking
+from refmodel.language.json_schemas import steady
 from refmodel.report.documents import (
     ComparedDocument,
     DesignDocument,
@@ -69,7 +70,7 @@ def schema() -> dict[str, Any]:
     commands |= {name: of[t] for name, t in ONE.items()}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "what refmodel prints with --json",
             "description": "Under $defs there is a definition for each command, and one for each record in what it prints.",
-            "$defs": {**commands, **definitions}}
+            "$defs": {**commands, **steady(definitions)}}
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Union
 
 import msgspec
 
+from refmodel.language.json_schemas import steady
 from refmodel.oracle.trace import crossing, dumps, guest, linear, stretches
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
@@ -226,6 +227,6 @@ def effect(k: Knowledge, event: Any) -> None:
 
 def schema() -> dict[str, object]:
     """The format as a JSON Schema, of one line."""
-    made = msgspec.json.schema(ANY)
+    made = steady(msgspec.json.schema(ANY))
     dialect = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": dialect, "title": f"refmodel trace, version {e.VERSION}: one line", **made}

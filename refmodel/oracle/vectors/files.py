@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from refmodel.language import BadDesign
 from refmodel.language.encoding import undecodable
+from refmodel.language.json_schemas import steady
 from refmodel.language.unsound import UNDECODABLE
 from refmodel.machine.x86.ept_walk import Ept, Use
 from refmodel.machine.x86.guest_walk import Access, Cpu
@@ -142,7 +143,7 @@ def batches(items: Iterator[Any], size: int) -> Iterator[Sequence[Any]]:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of a line."""
-    made = msgspec.json.schema(Vector)
+    made = steady(msgspec.json.schema(Vector))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"refmodel vectors, version {VERSION}: one line",
             **made}
 
