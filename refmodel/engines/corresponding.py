@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from refmodel.engines.judgements import Simulated
 from refmodel.engines.outcomes import fields_of, is_silent, refuse_odd_step_of, shown_by, step_of
 from refmodel.language.abstraction import abstractions
 from refmodel.language.asking import Fault
-from refmodel.language.design import Operation, Outline
+from refmodel.language.design import Operation, Outline, hashable
 from refmodel.language.kinds import Kind, PageKind, TableKind
 from refmodel.language.nearly import nearly_or
 from refmodel.language.places import home_of, place_of
@@ -27,6 +28,17 @@ def shared(design: Outline, other: Outline) -> tuple[str, ...]:
     """The tables that both have, and hold the same in at power-on; or that the other has, and the design says what they hold.
     ``BadDesign`` unless these are all that the other has, ``steps`` names operations of a bare machine, and each operation of the
     other is one step."""
+    pair = design.cls, other.cls
+    if pair not in _shared:
+        _shared[pair] = _found_shared(design, other)
+    return _shared[pair]
+
+
+_shared: dict[tuple[type, type], tuple[str, ...]] = {}
+"""What was found before: each operation of a design asks for it."""
+
+
+def _found_shared(design: Outline, other: Outline) -> tuple[str, ...]:
     if split := [op.name for op in other.operations if op.split]:
         raise BadDesign(f"{place_of(home_of(other.cls, split[0]), split[0])}: others may interrupt {', '.join(split)} (yield); "
                         "expected a design of which each operation is one step")
@@ -136,19 +148,24 @@ def parameter_for(op: Operation, candidate: Operation, name: str, kind: Kind) ->
 
 def step_names(design: Outline) -> dict[str, tuple[str, ...]]:
     """What the classes of a design say of its operations' ``steps``; ``BadDesign`` where two of them say otherwise of one."""
+    return _step_names(hashable(design.cls))
+
+
+@functools.cache
+def _step_names(cls: Any) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
-    for base in reversed(design.cls.__mro__):
-        found.update(_as_bases_say(design, base, vars(base).get("steps", {})))
+    for base in reversed(cls.__mro__):
+        found.update(_as_bases_say(cls.__name__, base, vars(base).get("steps", {})))
     return found
 
 
-def _as_bases_say(design: Outline, cls: type, steps: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+def _as_bases_say(design: str, cls: type, steps: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
     """What a class says of operations' ``steps``; ``BadDesign`` where another that the design is made of says otherwise."""
     for op, names in steps.items():
         for base in cls.__mro__[1:]:
             said = vars(base).get("steps", {}).get(op, names)
             if {*said} != {*names}:
-                raise BadDesign(f"{place_of(cls, 'steps')} of {design.name} says that {op} may be {' or '.join(names)}, and "
+                raise BadDesign(f"{place_of(cls, 'steps')} of {design} says that {op} may be {' or '.join(names)}, and "
                                 f"{base.__qualname__}, which it is derived from, says {' or '.join(said)}: that is claimed of it "
                                 "too; expected the same, or an operation of another name")
     return steps

@@ -7,6 +7,7 @@ Lamport, *The existence of refinement mappings*, 1991).
 
 from __future__ import annotations
 
+import functools
 import inspect
 import typing
 from collections.abc import Callable
@@ -60,6 +61,12 @@ def abstraction(table: str) -> Callable[[F], F]:
 
 def abstractions(cls: type) -> tuple[Abstraction, ...]:
     """The abstractions that a design states; the method of a derived class takes the place of one of the same name."""
+    stated: Any = cls  # a class is hashable
+    return _abstractions(stated)
+
+
+@functools.cache
+def _abstractions(cls: Any) -> tuple[Abstraction, ...]:
     found: dict[str, Abstraction] = {}
     for name in dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base)):
         home = next(base for base in cls.__mro__ if name in vars(base))
