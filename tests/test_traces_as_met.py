@@ -114,7 +114,28 @@ AS_MET = {
     # A flush may be of too few pages, or of another VM's.
     "written_back_after_a_flush_too_short": (9, "EQV-1"), "written_back_after_a_flush_of_another_vm": (9, "EQV-1"),
     "written_back_after_a_flush_long_enough": None, "ballooned_after_a_flush_too_short": (9, "ISO-3"),
-    "ballooned_after_a_flush_of_another_vm": (9, "ISO-3"), "ballooned_after_a_flush_long_enough": None}
+    "ballooned_after_a_flush_of_another_vm": (9, "ISO-3"), "ballooned_after_a_flush_long_enough": None,
+    # A frame that was free holds what the pages hold that are shared on it.
+    "shared_on_a_third_frame_used_before": None, "shared_on_a_third_frame_and_different": (8, "EQV-1"),
+    "written_by_a_device_after_a_silent_break": None, "written_by_a_device_while_shared": (5, "ISO-2"),
+    # Nobody knows how many pages stood on a frame that was shared before the trace began.
+    "shared_of_old_and_left_by_all": None, "shared_of_old_and_left_by_one": (4, "RES-2"),
+    "shared_of_old_and_written_to_by_the_last": None, "shared_of_old_and_written_to_beside_another": (3, "ISO-2"),
+    "reported_while_it_is_shared": None, "reported_while_it_is_shared_and_lost_for_another": (8, "EQV-1"),
+    # Of a translation that is not known, nothing is held against the page.
+    "written_back_after_it_was_read_from_swap": None, "written_back_after_it_was_mapped_again": (4, "EQV-1"),
+    "resumed_though_no_map_is_known": None, "resumed_while_it_may_be_written_to": (5, "EQV-4"),
+    # Which slot keeps a copy may not be known; but a page that is in a frame is not read from swap.
+    "kept_on_swap_of_old": None, "read_from_a_known_slot_and_not_kept": (5, "EQV-1"),
+    "read_from_swap_though_it_is_in_a_frame": (3, "EQV-1"), "read_from_swap_after_it_went_there": None,
+    "written_back_while_a_device_may_write": (4, "EQV-1"), "written_back_once_no_device_may_write": None,
+    # A page that comes or goes counts as marked, also one that may still be touched in the balloon.
+    "deflated_though_it_came_back_when_touched": None, "deflated_though_it_is_there": (4, "RES-1"),
+    "cancelled_and_zeroes_not_sent_again": None, "cancelled_and_not_sent_again": (7, "EQV-4"),
+    "marks_late_and_ballooned_since": None, "marks_late_and_no_mark_since": (6, "EQV-4"), "marked_in_silence": None,
+    "marked_in_silence_and_not_fetched": (5, "EQV-4"), "touchable_counts_as_marked": None,
+    "touchable_and_sent_again_without_a_mark": (9, "EQV-4"), "promised_and_written_by_a_device_twice": None,
+    "promised_and_not_written_by_a_device": (3, "EQV-1")}
 """Where each deviates, and from what."""
 
 

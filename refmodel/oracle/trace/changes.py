@@ -17,7 +17,8 @@ from refmodel.oracle.trace.knowledge import CALM, About, Knowledge, Lingering, d
 from refmodel.oracle.trace.tables import Key
 
 MANY = 1 << 40
-"""References of a frame that was shared before anything was told of it: nobody knows how many, so it is never the last."""
+"""References of a frame that was shared before anything was told of it: nobody knows how many. Once no page is known to stand on
+it, it may be free; and a page that is the only one known may be the last."""
 
 
 def about(k: Knowledge, *pages: Key, frames: tuple[int | None, ...] = (), slots: tuple[int, ...] = (), **more: Any) -> About:
@@ -40,6 +41,9 @@ def take(k: Knowledge, mfn: int) -> None:
     """A frame is taken from the free ones."""
     frame = k.state.frames.find(mfn)
     if frame is None or frame.use == Use.FREE:
+        return
+    if frame.use == Use.SHARED and frame.references > MANY // 2 and not k.pages_of(mfn):
+        k.tables["frames"].forget(mfn)
         return
     if k.silent:
         k.tables["frames"].forget(mfn)
@@ -154,15 +158,21 @@ def keep_as_last_sharer(k: Knowledge, key: Key) -> None:
     if entry is None or not entry.mapped:
         return
     frame = k.state.frames.find(entry.mfn)
-    if frame is not None and frame.use == Use.SHARED and frame.references == 1:
+    if frame is not None and frame.use == Use.SHARED and _may_be_last(k, key, frame, entry.mfn):
         may_write = unwatched(k, key) and entry.slot == NOTHING  # a copy on swap is good until the page may be written to
         own(k, key, entry.mfn, k.page(*key).copy(), attrs.evolve(entry, writable=may_write))
 
 
+def _may_be_last(k: Knowledge, key: Key, frame: Frame, mfn: int) -> bool:
+    """Whether all others that shared a frame with a page may have left it."""
+    return frame.references == 1 or (frame.references > MANY // 2 and k.pages_of(mfn) <= {key})
+
+
 def rest(k: Knowledge, key: Key) -> None:
-    """A page that no translation lets anybody write to is as good as protected."""
+    """A page that no known translation lets anybody write to is as good as protected: of one that is not known, nothing is held
+    against it."""
     entry = k.backing(key)
-    if entry is not None and entry.writable and k.state.derived.find(key) is not None and not _may_be_written(k, key):
+    if entry is not None and entry.writable and not _may_be_written(k, key):
         k.state.p2m[key] = attrs.evolve(entry, writable=False)
 
 
@@ -174,14 +184,28 @@ def as_it_may_be_written(k: Knowledge, key: Key, entry: P2mEntry) -> P2mEntry:
 
 def hold(k: Knowledge, key: Key, contents: Contents) -> None:
     """From now on a page holds this, and its frame. What others stand on too does not change."""
+    keep_as_last_sharer(k, key)
     entry = k.backing(key)
     k.state.bare_memory[key] = contents
     if entry is None or not entry.resident:
         return
     frame = k.state.frames.find(entry.mfn)
     if frame is not None and frame.use == Use.SHARED and frame.references > 1:
-        raise deviates(isolation.shared_frames_hold_what_they_held, (entry.mfn,))
+        k.unless_silent(deviates(isolation.shared_frames_hold_what_they_held, (entry.mfn,)), about(k, key))
+        return
     k.state.memory[entry.mfn] = contents
+
+
+def is_shared(k: Knowledge, key: Key) -> bool:
+    """Whether a page stands on a frame with others."""
+    entry = k.backing(key)
+    frame = k.state.frames.find(entry.mfn) if entry is not None and entry.resident else None
+    return frame is not None and frame.use == Use.SHARED
+
+
+def counts_as_marked(k: Knowledge, key: Key) -> None:
+    """A page comes or goes: it is sent again, whatever was written to it before."""
+    k.late.discard(key)
 
 
 def noticed(k: Knowledge, key: Key) -> None:

@@ -112,6 +112,7 @@ def unknown(k: Knowledge, at: Key, offset: int, size: int) -> None:
 
 def written(k: Knowledge, key: Key) -> None:
     """Something was written to a page. What it held is forgotten after this: no law is broken by that."""
+    given_untold(k, key, stored_to=True)
     noticed(k, key)
     with k.judging(about(k, key, actor=key[0])):
         hold(k, key, k.page(*key))

@@ -152,6 +152,8 @@ class Knowledge:
         """VMs of which it is not known any more what slots they have."""
         self.touchable: set[int] = set()
         """VMs that may still touch what they gave to their balloon."""
+        self.untouchable: set[int] = set()
+        """VMs of which it was told that what they give to their balloon is taken from them."""
         self.late: set[Key] = set()
         """Pages that were written to and not marked since, where marks may come late."""
         self.processors: dict[tuple[int, int], Any] = {}

@@ -22,6 +22,8 @@ from refmodel.oracle.trace.tables import Key, Nowhere
 
 LOGGING = frozenset({"send", "mark", "take_mark", "ring_push", "ring_harvest"})
 """The kinds of events that say which pages are marked, and which were sent."""
+MARKING = frozenset({"mark", "ring_push", "cancelled"})
+"""The kinds of events by which a page is marked."""
 
 
 def mark(k: Knowledge, event: e.Mark) -> None:
@@ -79,12 +81,12 @@ def _resumed(k: Knowledge, key: Key, fetched: bool) -> None:
     """Of a page that is no memory any more (in the balloon, unplugged) nothing has to be there. A page that is marked is fetched
     before it is used, unless it is said that none was."""
     sent = k.state.sent.find(key)
-    if sent is None or k.state.plugged.find(key) is False or (sent == Sent.MARKED and fetched):
+    if sent is None or k.state.plugged.find(key) is False or (fetched and (sent == Sent.MARKED or k.silent & MARKING)):
         return
     never = k.closed and "send" not in k.silent and as_kept(k.tables["destination"], key) is Nowhere
     if never and k.page(*key) != Contents(zeroed=True):
         _not_there(k, key, "it was never sent")
-    elif sent == Sent.MARKED and not never and not k.silent & LOGGING and not _are_zeroes(k.page(*key), k.state.destination[key]):
+    elif sent == Sent.MARKED and not never and not k.silent & LOGGING and not _both_zeroes(k.page(*key), k.state.destination[key]):
         _not_there(k, key, "it is marked, and was not sent after that")
     elif sent != Sent.MARKED and not never:
         _compared(k, key)
@@ -104,9 +106,9 @@ def _cancelled(k: Knowledge, key: Key) -> None:
             k.state.mark(*key)
 
 
-def _are_zeroes(*pages: Contents) -> bool:
-    """Whether pages are known to hold zeroes only."""
-    return all(page.zeroed and not any(page.words.values()) for page in pages)
+def _both_zeroes(page: Contents, there: Contents) -> bool:
+    """Whether a page is known to hold zeroes only, and the other machine's copy of it may."""
+    return page.zeroed and not any(page.words.values()) and there.is_zero()
 
 
 def _not_there(k: Knowledge, key: Key, why: str) -> None:
@@ -115,12 +117,20 @@ def _not_there(k: Knowledge, key: Key, why: str) -> None:
 
 def _compared(k: Knowledge, key: Key) -> None:
     """A page that was sent is there as the bare machine has it."""
-    if k.marks_late or k.devices_may_write(key):
+    if k.marks_late or k.devices_may_write(key) or _nothing_was_sent(k.state.destination[key]):
         if k.state.destination[key] != k.page(*key):
-            k.unless_silent(deviates(memory.unmarked_pages_are_there, key), about(k, key), contents=True)
+            found = deviates(memory.unmarked_pages_are_there, key)
+            k.unless_silent(found, about(k, key), contents="send" not in k.silent)
         return
     with k.judging(about(k, key, actor=key[0])):
+        rest(k, key)
         k.state.sent[key] = Sent.THERE
+
+
+def _nothing_was_sent(there: Contents) -> bool:
+    """Whether the other machine's copy of a page is as it is where nothing was sent. It is compared, and not what may yet be
+    written to the page."""
+    return there.zeroed and not there.words
 
 
 # ---------------------------------------------------------------- dirty rings

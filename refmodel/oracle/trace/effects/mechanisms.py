@@ -11,10 +11,23 @@ from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.monitor.swapping import SlotUse
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.ballooned import known_in_balloon
-from refmodel.oracle.trace.changes import MANY, about, given_untold, is_new, let_go, lose_sight, own, rest, take, unwatched, vacate
+from refmodel.oracle.trace.changes import (
+    MANY,
+    about,
+    counts_as_marked,
+    given_untold,
+    is_new,
+    let_go,
+    lose_sight,
+    own,
+    rest,
+    take,
+    unwatched,
+    vacate,
+)
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Inconsistent
-from refmodel.oracle.trace.holding import MAY_STILL_WRITE, STALE
+from refmodel.oracle.trace.holding import BY_DEVICES, MAY_STILL_WRITE, STALE
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
 from refmodel.oracle.trace.observed import Granted, private_pages_are_not_shared
 from refmodel.oracle.trace.tables import Key
@@ -42,7 +55,7 @@ def _shared_on(k: Knowledge, mfn: int, one: Key, other: Key) -> None:
     frame = k.state.frames.find(mfn)
     if len(new) == 2 and (frame is None or frame.use != Use.SHARED):
         take(k, mfn)  # neither page's: both were copied to a third
-    if mfn not in k.state.memory or (len(new) < 2 and frame is not None and frame.use == Use.PRIVATE):
+    if mfn not in k.state.memory or frame is None or frame.use != Use.SHARED:  # what it held before is gone
         k.state.memory[mfn] = k.page(*next((key for key in entries if key not in new), one)).copy()
     had = frame.references if frame is not None and frame.use in (Use.SHARED, Use.PRIVATE) else 0 if frame is not None else MANY
     k.state.frames[mfn] = Frame(Use.SHARED, references=had + len(new))
@@ -103,12 +116,15 @@ def inflate(k: Knowledge, event: e.Inflate) -> None:
     key = event.vm, event.gfn
     with k.judging(about(k, key, actor=event.vm)):
         vacate(k, key)
+        counts_as_marked(k, key)
         if event.touchable:
             k.touchable.add(event.vm)
+            k.state.mark(*key)
             k.state.bare_memory[key] = Contents(zeroed=True)
             k.state.destination[key] = Contents()  # the guest relies on nothing that was sent
             k.state.p2m[key] = P2mEntry(Backing.PROMISED)
         else:
+            k.untouchable.add(event.vm)
             k.state.p2m[key] = P2mEntry(Backing.BALLOONED)
             k.state.unplug(*key)
 
@@ -116,13 +132,14 @@ def inflate(k: Knowledge, event: e.Inflate) -> None:
 def deflate(k: Knowledge, event: e.Deflate) -> None:
     key = event.vm, event.gfn
     entry = k.backing(key)
-    if event.vm in k.touchable:
+    if event.vm in k.touchable or (event.mfn is None and _may_be_touchable(k, key)):
         return  # it is as the guest left it
     if entry is not None and entry.backing != Backing.BALLOONED:
         why = f"gfn {event.gfn:#x} is not in the balloon but {entry.backing.value}"
         k.unless_silent(deviates(accounting.balloon_sizes_are_exact, (event.vm,), why), about(k, key))
     with k.judging(about(k, key, frames=(event.mfn,), actor=event.vm)):
         k.state.plug(*key)
+        counts_as_marked(k, key)
         contents = Contents(zeroed=not event.kept and entry is not None)  # unknown, if its VM may have touched it meanwhile
         if event.mfn is not None:
             take(k, event.mfn)
@@ -131,6 +148,13 @@ def deflate(k: Knowledge, event: e.Deflate) -> None:
         else:
             k.tables["p2m"].forget(key)
             k.state.bare_memory[key] = contents
+
+
+def _may_be_touchable(k: Knowledge, key: Key) -> bool:
+    """Whether a page may have been given to the balloon before the trace began, and have come back when its guest touched it."""
+    entry = k.backing(key)
+    is_there = entry is not None and entry.backing != Backing.BALLOONED and k.state.plugged.find(key) is not False
+    return is_there and not k.closed and key[0] not in k.untouchable
 
 
 def balloon(k: Knowledge, event: e.Balloon) -> None:
@@ -150,6 +174,8 @@ def write_back(k: Knowledge, event: e.WriteBack) -> None:
     key = event.vm, event.gfn
     given_untold(k, key)
     with k.judging(about(k, key, slots=(event.slot,))):
+        if k.devices_may_write(key):
+            k.unless_silent(deviates(memory.clean_pages_are_their_copies, key, BY_DEVICES), about(k, key))
         use, entry = k.state.slots.find(event.slot), k.backing(key)
         if use is not None and use.used and (use.vm, use.gfn) != key:
             why = f"slot {event.slot} holds the copy of vm {use.vm}, gfn {use.gfn:#x}"
@@ -182,17 +208,23 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
     key = event.vm, event.gfn
     entry = k.backing(key)
     with k.judging(about(k, key, frames=(event.mfn,))):
+        if entry is not None and entry.resident and entry.slot == NOTHING:
+            why = "it is in a frame, and no slot holds it"
+            k.unless_silent(deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, key))
+            entry = k.backing(key)
         slot = NOTHING if entry is None else entry.slot
+        kept = slot if event.keep else NOTHING
+        if slot != kept and slot in k.tables["slots"]:
+            k.state.slots[slot] = SlotUse()
         if event.mfn is None:
             k.tables["p2m"].forget(key)
             return
         take(k, event.mfn)
         let_go(k, entry)
-        kept = slot if event.keep else NOTHING
-        if slot != kept and slot in k.tables["slots"]:
-            k.state.slots[slot] = SlotUse()
         own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(
             Backing.MAPPED, event.mfn, writable=kept == NOTHING and unwatched(k, key), slot=kept))
+        if event.keep and kept == NOTHING:
+            lose_sight(k, key)  # which slot keeps a copy is not known
 
 
 def grant_(k: Knowledge, event: e.Grant) -> None:

@@ -17,8 +17,10 @@ from refmodel.oracle.trace import reported
 from refmodel.oracle.trace.changes import (
     about,
     as_it_may_be_written,
+    counts_as_marked,
     hold,
     is_new,
+    is_shared,
     let_go,
     lose_sight,
     noticed,
@@ -63,6 +65,7 @@ def _there(k: Knowledge, key: Key, zero: bool) -> None:
         return
     with k.judging(about(k, key, actor=key[0])):
         k.state.plug(*key)
+        counts_as_marked(k, key)
         if not zero:
             k.state.bare_memory[key] = Contents()
         k.tables["p2m"].forget(key)
@@ -78,6 +81,7 @@ def _gone(k: Knowledge, key: Key) -> None:
         vacate(k, key)
         k.state.p2m[key] = P2mEntry()
         k.state.unplug(*key)
+        counts_as_marked(k, key)
         k.state.private[key] = False
 
 
@@ -175,7 +179,10 @@ def report(k: Knowledge, event: e.Report) -> None:
     with k.judging(about(k, key, actor=event.vm)):
         new = Contents()
         new.either = old.copy()
-        hold(k, key, new)
+        if is_shared(k, key):
+            k.state.bare_memory[key] = new  # others hold what is in the frame as before
+        else:
+            hold(k, key, new)
 
 
 def convert(k: Knowledge, event: e.Convert) -> None:
@@ -309,6 +316,7 @@ def _left(k: Knowledge, key: Key) -> None:
             k.tables["slots"].forget(entry.slot)
         k.state.p2m[key] = P2mEntry()
         k.state.unplug(*key)
+        counts_as_marked(k, key)
         k.state.private[key] = False
 
 
@@ -360,7 +368,7 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     for each in kept:
         for key in [key for key in each if key[0] == vm]:
             del each[key]
-    for vms in (k.mapping, k.dma_mapping, k.touchable, k.obscure, k.populating):
+    for vms in (k.mapping, k.dma_mapping, k.touchable, k.untouchable, k.obscure, k.populating):
         vms.discard(vm)
     k.alike.clear()
     k.late = {key for key in k.late if key[0] != vm}
