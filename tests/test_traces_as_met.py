@@ -135,7 +135,24 @@ AS_MET = {
     "marks_late_and_ballooned_since": None, "marks_late_and_no_mark_since": (6, "EQV-4"), "marked_in_silence": None,
     "marked_in_silence_and_not_fetched": (5, "EQV-4"), "touchable_counts_as_marked": None,
     "touchable_and_sent_again_without_a_mark": (9, "EQV-4"), "promised_and_written_by_a_device_twice": None,
-    "promised_and_not_written_by_a_device": (3, "EQV-1")}
+    "promised_and_not_written_by_a_device": (3, "EQV-1"),
+    # A translation of a borrowed page or an alias is held to what its owner's page is.
+    "shared_and_mapped_writable_as_an_alias": (6, "ISO-2"), "shared_and_mapped_read_only_as_an_alias": None,
+    "tracked_and_mapped_for_a_borrower_to_write": (5, "EQV-5"), "tracked_no_more_and_mapped_for_a_borrower_to_write": None,
+    "sent_and_mapped_writable_as_an_alias": (7, "EQV-4"), "marked_and_mapped_writable_as_an_alias": None,
+    # Wherever a page is of which that is not known: it is not on the own frame of another.
+    "one_frame_mapped_in_two_vms_and_writable": (3, "ISO-1"), "one_frame_mapped_in_two_vms_for_reading": None,
+    "one_frame_mapped_in_another_vm_after_an_unmap": None, "one_frame_mapped_in_another_vm_before_the_flush": (4, "ISO-1"),
+    "one_frame_for_a_device_and_for_another_vm": (3, "ISO-1"),
+    # What was pushed and harvested before the trace began is not known.
+    "ring_harvested_with_entries_of_old": None, "ring_of_old_and_an_entry_left_out": (4, "EQV-4"),
+    "ring_of_old_harvested_backwards": (3, "EQV-4"), "alias_before_the_gap_and_mapped_after_it": None,
+    "no_alias_before_the_gap_and_mapped_after_it": (5, "ISO-1"), "sent_while_paused_and_mark_taken_after_it": None,
+    "sent_and_stored_to_and_mark_taken_after_it": (8, "EQV-4"), "zeroes_reported_before_their_frame_went": None,
+    "zeroes_not_reported_before_their_frame_went": (4, "ISO-1"),
+    # What a device reads, or a dump shows, may have been read before the store that is told before it.
+    "read_by_a_device_before_the_store_told_first": None, "dumped_before_the_store_told_first": None,
+    "read_by_a_device_before_a_store_too_long_ago": (6, "EQV-1"), "flushed_though_its_vm_is_gone": None}
 """Where each deviates, and from what."""
 
 

@@ -245,7 +245,7 @@ def _named(k: Knowledge, event: e.Event) -> Iterator[Name]:
     elif isinstance(event, e.Load | e.Store | e.DmaRead | e.DmaWrite | e.Hole | e.Mmio | e.Exit | e.Cell):
         last = event.gpa + getattr(event, "size", 8) - 1
         yield from (("page", event.vm, gfn) for gfn in range(event.gpa >> 12, (last >> 12) + 1))
-        if isinstance(event, e.Load | e.Store):
+        if isinstance(event, e.Load | e.Store | e.Cell) or (isinstance(event, e.DmaRead) and event.value is not None):
             yield from _words(k, event.vm, event.gpa >> 3, last >> 3)
     for field in ("mfn", "to_mfn"):
         mfn = getattr(event, field, None)

@@ -117,7 +117,7 @@ def _not_there(k: Knowledge, key: Key, why: str) -> None:
 
 def _compared(k: Knowledge, key: Key) -> None:
     """A page that was sent is there as the bare machine has it."""
-    if k.marks_late or k.devices_may_write(key) or _nothing_was_sent(k.state.destination[key]):
+    if k.marks_late or k.devices_may_write(key) or _are_compared(k.page(*key), k.state.destination[key]):
         if k.state.destination[key] != k.page(*key):
             found = deviates(memory.unmarked_pages_are_there, key)
             k.unless_silent(found, about(k, key), contents="send" not in k.silent)
@@ -127,10 +127,10 @@ def _compared(k: Knowledge, key: Key) -> None:
         k.state.sent[key] = Sent.THERE
 
 
-def _nothing_was_sent(there: Contents) -> bool:
-    """Whether the other machine's copy of a page is as it is where nothing was sent. It is compared, and not what may yet be
-    written to the page."""
-    return there.zeroed and not there.words
+def _are_compared(page: Contents, there: Contents) -> bool:
+    """Whether only what a page and its copy hold matters, for the VM stands still: nothing was sent there, or both are known to
+    hold the same. Where neither is known, a page that may be written to may have been written to."""
+    return there.zeroed and (not there.words or (page.zeroed and there.words == page.words))
 
 
 # ---------------------------------------------------------------- dirty rings
@@ -147,12 +147,13 @@ class DirtyRing:
 
     entries: dict[int, int] = attrs.field(factory=dict)
     next: int | None = None
-    harvested: int = 0
-    reset: int = 0
+    harvested: int | None = None
+    reset: int | None = None
 
 
 def _ring(k: Knowledge, event: e.RingPush | e.RingHarvest | e.RingReset | e.RingFull) -> DirtyRing:
-    found: DirtyRing = k.rings.setdefault((event.vm, event.ring), DirtyRing(next=0 if k.closed else None))
+    begun = 0 if k.closed else None
+    found: DirtyRing = k.rings.setdefault((event.vm, event.ring), DirtyRing({}, begun, begun, begun))
     return found
 
 
@@ -164,10 +165,9 @@ def _lost(k: Knowledge, event: e.RingPush | e.RingHarvest | e.RingReset | e.Ring
 
 def ring_push(k: Knowledge, event: e.RingPush) -> None:
     ring = _ring(k, event)
-    if ring.next is None:
-        ring.harvested = ring.reset = event.index
-    elif event.index != ring.next:
-        _lost(k, event, f"index {ring.next}", f"entry {ring.next} comes next")
+    first = ring.harvested if ring.next is None else ring.next
+    if first is not None and (event.index < first or (event.index > first and ring.next is not None)):
+        _lost(k, event, f"index {first}", f"entry {first} comes next")
     if len(ring.entries) >= MOST:
         _lost(k, event, "ring_reset before", f"it has {MOST:,} entries that are not reset: one would be overwritten")
         ring.entries.clear()
@@ -178,26 +178,29 @@ def ring_push(k: Knowledge, event: e.RingPush) -> None:
 
 def ring_harvest(k: Knowledge, event: e.RingHarvest) -> None:
     ring = _ring(k, event)
-    if ring.next is not None and not ring.harvested <= event.end <= ring.next:
-        there = f"entries {ring.harvested} to {ring.next - 1} are there"
-        _lost(k, event, f"end from {ring.harvested} to {ring.next}", there)
+    first = ring.harvested or 0
+    if event.end < first or (ring.next is not None and event.end > ring.next):
+        if ring.next is None:
+            _lost(k, event, f"end from {first}", f"entries up to {first - 1} are harvested")
+        else:
+            _lost(k, event, f"end from {first} to {ring.next}", f"entries {first} to {ring.next - 1} are there")
     with _each(k):
-        for index in [index for index in ring.entries if ring.harvested <= index < event.end]:
+        for index in [index for index in ring.entries if first <= index < event.end]:
             _by_step(k, (event.vm, ring.entries[index]), e.TakeMark, take_mark)
     ring.harvested = event.end
-    ring.next = event.end if ring.next is None else max(ring.next, event.end)
+    ring.next = None if ring.next is None else max(ring.next, event.end)
 
 
 def ring_reset(k: Knowledge, event: e.RingReset) -> None:
     ring = _ring(k, event)
-    if ring.next is not None and event.end > ring.harvested:
+    if ring.harvested is not None and event.end > ring.harvested:
         why = f"entries from {ring.harvested} on were not harvested, and their pages are not sent"
         _lost(k, event, f"end {ring.harvested}", why)
     with _each(k):
         for index in [index for index in ring.entries if index < event.end]:
             _by_step(k, (event.vm, ring.entries[index]), e.Protect, protect)
             del ring.entries[index]
-    ring.reset = max(ring.reset, event.end)
+    ring.reset = max(ring.reset or 0, event.end)
 
 
 def _each(k: Knowledge) -> contextlib.AbstractContextManager[object]:
@@ -207,5 +210,6 @@ def _each(k: Knowledge) -> contextlib.AbstractContextManager[object]:
 
 def ring_full(k: Knowledge, event: e.RingFull) -> None:
     ring = _ring(k, event)
-    if ring.next is not None and ring.next - ring.reset > event.size:
-        _lost(k, event, f"at most {event.size} entries", f"it has {ring.next - ring.reset} entries that are not reset")
+    known = len(ring.entries) if ring.next is None or ring.reset is None else ring.next - ring.reset
+    if known > event.size:
+        _lost(k, event, f"at most {event.size} entries", f"it has {known} entries that are not reset")

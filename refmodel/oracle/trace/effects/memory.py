@@ -174,10 +174,11 @@ def report(k: Knowledge, event: e.Report) -> None:
     """What a page holds may be lost from now on: it is that, or zeroes."""
     key = event.vm, event.gfn
     old = k.page(*key)
-    if old.zeroed and not old.words:
+    zero, entry = old.zeroed and not old.words, k.backing(key)
+    if zero and (old.either is not None or entry is None or not entry.resident):
         return
     with k.judging(about(k, key, actor=event.vm)):
-        new = Contents()
+        new = Contents(zeroed=zero)
         new.either = old.copy()
         if is_shared(k, key):
             k.state.bare_memory[key] = new  # others hold what is in the frame as before
@@ -363,8 +364,7 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     vm = event.vm
     with together(k):
         stretch(k, vm, 0, e.LAST_GFN, lambda gfn: _destroyed(k, (vm, gfn)))
-    kept: tuple[dict[Any, Any], ...] = (k.memory_slots, k.rings, k.processors, k.emulated, k.flushed, k.mapped_by,
-                                        k.ranges_mapped)
+    kept: tuple[dict[Any, Any], ...] = (k.memory_slots, k.rings, k.processors, k.emulated, k.mapped_by, k.ranges_mapped)
     for each in kept:
         for key in [key for key in each if key[0] == vm]:
             del each[key]
