@@ -152,7 +152,16 @@ AS_MET = {
     "zeroes_not_reported_before_their_frame_went": (4, "ISO-1"),
     # What a device reads, or a dump shows, may have been read before the store that is told before it.
     "read_by_a_device_before_the_store_told_first": None, "dumped_before_the_store_told_first": None,
-    "read_by_a_device_before_a_store_too_long_ago": (6, "EQV-1"), "flushed_though_its_vm_is_gone": None}
+    "read_by_a_device_before_a_store_too_long_ago": (6, "EQV-1"), "flushed_though_its_vm_is_gone": None,
+    # The slot of a page of which it is not known where it is may be another's once the page may be written to, or is read back.
+    "slot_of_an_untold_page_used_after_a_map": None, "slot_of_an_untold_page_used_after_a_store": None,
+    "slot_of_an_untold_page_used_while_it_holds_its_copy": (4, "RES-1"), "slot_used_after_it_was_read_to_an_untold_frame": None,
+    "slot_used_though_it_was_kept_for_an_untold_frame": (7, "RES-1"),
+    # A dump may say whose a frame is that was not told, and of whom it is when all others have left it.
+    "frame_dumped_that_an_untold_page_may_have": None, "frame_dumped_that_no_page_has": (3, "RES-1"),
+    "last_sharer_dumped_as_private": None, "sharer_dumped_as_private": (5, "RES-1"), "left_by_all_and_dumped_as_free": None,
+    "promised_where_a_slot_was": None, "promised_where_a_slot_was_and_not_zeroes": (5, "EQV-1"), "touchable_and_kept": None,
+    "touchable_and_not_kept": (5, "EQV-1"), "slot_deleted_in_silence": None, "slot_moved_in_silence": None}
 """Where each deviates, and from what."""
 
 

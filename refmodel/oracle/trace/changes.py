@@ -42,7 +42,7 @@ def take(k: Knowledge, mfn: int) -> None:
     frame = k.state.frames.find(mfn)
     if frame is None or frame.use == Use.FREE:
         return
-    if frame.use == Use.SHARED and frame.references > MANY // 2 and not k.pages_of(mfn):
+    if may_be_left(k, mfn):
         k.tables["frames"].forget(mfn)
         return
     if k.silent:
@@ -52,10 +52,18 @@ def take(k: Knowledge, mfn: int) -> None:
     raise deviates(accounting.frames_are_conserved, (mfn,), f"it is not free but {frame.use.value}{whose}")
 
 
+def may_be_left(k: Knowledge, mfn: int) -> bool:
+    """Whether all who shared a frame may have left it: nobody knows how many did, and none is known to stand on it."""
+    frame = k.state.frames.find(mfn)
+    return frame is not None and frame.use == Use.SHARED and frame.references > MANY // 2 and not k.pages_of(mfn)
+
+
 def own(k: Knowledge, key: Key, mfn: int, contents: Contents, entry: P2mEntry) -> None:
     """A frame becomes a page's own. What is in it is what the page holds, so the two are one."""
     former = k.tables["memory"].get(mfn)
     contents.former = former if former is not contents else None
+    if entry.slot == NOTHING:
+        copy_is_good_no_more(k, key)
     k.state.frames[mfn] = Frame(Use.PRIVATE, *key, references=1)
     k.state.bare_memory[key] = contents
     k.state.memory[mfn] = contents
@@ -81,6 +89,7 @@ def let_go(k: Knowledge, entry: P2mEntry | None) -> None:
 
 def vacate(k: Knowledge, key: Key) -> None:
     """What stands behind a page goes, as far as that is known."""
+    copy_is_good_no_more(k, key)
     entry = k.backing(key)
     if entry is not None and entry.resident and k.state.frames.find(entry.mfn) is None:
         k.state.drop_copy(*key)
@@ -104,7 +113,24 @@ def lose_sight(k: Knowledge, key: Key) -> None:
     entry = k.backing(key)
     if entry is not None and entry.resident:
         k.tables["frames"].forget(entry.mfn)
+    if entry is not None and entry.slot != NOTHING:
+        copied_untold(k, key, entry.slot)
     k.tables["p2m"].forget(key)
+
+
+def copied_untold(k: Knowledge, key: Key, slot: int) -> None:
+    """A slot holds the copy of a page of which it is not known where it is, so the copy may become void untold."""
+    k.untold_copies[key] = slot
+    k.alike.pop(key, None)
+    k.look(key)
+
+
+def copy_is_good_no_more(k: Knowledge, key: Key) -> None:
+    """A page that was written back when it was not known where it is may be written to, or goes: its slot may be anybody's."""
+    slot = k.untold_copies.get(key)
+    use = None if slot is None else k.state.slots.find(slot)
+    if use is not None and (use.vm, use.gfn) == key:
+        k.tables["slots"].forget(slot)
 
 
 def linger(k: Knowledge, key: Key, old: Derived | None, protects: bool = False) -> None:
@@ -138,6 +164,7 @@ def _may_be_written(k: Knowledge, key: Key) -> bool:
 
 def let_write(k: Knowledge, key: Key) -> None:
     """A page may be written to from now on: a copy on swap is good no more. Whether it may, the laws say."""
+    copy_is_good_no_more(k, key)
     keep_as_last_sharer(k, key)
     entry = k.backing(key)
     if entry is not None and entry.mapped and not entry.writable:
@@ -147,6 +174,7 @@ def let_write(k: Knowledge, key: Key) -> None:
 
 def drop_copy(k: Knowledge, key: Key) -> None:
     """A page may be written to: its copy on swap is good no more."""
+    copy_is_good_no_more(k, key)
     entry = k.backing(key)
     if entry is not None and entry.mapped and entry.slot != NOTHING:
         k.state.drop_copy(*key)

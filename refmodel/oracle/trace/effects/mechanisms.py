@@ -14,8 +14,11 @@ from refmodel.oracle.trace.ballooned import known_in_balloon
 from refmodel.oracle.trace.changes import (
     MANY,
     about,
+    copied_untold,
+    copy_is_good_no_more,
     counts_as_marked,
     given_untold,
+    hold,
     is_new,
     let_go,
     lose_sight,
@@ -103,6 +106,7 @@ def break_(k: Knowledge, event: e.Break) -> None:
     with k.judging(about(k, key, frames=(event.mfn,))):
         if entry is not None:
             k.state.drop_copy(*key)
+        copy_is_good_no_more(k, key)
         if event.mfn is None:
             lose_sight(k, key)
             return
@@ -132,6 +136,11 @@ def inflate(k: Knowledge, event: e.Inflate) -> None:
 def deflate(k: Knowledge, event: e.Deflate) -> None:
     key = event.vm, event.gfn
     entry = k.backing(key)
+    if event.vm in k.touchable and event.kept:
+        with k.judging(about(k, key, actor=event.vm)):
+            given_untold(k, key)
+            hold(k, key, Contents())
+        return
     if event.vm in k.touchable or (event.mfn is None and _may_be_touchable(k, key)):
         return  # it is as the guest left it
     if entry is not None and entry.backing != Backing.BALLOONED:
@@ -185,7 +194,9 @@ def write_back(k: Knowledge, event: e.WriteBack) -> None:
             k.state.drop_copy(*key)
         k.state.slots[event.slot] = SlotUse(True, *key)
         k.state.swap[event.slot] = k.page(*key).copy()
-        if entry is not None:
+        if entry is None:
+            copied_untold(k, key, event.slot)
+        else:
             rest(k, key)
             k.state.p2m[key] = attrs.evolve(k.state.p2m[key], slot=event.slot)
 
@@ -216,14 +227,18 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
         kept = slot if event.keep else NOTHING
         if slot != kept and slot in k.tables["slots"]:
             k.state.slots[slot] = SlotUse()
+        if not event.keep:
+            copy_is_good_no_more(k, key)
         if event.mfn is None:
+            if kept != NOTHING:
+                copied_untold(k, key, kept)
             k.tables["p2m"].forget(key)
             return
         take(k, event.mfn)
         let_go(k, entry)
         own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(
             Backing.MAPPED, event.mfn, writable=kept == NOTHING and unwatched(k, key), slot=kept))
-        if event.keep and kept == NOTHING:
+        if event.keep and kept == NOTHING and entry is None:
             lose_sight(k, key)  # which slot keeps a copy is not known
 
 

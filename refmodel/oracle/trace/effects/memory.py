@@ -17,6 +17,7 @@ from refmodel.oracle.trace import reported
 from refmodel.oracle.trace.changes import (
     about,
     as_it_may_be_written,
+    copy_is_good_no_more,
     counts_as_marked,
     hold,
     is_new,
@@ -103,8 +104,10 @@ def promise(k: Knowledge, event: e.Promise) -> None:
     with k.judging(about(k, key)):
         if entry is not None and entry.resident:
             vacate(k, key)
-        elif entry is not None:
+        elif entry is not None or k.state.plugged.find(key) is False:
             k.state.plug(*key)
+        else:
+            copy_is_good_no_more(k, key)
         k.state.p2m[key] = P2mEntry(Backing.PROMISED)
 
 
@@ -148,6 +151,7 @@ def fill(k: Knowledge, event: e.Fill) -> None:
         k.state.plugged[key] = True
         if entry is not None:
             k.state.drop_copy(*key)
+        copy_is_good_no_more(k, key)
         if event.mfn is not None and (entry is None or not entry.resident or entry.mfn != event.mfn):
             take(k, event.mfn)
             let_go(k, entry)
@@ -232,6 +236,7 @@ def _move(k: Knowledge, mfn: int, to: int) -> None:
 
 def slot_add(k: Knowledge, event: e.SlotAdd) -> None:
     """A slot that is there already may be given again, with other flags."""
+    _gone_in_silence(k, event)
     old, new = k.memory_slots.get((event.vm, event.slot)), (event.gfn, event.pages, event.readonly)
     if old is not None and old[:2] != new[:2]:
         raise Inconsistent("slot", f"slot {event.slot} is there already; expected slot_delete or slot_move first")
@@ -243,6 +248,23 @@ def slot_add(k: Knowledge, event: e.SlotAdd) -> None:
     if event.readonly and (old is None or not old[2]):
         with together(k):
             stretch(k, event.vm, event.gfn, event.gfn + event.pages - 1, lambda gfn: _read_only_now(k, (event.vm, gfn)))
+
+
+GOING = frozenset({"slot_delete", "slot_move", "vm_destroyed"})
+"""The kinds of events by which a slot is where it was no longer."""
+
+
+def _gone_in_silence(k: Knowledge, event: e.SlotAdd) -> None:
+    """A slot that would be in the way of another has gone, if that is not told: then nothing is known of the VM."""
+    if not k.silent & GOING:
+        return
+    end = event.gfn + event.pages
+    for (vm, slot), (gfn, pages, _) in k.memory_slots.items():
+        is_it = slot == event.slot and (gfn, pages) == (event.gfn, event.pages)
+        if vm == event.vm and not is_it and (slot == event.slot or (gfn < end and event.gfn < gfn + pages)):
+            if not forget_vm(k, vm):
+                k.lose()
+            return
 
 
 def _read_only_now(k: Knowledge, key: Key) -> None:
