@@ -124,7 +124,7 @@ AS_MET = {
     "reported_while_it_is_shared": None, "reported_while_it_is_shared_and_lost_for_another": (8, "EQV-1"),
     # Of a translation that is not known, nothing is held against the page.
     "written_back_after_it_was_read_from_swap": None, "written_back_after_it_was_mapped_again": (4, "EQV-1"),
-    "resumed_though_no_map_is_known": None, "resumed_while_it_may_be_written_to": (5, "EQV-4"),
+    "resumed_though_no_map_is_known": None, "resumed_while_it_may_be_written_to": None,
     # Which slot keeps a copy may not be known; but a page that is in a frame is not read from swap.
     "kept_on_swap_of_old": None, "read_from_a_known_slot_and_not_kept": (5, "EQV-1"),
     "read_from_swap_though_it_is_in_a_frame": (3, "EQV-1"), "read_from_swap_after_it_went_there": None,

@@ -189,7 +189,7 @@ ROWS: tuple[Row, ...] = (
         "EQV-4", "KVM kvm_dirty_ring_exit; QEMU kvm_dirty_ring_full"),
     Row(e.Send, logging.send, "destination p2m sent",
         "EQV-4", "QEMU ram_save_page; cloud-hypervisor send_memory_ranges; Firecracker dump_dirty"),
-    Row(e.Resume, logging.resume, "p2m sent",
+    Row(e.Resume, logging.resume, "",
         "EQV-4", "QEMU run states; cloud-hypervisor migration events"),
     Row(e.Cancelled, logging.cancelled, "destination sent",
         "", "QEMU migrate_cancel, a migration that failed; cloud-hypervisor, propolis: likewise"),

@@ -116,21 +116,10 @@ def _not_there(k: Knowledge, key: Key, why: str) -> None:
 
 
 def _compared(k: Knowledge, key: Key) -> None:
-    """A page that was sent is there as the bare machine has it."""
-    if k.marks_late or k.devices_may_write(key) or _are_compared(k.page(*key), k.state.destination[key]):
-        if k.state.destination[key] != k.page(*key):
-            found = deviates(memory.unmarked_pages_are_there, key)
-            k.unless_silent(found, about(k, key), contents="send" not in k.silent)
-        return
-    with k.judging(about(k, key, actor=key[0])):
-        rest(k, key)
-        k.state.sent[key] = Sent.THERE
-
-
-def _are_compared(page: Contents, there: Contents) -> bool:
-    """Whether only what a page and its copy hold matters, for the VM stands still: nothing was sent there, or both are known to
-    hold the same. Where neither is known, a page that may be written to may have been written to."""
-    return there.zeroed and (not there.words or (page.zeroed and there.words == page.words))
+    """A page is there as the bare machine has it. The VM stands still, so it does not matter whether the page may be written to."""
+    if k.state.destination[key] != k.page(*key):
+        found = deviates(memory.unmarked_pages_are_there, key)
+        k.unless_silent(found, about(k, key), contents="send" not in k.silent)
 
 
 # ---------------------------------------------------------------- dirty rings
