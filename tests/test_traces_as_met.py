@@ -161,7 +161,10 @@ AS_MET = {
     "frame_dumped_that_an_untold_page_may_have": None, "frame_dumped_that_no_page_has": (3, "RES-1"),
     "last_sharer_dumped_as_private": None, "sharer_dumped_as_private": (5, "RES-1"), "left_by_all_and_dumped_as_free": None,
     "promised_where_a_slot_was": None, "promised_where_a_slot_was_and_not_zeroes": (5, "EQV-1"), "touchable_and_kept": None,
-    "touchable_and_not_kept": (5, "EQV-1"), "slot_deleted_in_silence": None, "slot_moved_in_silence": None}
+    "touchable_and_not_kept": (5, "EQV-1"), "slot_deleted_in_silence": None, "slot_moved_in_silence": None,
+    # A page is where it was told to be, also where the slot of its copy is not known.
+    "kept_on_swap_of_old_and_its_frame_given_away": (3, "RES-2"), "kept_on_swap_of_old_and_stored_to": (5, "EQV-1"),
+    "kept_on_swap_of_old_in_a_slot_told_later": None, "kept_on_swap_of_old_in_anothers_slot": (4, "EQV-1")}
 """Where each deviates, and from what."""
 
 

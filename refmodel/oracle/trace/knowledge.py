@@ -152,6 +152,8 @@ class Knowledge:
         """VMs of which it is not known any more what slots they have."""
         self.touchable: set[int] = set()
         """VMs that may still touch what they gave to their balloon."""
+        self.unnamed_slots = 0
+        """Slots that hold copies of pages, it is not known which."""
         self.untold_copies: dict[Key, int] = {}
         """By page that was written back when it was not known where it is: the slot."""
         self.untouchable: set[int] = set()

@@ -141,7 +141,7 @@ class DirtyRing:
 
 
 def _ring(k: Knowledge, event: e.RingPush | e.RingHarvest | e.RingReset | e.RingFull) -> DirtyRing:
-    begun = 0 if k.closed else None
+    begun = 0 if k.closed and event.vm not in k.obscure else None
     found: DirtyRing = k.rings.setdefault((event.vm, event.ring), DirtyRing({}, begun, begun, begun))
     return found
 

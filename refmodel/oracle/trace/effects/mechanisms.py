@@ -207,12 +207,39 @@ def swap_out(k: Knowledge, event: e.SwapOut) -> None:
         entry = k.backing(key)
         if entry is None:
             return
+        if entry.slot <= UNNAMED and event.slot is not None:
+            entry = _called(k, key, entry, event.slot)
         if entry.slot == NOTHING or event.slot not in (None, entry.slot):
             why = "no slot holds what it holds now" if entry.slot == NOTHING else f"what it holds is in slot {entry.slot}"
             k.unless_silent(deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, key))
             return
         let_go(k, entry)
         k.state.p2m[key] = P2mEntry(Backing.SWAPPED, slot=entry.slot)
+
+
+UNNAMED = NOTHING - 1
+"""Slots from here down are kept for pages of which it is not known in which slot they are."""
+
+
+def _some_slot(k: Knowledge, key: Key) -> int:
+    """A slot that holds the copy of a page, it is not known which."""
+    slot = UNNAMED - k.unnamed_slots
+    k.unnamed_slots += 1
+    k.state.slots[slot] = SlotUse(True, *key)
+    k.state.swap[slot] = k.page(*key).copy()
+    return slot
+
+
+def _called(k: Knowledge, key: Key, entry: P2mEntry, slot: int) -> P2mEntry:
+    """Where a page is when it is told which slot holds its copy, unless that is another's."""
+    use = k.state.slots.find(slot)
+    if use is not None and use.used:
+        return entry
+    k.state.slots[slot], k.state.swap[slot] = SlotUse(True, *key), k.state.swap[entry.slot]
+    k.state.slots[entry.slot] = SlotUse()
+    k.state.p2m[key] = attrs.evolve(entry, slot=slot)
+    found: P2mEntry = k.state.p2m[key]
+    return found
 
 
 def swap_in(k: Knowledge, event: e.SwapIn) -> None:
@@ -236,10 +263,10 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
             return
         take(k, event.mfn)
         let_go(k, entry)
+        if event.keep and entry is None:
+            kept = _some_slot(k, key)
         own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(
             Backing.MAPPED, event.mfn, writable=kept == NOTHING and unwatched(k, key), slot=kept))
-        if event.keep and kept == NOTHING and entry is None:
-            lose_sight(k, key)  # which slot keeps a copy is not known
 
 
 def grant_(k: Knowledge, event: e.Grant) -> None:
