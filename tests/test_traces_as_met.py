@@ -164,7 +164,8 @@ AS_MET = {
     "touchable_and_not_kept": (5, "EQV-1"), "slot_deleted_in_silence": None, "slot_moved_in_silence": None,
     # A page is where it was told to be, also where the slot of its copy is not known.
     "kept_on_swap_of_old_and_its_frame_given_away": (3, "RES-2"), "kept_on_swap_of_old_and_stored_to": (5, "EQV-1"),
-    "kept_on_swap_of_old_in_a_slot_told_later": None, "kept_on_swap_of_old_in_anothers_slot": (4, "EQV-1")}
+    "kept_on_swap_of_old_in_a_slot_told_later": None, "kept_on_swap_of_old_in_anothers_slot": (4, "EQV-1"),
+    "ring_harvested_before_its_vm_was_gone": None, "ring_harvested_too_far_beside_another_vm": (4, "EQV-4")}
 """Where each deviates, and from what."""
 
 

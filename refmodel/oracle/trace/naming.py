@@ -30,6 +30,8 @@ RINGS: dict[type[e.Event], tuple[tuple[str, ...], tuple[str, ...]]] = {
     e.RingPush: (("reset",), ("pushed",)), e.RingHarvest: (("pushed",), ("harvested",)), e.RingReset: (("harvested",), ("reset",)),
     e.RingFull: (("pushed", "reset"), ())}
 """What an event looks at of a ring, and what it changes."""
+PARTS = ("pushed", "harvested", "reset")
+"""All that is kept of a ring."""
 OF_VM = (e.Linear, e.Registers, e.Invlpg, e.Invpcid, e.SlotMove, e.SlotDelete, e.VmDestroyed, e.Resume, e.Cancelled)
 """Events that are taken to be about a whole VM."""
 
@@ -271,6 +273,8 @@ def _also(k: Knowledge, event: e.Event) -> Iterator[Name]:
         yield "page", event.to_vm, event.to_gfn
     elif isinstance(event, e.Alias):
         yield "page", event.vm, event.of_gfn
+    elif isinstance(event, e.VmDestroyed):
+        yield from (("ring", *ring, part) for ring in sorted(k.rings) if ring[0] == event.vm for part in PARTS)
     elif isinstance(event, e.RingPush | e.RingHarvest | e.RingReset | e.RingFull):
         yield from (("ring", event.vm, event.ring, part) for part in RINGS[type(event)][1])
         if isinstance(event, e.RingPush):
