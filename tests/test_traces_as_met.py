@@ -165,7 +165,10 @@ AS_MET = {
     # A page is where it was told to be, also where the slot of its copy is not known.
     "kept_on_swap_of_old_and_its_frame_given_away": (3, "RES-2"), "kept_on_swap_of_old_and_stored_to": (5, "EQV-1"),
     "kept_on_swap_of_old_in_a_slot_told_later": None, "kept_on_swap_of_old_in_anothers_slot": (4, "EQV-1"),
-    "ring_harvested_before_its_vm_was_gone": None, "ring_harvested_too_far_beside_another_vm": (4, "EQV-4")}
+    "ring_harvested_before_its_vm_was_gone": None, "ring_harvested_too_far_beside_another_vm": (4, "EQV-4"),
+    # What pages share is written to one slot.
+    "shared_and_swapped_out_to_one_slot": None, "shared_and_swapped_out_to_the_slot_of_the_first": None,
+    "shared_no_more_and_swapped_out_to_anothers_slot": (8, "EQV-1"), "shared_and_swapped_out_and_lost": (9, "EQV-1")}
 """Where each deviates, and from what."""
 
 

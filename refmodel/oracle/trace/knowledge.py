@@ -152,6 +152,8 @@ class Knowledge:
         """VMs of which it is not known any more what slots they have."""
         self.touchable: set[int] = set()
         """VMs that may still touch what they gave to their balloon."""
+        self.slot_frames: dict[int, int] = {}
+        """By slot: the frame that it is a copy of, if pages shared that."""
         self.unnamed_slots = 0
         """Slots that hold copies of pages, it is not known which."""
         self.untold_copies: dict[Key, int] = {}

@@ -20,6 +20,7 @@ from refmodel.oracle.trace.changes import (
     given_untold,
     hold,
     is_new,
+    is_shared,
     let_go,
     lose_sight,
     own,
@@ -186,6 +187,10 @@ def write_back(k: Knowledge, event: e.WriteBack) -> None:
         if k.devices_may_write(key):
             k.unless_silent(deviates(memory.clean_pages_are_their_copies, key, BY_DEVICES), about(k, key))
         use, entry = k.state.slots.find(event.slot), k.backing(key)
+        if _is_of_its_frame(k, key, event.slot):
+            rest(k, key)
+            k.state.p2m[key] = attrs.evolve(k.state.p2m[key], slot=_some_slot(k, key))
+            return
         if use is not None and use.used and (use.vm, use.gfn) != key:
             why = f"slot {event.slot} holds the copy of vm {use.vm}, gfn {use.gfn:#x}"
             k.unless_silent(deviates(memory.slots_are_counted, key, why), about(k, key, (use.vm, use.gfn)))
@@ -194,6 +199,9 @@ def write_back(k: Knowledge, event: e.WriteBack) -> None:
             k.state.drop_copy(*key)
         k.state.slots[event.slot] = SlotUse(True, *key)
         k.state.swap[event.slot] = k.page(*key).copy()
+        k.slot_frames.pop(event.slot, None)
+        if is_shared(k, key) and entry is not None:
+            k.slot_frames[event.slot] = entry.mfn
         if entry is None:
             copied_untold(k, key, event.slot)
         else:
@@ -207,9 +215,15 @@ def swap_out(k: Knowledge, event: e.SwapOut) -> None:
         entry = k.backing(key)
         if entry is None:
             return
-        if entry.slot <= UNNAMED and event.slot is not None:
-            entry = _called(k, key, entry, event.slot)
-        if entry.slot == NOTHING or event.slot not in (None, entry.slot):
+        slot = event.slot
+        if slot is not None and _is_of_its_frame(k, key, slot):
+            slot = None
+            if entry.slot == NOTHING:
+                rest(k, key)
+                entry = k.state.p2m[key] = attrs.evolve(k.state.p2m[key], slot=_some_slot(k, key))
+        elif slot is not None and entry.slot <= UNNAMED:
+            entry = _called(k, key, entry, slot)
+        if entry.slot == NOTHING or slot not in (None, entry.slot):
             why = "no slot holds what it holds now" if entry.slot == NOTHING else f"what it holds is in slot {entry.slot}"
             k.unless_silent(deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, key))
             return
@@ -228,6 +242,13 @@ def _some_slot(k: Knowledge, key: Key) -> int:
     k.state.slots[slot] = SlotUse(True, *key)
     k.state.swap[slot] = k.page(*key).copy()
     return slot
+
+
+def _is_of_its_frame(k: Knowledge, key: Key, slot: int) -> bool:
+    """Whether a slot holds the copy of another page that stood on the same frame: what pages share is written to one slot."""
+    entry, use = k.backing(key), k.state.slots.find(slot)
+    return (entry is not None and entry.resident and k.slot_frames.get(slot) == entry.mfn and is_shared(k, key)
+            and use is not None and use.used and (use.vm, use.gfn) != key)
 
 
 def _called(k: Knowledge, key: Key, entry: P2mEntry, slot: int) -> P2mEntry:
