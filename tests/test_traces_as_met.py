@@ -168,7 +168,8 @@ AS_MET = {
     "ring_harvested_before_its_vm_was_gone": None, "ring_harvested_too_far_beside_another_vm": (4, "EQV-4"),
     # What pages share is written to one slot.
     "shared_and_swapped_out_to_one_slot": None, "shared_and_swapped_out_to_the_slot_of_the_first": None,
-    "shared_no_more_and_swapped_out_to_anothers_slot": (8, "EQV-1"), "shared_and_swapped_out_and_lost": (9, "EQV-1")}
+    "shared_no_more_and_swapped_out_to_anothers_slot": (8, "EQV-1"), "shared_and_swapped_out_and_lost": (9, "EQV-1"),
+    "ring_of_old_pushed_before_it_is_harvested": None, "ring_of_old_pushed_after_it_is_harvested": (3, "EQV-4")}
 """Where each deviates, and from what."""
 
 

@@ -195,13 +195,20 @@ def names_of(k: Knowledge, event: e.Event) -> Names:
     if isinstance(event, READS):
         return Names(near | words | vms | content, frozenset(), tells=_told(k, event, near, content, words))
     changed = frozenset[Name]() if isinstance(event, TRANSLATIONS) else content
-    rings = frozenset[Name](("ring", event.vm, event.ring, part) for part in RINGS[type(event)][0]) if isinstance(
+    rings = frozenset[Name](("ring", event.vm, event.ring, part) for part in _parts(k, event)) if isinstance(
         event, e.RingPush | e.RingHarvest | e.RingReset | e.RingFull) else frozenset[Name]()
     looks = tuple(((kind, event.vm), 0, 1 << 64) for kind in OF_PAGES) if isinstance(event, OF_VM) else ()
     spans = tuple(_spans(event))
     if not isinstance(event, TRANSLATIONS):
         spans += tuple((("content", *before[1:]), first, last) for before, first, last in spans if before[0] == "page")
     return Names(vms | rings, near | frozenset(own) | changed, spans, looks)
+
+
+def _parts(k: Knowledge, event: e.RingPush | e.RingHarvest | e.RingReset | e.RingFull) -> tuple[str, ...]:
+    """What an event looks at of its ring. Where the entry that comes next is not known, it comes after those that are harvested."""
+    ring = k.rings.get((event.vm, event.ring))
+    unknown = isinstance(event, e.RingPush) and ring is not None and ring.next is None
+    return (*RINGS[type(event)][0], *(("harvested",) if unknown else ()))
 
 
 def _told(k: Knowledge, event: e.Event, near: frozenset[Name], content: frozenset[Name],
