@@ -224,11 +224,18 @@ def swap_out(k: Knowledge, event: e.SwapOut) -> None:
         elif slot is not None and entry.slot <= UNNAMED:
             entry = _called(k, key, entry, slot)
         if entry.slot == NOTHING or slot not in (None, entry.slot):
-            why = "no slot holds what it holds now" if entry.slot == NOTHING else f"what it holds is in slot {entry.slot}"
+            why = _where_it_is(entry.slot)
             k.unless_silent(deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, key))
             return
         let_go(k, entry)
         k.state.p2m[key] = P2mEntry(Backing.SWAPPED, slot=entry.slot)
+
+
+def _where_it_is(slot: int) -> str:
+    """What holds what a page holds, where another slot was named."""
+    if slot == NOTHING:
+        return "no slot holds what it holds now"
+    return f"what it holds is in slot {slot}" if slot > UNNAMED else "that slot holds the copy of another page"
 
 
 UNNAMED = NOTHING - 1
