@@ -69,3 +69,11 @@ def test_what_is_no_event_is_said_with_its_line(tmp_path: Path) -> None:
 def test_some_traces_are_not_cut(first: bytes, tmp_path: Path) -> None:
     (tmp_path / "t").write_bytes(first + b'\n{"e":"gap"}\n{"e":"load","gpa":0,"value":1}\n')
     assert cut(str(tmp_path / "t"), 8) == [] and cut("-", 8) == []
+
+
+def test_a_trace_is_not_cut_after_a_page_was_granted(tmp_path: Path) -> None:
+    lines = ['{"e":"populate","gfn":0,"mfn":1}', '{"e":"gap"}', '{"e":"load","gpa":0,"value":0}', '{"e":"gap"}']
+    (tmp_path / "plain").write_text("\n".join(lines) + "\n")
+    (tmp_path / "lent").write_text("\n".join(['{"e":"grant","gfn":0,"to_vm":1,"to_gfn":5,"writable":true}', *lines]) + "\n")
+    assert len(cut(str(tmp_path / "plain"), 16)) > 1
+    assert len(cut(str(tmp_path / "lent"), 16)) == 1

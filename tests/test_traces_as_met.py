@@ -114,7 +114,62 @@ AS_MET = {
     # A flush may be of too few pages, or of another VM's.
     "written_back_after_a_flush_too_short": (9, "EQV-1"), "written_back_after_a_flush_of_another_vm": (9, "EQV-1"),
     "written_back_after_a_flush_long_enough": None, "ballooned_after_a_flush_too_short": (9, "ISO-3"),
-    "ballooned_after_a_flush_of_another_vm": (9, "ISO-3"), "ballooned_after_a_flush_long_enough": None}
+    "ballooned_after_a_flush_of_another_vm": (9, "ISO-3"), "ballooned_after_a_flush_long_enough": None,
+    # A frame that was free holds what the pages hold that are shared on it.
+    "shared_on_a_third_frame_used_before": None, "shared_on_a_third_frame_and_different": (8, "EQV-1"),
+    "written_by_a_device_after_a_silent_break": None, "written_by_a_device_while_shared": (5, "ISO-2"),
+    # Nobody knows how many pages stood on a frame that was shared before the trace began.
+    "shared_of_old_and_left_by_all": None, "shared_of_old_and_left_by_one": (4, "RES-2"),
+    "shared_of_old_and_written_to_by_the_last": None, "shared_of_old_and_written_to_beside_another": (3, "ISO-2"),
+    "reported_while_it_is_shared": None, "reported_while_it_is_shared_and_lost_for_another": (8, "EQV-1"),
+    # Of a translation that is not known, nothing is held against the page.
+    "written_back_after_it_was_read_from_swap": None, "written_back_after_it_was_mapped_again": (4, "EQV-1"),
+    "resumed_though_no_map_is_known": None, "resumed_while_it_may_be_written_to": None,
+    # Which slot keeps a copy may not be known; but a page that is in a frame is not read from swap.
+    "kept_on_swap_of_old": None, "read_from_a_known_slot_and_not_kept": (5, "EQV-1"),
+    "read_from_swap_though_it_is_in_a_frame": (3, "EQV-1"), "read_from_swap_after_it_went_there": None,
+    "written_back_while_a_device_may_write": (4, "EQV-1"), "written_back_once_no_device_may_write": None,
+    # A page that comes or goes counts as marked, also one that may still be touched in the balloon.
+    "deflated_though_it_came_back_when_touched": None, "deflated_though_it_is_there": (4, "RES-1"),
+    "cancelled_and_zeroes_not_sent_again": None, "cancelled_and_not_sent_again": (7, "EQV-4"),
+    "marks_late_and_ballooned_since": None, "marks_late_and_no_mark_since": (6, "EQV-4"), "marked_in_silence": None,
+    "marked_in_silence_and_not_fetched": (5, "EQV-4"), "touchable_counts_as_marked": None,
+    "touchable_and_sent_again_without_a_mark": (9, "EQV-4"), "promised_and_written_by_a_device_twice": None,
+    "promised_and_not_written_by_a_device": (3, "EQV-1"),
+    # A translation of a borrowed page or an alias is held to what its owner's page is.
+    "shared_and_mapped_writable_as_an_alias": (6, "ISO-2"), "shared_and_mapped_read_only_as_an_alias": None,
+    "tracked_and_mapped_for_a_borrower_to_write": (5, "EQV-5"), "tracked_no_more_and_mapped_for_a_borrower_to_write": None,
+    "sent_and_mapped_writable_as_an_alias": (7, "EQV-4"), "marked_and_mapped_writable_as_an_alias": None,
+    # Wherever a page is of which that is not known: it is not on the own frame of another.
+    "one_frame_mapped_in_two_vms_and_writable": (3, "ISO-1"), "one_frame_mapped_in_two_vms_for_reading": None,
+    "one_frame_mapped_in_another_vm_after_an_unmap": None, "one_frame_mapped_in_another_vm_before_the_flush": (4, "ISO-1"),
+    "one_frame_for_a_device_and_for_another_vm": (3, "ISO-1"),
+    # What was pushed and harvested before the trace began is not known.
+    "ring_harvested_with_entries_of_old": None, "ring_of_old_and_an_entry_left_out": (4, "EQV-4"),
+    "ring_of_old_harvested_backwards": (3, "EQV-4"), "alias_before_the_gap_and_mapped_after_it": None,
+    "no_alias_before_the_gap_and_mapped_after_it": (5, "ISO-1"), "sent_while_paused_and_mark_taken_after_it": None,
+    "sent_and_stored_to_and_mark_taken_after_it": (8, "EQV-4"), "zeroes_reported_before_their_frame_went": None,
+    "zeroes_not_reported_before_their_frame_went": (4, "ISO-1"),
+    # What a device reads, or a dump shows, may have been read before the store that is told before it.
+    "read_by_a_device_before_the_store_told_first": None, "dumped_before_the_store_told_first": None,
+    "read_by_a_device_before_a_store_too_long_ago": (6, "EQV-1"), "flushed_though_its_vm_is_gone": None,
+    # The slot of a page of which it is not known where it is may be another's once the page may be written to, or is read back.
+    "slot_of_an_untold_page_used_after_a_map": None, "slot_of_an_untold_page_used_after_a_store": None,
+    "slot_of_an_untold_page_used_while_it_holds_its_copy": (4, "RES-1"), "slot_used_after_it_was_read_to_an_untold_frame": None,
+    "slot_used_though_it_was_kept_for_an_untold_frame": (7, "RES-1"),
+    # A dump may say whose a frame is that was not told, and of whom it is when all others have left it.
+    "frame_dumped_that_an_untold_page_may_have": None, "frame_dumped_that_no_page_has": (3, "RES-1"),
+    "last_sharer_dumped_as_private": None, "sharer_dumped_as_private": (5, "RES-1"), "left_by_all_and_dumped_as_free": None,
+    "promised_where_a_slot_was": None, "promised_where_a_slot_was_and_not_zeroes": (5, "EQV-1"), "touchable_and_kept": None,
+    "touchable_and_not_kept": (5, "EQV-1"), "slot_deleted_in_silence": None, "slot_moved_in_silence": None,
+    # A page is where it was told to be, also where the slot of its copy is not known.
+    "kept_on_swap_of_old_and_its_frame_given_away": (3, "RES-2"), "kept_on_swap_of_old_and_stored_to": (5, "EQV-1"),
+    "kept_on_swap_of_old_in_a_slot_told_later": None, "kept_on_swap_of_old_in_anothers_slot": (4, "EQV-1"),
+    "ring_harvested_before_its_vm_was_gone": None, "ring_harvested_too_far_beside_another_vm": (4, "EQV-4"),
+    # What pages share is written to one slot.
+    "shared_and_swapped_out_to_one_slot": None, "shared_and_swapped_out_to_the_slot_of_the_first": None,
+    "shared_no_more_and_swapped_out_to_anothers_slot": (8, "EQV-1"), "shared_and_swapped_out_and_lost": (9, "EQV-1"),
+    "ring_of_old_pushed_before_it_is_harvested": None, "ring_of_old_pushed_after_it_is_harvested": (3, "EQV-4")}
 """Where each deviates, and from what."""
 
 

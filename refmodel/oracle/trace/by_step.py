@@ -73,12 +73,13 @@ def inflated(k: Knowledge, event: e.Inflate) -> None:
     if event.touchable:
         mechanisms.inflate(k, event)
     else:
+        k.untouchable.add(event.vm)
         taken(k, (event.vm, event.gfn), e.Inflate, mechanisms.inflate, event)
 
 
 def deflated(k: Knowledge, event: e.Deflate) -> None:
     """Judge a page that comes back from the balloon."""
-    if event.vm in k.touchable:
+    if event.vm in k.touchable or event.vm not in k.untouchable:
         mechanisms.deflate(k, event)
     else:
         named = () if event.mfn is None else (event.mfn,)

@@ -17,7 +17,8 @@ from refmodel.oracle.trace.knowledge import CALM, About, Knowledge, Lingering, d
 from refmodel.oracle.trace.tables import Key
 
 MANY = 1 << 40
-"""References of a frame that was shared before anything was told of it: nobody knows how many, so it is never the last."""
+"""References of a frame that was shared before anything was told of it: nobody knows how many. Once no page is known to stand on
+it, it may be free; and a page that is the only one known may be the last."""
 
 
 def about(k: Knowledge, *pages: Key, frames: tuple[int | None, ...] = (), slots: tuple[int, ...] = (), **more: Any) -> About:
@@ -41,6 +42,9 @@ def take(k: Knowledge, mfn: int) -> None:
     frame = k.state.frames.find(mfn)
     if frame is None or frame.use == Use.FREE:
         return
+    if may_be_left(k, mfn):
+        k.tables["frames"].forget(mfn)
+        return
     if k.silent:
         k.tables["frames"].forget(mfn)
         return
@@ -48,10 +52,18 @@ def take(k: Knowledge, mfn: int) -> None:
     raise deviates(accounting.frames_are_conserved, (mfn,), f"it is not free but {frame.use.value}{whose}")
 
 
+def may_be_left(k: Knowledge, mfn: int) -> bool:
+    """Whether all who shared a frame may have left it: nobody knows how many did, and none is known to stand on it."""
+    frame = k.state.frames.find(mfn)
+    return frame is not None and frame.use == Use.SHARED and frame.references > MANY // 2 and not k.pages_of(mfn)
+
+
 def own(k: Knowledge, key: Key, mfn: int, contents: Contents, entry: P2mEntry) -> None:
     """A frame becomes a page's own. What is in it is what the page holds, so the two are one."""
     former = k.tables["memory"].get(mfn)
     contents.former = former if former is not contents else None
+    if entry.slot == NOTHING:
+        copy_is_good_no_more(k, key)
     k.state.frames[mfn] = Frame(Use.PRIVATE, *key, references=1)
     k.state.bare_memory[key] = contents
     k.state.memory[mfn] = contents
@@ -77,6 +89,7 @@ def let_go(k: Knowledge, entry: P2mEntry | None) -> None:
 
 def vacate(k: Knowledge, key: Key) -> None:
     """What stands behind a page goes, as far as that is known."""
+    copy_is_good_no_more(k, key)
     entry = k.backing(key)
     if entry is not None and entry.resident and k.state.frames.find(entry.mfn) is None:
         k.state.drop_copy(*key)
@@ -100,7 +113,24 @@ def lose_sight(k: Knowledge, key: Key) -> None:
     entry = k.backing(key)
     if entry is not None and entry.resident:
         k.tables["frames"].forget(entry.mfn)
+    if entry is not None and entry.slot != NOTHING:
+        copied_untold(k, key, entry.slot)
     k.tables["p2m"].forget(key)
+
+
+def copied_untold(k: Knowledge, key: Key, slot: int) -> None:
+    """A slot holds the copy of a page of which it is not known where it is, so the copy may become void untold."""
+    k.untold_copies[key] = slot
+    k.alike.pop(key, None)
+    k.look(key)
+
+
+def copy_is_good_no_more(k: Knowledge, key: Key) -> None:
+    """A page that was written back when it was not known where it is may be written to, or goes: its slot may be anybody's."""
+    slot = k.untold_copies.get(key)
+    use = None if slot is None else k.state.slots.find(slot)
+    if use is not None and (use.vm, use.gfn) == key:
+        k.tables["slots"].forget(slot)
 
 
 def linger(k: Knowledge, key: Key, old: Derived | None, protects: bool = False) -> None:
@@ -134,6 +164,7 @@ def _may_be_written(k: Knowledge, key: Key) -> bool:
 
 def let_write(k: Knowledge, key: Key) -> None:
     """A page may be written to from now on: a copy on swap is good no more. Whether it may, the laws say."""
+    copy_is_good_no_more(k, key)
     keep_as_last_sharer(k, key)
     entry = k.backing(key)
     if entry is not None and entry.mapped and not entry.writable:
@@ -143,6 +174,7 @@ def let_write(k: Knowledge, key: Key) -> None:
 
 def drop_copy(k: Knowledge, key: Key) -> None:
     """A page may be written to: its copy on swap is good no more."""
+    copy_is_good_no_more(k, key)
     entry = k.backing(key)
     if entry is not None and entry.mapped and entry.slot != NOTHING:
         k.state.drop_copy(*key)
@@ -154,15 +186,21 @@ def keep_as_last_sharer(k: Knowledge, key: Key) -> None:
     if entry is None or not entry.mapped:
         return
     frame = k.state.frames.find(entry.mfn)
-    if frame is not None and frame.use == Use.SHARED and frame.references == 1:
+    if frame is not None and frame.use == Use.SHARED and _may_be_last(k, key, frame, entry.mfn):
         may_write = unwatched(k, key) and entry.slot == NOTHING  # a copy on swap is good until the page may be written to
         own(k, key, entry.mfn, k.page(*key).copy(), attrs.evolve(entry, writable=may_write))
 
 
+def _may_be_last(k: Knowledge, key: Key, frame: Frame, mfn: int) -> bool:
+    """Whether all others that shared a frame with a page may have left it."""
+    return frame.references == 1 or (frame.references > MANY // 2 and k.pages_of(mfn) <= {key})
+
+
 def rest(k: Knowledge, key: Key) -> None:
-    """A page that no translation lets anybody write to is as good as protected."""
+    """A page that no known translation lets anybody write to is as good as protected: of one that is not known, nothing is held
+    against it."""
     entry = k.backing(key)
-    if entry is not None and entry.writable and k.state.derived.find(key) is not None and not _may_be_written(k, key):
+    if entry is not None and entry.writable and not _may_be_written(k, key):
         k.state.p2m[key] = attrs.evolve(entry, writable=False)
 
 
@@ -174,14 +212,28 @@ def as_it_may_be_written(k: Knowledge, key: Key, entry: P2mEntry) -> P2mEntry:
 
 def hold(k: Knowledge, key: Key, contents: Contents) -> None:
     """From now on a page holds this, and its frame. What others stand on too does not change."""
+    keep_as_last_sharer(k, key)
     entry = k.backing(key)
     k.state.bare_memory[key] = contents
     if entry is None or not entry.resident:
         return
     frame = k.state.frames.find(entry.mfn)
     if frame is not None and frame.use == Use.SHARED and frame.references > 1:
-        raise deviates(isolation.shared_frames_hold_what_they_held, (entry.mfn,))
+        k.unless_silent(deviates(isolation.shared_frames_hold_what_they_held, (entry.mfn,)), about(k, key))
+        return
     k.state.memory[entry.mfn] = contents
+
+
+def is_shared(k: Knowledge, key: Key) -> bool:
+    """Whether a page stands on a frame with others."""
+    entry = k.backing(key)
+    frame = k.state.frames.find(entry.mfn) if entry is not None and entry.resident else None
+    return frame is not None and frame.use == Use.SHARED
+
+
+def counts_as_marked(k: Knowledge, key: Key) -> None:
+    """A page comes or goes: it is sent again, whatever was written to it before."""
+    k.late.discard(key)
 
 
 def noticed(k: Knowledge, key: Key) -> None:

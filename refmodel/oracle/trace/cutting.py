@@ -68,7 +68,7 @@ def judge_in_pieces(name: str, where: Where) -> TraceVerdict:
 
 def cut(name: str, most: int) -> list[Piece]:
     """The pieces of a file; one where it cannot be cut: it is standard input or compressed, its events are numbered, only each
-    CPU's order is known, or it has no gaps."""
+    CPU's order is known, or it has no gaps. It is not cut any more where pages are granted: a gap does not end that."""
     if name == "-" or not Path(name).is_file():
         return []
     header = _header(name)
@@ -104,6 +104,8 @@ def _gaps(name: str) -> Iterator[tuple[int, int]]:
     with Path(name).open("rb") as stream:
         while data := stream.read(BLOCK):
             whole, newline, after = (rest + data).rpartition(b"\n")
+            if b'"grant"' in whole or b'"alias"' in whole:
+                return  # pages that were granted are not relied on after any gap
             if b'"gap"' in whole:
                 at = offset
                 for by, line in enumerate(whole.split(b"\n")):

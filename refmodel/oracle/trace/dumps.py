@@ -9,9 +9,10 @@ from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import reported
-from refmodel.oracle.trace.changes import MANY, about, given_untold, own
+from refmodel.oracle.trace.changes import MANY, about, given_untold, keep_as_last_sharer, may_be_left, own
 from refmodel.oracle.trace.deviations import Deviates
 from refmodel.oracle.trace.knowledge import About, Knowledge, Lingering
+from refmodel.oracle.trace.tables import Open
 
 
 def entry_(k: Knowledge, event: e.Entry) -> None:
@@ -35,6 +36,9 @@ def backed(k: Knowledge, event: e.Backed) -> None:
         agree(k, this, entry.resident and entry.mfn == event.mfn, f"vm {event.vm}, gfn {event.gfn:#x} is {_where(entry)}")
         may = event.writable is None or not event.writable or entry.writable
         agree(k, this, may, f"vm {event.vm}, gfn {event.gfn:#x} is read-only")
+    if event.shared is False:
+        _as_last_sharers(k, event.mfn)
+        frame = k.state.frames.find(event.mfn)
     if frame is not None and event.shared is not None and entry is not None:
         agree(k, this, event.shared == (frame.use == Use.SHARED), f"mfn {event.mfn:#x} is {frame.use.value}")
     if entry is None and event.writable is not None and event.shared is not None:
@@ -52,13 +56,42 @@ def _where(entry: P2mEntry) -> str:
 
 
 def frame_(k: Knowledge, event: e.FrameIs) -> None:
-    frame = k.state.frames.find(event.mfn)
-    if frame is None:
+    if not _as_told(k, event):
         return
+    frame = k.state.frames.find(event.mfn)
     agree(k, about(k, frames=(event.mfn,)), event.use in (None, frame.use.value), f"mfn {event.mfn:#x} is {frame.use.value}")
     if event.references is not None:
         with k.judging(about(k, frames=(event.mfn,), counts=True)):
             k.state.frames[event.mfn] = attrs.evolve(frame, references=event.references)
+
+
+def _as_told(k: Knowledge, event: e.FrameIs) -> bool:
+    """Whether what was told of a frame is all that is known of it: no more, if another may stand on it, or nobody."""
+    frame = k.state.frames.find(event.mfn)
+    if frame is None:
+        return False
+    used = event.use not in (None, Use.FREE.value) or bool(event.references)
+    if may_be_left(k, event.mfn) or (frame.use == Use.FREE and used and _any_is_untold(k)):
+        k.tables["frames"].forget(event.mfn)
+        return False
+    if event.use == Use.PRIVATE.value:
+        _as_last_sharers(k, event.mfn)
+    return True
+
+
+def _any_is_untold(k: Knowledge) -> bool:
+    """Whether a page may have a frame that was not told."""
+    p2m = k.tables["p2m"]
+    return (not p2m.closed or any(key not in p2m for key in p2m.opened)
+            or any(piece.value is Open for of_vm in p2m.ranges.pieces.values() for piece in of_vm)  # type: ignore[union-attr]
+            or any(entry.backing == Backing.PROMISED and vm not in k.populating for (vm, _), entry in p2m.items()))
+
+
+def _as_last_sharers(k: Knowledge, mfn: int) -> None:
+    """A frame is said to be somebody's own: that of the last who shares it, if one is alone there."""
+    with k.judging(about(k, frames=(mfn,))):
+        for key in sorted(k.behind.of(mfn)):
+            keep_as_last_sharer(k, key)
 
 
 def agree(k: Knowledge, concerned: About, condition: bool, instead: str) -> None:

@@ -10,7 +10,7 @@ from refmodel.laws import contract, equivalence, isolation
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
 from refmodel.oracle.trace import exits, reported
-from refmodel.oracle.trace.changes import about, drop_copy, given_untold, hold, keep_as_last_sharer, noticed
+from refmodel.oracle.trace.changes import about, copy_is_good_no_more, drop_copy, given_untold, hold, keep_as_last_sharer, noticed
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Cell, DmaRead, DmaWrite, Exit, Hole, Load, Mmio, Store
@@ -36,7 +36,7 @@ def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
     if not page.learn(offset, bits, mask):
         k.unless_silent(wrong_data(page, key, offset, bits, mask), About(frozenset({key})), contents=True)
         k.page(*key).learn(offset, bits, mask)
-    if page.zeroed and offset not in page.words:
+    if page.zeroed and offset not in page.words and page.either is None:
         page.words[offset] = 0  # so that the next look is a short one
 
 
@@ -112,6 +112,8 @@ def unknown(k: Knowledge, at: Key, offset: int, size: int) -> None:
 
 def written(k: Knowledge, key: Key) -> None:
     """Something was written to a page. What it held is forgotten after this: no law is broken by that."""
+    given_untold(k, key, stored_to=True)
+    copy_is_good_no_more(k, key)
     noticed(k, key)
     with k.judging(about(k, key, actor=key[0])):
         hold(k, key, k.page(*key))
@@ -157,6 +159,7 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
     if k.marks_late and k.state.sent.find(key) in (Sent.PROTECTED, Sent.THERE):
         k.late.add(key)
     given_untold(k, key, stored_to=True)
+    copy_is_good_no_more(k, key)
     if page.plain or _is_its_own(k, key, page):
         page.put(offset, bits, mask)
         return

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from refmodel.language import Law
 from refmodel.language.tables import NOTHING
+from refmodel.laws import isolation
 from refmodel.mmu.contract import Derived
+from refmodel.monitor.frames import Use
 from refmodel.oracle.trace.concerned import OUTLINE, changes, looks_at_translations, plan
 from refmodel.oracle.trace.deviations import Deviates
 from refmodel.oracle.trace.flushes import why_not
@@ -86,7 +88,8 @@ def wider(k: Knowledge, about: About) -> About:
     for mfn in frames:
         pages |= k.pages_of(mfn)
     if k.borrowers.holders:
-        pages = pages.union(*(k.borrowers.of(page) for page in pages))
+        owners = {owner for page in pages for owner in k.borrowers.targets.get(page, ())}
+        pages = pages.union(owners, *(k.borrowers.of(page) for page in pages))
     return About(frozenset(pages), about.frames.union(frames), about.slots, about.actor, about.counts)
 
 
@@ -96,11 +99,29 @@ def _translations_broken(k: Knowledge, key: Key) -> Deviates | None:
     installed, dma, lingering = table.told(key), k.tables["dma"].told(key), k.lingering[key]
     if installed is not None and (law := _wrong(k, key)) is not None:
         return deviates(law, key)
+    if (why := _leads_to_anothers(k, key, installed)) is not None:
+        return deviates(isolation.a_backing_frame_is_owned_or_shared, key, why)
     for each in lingering:
         if (law := _cached_wrong(k, key, each.derived)) is not None:
             return deviates(law, key, _stale(k, key, STALE, each.since))
     if dma is not None and (law := _device_wrong(k, key, dma)) is not None:
         return deviates(law, key, BY_DEVICES)
+    return None
+
+
+def _leads_to_anothers(k: Knowledge, key: Key, installed: Derived | None) -> str | None:
+    """Why it cannot be lawful, wherever a page is of which that is not known: a translation leads to the own frame of another
+    page. Nothing if none does."""
+    if key in k.lent or k.borrowers.targets.get(key) or k.backing(key) is not None:
+        return None
+    for derived, how in ((installed, ""), (k.tables["dma"].told(key), BY_DEVICES),
+                         *((each.derived, _stale(k, key, STALE, each.since)) for each in k.lingering[key])):
+        if derived is None or not derived.present:
+            continue
+        frame = k.state.frames.find(derived.mfn)
+        if frame is not None and frame.use == Use.PRIVATE and (frame.vm, frame.gfn) != key:
+            whose = f"mfn {derived.mfn:#x} is the own frame of vm {frame.vm}, gfn {frame.gfn:#x}"
+            return "; ".join(filter(None, [whose, how]))
     return None
 
 

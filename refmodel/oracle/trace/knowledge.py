@@ -152,6 +152,14 @@ class Knowledge:
         """VMs of which it is not known any more what slots they have."""
         self.touchable: set[int] = set()
         """VMs that may still touch what they gave to their balloon."""
+        self.slot_frames: dict[int, int] = {}
+        """By slot: the frame that it is a copy of, if pages shared that."""
+        self.unnamed_slots = 0
+        """Slots that hold copies of pages, it is not known which."""
+        self.untold_copies: dict[Key, int] = {}
+        """By page that was written back when it was not known where it is: the slot."""
+        self.untouchable: set[int] = set()
+        """VMs of which it was told that what they give to their balloon is taken from them."""
         self.late: set[Key] = set()
         """Pages that were written to and not marked since, where marks may come late."""
         self.processors: dict[tuple[int, int], Any] = {}
@@ -229,7 +237,7 @@ class Knowledge:
         page.plain = not (
             (derived is not None and not derived.writable) or key in self.table_pages or key in self.borrowers.holders
             or key in self.lent
-            or ((grant := tables["grants"].get(key)) is not None and grant.present)
+            or key in self.untold_copies or ((grant := tables["grants"].get(key)) is not None and grant.present)
             or (bool(self.memory_slots) and self.is_read_only(key))
             or (entry is not None and not (entry.mapped and entry.writable and tables["sent"].find(key) in CALM)))
 

@@ -30,6 +30,8 @@ RINGS: dict[type[e.Event], tuple[tuple[str, ...], tuple[str, ...]]] = {
     e.RingPush: (("reset",), ("pushed",)), e.RingHarvest: (("pushed",), ("harvested",)), e.RingReset: (("harvested",), ("reset",)),
     e.RingFull: (("pushed", "reset"), ())}
 """What an event looks at of a ring, and what it changes."""
+PARTS = ("pushed", "harvested", "reset")
+"""All that is kept of a ring."""
 OF_VM = (e.Linear, e.Registers, e.Invlpg, e.Invpcid, e.SlotMove, e.SlotDelete, e.VmDestroyed, e.Resume, e.Cancelled)
 """Events that are taken to be about a whole VM."""
 
@@ -193,13 +195,20 @@ def names_of(k: Knowledge, event: e.Event) -> Names:
     if isinstance(event, READS):
         return Names(near | words | vms | content, frozenset(), tells=_told(k, event, near, content, words))
     changed = frozenset[Name]() if isinstance(event, TRANSLATIONS) else content
-    rings = frozenset[Name](("ring", event.vm, event.ring, part) for part in RINGS[type(event)][0]) if isinstance(
+    rings = frozenset[Name](("ring", event.vm, event.ring, part) for part in _parts(k, event)) if isinstance(
         event, e.RingPush | e.RingHarvest | e.RingReset | e.RingFull) else frozenset[Name]()
     looks = tuple(((kind, event.vm), 0, 1 << 64) for kind in OF_PAGES) if isinstance(event, OF_VM) else ()
     spans = tuple(_spans(event))
     if not isinstance(event, TRANSLATIONS):
         spans += tuple((("content", *before[1:]), first, last) for before, first, last in spans if before[0] == "page")
     return Names(vms | rings, near | frozenset(own) | changed, spans, looks)
+
+
+def _parts(k: Knowledge, event: e.RingPush | e.RingHarvest | e.RingReset | e.RingFull) -> tuple[str, ...]:
+    """What an event looks at of its ring. Where the entry that comes next is not known, it comes after those that are harvested."""
+    ring = k.rings.get((event.vm, event.ring))
+    unknown = isinstance(event, e.RingPush) and ring is not None and ring.next is None
+    return (*RINGS[type(event)][0], *(("harvested",) if unknown else ()))
 
 
 def _told(k: Knowledge, event: e.Event, near: frozenset[Name], content: frozenset[Name],
@@ -245,7 +254,7 @@ def _named(k: Knowledge, event: e.Event) -> Iterator[Name]:
     elif isinstance(event, e.Load | e.Store | e.DmaRead | e.DmaWrite | e.Hole | e.Mmio | e.Exit | e.Cell):
         last = event.gpa + getattr(event, "size", 8) - 1
         yield from (("page", event.vm, gfn) for gfn in range(event.gpa >> 12, (last >> 12) + 1))
-        if isinstance(event, e.Load | e.Store):
+        if isinstance(event, e.Load | e.Store | e.Cell) or (isinstance(event, e.DmaRead) and event.value is not None):
             yield from _words(k, event.vm, event.gpa >> 3, last >> 3)
     for field in ("mfn", "to_mfn"):
         mfn = getattr(event, field, None)
@@ -271,6 +280,8 @@ def _also(k: Knowledge, event: e.Event) -> Iterator[Name]:
         yield "page", event.to_vm, event.to_gfn
     elif isinstance(event, e.Alias):
         yield "page", event.vm, event.of_gfn
+    elif isinstance(event, e.VmDestroyed):
+        yield from (("ring", *ring, part) for ring in sorted(k.rings) if ring[0] == event.vm for part in PARTS)
     elif isinstance(event, e.RingPush | e.RingHarvest | e.RingReset | e.RingFull):
         yield from (("ring", event.vm, event.ring, part) for part in RINGS[type(event)][1])
         if isinstance(event, e.RingPush):

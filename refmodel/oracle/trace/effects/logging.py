@@ -22,6 +22,8 @@ from refmodel.oracle.trace.tables import Key, Nowhere
 
 LOGGING = frozenset({"send", "mark", "take_mark", "ring_push", "ring_harvest"})
 """The kinds of events that say which pages are marked, and which were sent."""
+MARKING = frozenset({"mark", "ring_push", "cancelled"})
+"""The kinds of events by which a page is marked."""
 
 
 def mark(k: Knowledge, event: e.Mark) -> None:
@@ -79,12 +81,12 @@ def _resumed(k: Knowledge, key: Key, fetched: bool) -> None:
     """Of a page that is no memory any more (in the balloon, unplugged) nothing has to be there. A page that is marked is fetched
     before it is used, unless it is said that none was."""
     sent = k.state.sent.find(key)
-    if sent is None or k.state.plugged.find(key) is False or (sent == Sent.MARKED and fetched):
+    if sent is None or k.state.plugged.find(key) is False or (fetched and (sent == Sent.MARKED or k.silent & MARKING)):
         return
     never = k.closed and "send" not in k.silent and as_kept(k.tables["destination"], key) is Nowhere
     if never and k.page(*key) != Contents(zeroed=True):
         _not_there(k, key, "it was never sent")
-    elif sent == Sent.MARKED and not never and not k.silent & LOGGING and not _are_zeroes(k.page(*key), k.state.destination[key]):
+    elif sent == Sent.MARKED and not never and not k.silent & LOGGING and not _both_zeroes(k.page(*key), k.state.destination[key]):
         _not_there(k, key, "it is marked, and was not sent after that")
     elif sent != Sent.MARKED and not never:
         _compared(k, key)
@@ -104,9 +106,9 @@ def _cancelled(k: Knowledge, key: Key) -> None:
             k.state.mark(*key)
 
 
-def _are_zeroes(*pages: Contents) -> bool:
-    """Whether pages are known to hold zeroes only."""
-    return all(page.zeroed and not any(page.words.values()) for page in pages)
+def _both_zeroes(page: Contents, there: Contents) -> bool:
+    """Whether a page is known to hold zeroes only, and the other machine's copy of it may."""
+    return page.zeroed and not any(page.words.values()) and there.is_zero()
 
 
 def _not_there(k: Knowledge, key: Key, why: str) -> None:
@@ -114,13 +116,10 @@ def _not_there(k: Knowledge, key: Key, why: str) -> None:
 
 
 def _compared(k: Knowledge, key: Key) -> None:
-    """A page that was sent is there as the bare machine has it."""
-    if k.marks_late or k.devices_may_write(key):
-        if k.state.destination[key] != k.page(*key):
-            k.unless_silent(deviates(memory.unmarked_pages_are_there, key), about(k, key), contents=True)
-        return
-    with k.judging(about(k, key, actor=key[0])):
-        k.state.sent[key] = Sent.THERE
+    """A page is there as the bare machine has it. The VM stands still, so it does not matter whether the page may be written to."""
+    if k.state.destination[key] != k.page(*key):
+        found = deviates(memory.unmarked_pages_are_there, key)
+        k.unless_silent(found, about(k, key), contents="send" not in k.silent)
 
 
 # ---------------------------------------------------------------- dirty rings
@@ -137,12 +136,13 @@ class DirtyRing:
 
     entries: dict[int, int] = attrs.field(factory=dict)
     next: int | None = None
-    harvested: int = 0
-    reset: int = 0
+    harvested: int | None = None
+    reset: int | None = None
 
 
 def _ring(k: Knowledge, event: e.RingPush | e.RingHarvest | e.RingReset | e.RingFull) -> DirtyRing:
-    found: DirtyRing = k.rings.setdefault((event.vm, event.ring), DirtyRing(next=0 if k.closed else None))
+    begun = 0 if k.closed and event.vm not in k.obscure else None
+    found: DirtyRing = k.rings.setdefault((event.vm, event.ring), DirtyRing({}, begun, begun, begun))
     return found
 
 
@@ -154,10 +154,9 @@ def _lost(k: Knowledge, event: e.RingPush | e.RingHarvest | e.RingReset | e.Ring
 
 def ring_push(k: Knowledge, event: e.RingPush) -> None:
     ring = _ring(k, event)
-    if ring.next is None:
-        ring.harvested = ring.reset = event.index
-    elif event.index != ring.next:
-        _lost(k, event, f"index {ring.next}", f"entry {ring.next} comes next")
+    first = ring.harvested if ring.next is None else ring.next
+    if first is not None and (event.index < first or (event.index > first and ring.next is not None)):
+        _lost(k, event, f"index {first}", f"entry {first} comes next")
     if len(ring.entries) >= MOST:
         _lost(k, event, "ring_reset before", f"it has {MOST:,} entries that are not reset: one would be overwritten")
         ring.entries.clear()
@@ -168,26 +167,29 @@ def ring_push(k: Knowledge, event: e.RingPush) -> None:
 
 def ring_harvest(k: Knowledge, event: e.RingHarvest) -> None:
     ring = _ring(k, event)
-    if ring.next is not None and not ring.harvested <= event.end <= ring.next:
-        there = f"entries {ring.harvested} to {ring.next - 1} are there"
-        _lost(k, event, f"end from {ring.harvested} to {ring.next}", there)
+    first = ring.harvested or 0
+    if event.end < first or (ring.next is not None and event.end > ring.next):
+        if ring.next is None:
+            _lost(k, event, f"end from {first}", f"entries up to {first - 1} are harvested")
+        else:
+            _lost(k, event, f"end from {first} to {ring.next}", f"entries {first} to {ring.next - 1} are there")
     with _each(k):
-        for index in [index for index in ring.entries if ring.harvested <= index < event.end]:
+        for index in [index for index in ring.entries if first <= index < event.end]:
             _by_step(k, (event.vm, ring.entries[index]), e.TakeMark, take_mark)
     ring.harvested = event.end
-    ring.next = event.end if ring.next is None else max(ring.next, event.end)
+    ring.next = None if ring.next is None else max(ring.next, event.end)
 
 
 def ring_reset(k: Knowledge, event: e.RingReset) -> None:
     ring = _ring(k, event)
-    if ring.next is not None and event.end > ring.harvested:
+    if ring.harvested is not None and event.end > ring.harvested:
         why = f"entries from {ring.harvested} on were not harvested, and their pages are not sent"
         _lost(k, event, f"end {ring.harvested}", why)
     with _each(k):
         for index in [index for index in ring.entries if index < event.end]:
             _by_step(k, (event.vm, ring.entries[index]), e.Protect, protect)
             del ring.entries[index]
-    ring.reset = max(ring.reset, event.end)
+    ring.reset = max(ring.reset or 0, event.end)
 
 
 def _each(k: Knowledge) -> contextlib.AbstractContextManager[object]:
@@ -197,5 +199,6 @@ def _each(k: Knowledge) -> contextlib.AbstractContextManager[object]:
 
 def ring_full(k: Knowledge, event: e.RingFull) -> None:
     ring = _ring(k, event)
-    if ring.next is not None and ring.next - ring.reset > event.size:
-        _lost(k, event, f"at most {event.size} entries", f"it has {ring.next - ring.reset} entries that are not reset")
+    known = len(ring.entries) if ring.next is None or ring.reset is None else ring.next - ring.reset
+    if known > event.size:
+        _lost(k, event, f"at most {event.size} entries", f"it has {known} entries that are not reset")

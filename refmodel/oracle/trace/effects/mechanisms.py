@@ -11,10 +11,27 @@ from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.monitor.swapping import SlotUse
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.ballooned import known_in_balloon
-from refmodel.oracle.trace.changes import MANY, about, given_untold, is_new, let_go, lose_sight, own, rest, take, unwatched, vacate
+from refmodel.oracle.trace.changes import (
+    MANY,
+    about,
+    copied_untold,
+    copy_is_good_no_more,
+    counts_as_marked,
+    given_untold,
+    hold,
+    is_new,
+    is_shared,
+    let_go,
+    lose_sight,
+    own,
+    rest,
+    take,
+    unwatched,
+    vacate,
+)
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Inconsistent
-from refmodel.oracle.trace.holding import MAY_STILL_WRITE, STALE
+from refmodel.oracle.trace.holding import BY_DEVICES, MAY_STILL_WRITE, STALE
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
 from refmodel.oracle.trace.observed import Granted, private_pages_are_not_shared
 from refmodel.oracle.trace.tables import Key
@@ -42,7 +59,7 @@ def _shared_on(k: Knowledge, mfn: int, one: Key, other: Key) -> None:
     frame = k.state.frames.find(mfn)
     if len(new) == 2 and (frame is None or frame.use != Use.SHARED):
         take(k, mfn)  # neither page's: both were copied to a third
-    if mfn not in k.state.memory or (len(new) < 2 and frame is not None and frame.use == Use.PRIVATE):
+    if mfn not in k.state.memory or frame is None or frame.use != Use.SHARED:  # what it held before is gone
         k.state.memory[mfn] = k.page(*next((key for key in entries if key not in new), one)).copy()
     had = frame.references if frame is not None and frame.use in (Use.SHARED, Use.PRIVATE) else 0 if frame is not None else MANY
     k.state.frames[mfn] = Frame(Use.SHARED, references=had + len(new))
@@ -90,6 +107,7 @@ def break_(k: Knowledge, event: e.Break) -> None:
     with k.judging(about(k, key, frames=(event.mfn,))):
         if entry is not None:
             k.state.drop_copy(*key)
+        copy_is_good_no_more(k, key)
         if event.mfn is None:
             lose_sight(k, key)
             return
@@ -103,12 +121,15 @@ def inflate(k: Knowledge, event: e.Inflate) -> None:
     key = event.vm, event.gfn
     with k.judging(about(k, key, actor=event.vm)):
         vacate(k, key)
+        counts_as_marked(k, key)
         if event.touchable:
             k.touchable.add(event.vm)
+            k.state.mark(*key)
             k.state.bare_memory[key] = Contents(zeroed=True)
             k.state.destination[key] = Contents()  # the guest relies on nothing that was sent
             k.state.p2m[key] = P2mEntry(Backing.PROMISED)
         else:
+            k.untouchable.add(event.vm)
             k.state.p2m[key] = P2mEntry(Backing.BALLOONED)
             k.state.unplug(*key)
 
@@ -116,13 +137,19 @@ def inflate(k: Knowledge, event: e.Inflate) -> None:
 def deflate(k: Knowledge, event: e.Deflate) -> None:
     key = event.vm, event.gfn
     entry = k.backing(key)
-    if event.vm in k.touchable:
+    if event.vm in k.touchable and event.kept:
+        with k.judging(about(k, key, actor=event.vm)):
+            given_untold(k, key)
+            hold(k, key, Contents())
+        return
+    if event.vm in k.touchable or (event.mfn is None and _may_be_touchable(k, key)):
         return  # it is as the guest left it
     if entry is not None and entry.backing != Backing.BALLOONED:
         why = f"gfn {event.gfn:#x} is not in the balloon but {entry.backing.value}"
         k.unless_silent(deviates(accounting.balloon_sizes_are_exact, (event.vm,), why), about(k, key))
     with k.judging(about(k, key, frames=(event.mfn,), actor=event.vm)):
         k.state.plug(*key)
+        counts_as_marked(k, key)
         contents = Contents(zeroed=not event.kept and entry is not None)  # unknown, if its VM may have touched it meanwhile
         if event.mfn is not None:
             take(k, event.mfn)
@@ -131,6 +158,13 @@ def deflate(k: Knowledge, event: e.Deflate) -> None:
         else:
             k.tables["p2m"].forget(key)
             k.state.bare_memory[key] = contents
+
+
+def _may_be_touchable(k: Knowledge, key: Key) -> bool:
+    """Whether a page may have been given to the balloon before the trace began, and have come back when its guest touched it."""
+    entry = k.backing(key)
+    is_there = entry is not None and entry.backing != Backing.BALLOONED and k.state.plugged.find(key) is not False
+    return is_there and not k.closed and key[0] not in k.untouchable
 
 
 def balloon(k: Knowledge, event: e.Balloon) -> None:
@@ -150,7 +184,13 @@ def write_back(k: Knowledge, event: e.WriteBack) -> None:
     key = event.vm, event.gfn
     given_untold(k, key)
     with k.judging(about(k, key, slots=(event.slot,))):
+        if k.devices_may_write(key):
+            k.unless_silent(deviates(memory.clean_pages_are_their_copies, key, BY_DEVICES), about(k, key))
         use, entry = k.state.slots.find(event.slot), k.backing(key)
+        if _is_of_its_frame(k, key, event.slot):
+            rest(k, key)
+            k.state.p2m[key] = attrs.evolve(k.state.p2m[key], slot=_some_slot(k, key))
+            return
         if use is not None and use.used and (use.vm, use.gfn) != key:
             why = f"slot {event.slot} holds the copy of vm {use.vm}, gfn {use.gfn:#x}"
             k.unless_silent(deviates(memory.slots_are_counted, key, why), about(k, key, (use.vm, use.gfn)))
@@ -159,7 +199,12 @@ def write_back(k: Knowledge, event: e.WriteBack) -> None:
             k.state.drop_copy(*key)
         k.state.slots[event.slot] = SlotUse(True, *key)
         k.state.swap[event.slot] = k.page(*key).copy()
-        if entry is not None:
+        k.slot_frames.pop(event.slot, None)
+        if is_shared(k, key) and entry is not None:
+            k.slot_frames[event.slot] = entry.mfn
+        if entry is None:
+            copied_untold(k, key, event.slot)
+        else:
             rest(k, key)
             k.state.p2m[key] = attrs.evolve(k.state.p2m[key], slot=event.slot)
 
@@ -170,27 +215,84 @@ def swap_out(k: Knowledge, event: e.SwapOut) -> None:
         entry = k.backing(key)
         if entry is None:
             return
-        if entry.slot == NOTHING or event.slot not in (None, entry.slot):
-            why = "no slot holds what it holds now" if entry.slot == NOTHING else f"what it holds is in slot {entry.slot}"
+        slot = event.slot
+        if slot is not None and _is_of_its_frame(k, key, slot):
+            slot = None
+            if entry.slot == NOTHING:
+                rest(k, key)
+                entry = k.state.p2m[key] = attrs.evolve(k.state.p2m[key], slot=_some_slot(k, key))
+        elif slot is not None and entry.slot <= UNNAMED:
+            entry = _called(k, key, entry, slot)
+        if entry.slot == NOTHING or slot not in (None, entry.slot):
+            why = _where_it_is(entry.slot)
             k.unless_silent(deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, key))
             return
         let_go(k, entry)
         k.state.p2m[key] = P2mEntry(Backing.SWAPPED, slot=entry.slot)
 
 
+def _where_it_is(slot: int) -> str:
+    """What holds what a page holds, where another slot was named."""
+    if slot == NOTHING:
+        return "no slot holds what it holds now"
+    return f"what it holds is in slot {slot}" if slot > UNNAMED else "that slot holds the copy of another page"
+
+
+UNNAMED = NOTHING - 1
+"""Slots from here down are kept for pages of which it is not known in which slot they are."""
+
+
+def _some_slot(k: Knowledge, key: Key) -> int:
+    """A slot that holds the copy of a page, it is not known which."""
+    slot = UNNAMED - k.unnamed_slots
+    k.unnamed_slots += 1
+    k.state.slots[slot] = SlotUse(True, *key)
+    k.state.swap[slot] = k.page(*key).copy()
+    return slot
+
+
+def _is_of_its_frame(k: Knowledge, key: Key, slot: int) -> bool:
+    """Whether a slot holds the copy of another page that stood on the same frame: what pages share is written to one slot."""
+    entry, use = k.backing(key), k.state.slots.find(slot)
+    return (entry is not None and entry.resident and k.slot_frames.get(slot) == entry.mfn and is_shared(k, key)
+            and use is not None and use.used and (use.vm, use.gfn) != key)
+
+
+def _called(k: Knowledge, key: Key, entry: P2mEntry, slot: int) -> P2mEntry:
+    """Where a page is when it is told which slot holds its copy, unless that is another's."""
+    use = k.state.slots.find(slot)
+    if use is not None and use.used:
+        return entry
+    k.state.slots[slot], k.state.swap[slot] = SlotUse(True, *key), k.state.swap[entry.slot]
+    k.state.slots[entry.slot] = SlotUse()
+    k.state.p2m[key] = attrs.evolve(entry, slot=slot)
+    found: P2mEntry = k.state.p2m[key]
+    return found
+
+
 def swap_in(k: Knowledge, event: e.SwapIn) -> None:
     key = event.vm, event.gfn
     entry = k.backing(key)
     with k.judging(about(k, key, frames=(event.mfn,))):
+        if entry is not None and entry.resident and entry.slot == NOTHING:
+            why = "it is in a frame, and no slot holds it"
+            k.unless_silent(deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, key))
+            entry = k.backing(key)
         slot = NOTHING if entry is None else entry.slot
+        kept = slot if event.keep else NOTHING
+        if slot != kept and slot in k.tables["slots"]:
+            k.state.slots[slot] = SlotUse()
+        if not event.keep:
+            copy_is_good_no_more(k, key)
         if event.mfn is None:
+            if kept != NOTHING:
+                copied_untold(k, key, kept)
             k.tables["p2m"].forget(key)
             return
         take(k, event.mfn)
         let_go(k, entry)
-        kept = slot if event.keep else NOTHING
-        if slot != kept and slot in k.tables["slots"]:
-            k.state.slots[slot] = SlotUse()
+        if event.keep and entry is None:
+            kept = _some_slot(k, key)
         own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(
             Backing.MAPPED, event.mfn, writable=kept == NOTHING and unwatched(k, key), slot=kept))
 

@@ -17,8 +17,11 @@ from refmodel.oracle.trace import reported
 from refmodel.oracle.trace.changes import (
     about,
     as_it_may_be_written,
+    copy_is_good_no_more,
+    counts_as_marked,
     hold,
     is_new,
+    is_shared,
     let_go,
     lose_sight,
     noticed,
@@ -63,6 +66,7 @@ def _there(k: Knowledge, key: Key, zero: bool) -> None:
         return
     with k.judging(about(k, key, actor=key[0])):
         k.state.plug(*key)
+        counts_as_marked(k, key)
         if not zero:
             k.state.bare_memory[key] = Contents()
         k.tables["p2m"].forget(key)
@@ -78,6 +82,7 @@ def _gone(k: Knowledge, key: Key) -> None:
         vacate(k, key)
         k.state.p2m[key] = P2mEntry()
         k.state.unplug(*key)
+        counts_as_marked(k, key)
         k.state.private[key] = False
 
 
@@ -99,8 +104,10 @@ def promise(k: Knowledge, event: e.Promise) -> None:
     with k.judging(about(k, key)):
         if entry is not None and entry.resident:
             vacate(k, key)
-        elif entry is not None:
+        elif entry is not None or k.state.plugged.find(key) is False:
             k.state.plug(*key)
+        else:
+            copy_is_good_no_more(k, key)
         k.state.p2m[key] = P2mEntry(Backing.PROMISED)
 
 
@@ -144,6 +151,7 @@ def fill(k: Knowledge, event: e.Fill) -> None:
         k.state.plugged[key] = True
         if entry is not None:
             k.state.drop_copy(*key)
+        copy_is_good_no_more(k, key)
         if event.mfn is not None and (entry is None or not entry.resident or entry.mfn != event.mfn):
             take(k, event.mfn)
             let_go(k, entry)
@@ -170,12 +178,16 @@ def report(k: Knowledge, event: e.Report) -> None:
     """What a page holds may be lost from now on: it is that, or zeroes."""
     key = event.vm, event.gfn
     old = k.page(*key)
-    if old.zeroed and not old.words:
+    zero, entry = old.zeroed and not old.words, k.backing(key)
+    if zero and (old.either is not None or entry is None or not entry.resident):
         return
     with k.judging(about(k, key, actor=event.vm)):
-        new = Contents()
+        new = Contents(zeroed=zero)
         new.either = old.copy()
-        hold(k, key, new)
+        if is_shared(k, key):
+            k.state.bare_memory[key] = new  # others hold what is in the frame as before
+        else:
+            hold(k, key, new)
 
 
 def convert(k: Knowledge, event: e.Convert) -> None:
@@ -224,6 +236,7 @@ def _move(k: Knowledge, mfn: int, to: int) -> None:
 
 def slot_add(k: Knowledge, event: e.SlotAdd) -> None:
     """A slot that is there already may be given again, with other flags."""
+    _gone_in_silence(k, event)
     old, new = k.memory_slots.get((event.vm, event.slot)), (event.gfn, event.pages, event.readonly)
     if old is not None and old[:2] != new[:2]:
         raise Inconsistent("slot", f"slot {event.slot} is there already; expected slot_delete or slot_move first")
@@ -235,6 +248,23 @@ def slot_add(k: Knowledge, event: e.SlotAdd) -> None:
     if event.readonly and (old is None or not old[2]):
         with together(k):
             stretch(k, event.vm, event.gfn, event.gfn + event.pages - 1, lambda gfn: _read_only_now(k, (event.vm, gfn)))
+
+
+GOING = frozenset({"slot_delete", "slot_move", "vm_destroyed"})
+"""The kinds of events by which a slot is where it was no longer."""
+
+
+def _gone_in_silence(k: Knowledge, event: e.SlotAdd) -> None:
+    """A slot that would be in the way of another has gone, if that is not told: then nothing is known of the VM."""
+    if not k.silent & GOING:
+        return
+    end = event.gfn + event.pages
+    for (vm, slot), (gfn, pages, _) in k.memory_slots.items():
+        is_it = slot == event.slot and (gfn, pages) == (event.gfn, event.pages)
+        if vm == event.vm and not is_it and (slot == event.slot or (gfn < end and event.gfn < gfn + pages)):
+            if not forget_vm(k, vm):
+                k.lose()
+            return
 
 
 def _read_only_now(k: Knowledge, key: Key) -> None:
@@ -309,6 +339,7 @@ def _left(k: Knowledge, key: Key) -> None:
             k.tables["slots"].forget(entry.slot)
         k.state.p2m[key] = P2mEntry()
         k.state.unplug(*key)
+        counts_as_marked(k, key)
         k.state.private[key] = False
 
 
@@ -355,12 +386,11 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     vm = event.vm
     with together(k):
         stretch(k, vm, 0, e.LAST_GFN, lambda gfn: _destroyed(k, (vm, gfn)))
-    kept: tuple[dict[Any, Any], ...] = (k.memory_slots, k.rings, k.processors, k.emulated, k.flushed, k.mapped_by,
-                                        k.ranges_mapped)
+    kept: tuple[dict[Any, Any], ...] = (k.memory_slots, k.rings, k.processors, k.emulated, k.mapped_by, k.ranges_mapped)
     for each in kept:
         for key in [key for key in each if key[0] == vm]:
             del each[key]
-    for vms in (k.mapping, k.dma_mapping, k.touchable, k.obscure, k.populating):
+    for vms in (k.mapping, k.dma_mapping, k.touchable, k.untouchable, k.obscure, k.populating):
         vms.discard(vm)
     k.alike.clear()
     k.late = {key for key in k.late if key[0] != vm}

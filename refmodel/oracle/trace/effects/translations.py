@@ -68,6 +68,8 @@ def _map_page(k: Knowledge, event: e.Map) -> None:
 
 def place(k: Knowledge, key: Key, derived: Derived) -> None:
     """A translation tells where a page is of which that was not known, as far as nothing else would make it lawful."""
+    if key in k.lent:
+        return  # it may be another page's
     frame = k.state.frames.find(derived.mfn)
     if frame is not None and frame.use == Use.FREE:
         frame = None  # nobody says which frame this page gets, so a free one may have been taken for it
