@@ -65,7 +65,7 @@ def check(
                                             autocompletion=completion.clauses)] = None,
     engine: Annotated[list[str] | None, typer.Option(help="random, exhaustive, prove or bounded; may be repeated",
                                                      autocompletion=completion.engines)] = None,
-    geometry: Annotated[str | None, typer.Option(help="numbers of names that replace the design's own, such as Vm=2,Mfn=4")] = None,
+    geometry: Annotated[str | None, typer.Option(help="how many VMs, frames and so on there are: Vm=2,Mfn=4")] = None,
     quick: Annotated[bool, typer.Option(help="check a few small designs in half a minute on two idle cores; with a name, do random "
                                              "runs and a short exploration")] = False,
     seconds: Annotated[float | None, typer.Option(help="seconds of random runs; by default 5, or 16 for all designs",

@@ -23,7 +23,7 @@ from refmodel.report import exploring
 def explore(
     design: Annotated[str, typer.Argument(help="a design as refmodel check takes it, the token of a run to begin with, or a trace "
                                                "as refmodel judge takes it", autocompletion=completion.designs)],
-    geometry: Annotated[str | None, typer.Option(help="numbers of names that replace the design's own, such as Vm=2,Mfn=4")] = None,
+    geometry: Annotated[str | None, typer.Option(help="how many VMs, frames and so on there are: Vm=2,Mfn=4")] = None,
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE.html",
                                               help="write an HTML page to step through, to this file, instead")] = None,
     states: Annotated[int | None, typer.Option(help="how many states of a design the HTML page has; by default "

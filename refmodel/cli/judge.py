@@ -74,8 +74,8 @@ def judge_command(
 ) -> None:
     """Judge a real MMU by the model, or a trace of any monitor by the laws.
 
-    Exit status: 0 no deviation that is not known, 1 new deviations, 2 bad input, 3 nothing was judged (not installed, it ended, or
-    a trace has no event that says anything of memory).
+    Exit status: 0 no deviation that is not known, 1 new deviations, 2 bad input, 3 nothing was judged (the implementation is
+    missing or ended, or no event of the trace concerns memory).
     """
     if form not in FORMATS:
         raise BadDesign(f"--format {form}: no such format; expected {' or '.join(FORMATS)}")

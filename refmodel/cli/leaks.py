@@ -36,7 +36,7 @@ def leaks(
     design: Annotated[str | None, typer.Argument(help="a design as refmodel check takes it, or a leaky specimen; without it, pairs "
                                                       "of mechanisms, and every specimen",
                                                  autocompletion=completion.designs)] = None,
-    geometry: Annotated[str | None, typer.Option(help="numbers of names that replace the design's own, such as Vm=2,Mfn=4")] = None,
+    geometry: Annotated[str | None, typer.Option(help="how many VMs, frames and so on there are: Vm=2,Mfn=4")] = None,
     seconds: Annotated[float, typer.Option(help="stop looking after this many seconds", min=0.1)] = 60.0,
     flows: Annotated[bool, typer.Option("--flows", help="show each information flow that the design declares as intended, by a "
                                                         "shortest run in which the flow happens")] = False,

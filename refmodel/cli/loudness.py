@@ -13,7 +13,7 @@ from typer.models import CommandInfo
 from refmodel.language.unsound import BadDesign
 
 QUIET = "print only the verdict, and no progress"
-VERBOSE = "print each thing that is done on standard error, with the seconds since the start"
+VERBOSE = "print to standard error each thing that is done, with the seconds since the start"
 WITH_VERDICT = frozenset(("check", "prove", "refine", "leaks", "bench", "mutate", "replay", "judge", "drive", "vectors"))
 """Commands that come to a verdict. What the others print is what they are for."""
 WITHOUT = frozenset(("record",))

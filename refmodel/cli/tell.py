@@ -107,7 +107,7 @@ def replay(
 ) -> None:
     """Run a recorded run again, step by step.
 
-    Exit status: 0 it breaks no law, 1 it breaks one, 2 bad input or a step that does not apply, 3 it has no step.
+    Exit status: 0 the run breaks no law, 1 it breaks one, 2 bad input or a step that does not apply, 3 the run is empty.
     """
     _, said = spec_of(token)
     to_be_written([html], files_of(said.spec))

@@ -8,7 +8,7 @@ from refmodel.monitor.buddy import BlockState, Buddy, MemoryAdded, Moved, Span
 from refmodel.monitor.frames import Use
 
 
-@law("RES-2", "Every frame of a block that is free in one piece, or offline, is free.")
+@law("RES-2", "A frame in use lies in no block, or in a block that is split into frames.")
 def a_block_in_one_piece_is_free(s: Buddy, mfn: Mfn) -> Any:
     block = s.block[mfn]
     return implies(block != NOTHING and s.block_states[block].span != Span.SPLIT, s.frames[mfn].use == Use.FREE)

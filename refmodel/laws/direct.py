@@ -233,7 +233,7 @@ def checking_makes_progress(s: DirectMmu, before: DirectMmu, outcome: Hypercall,
                    before.unchecked[mfn, index])
 
 
-@law("EFF-2", "While a table dissolves, an entry becomes unchecked only in a step that releases the entry's references.")
+@law("EFF-2", "While a table is invalidated, an entry loses its validation only in a step that releases the entry's references.")
 def dissolving_makes_progress(s: DirectMmu, before: DirectMmu, mfn: Mfn, index: Index) -> Any:
     dissolving = before.frames[mfn].standing == Standing.DISSOLVING and s.frames[mfn].standing == Standing.DISSOLVING
     return implies(dissolving and s.unchecked[mfn, index] and not before.unchecked[mfn, index],

@@ -35,7 +35,8 @@ def is_away(s: P2m, vm: Vm, gfn: Gfn) -> Any:
     return s.has_memory(vm, gfn) and not s.p2m[vm, gfn].mapped
 
 
-@law("EFF-1", "An emulated access exits only while the page awaits page-in, flush, private frame or log room.")
+@law("EFF-1", "An emulated access stays undone only while its page or guest table awaits page-in, remapping, flush, "
+     "private frame or log room.")
 def an_emulated_access_waits_only_for_a_frame(s: PhysicalEmulation, before: PhysicalEmulation, outcome: Seen, actor: int) -> Any:
     return implies(not waits(s, before, actor, outcome.gfn, outcome.write) and not is_away(before, actor, outcome.gfn),
                    outcome.shown.event != Event.EXITED)

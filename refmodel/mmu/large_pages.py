@@ -66,7 +66,7 @@ class LargePageMmu(LargePageBareMachine, LinearMmu):
         """Whether an entry has to be marked before it is used: as accessed, or, where it maps the page, as dirty."""
         return not cell.accessed or (maps and write and not cell.dirty)
 
-    @pending("EFF-2", "The flags of the upper guest entry that an access uses are set, if the entry's table may be written to.",
+    @pending("EFF-2", "A permitted access sets the flags of its upper guest entry, if the p2m lets the monitor write to the table.",
              until="set_flags")
     def upper_entry_not_marked(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         root = self.paging[vm, vcpu].root
