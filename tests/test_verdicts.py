@@ -415,7 +415,12 @@ def test_a_command_that_is_told_to_end_keeps_what_was_found() -> None:
 # ---------------------------------------------------------------- nothing seen is nothing shown
 
 
-@pytest.mark.parametrize(("arguments", "given"), [(("serve",), ""), (("judge", "-"), '{"e":"load"')])
+FLUSHES = '{"e":"trace","flushes":"told"}\n{"e":"flush_begin"}\n{"e":"flush_end"}\n'
+
+
+@pytest.mark.parametrize(("arguments", "given"), [
+    (("serve",), ""), (("judge", "-"), '{"e":"load"'), (("judge", "-"), FLUSHES), (("serve",), FLUSHES),
+    (("judge", "-"), '{"e":"mark","gfn":0,"bits":""}\n')], ids=["none", "half", "flushes", "flushes served", "no page"])
 def test_a_trace_without_events_is_not_lawful(arguments: tuple[str, ...], given: str) -> None:
     done = refmodel(*arguments, given=given.encode())
     assert done.returncode == 3, done.stdout + done.stderr

@@ -41,7 +41,7 @@ class Judged:
     """What judging one piece came to."""
 
     events: int
-    unjudged: int
+    judged: int
     gaps: int
     met: dict[str, int]
     notes: tuple[str, ...]
@@ -53,16 +53,16 @@ def judge_in_pieces(name: str, where: Where) -> TraceVerdict:
     pieces = cut(name, PIECES * max(where.jobs, 2))
     if len(pieces) < 2:
         return judge_trace(name)
-    began, events, unjudged, gaps = time.perf_counter(), 0, 0, 0
+    began, events, judged, gaps = time.perf_counter(), 0, 0, 0
     met, notes, deviation = Counter[str](), list[str](), None
     for done in spread(partial(_judge, name), pieces, where):
-        events, unjudged, gaps = events + done.events, unjudged + done.unjudged, gaps + done.gaps
+        events, judged, gaps = events + done.events, judged + done.judged, gaps + done.gaps
         met.update(done.met)
         notes += done.notes
         if done.deviation is not None:
             deviation = done.deviation
             break
-    return TraceVerdict(name, events, time.perf_counter() - began, deviation, tuple(notes), events - unjudged, {"gaps": gaps},
+    return TraceVerdict(name, events, time.perf_counter() - began, deviation, tuple(notes), judged, {"gaps": gaps},
                         dict(met))
 
 
@@ -141,7 +141,7 @@ def _judge(name: str, piece: Piece) -> Judged:
     verdict, again = judge.verdict(0, deviation), int(header is not None)
     met = Counter(verdict.met)
     met["trace"] -= again
-    return Judged(verdict.events - again, judge.unjudged - again, judge.gaps, dict(+met), verdict.notes, deviation)
+    return Judged(verdict.events - again, verdict.judged, judge.gaps, dict(+met), verdict.notes, deviation)
 
 
 def _blocks(name: str, read: Callable[[int], bytes], piece: Piece) -> Iterator[tuple[int, bytes]]:

@@ -24,7 +24,7 @@ from refmodel.oracle.trace.interleaving import Interleaving, Item, Order
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.reading import Source
 from refmodel.oracle.trace.refusals import expected
-from refmodel.oracle.trace.table import ANY, KINDS, effect
+from refmodel.oracle.trace.table import ANY, HELD_TO_LAWS, KINDS, effect
 from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
 
 MOST_WORDS = 1_500_000
@@ -56,8 +56,6 @@ class Judge:
         self.events = 0
         self.met = Counter[type[e.Event]]()
         """How many of each kind there were."""
-        self.unjudged = 0
-        """Events that say nothing of memory: the header, gaps."""
         self.gaps = 0
         self.sequence: dict[int, int] = {}
         """By CPU, if only CPUs have an order: the number of the last event; else under -1."""
@@ -172,7 +170,6 @@ class Judge:
             self.interleaving = None if order is None else Interleaving(self.knowledge, order)
         elif self.interleaving is not None:
             self.interleaving.forget()
-        self.unjudged += isinstance(event, e.Header | e.Gap)
         if isinstance(event, e.Gap):
             self.gaps += 1
             self.clocks.clear()
@@ -225,7 +222,8 @@ class Judge:
             counted |= {"events judged in another order than that of their lines": several.reordered,
                         "races undecided": several.undecided}
             notes.append(f"only each CPU's own order is known: of two CPUs, events may be swapped {several.order.words()}")
-        return TraceVerdict(self.name, self.events, seconds, deviation, tuple(notes), self.events - self.unjudged, counted, met)
+        judged = sum(number for event, number in self.met.items() if event in HELD_TO_LAWS)
+        return TraceVerdict(self.name, self.events, seconds, deviation, tuple(notes), judged, counted, met)
 
     def bad(self, line: int, field: str, message: str) -> BadDesign:
         return BadDesign(f"{self.name}:{line}: {field + ': ' if field else ''}{message}")

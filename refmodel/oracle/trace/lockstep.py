@@ -25,6 +25,7 @@ from refmodel.language import BadDesign
 from refmodel.oracle.trace.events import Header
 from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.reading import LONGEST
+from refmodel.oracle.trace.table import HELD_TO_LAWS
 from refmodel.oracle.trace.verdicts import Deviation
 
 JUDGING = threading.Lock()
@@ -63,7 +64,7 @@ class Lockstep:
             if self.deviation is not None:
                 return {"ok": False, "line": self.line, "after": self.deviation.line}
             self.deviation = self.judge.one(self.line, event, text, self.before)
-            self.judged += not isinstance(event, Header)
+            self.judged += type(event) in HELD_TO_LAWS
         except BadDesign as why:
             self.erred = True
             return {"error": str(why), "line": self.line}

@@ -225,6 +225,10 @@ def effect(k: Knowledge, event: Any) -> None:
         judge(k, event)
 
 
+HELD_TO_LAWS = frozenset(row.event for row in ROWS if row.clauses)
+"""Events that something is held against. The others say what is so from now on, and are lawful by themselves."""
+
+
 def schema() -> dict[str, object]:
     """The format as a JSON Schema, of one line."""
     made = steady(msgspec.json.schema(ANY))
