@@ -49,15 +49,17 @@ def _refuse_stated_twice(cls: type) -> None:
 
 
 def _stated(body: list[ast.stmt]) -> Iterator[tuple[str, int]]:
-    """The names that the body of a class binds, each with its line."""
+    """The names that the body of a class binds, each with its line: but for what is made of the same name, as ``f = guest(f)``."""
     for each in body:
         if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             if not any(isinstance(d, ast.Attribute) and d.attr in ACCESSORS for d in each.decorator_list):
                 yield each.name, each.lineno
         elif isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name):
-            yield each.target.id, each.lineno
+            yield (each.target.id if each.value is not None else f"the type of {each.target.id}"), each.lineno
         elif isinstance(each, ast.Assign):
-            yield from ((target.id, each.lineno) for target in each.targets if isinstance(target, ast.Name))
+            used = {node.id for node in ast.walk(each.value) if isinstance(node, ast.Name)}
+            yield from ((target.id, each.lineno) for target in each.targets
+                        if isinstance(target, ast.Name) and target.id not in used)
 
 
 def _laws_of_classes(cls: type) -> Iterator[tuple[type, Law]]:

@@ -157,6 +157,24 @@ class CountsByWhatStaysAsItIs(Design):
         return s.quota[vm] == count(s.used, lambda used, mfn: used and s.owner[mfn] == vm)
 
 
+class DecoratedAfterwards(Design):
+    """A name is bound again to what is made of it, and a type stands before a value: nothing is lost."""
+
+    flags: Total[Vm, bool]
+    laws: ClassVar[Any]
+    laws = ()
+    geometry = geometry(Vm=1)
+
+    def set_flag(self, vm: Vm) -> None:
+        self.flags[vm] = True
+
+    set_flag = guest(set_flag)
+
+    @law("RES-1", "A flag stays set.")
+    def flags_stay(s: Any, before: Any, vm: Vm) -> bool:
+        return s.flags[vm] or not before.flags[vm]
+
+
 class CountsByADifference(Design):
     """What is counted takes one from a number that is known to be at least one there."""
 
@@ -174,4 +192,4 @@ class CountsByADifference(Design):
 
 
 RIGHT = (CountsAfterAReset, AFieldCalledDomain, ACellOfNobody, FieldsByName, DerivedFromAGeneric, AnOperationThatOwesNothing,
-         CountsByWhatStaysAsItIs, CountsByADifference)
+         CountsByWhatStaysAsItIs, CountsByADifference, DecoratedAfterwards)
