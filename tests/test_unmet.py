@@ -9,8 +9,8 @@ from refmodel.designs import COMBINED
 from refmodel.engines.asked import Asked
 from refmodel.engines.checking import check
 from refmodel.engines.unmet import with_unmet
-from refmodel.engines.verdicts import HOLDS, UNDECIDED, EngineReport, Verdict, conclusion, status_of
-from refmodel.language import Design, Total, fails, geometry, implies, law, operation, outline, pending, require
+from refmodel.engines.verdicts import FAILS, HOLDS, UNDECIDED, EngineReport, Verdict, conclusion, status_of
+from refmodel.language import NOTHING, Design, Total, fails, geometry, implies, law, operation, outline, pending, require
 from refmodel.machine.names import Count, Mfn, Vcpu, Vm
 
 SHORT = Asked(runs=30)
@@ -92,6 +92,20 @@ def test_an_operation_that_applies_with_more_names_is_taken_somewhere() -> None:
     reports, _ = said(TakesThree)
     assert status_of(reports) == HOLDS
     assert [r.lacking for r in reports if r.engine == "exhaustive"] == [()], "it was looked for with three VMs"
+
+
+class BreaksWithThree(TakesThree):
+    @law("ISO-1", "No VM has a lender.")
+    def no_lender(s: Any, vm: Vm) -> bool:
+        return s.lender[vm] == NOTHING
+
+
+def test_a_run_with_more_names_that_breaks_a_law_is_not_thrown_away() -> None:
+    reports, words = said(BreaksWithThree, "random", "exhaustive")
+    assert status_of(reports) == FAILS and words == "a law fails"
+    failure = reports[-1].failure
+    assert failure is not None and failure.run.steps[-1].operation == "lend"
+    assert {law.name for law, verdict in reports[-1].verdicts.items() if verdict == Verdict.FAILS} == {"no_lender"}
 
 
 class NeverAsked(Design):

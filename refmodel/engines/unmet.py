@@ -32,7 +32,7 @@ BATCH, BATCHES = 100, 15
 def with_unmet(design: Outline, reports: Sequence[EngineReport]) -> list[EngineReport]:
     """The reports; of what is proved and was met nowhere, the proof says that it is vacuous."""
     if reports[-1].engine == "exhaustive" and reports[-1].numbers.complete:
-        reports = [*reports[:-1], attrs.evolve(reports[-1], lacking=_idle(design, reports[-1].lacking))]
+        reports = [*reports[:-1], _looked_further(design, reports[-1])]
     explored = next((r for r in reports if r.engine == "exhaustive" and r.numbers.complete), None)
     runs = next((r for r in reports if r.engine == "random" and (explored is not None or not design.laws)), None)
     return [report if report.engine != "prove" else _ended(design, _judged(design, report, explored), runs) for report in reports]
@@ -55,15 +55,21 @@ def _ended(design: Outline, proof: EngineReport, runs: EngineReport | None) -> E
     return attrs.evolve(proof, verdicts={**proof.verdicts, **dict.fromkeys(vacuous, Verdict.VACUOUS)}, notes=(*proof.notes, *notes))
 
 
-def _idle(design: Outline, lacking: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of these operations that no run takes either that has some more names of each sort."""
+def _looked_further(design: Outline, explored: EngineReport) -> EngineReport:
+    """The exploration without those idle operations that a run takes which has some more names of each sort; or with a run of that
+    kind that breaks a law."""
+    lacking = explored.lacking
     for more, batch in itertools.product(range(1, MORE_NAMES + 1), range(BATCHES)):
         if not lacking:
             break
         geometry = with_spoken_numbers(design, small(design, more))
-        applied = random.campaign(design, geometry, seconds=float("inf"), runs=BATCH, first=batch).applied
-        lacking = tuple(name for name in lacking if name in never_taken(design, applied))
-    return lacking
+        done = random.campaign(design, geometry, seconds=float("inf"), runs=BATCH, first=batch)
+        if done.failure is not None:
+            law = done.failure.broken.law
+            fails = {} if law is None else {law: Verdict.FAILS}
+            return attrs.evolve(explored, verdicts={**explored.verdicts, **fails}, failure=done.failure, geometry=geometry)
+        lacking = tuple(name for name in lacking if name in never_taken(design, done.applied))
+    return attrs.evolve(explored, lacking=lacking)
 
 
 def _judged(design: Outline, proof: EngineReport, explored: EngineReport | None) -> EngineReport:
