@@ -10,7 +10,7 @@ import attrs
 from refmodel.api import check, named
 from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.checking import OF_PENDING, usual
-from refmodel.engines.verdicts import COMPLETE, GOOD, EngineReport, Verdict, never_applied
+from refmodel.engines.verdicts import COMPLETE, GOOD, EngineReport, Verdict, applied_nowhere, never_applied
 from refmodel.language.design import Design, Outline
 from refmodel.language.laws import Law
 from refmodel.language.sizes import Geometry
@@ -110,7 +110,7 @@ class Suite:
         if verdict in GOOD and not idle and (complete or not report.lacking):
             return Answer(verdict, "\n".join(lines), True, numbers=numbers)
         if verdict in GOOD and idle:
-            lines.append(f"{', '.join(idle)} applied in no state of this geometry, and in no run with more names of each sort")
+            lines.append(applied_nowhere(idle))
         elif verdict in GOOD:
             lines.append(f"{', '.join(report.lacking)} never applied, and no engine that looks at every state was asked")
         skipped = verdict is Verdict.VACUOUS and complete and report.engine not in COMPLETE

@@ -13,7 +13,7 @@ from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out, print_documen
 from refmodel.engines.layout import fits_bytes
 from refmodel.engines.outcomes import partly_shown
 from refmodel.engines.replaying import replay as run_again
-from refmodel.engines.reports_of_runs import given_numbers, narrowed, there_is
+from refmodel.engines.reports_of_runs import limits_of, there_is
 from refmodel.engines.unwinding import OUTPUT, RESPECT, Leak, Unwinding, flows_of, known_tables, search, watching
 from refmodel.engines.words import shown
 from refmodel.language import Geometry
@@ -91,7 +91,7 @@ def _flows(name: str, outline: Outline, geometry: Geometry, seconds: float, as_j
         if found.leak:
             _tell(outline, geometry, found.leak)
         said = "happens, as it is meant to" if found.leak else "happens in no state" if found.complete else "the time was up"
-        out.verdict(f"{name}: {flow}, by {op}: {said}; {many(found.states, 'state')}; {_there(outline, geometry)}; "
+        out.verdict(f"{name}: {flow}, by {op}: {said}; {many(found.states, 'state')}; {there_is(outline, geometry)}; "
                     f"{found.seconds:.1f} s\n")
     if not documents:
         raise BadDesign(f"{name}: names no flow that is meant; expected one, such as flows = {{'populate': 'memory is given'}}")
@@ -107,14 +107,9 @@ def _watched(outline: Outline) -> Geometry:
     return watching(own) if shipped else own.resized(**{sort: max(2, own.size(sort))})
 
 
-def _there(outline: Outline, geometry: Geometry) -> str:
-    """What was searched, in words: how many names of each sort, up to which numbers, and of which records few values only."""
-    return there_is(outline, geometry)
-
-
 def _limits(outline: Outline, geometry: Geometry) -> str:
     """Up to which numbers a verdict goes; empty if all that there are were given."""
-    limits = f"{given_numbers(outline, geometry)}{narrowed(outline, geometry)}".removeprefix(", ")
+    limits = limits_of(outline, geometry).removeprefix(", ")
     return f" ({limits})" if limits else ""
 
 
@@ -152,7 +147,7 @@ def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, who
     end = "to the last state" if found.complete else "not to the end" if found.leak is None else "up to the leak"
     out.print(f"{name}: {many(found.states, 'state')} {end}, {found.views:,} ways that things look to {_a_guest(outline)}, "
               f"{found.compared:,} pairs of "
-              f"steps compared{flows}; {_there(outline, geometry)}; {found.seconds:.1f} s", soft_wrap=True)
+              f"steps compared{flows}; {there_is(outline, geometry)}; {found.seconds:.1f} s", soft_wrap=True)
     if found.compared:
         out.print(f"{name}: compared were the outcomes of {', '.join(sorted(found.outcomes)) or 'no operation'}, and what is known "
                   f"after {', '.join(sorted(found.changes)) or 'none'}; observers "
@@ -208,7 +203,7 @@ def _gives_away(outline: Outline, leak: Leak) -> str:
 
 
 def _document(name: str, outline: Outline, geometry: Geometry, found: Unwinding) -> LeaksDocument:
-    return LeaksDocument(name, found.complete, found.states, _there(outline, geometry), found.compared, partly_shown(outline),
+    return LeaksDocument(name, found.complete, found.states, there_is(outline, geometry), found.compared, partly_shown(outline),
                          tuple(sorted(found.outcomes)),
                          tuple(sorted(found.changes)), tuple(sorted(found.observers)), tuple(sorted(found.flows)),
                          None if found.leak is None else _leak(outline, geometry, found.leak))

@@ -19,7 +19,7 @@ from refmodel.engines.layout import TOO_LARGE
 from refmodel.engines.machine import PENDING, Failure
 from refmodel.engines.progress_runs import Ended, end_everything
 from refmodel.engines.scope import sorts_of
-from refmodel.engines.spoken_numbers import with_spoken_numbers
+from refmodel.engines.spoken_numbers import given_kinds, with_spoken_numbers
 from refmodel.engines.unseen import is_turned_off, never, never_changed, not_met, not_taken
 from refmodel.engines.verdicts import EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Outline
@@ -138,7 +138,12 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
 
 def there_is(design: Outline, geometry: Geometry) -> str:
     """What runs on ints know, in words: how many names of each sort, up to which numbers, and which records alone."""
-    return f"{_stated(design, geometry)}{given_numbers(design, geometry)}{narrowed(design, geometry)}"
+    return f"{_stated(design, geometry)}{limits_of(design, geometry)}"
+
+
+def limits_of(design: Outline, geometry: Geometry) -> str:
+    """What is limited beside the number of names, in words: the numbers and the records that are given. Empty if nothing is."""
+    return f"{_given_numbers(design, geometry)}{_narrowed(design, geometry)}"
 
 
 def _stated(design: Outline, geometry: Geometry) -> Geometry:
@@ -148,13 +153,12 @@ def _stated(design: Outline, geometry: Geometry) -> Geometry:
 
 def _within(design: Outline, geometries: Sequence[Geometry]) -> str:
     """What limits these geometries beside the number of names, in words."""
-    limits = [f"{given_numbers(design, each)}{narrowed(design, each)}" for each in geometries]
-    return "".join(each for each in dict.fromkeys([*limits, _under_way(design)]) if each)
+    return "".join(dict.fromkeys([*(limits_of(design, each) for each in geometries), _under_way(design)]))
 
 
-def narrowed(design: Outline, geometry: Geometry) -> str:
+def _narrowed(design: Outline, geometry: Geometry) -> str:
     """Which records of a step's, or of power-on's, have few values only, as the geometry says; in words."""
-    met = {each.cls for kind in _given(design) for each in _records(kind)} & geometry.only.keys()
+    met = {each.cls for kind in given_kinds(design) for each in _records(kind)} & geometry.only.keys()
     few = [f"{many(len(geometry.only[cls]), 'value')} of {cls.__name__}" for cls in sorted(met, key=lambda cls: cls.__name__)]
     return f", only {' and '.join(few)}" if few else ""
 
@@ -169,15 +173,9 @@ def _records(kind: Kind) -> Iterator[RecordKind]:
         yield from _records(kind.cell)
 
 
-def _given(design: Outline) -> list[Kind]:
-    """What a step is given or chooses, and what power-on finds."""
-    return [*(kind for op in design.operations for _, kind in op.parameters), *design.text.chosen,
-            *(design.table(name).value for name in design.arbitrary)]
-
-
-def given_numbers(design: Outline, geometry: Geometry) -> str:
+def _given_numbers(design: Outline, geometry: Geometry) -> str:
     """Up to which numbers a step is given some, or power-on finds some, in words: a run on ints knows no others."""
-    kinds = _given(design)
+    kinds = given_kinds(design)
     leaves = [leaf for kind in kinds if getattr(kind, "cls", None) not in geometry.only for _, leaf in kind.leaves()]
     limits = [f"natural numbers up to {geometry.naturals}"] if NaturalKind() in leaves else []
     if any(isinstance(leaf, WordKind) and geometry.words < 1 << leaf.width for leaf in leaves):

@@ -9,19 +9,23 @@ import attrs
 
 from refmodel.engines.unseen import is_own
 from refmodel.language.design import Outline
-from refmodel.language.kinds import NaturalKind, WordKind
+from refmodel.language.kinds import Kind, NaturalKind, WordKind
 from refmodel.language.sizes import Geometry
 
 MOST = 16
 """Numbers that runs are given besides those of the geometry: the smallest."""
 
 
+def given_kinds(design: Outline) -> list[Kind]:
+    """The kinds of what a step is given or chooses, and of what power-on finds."""
+    return [*(kind for op in design.operations for _, kind in op.parameters), *design.text.chosen,
+            *(design.table(name).value for name in design.arbitrary)]
+
+
 def with_spoken_numbers(design: Outline, geometry: Geometry) -> Geometry:
     """The geometry with the numbers besides that the design's own files speak of, and those next to them. It is the same geometry
     where a step is given no numbers, and power-on finds none."""
-    kinds = [*(kind for op in design.operations for _, kind in op.parameters), *design.text.chosen,
-             *(design.table(name).value for name in design.arbitrary)]
-    leaves = {leaf for kind in kinds for _, leaf in kind.leaves() if isinstance(leaf, NaturalKind | WordKind)}
+    leaves = {leaf for kind in given_kinds(design) for _, leaf in kind.leaves() if isinstance(leaf, NaturalKind | WordKind)}
     if not leaves:
         return geometry
     near = {each for number in _numbers_in(design) for each in (number - 1, number, number + 1)}

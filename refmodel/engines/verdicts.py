@@ -220,6 +220,11 @@ def never_applied(reports: Sequence[EngineReport]) -> tuple[str, ...]:
     return () if explored is None or runs is None else tuple(name for name in explored.lacking if name in runs.lacking)
 
 
+def applied_nowhere(names: Sequence[str]) -> str:
+    """That these operations never applied, in words."""
+    return f"{', '.join(names)} applied in no state of this geometry, and in no run with up to two names more of each sort"
+
+
 def proves_all_of(report: EngineReport, reports: Sequence[EngineReport]) -> bool:
     """Whether a proof has shown every law of a report: it has no bound, and needs no exploration."""
     return any(r.engine == "prove" and all(r.verdicts.get(law) == Verdict.PROVED for law in report.verdicts) for r in reports)
@@ -313,7 +318,7 @@ def _open(reports: Sequence[EngineReport]) -> str:
         said.append(f"{len(vacuous)} of {many(len(laws), 'law')} {'is' if len(vacuous) == 1 else 'are'} vacuous")
     said_of = {each[:each.index(NEVER)] for r in reports for each in r.unproved if NEVER in each}
     if idle := [name for name in never_applied(reports) if name not in said_of]:
-        said.append(f"{', '.join(idle)} applied in no state of this geometry, and in no run with up to two names more of each sort")
+        said.append(applied_nowhere(idle))
     lacking = next((r for r in reports if r.lacking), None)
     if lacking is not None and not any(r.is_whole for r in reports):
         said.append(f"{many(len(lacking.lacking), 'operation')} never applied")

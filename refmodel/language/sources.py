@@ -10,7 +10,7 @@ import ast
 import functools
 import linecache
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import CodeType, FunctionType
 
 Definition = ast.FunctionDef | ast.Lambda
@@ -52,9 +52,11 @@ def class_body(cls: type) -> tuple[str, list[ast.stmt]]:
 
     Where several classes of a file have its name, it is the one in whose body a function stands that the class has."""
     file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
-    found = [node for name, node in _classes(file, "".join(linecache.getlines(file))) if name == cls.__qualname__]
-    lines = {code_of(each).co_firstlineno for each in vars(cls).values()
-             if isinstance(each, FunctionType) and each.__qualname__ == f"{cls.__qualname__}.{each.__name__}"}
+    codes = [code_of(each) for each in vars(cls).values()
+             if isinstance(each, FunctionType) and each.__qualname__ == f"{cls.__qualname__}.{each.__name__}"]
+    source = _text_of(file, [code for code in codes if code.co_filename == file])
+    found = [node for name, node in _classes(file, source or "") if name == cls.__qualname__]
+    lines = {code.co_firstlineno for code in codes}
     inside = [node for node in found if lines & set(range(node.lineno, (node.end_lineno or node.lineno) + 1))]
     chosen = (inside or found)[-1:]
     return file, chosen[0].body if chosen else []
@@ -124,17 +126,25 @@ def definition_of(function: FunctionType) -> Definition | None:
 
 @functools.cache
 def _definition_of(code: CodeType, file: str) -> Definition | None:
-    source = "".join(linecache.getlines(file))
-    if code not in _parsed(file, source)[1]:
-        linecache.checkcache(file)  # it may have been loaded again
-        source = "".join(linecache.getlines(file))
-        if code not in _parsed(file, source)[1]:
-            return None
+    source = _text_of(file, [code])
+    if source is None:
+        return None
     candidates = _definitions(file, source).get((code.co_name, code.co_firstlineno), [])
     if len(candidates) > 1:
         span = _span(code)
         candidates = sorted((c for c in candidates if span is not None and _holds(c, span)), key=_size)
     return candidates[0] if candidates else None
+
+
+def _text_of(file: str, codes: Sequence[CodeType]) -> str | None:
+    """The text of a file from which all of this runs, or None: the file may have been loaded again since its text was read."""
+    for look_again in (False, True):
+        if look_again:
+            linecache.checkcache(file)
+        source = "".join(linecache.getlines(file))
+        if _parsed(file, source)[1].issuperset(codes):
+            return source
+    return None
 
 
 Span = tuple[tuple[int, int], tuple[int, int]]
