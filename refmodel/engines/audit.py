@@ -30,8 +30,11 @@ if TYPE_CHECKING:
     from refmodel.engines.prover import Induction, Path, Segment
     from refmodel.engines.symbolic import Obligation
 
-EACH, STEPS = 6, 600
-"""Samples of each operation, and steps of random runs that they are taken from, in every check."""
+COMPARED, AT_LEAST, AT_MOST = 300, 3, 20
+"""Samples of a design in every check, and how many at least and at most of each operation, from lawful states and from others."""
+
+STEPS = 400
+"""Steps of random runs that the samples are taken from."""
 
 
 ASSUMED, ASSUMED_IN = 150, 3
@@ -57,10 +60,13 @@ class Audited:
                        sum(each.questions for each in every), sum(each.unvalued for each in every))
 
 
-def drawn(design: Outline, geometry: Geometry, seed: int = 0, each: int = EACH, steps: int = STEPS) -> dict[str, list[Sample]]:
-    """Steps to compare readings on, by operation."""
+def drawn(design: Outline, geometry: Geometry, seed: int = 0, each: int | None = None,
+          steps: int = STEPS) -> dict[str, list[Sample]]:
+    """Steps to compare readings on, by operation: so many of each if that is asked for, and else as many as a check takes."""
     found: dict[str, list[Sample]] = {}
-    for sample in Sampler(design, geometry, seed, each).samples(steps):
+    share = COMPARED // (2 * max(1, len(design.operations)))
+    sampler = Sampler(design, geometry, seed, min(AT_MOST, max(AT_LEAST, share)) if each is None else each)
+    for sample in sampler.samples(steps):
         found.setdefault(sample.op.name, []).append(sample)
     return found
 

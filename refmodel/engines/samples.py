@@ -76,7 +76,7 @@ class Sampler:
         self.taken: Counter[tuple[str, bool]] = Counter()
 
     def samples(self, steps: int) -> Iterator[Sample]:
-        """From random runs of so many steps in all, and from as many states that differ from theirs here and there."""
+        """From random runs of so many steps in all, and from half as many states that differ from theirs here and there."""
         done = 0
         while done < steps:
             machine = Machine(self.design, self.geometry)
@@ -99,7 +99,7 @@ class Sampler:
         """A step if any applies: as a sample unless there are enough of its kind, and whether the run ends with it."""
         names = list(self.instances)
         self.draw.shuffle(names)
-        names.sort(key=lambda n: self.taken[n, lawful] >= self.each)  # what has been sampled enough is for getting on only
+        names.sort(key=lambda n: self.taken[n, lawful])  # what has seldom been sampled comes first
         before = entries_of(self.design, machine.state)
         for name in names:
             for op, arguments in self.draw.sample(self.instances[name], min(4, len(self.instances[name]))):
