@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from proofs import bare_machines, designs, noninterference, popek_goldberg
+from proofs import bare_machines, designs, noninterference, popek_goldberg, refinement
 from proofs.riscv import leaf as riscv_leaf
 from proofs.riscv import two_stages
 from proofs.riscv import walk as riscv_walk
@@ -135,6 +135,8 @@ THEOREMS = (
       for name in COMBINED | SHIPPED),  # those that take longest first, so that no processor waits for one at the end
     *(Theorem(f"What a VM does on {name} reads and changes what is its own.",
               bare_machines.an_instruction_of_the_bare_machine_touches_the_vm_s_own, (name,)) for name in bare_machines.MACHINES),
+    *(Theorem(f"What mechanisms see of {mmu}, the abstract MMU may do: it refines it.",
+              refinement.every_step_is_one_of_the_abstract_mmu, (mmu,)) for mmu in refinement.REFINING),
     *(Theorem(f"What a VM is shown depends on what it knows alone, in {name}: noninterference.",
               noninterference.what_a_vm_is_shown_depends_on_what_it_knows, (name,), name in SLOW)
       for name in WITHOUT_LINEAR_CACHES),

@@ -17,6 +17,7 @@ import attrs
 from refmodel.geometries import EMPTY, LARGER, SMALL, two_large_sizes, two_sizes
 from refmodel.language import BadDesign, Design, Geometry
 from refmodel.language.nearly import did_you_mean, nearly_or
+from refmodel.mmu.abstract import AbstractMmu
 from refmodel.mmu.contract import ContractMmu
 from refmodel.mmu.contract_caches import ContractMmuAcknowledged
 from refmodel.mmu.ept import EptMmu
@@ -63,7 +64,7 @@ from refmodel.monitor.swapping import Swapping
 from refmodel.monitor.virtio_mem import VirtioMem
 
 MMUS: dict[str, type[P2m]] = {
-    "any": ContractMmu, "any acknowledged": ContractMmuAcknowledged, "interpreter": InterpreterMmu, "vtlb": VirtualTlbMmu,
+    "any": ContractMmu, "any acknowledged": ContractMmuAcknowledged, "abstract": AbstractMmu, "interpreter": InterpreterMmu, "vtlb": VirtualTlbMmu,
     "shadow_traced": ShadowTracedMmu,
     "shadow_unsync": ShadowUnsyncMmu, "shadow_pages": ShadowPagesMmu, "ept": EptMmu,
     "ept acknowledged": EptAcknowledgedMmu, "ept 4K/2M": EptSizesMmu,
@@ -76,11 +77,11 @@ MMUS: dict[str, type[P2m]] = {
     "nested": NestedMmu, "shadow_on_ept": ShadowOnEptMmu}
 """MMUs by name: the sizes of their entries where there are several, whether these have accessed and dirty flags, whether
 stores that set one are logged besides (page-modification logging), and the way in which the MMU flushes where that is not at once.
-``any`` stands for all of them."""
+``any`` stands for all of them, and ``abstract`` for all that flush in their own time: real ones refine it."""
 PROCESSORS = {
-    "any acknowledged": "Cpu", "ept acknowledged": "Vcpu", "ept 4K/2M acknowledged": "Vcpu", "ept 4K/2M/1G acknowledged": "Vcpu",
-    "ept 4K/2M A/D acknowledged": "Vcpu", "ept 4K/2M/1G A/D acknowledged": "Vcpu", "ept 4K/2M PML acknowledged": "Vcpu",
-    "npt": "Cpu", "ept tagged": "Cpu", "riscv": "Cpu", "riscv A/D": "Cpu"}
+    "any acknowledged": "Cpu", "abstract": "Cpu", "ept acknowledged": "Vcpu", "ept 4K/2M acknowledged": "Vcpu",
+    "ept 4K/2M/1G acknowledged": "Vcpu", "ept 4K/2M A/D acknowledged": "Vcpu", "ept 4K/2M/1G A/D acknowledged": "Vcpu",
+    "ept 4K/2M PML acknowledged": "Vcpu", "npt": "Cpu", "ept tagged": "Cpu", "riscv": "Cpu", "riscv A/D": "Cpu"}
 """Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
 MECHANISMS: dict[str, type[P2m]] = {
     "migration": Migration, "compressed-memory": CompressedMemory, "swapping": Swapping,

@@ -22,7 +22,7 @@ import z3
 from refmodel.bare import Event
 from refmodel.engines.comparing import equalities, is_exit, term_of
 from refmodel.engines.computed import Computed, computed
-from refmodel.engines.connectives import conj, disj, identical, negation, same
+from refmodel.engines.connectives import conj, disj, identical, is_true, negation, number_of, same
 from refmodel.engines.corresponding import (
     asked_for,
     can_be_compared,
@@ -96,9 +96,9 @@ class _Lawful:
         self.hypotheses.rounds = rounds
         self._told = 0
 
-    def check(self, path: Path, reading: Symbolic, terms: Sequence[Term], says: str) -> Any:
-        """Whether a lawful state satisfies these."""
-        self.hypotheses.admit([*path.lookups.values(), *reading.lookups.values()], list(path.counts.values()))
+    def check(self, path: Path, more: Iterable[Lookup], terms: Sequence[Term], says: str) -> Any:
+        """Whether a lawful state satisfies these, which look at ``more`` than the path does."""
+        self.hypotheses.admit([*path.lookups.values(), *more], list(path.counts.values()))
         self.hypotheses.saturate()
         self.solver.add(self.hypotheses.asserted[self._told:])
         self._told = len(self.hypotheses.asserted)
@@ -120,6 +120,11 @@ class _Along:
         return self.solver.model()
 
 
+def is_plain(equality: Term) -> bool:
+    """Whether two things are equal as the terms stand."""
+    return is_true(equality) or (z3.is_eq(equality) and identical(*equality.children()))
+
+
 class _Simulation:
     def __init__(self, induction: Induction, other: Outline) -> None:
         self.induction, self.other = induction, other
@@ -131,6 +136,8 @@ class _Simulation:
         """What it looks at for that."""
         self.candidates = explaining(self.design, other, self.op)
         self.lawful = [_Lawful(self.induction, rounds) for rounds in (NEAR, FAR)]
+        self.taken = _Lawful(self.induction, FAR)
+        """Knows what the operation's own paths look at, and no more: of it is asked whether a lawful state takes a path."""
         self.possible = self.completes = False
         self.freely: dict[tuple[str, str, int], tuple[Term, list[Term]]] = {}
         """For an arbitrary state, a table and a step, what the other design may make of an entry, and the terms that this is said
@@ -192,7 +199,13 @@ class _Simulation:
             return "none"
         reading = Symbolic(self.other)
         reading.solver = _Along(Solver(timeout=TIMEOUT), segment.conditions)
-        found = list(self._steps(reading, segment)) if steps else []
+        found: list[_Step] = []
+        told = shows(shown) or shows_all_of(self.op, segment.outcome, self.candidates)
+        for step in self._steps(path, reading, segment) if steps else ():
+            if self._differs(reading, segment, step, ()) is FALSE:  # it is the same step, term by term
+                self.completes = self.completes or self._completes(path, segment, shown)
+                return self._kind(path, segment, bool(changed) or told)
+            found.append(step)
         free = self._free(segment)
         for number, freely in enumerate(FREELY):
             if number < self.freedom and free:
@@ -205,9 +218,8 @@ class _Simulation:
             answer = self._ask(path, segment, reading, wrong)
             if answer == z3.unsat:
                 self.freedom = max(self.freedom, number)
-                self.completes = self.completes or self._completes(path, segment, reading, shown)
-                told = shows(shown) or shows_all_of(self.op, segment.outcome, self.candidates)
-                return self._kind(path, segment, reading, bool(changed) or told)
+                self.completes = self.completes or self._completes(path, segment, shown)
+                return self._kind(path, segment, bool(changed) or told)
         return "the solver gave up" if answer == z3.unknown else self._told(segment, shown, changed, found)
 
     def _answers_another(self, path: Path, segment: Segment) -> str | None:
@@ -241,9 +253,11 @@ class _Simulation:
         in_vain = any(answer is True for answer in segment.answers)
         return not has_to_be_a_step(self.design, self.other, self.op, segment.outcome, in_vain)
 
-    def _steps(self, reading: Symbolic, segment: Segment) -> Iterator[_Step]:
-        """The paths of what may explain it, from the same contents of the shared tables."""
+    def _steps(self, path: Path, reading: Symbolic, segment: Segment) -> Iterator[_Step]:
+        """The paths of what may explain it, from the same contents of the shared tables. What has to hold on them, and on the path
+        too, does: that the operation itself does not go wrong is proved apart."""
         number = 0
+        right = {number_of(o.holds) for o in path.obligations if o.ids <= segment.ids}
         for candidate, arguments in self._taken(reading, segment):
             runs = Runs(self.other, candidate)
             reading.choices = "choice!"
@@ -254,7 +268,8 @@ class _Simulation:
                         [found] = runs.segments(reading, self._from(reading, segment), list(arguments))
                     except Refused:
                         continue
-                    wrong = tuple(conj((*o.conditions, negation(o.holds))) for o in reading.obligations)
+                    wrong = tuple(conj((*o.conditions, negation(o.holds))) for o in reading.obligations
+                                  if number_of(o.holds) not in right)
                     number += 1
                     yield _Step(number, candidate, found, tuple(reading.lookups.values()), wrong)
 
@@ -266,13 +281,17 @@ class _Simulation:
                 yield candidate, arguments
 
     def _arguments(self, reading: Symbolic, segment: Segment, candidate: Operation, name: str, kind: Kind) -> list[Any]:
-        """What a step may be given: what its outcome says that it is a step of, arguments of the operation's, what its outcome
-        names so, or anything. What the step asks of it is a matter of this reading, not of the one that the path was followed by.
+        """What a step may be given: what its outcome says that it is a step of, arguments of the operation's (always, if the step is
+        called like the operation), what its outcome names so, or anything. What the step asks of it is a matter of this reading,
+        not of the one that the path was followed by.
         """
         owner, given = of_whom(segment.outcome, name), parameters_for(self.op, candidate, name, kind)
-        if owner is None and given:
-            return [asking(reading, self.induction.arguments[at]) for at in given]
-        told = named_in(segment.outcome, name, kind) if owner is None else owner
+        own = [asking(reading, self.induction.arguments[at]) for at in given]
+        if owner is None and own:
+            return own
+        if owner is not None:
+            return [asking(reading, owner), *(own if candidate.name == self.op.name else [])]
+        told = named_in(segment.outcome, name, kind)
         return [reading.arbitrary(kind, f"any!!{self.op.name}.{name}") if told is None else asking(reading, told)]
 
     # ------------------------------------------------------------ what would be wrong
@@ -281,18 +300,19 @@ class _Simulation:
         """That a step is not taken, leads elsewhere, or shows something else; ``freely``: even with what the other design may do
         of itself then."""
         theirs = step.segment.outcome
-        goals = [*step.goes_wrong, *(negation(c) for c in step.segment.conditions)]
+        goals = [*step.goes_wrong, *(negation(c) for c in step.segment.conditions if number_of(c) not in segment.ids)]
         if type(theirs) is type(segment.outcome):
-            goals += [negation(g) for g in equalities(segment.outcome, theirs)]
+            goals += [negation(g) for g in equalities(segment.outcome, theirs) if not is_plain(g)]
         else:
             told = replies(self.op, step.operation, segment.outcome, theirs)
-            goals += [TRUE] if told is None else [negation(g) for g in equalities(*told)]
+            goals += [TRUE] if told is None else [negation(g) for g in equalities(*told) if not is_plain(g)]
         after = self._seen(reading, segment.after)
         for name in self.shared:
             mine, other = getattr(after, name), getattr(step.segment.after, name)
             if self._may_have_changed(name, segment) or other.writes:
                 goals.append(self._apart(reading, segment, mine, other, step, freely))
-        return z3.Or(goals)
+        left = [goal for goal in goals if not z3.is_false(goal)]
+        return z3.Or(left) if left else FALSE
 
     def _moves(self, reading: Symbolic, segment: Segment, shown: Any, changed: Sequence[str], freely: Sequence[str]) -> Term:
         """That something was changed or shown."""
@@ -314,8 +334,10 @@ class _Simulation:
             with answering(reading):
                 leaves.append(table.peek(key))
         apart = [negation(same(a, b)) for a, b in zip(*leaves, strict=True) if not identical(a, b)]
+        if not apart:
+            return FALSE
         may_be = getattr(self.other.cls, f"{kind.name}_may_be", None)
-        if not freely or not apart or may_be is None:
+        if not freely or may_be is None:
             return disj(apart)
         before = self._may_be_before(reading, segment, one, names, leaves[0], number)
         if step is None:
@@ -372,32 +394,32 @@ class _Simulation:
         for number, lawful in enumerate(self.lawful):
             if number < self.distance:
                 continue
-            answer = lawful.check(path, reading, (*segment.conditions, *wrong), says=says)
+            answer = lawful.check(path, reading.lookups.values(), (*segment.conditions, *wrong), says=says)
             if answer == z3.unsat:
                 self.distance = number
                 break
         if answer != z3.unsat and path.obligations:  # that the operation itself does not go wrong is proved apart
             right = [z3.Implies(conj(o.conditions), o.holds) for o in path.obligations]
-            answer = self.lawful[-1].check(path, reading, (*segment.conditions, *wrong, *right), says=says)
+            answer = self.lawful[-1].check(path, reading.lookups.values(), (*segment.conditions, *wrong, *right), says=says)
         return answer
 
-    def _kind(self, path: Path, segment: Segment, reading: Symbolic, steps: bool) -> str | None:
+    def _kind(self, path: Path, segment: Segment, steps: bool) -> str | None:
         """What a path is that nothing can be wrong with. That one of them can be taken at all is asked until one is known to be."""
         if not self.possible:
             says = "no lawful state takes this path"
-            self.possible = self.lawful[-1].check(path, reading, segment.conditions, says=says) != z3.unsat
+            self.possible = self.taken.check(path, (), segment.conditions, says=says) != z3.unsat
             if not self.possible:
                 return None
         return "step" if steps else "none"
 
-    def _completes(self, path: Path, segment: Segment, reading: Symbolic, shown: Any) -> bool:
+    def _completes(self, path: Path, segment: Segment, shown: Any) -> bool:
         """Whether a guest may be shown that its instruction completed, so that a lawful state takes this path too."""
         if shown is None or not (isinstance(shown.event, Opaque) or shown.event is Event.COMPLETED):
             return False
         event = shown.event
         terms = [event.term == constant(event.kind, Event.COMPLETED)] if isinstance(event, Opaque) else []
         says = "no instruction completes by this path"
-        completes = bool(self.lawful[-1].check(path, reading, (*segment.conditions, *terms), says=says) != z3.unsat)
+        completes = bool(self.taken.check(path, (), (*segment.conditions, *terms), says=says) != z3.unsat)
         self.possible = self.possible or completes
         return completes
 

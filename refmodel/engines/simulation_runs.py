@@ -163,10 +163,11 @@ class SimulatedMachine(Machine):
         options = []
         for name, kind in candidate.parameters:
             given, told, owner = parameters_for(op, candidate, name, kind), named_in(outcome, name, kind), of_whom(outcome, name)
+            own = [arguments[at] for at in given]
             if owner is not None:
-                options.append([owner])
-            elif given:
-                options.append([arguments[at] for at in given])
+                options.append([owner, *own] if candidate.name == op.name else [owner])
+            elif own:
+                options.append(own)
             elif told is not None and told != NOTHING:
                 options.append([told])
             else:

@@ -5,13 +5,13 @@ from typing import Any
 from refmodel.language import NOTHING, implies, law
 from refmodel.laws.isolation import agrees, is_or_was_the_guests, is_stale_at_most
 from refmodel.machine.names import Cpu, Gfn, Vm
-from refmodel.mmu.acknowledged import Acknowledged
+from refmodel.mmu.acknowledged import StalePages
 from refmodel.mmu.contract_caches import ContractMmuAcknowledged
 from refmodel.monitor.frames import Use
 
 
 @law("RES-2", "A frame that a page has left is retired or shared until the page's flush has ended.")
-def frames_that_were_left_are_kept(s: Acknowledged, vm: Vm, gfn: Gfn) -> Any:
+def frames_that_were_left_are_kept(s: StalePages, vm: Vm, gfn: Gfn) -> Any:
     stale = s.stale[vm, gfn]
     frame = s.frames[stale.mfn]
     is_retired = frame.use == Use.RETIRED and frame.vm == vm and frame.gfn == gfn
@@ -19,12 +19,12 @@ def frames_that_were_left_are_kept(s: Acknowledged, vm: Vm, gfn: Gfn) -> Any:
 
 
 @law("EQV-2", "No processor has a stale translation of a gfn that has no memory.")
-def only_memory_is_stale(s: Acknowledged, vm: Vm, gfn: Gfn) -> Any:
+def only_memory_is_stale(s: StalePages, vm: Vm, gfn: Gfn) -> Any:
     return implies(not s.has_memory(vm, gfn), s.is_flushed(vm, gfn))
 
 
 @law("EQV-1", "A page's old frame holds the page's contents until the flush has ended, and no processor can store to the page.")
-def frames_that_were_left_hold_the_same(s: Acknowledged, vm: Vm, gfn: Gfn) -> Any:
+def frames_that_were_left_hold_the_same(s: StalePages, vm: Vm, gfn: Gfn) -> Any:
     left = s.stale[vm, gfn].mfn
     return left == NOTHING or (s.memory[left] == s.bare_memory[vm, gfn] and s.is_write_protected(vm, gfn))
 

@@ -7,7 +7,7 @@ monitor need not wait at once. It may go on, and put many flushes into one, so l
 - *a page* whose right to write is gone is write-protected when all have acknowledged: whoever compares it, sends it or writes it
   out has to wait until then.
 
-``Acknowledged`` goes between the mechanisms and an MMU, which says when the processors have acknowledged. What they may still have
+``StalePages`` goes between the mechanisms and an MMU, which says when the processors have acknowledged. What they may still have
 of a page is in one table. Mechanisms speak of it in a few words of ``P2m``, and mean the same where flushes are at once.
 """
 
@@ -54,7 +54,9 @@ class InterruptedVcpus(AcknowledgingMmu):
         return count(self.asked, lambda asked, of, vcpu: of == vm and asked) == 0
 
 
-class Acknowledged(AcknowledgingMmu):
+class StalePages(AcknowledgingMmu):
+    """The table of what processors may still have, and when it is over."""
+
     stale: Total[tuple[Vm, Gfn], Stale]
 
     def stale_of(self, vm: Vm, gfn: Gfn) -> Stale:
@@ -87,11 +89,6 @@ class Acknowledged(AcknowledgingMmu):
 
     # ------------------------------------------------------------ what ends it
 
-    @pending("EFF-4", "A page's flush ends once every processor has acknowledged; the frame that the page left is then released.",
-             until="finish_flush", after=("unacknowledged",))
-    def flush_not_finished(self, vm: Vm, gfn: Gfn) -> bool:
-        return not self.is_flushed(vm, gfn)
-
     @operation
     def finish_flush(self, vm: Vm, gfn: Gfn) -> None:
         """Every processor has acknowledged, so nothing of a page is stale any more, and the frame that it left is released."""
@@ -118,3 +115,12 @@ class Acknowledged(AcknowledgingMmu):
         require(self.p2m[vm, gfn].writable)
         require(not self.held(vm, gfn))
         self.withdraw_write(vm, gfn)
+
+
+class Acknowledged(StalePages):
+    """The same, where every processor that was asked can acknowledge."""
+
+    @pending("EFF-4", "A page's flush ends once every processor has acknowledged; the frame that the page left is then released.",
+             until="finish_flush", after=("unacknowledged",))
+    def flush_not_finished(self, vm: Vm, gfn: Gfn) -> bool:
+        return not self.is_flushed(vm, gfn)

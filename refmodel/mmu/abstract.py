@@ -1,0 +1,135 @@
+"""The most that any MMU may do whose processors acknowledge flushes in their own time: what every real one refines.
+
+There are no tables and no caches here. An access goes where the p2m says, or where a page lay before its flush has ended, or it
+exits; which of these, nobody knows. An MMU may take frames for tables of its own whenever it is told something, and gives them back
+when it likes. So whatever a mechanism keeps over this one, it keeps over every MMU whose steps are steps of this one
+(``proofs/refinement.py`` has those for which that is a theorem).
+
+``contract_caches`` has tables that a reader can look at, and says when an access does not exit. This one says less, so that more
+MMUs refine it.
+"""
+
+from typing import ClassVar
+
+from refmodel.bare import Seen
+from refmodel.language import NOTHING, cached, guest, operation, pending, require
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Cpu, Gfn, Index, Mfn, Vcpu, Vm
+from refmodel.mmu.acknowledged import StalePages
+from refmodel.mmu.replies import Handled, Result
+from refmodel.monitor.frames import Frame, Use
+from refmodel.monitor.p2m import P2m, Supply
+
+
+class AnyProcessor(P2m):
+    """What a guest does on a processor that may have cached anything that is not flushed yet."""
+
+    def may_translate(self, vm: Vm, gfn: Gfn, mfn: Mfn, write: bool) -> bool:
+        """Whether a processor may find a page in a frame: by the p2m, or by what is stale of it."""
+        entry, stale = self.p2m[vm, gfn], self.stale_of(vm, gfn)
+        is_here = entry.resident and entry.mfn == mfn
+        return ((is_here or (stale.mfn == mfn and mfn != NOTHING)) and (stale.reads or (is_here and entry.mapped))
+                and (not write or stale.writes or (is_here and entry.writable)))
+
+    def execute(self, vm: Vm, cpu: Cpu, full: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        """``full``: the vCPU whose page-modification log is full, if the access exits because of that."""
+        write, fetch = access == Access.WRITE, access == Access.FETCH
+        if not cached("translation"):
+            return Seen(gfn=gfn, write=write, cpu=cpu, fetch=fetch, full=full if cached("full log") else NOTHING)
+        mfn: Mfn = self.p2m[vm, gfn].mfn if cached("current translation") else self.stale_of(vm, gfn).mfn
+        require(self.may_translate(vm, gfn, mfn, write))
+        due = self.bare_physical(vm, gfn, offset, access, value)
+        return Seen(self.touch(mfn, offset, access, value), due, gfn, write, cpu, fetch)
+
+    @guest
+    def load_physical(self, vm: Vm, cpu: Cpu, full: Vcpu, gfn: Gfn, offset: Index) -> Seen:
+        return self.execute(vm, cpu, full, gfn, offset, Access.READ, Cell())
+
+    @guest
+    def store_physical(self, vm: Vm, cpu: Cpu, full: Vcpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
+        return self.execute(vm, cpu, full, gfn, offset, Access.WRITE, value)
+
+    @guest
+    def fetch_physical(self, vm: Vm, cpu: Cpu, full: Vcpu, gfn: Gfn, offset: Index) -> Seen:
+        return self.execute(vm, cpu, full, gfn, offset, Access.FETCH, Cell())
+
+
+class AnyTables(P2m):
+    """What a monitor does for an MMU whose tables nobody knows."""
+
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {
+        "derive": ("load_physical",), "ept_violation": ("load_physical",), "guest_page_fault": ("load_physical",)}
+
+    @operation
+    def derive(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
+        """An exit, or a guess: have the page supplied. (The next two are the same, by the names that real MMUs have for it.)"""
+        return self.serve(vm, gfn, write)
+
+    @operation
+    def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
+        return self.serve(vm, gfn, write)
+
+    @operation
+    def guest_page_fault(self, vm: Vm, gfn: Gfn) -> Handled:
+        return self.serve(vm, gfn, cached("a store"))
+
+    def serve(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
+        """What is derived from the p2m once a page is supplied may take a frame for a table, and fails where it cannot be had."""
+        found = self.supply(vm, gfn, write)
+        if found == Supply.HOLE:
+            return Handled(Result.HOLE, vm, gfn, write)
+        if found == Supply.LATER:
+            return Handled(Result.FAILED, vm, gfn, write)
+        self.may_take_table(vm)
+        return Handled(Result.FAILED if cached("no table") else Result.INSTALLED, vm, gfn, write)
+
+    @operation
+    def new_root(self, vm: Vm) -> None:
+        """The MMU takes a free frame for a table of a VM's."""
+        self.may_take_table(vm)
+
+    @operation
+    def split(self, vm: Vm) -> None:
+        """The same, for smaller entries than there were."""
+        self.may_take_table(vm)
+
+    @operation
+    def free_table(self, table: Mfn) -> None:
+        """The MMU needs a table no more."""
+        self.give_back(table)
+
+    @operation
+    def free_root(self, mfn: Mfn) -> None:
+        """The same of the table that a walk begins with."""
+        self.give_back(mfn)
+
+    def give_back(self, table: Mfn) -> None:
+        require(self.frames[table].use == Use.TABLE)
+        self.release(table)
+
+    def may_take_table(self, vm: Vm) -> None:
+        """Perhaps the MMU takes a frame for a table, if one can be had."""
+        if cached("a table is wanted") and not self.lacks_frame(vm, "table frame"):
+            mfn = self.free_frame(vm)
+            self.frames[mfn] = Frame(Use.TABLE, vm)
+
+    def is_table(self, mfn: Mfn) -> bool:
+        return self.frames[mfn].use == Use.TABLE
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        self.may_take_table(vm)
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        self.may_take_table(vm)
+
+
+class AbstractMmu(StalePages, AnyProcessor, AnyTables):
+    """Both, over which mechanisms wait for flushes."""
+
+    def acknowledged(self, vm: Vm, gfn: Gfn) -> bool:
+        """Nobody knows when processors acknowledge: any time will do."""
+        return True
+
+    @pending("EFF-4", "A page's flush can end, and the frame that the page left is then released.", until="finish_flush")
+    def flush_not_finished(self, vm: Vm, gfn: Gfn) -> bool:
+        return not self.is_flushed(vm, gfn)
