@@ -114,7 +114,8 @@ class Buddy(FrameBlocks, P2m):
         require(self.block_states[block].leaving)
         self.block_states[block] = attrs.evolve(self.block_states[block], leaving=False)
 
-    @pending("EFF-4", "A block that is to be removed, and is free in one piece, can be removed.", until="remove_memory")
+    @pending("EFF-4", "A block that is marked for removal, and is free and not split into frames, can be removed.",
+             until="remove_memory")
     def block_not_removed(self, block: Block) -> bool:
         return self.block_states[block] == BlockState(Span.WHOLE, leaving=True)
 

@@ -121,7 +121,7 @@ class Devices(P2m):
     def may_unmap(self, vm: Vm, gfn: Gfn) -> bool:
         return self.holds[vm, gfn] == Hold.MAPPED
 
-    @pending("EFF-4", "A page that is no longer mapped for any device is released when the IOTLB is flushed.", until="flush_iotlb")
+    @pending("EFF-4", "A page that was unmapped from the IOMMU is unpinned when the IOTLB is flushed.", until="flush_iotlb")
     def iotlb_not_flushed(self, vm: Vm, gfn: Gfn) -> bool:
         return self.may_flush(vm, gfn)
 

@@ -212,7 +212,7 @@ class Grants(P2m):
     def may_unmap_foreign(self, vm: Vm, gfn: Gfn) -> bool:
         return self.foreign[vm, gfn].state == Foreign.MAPPED
 
-    @pending("EFF-4", "A foreign page that was unmapped is released once processors have flushed its translations.",
+    @pending("EFF-4", "A foreign mapping that was unmapped is released once processors have flushed its translations.",
              until="flush_grant")
     def grant_not_flushed(self, vm: Vm, gfn: Gfn) -> bool:
         return self.may_flush_foreign(vm, gfn)
