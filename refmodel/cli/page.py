@@ -94,7 +94,7 @@ def _default(parameter: Any) -> str:
 
 def _meaning(parameter: Any) -> str:
     text = (getattr(parameter, "help", None) or "").replace("|", "\\|")
-    return f"not: {text}" if getattr(parameter, "is_flag", False) and parameter.default is True else text
+    return f"do not {text}" if getattr(parameter, "is_flag", False) and parameter.default is True else text
 
 
 if __name__ == "__main__":
