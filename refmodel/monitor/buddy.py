@@ -1,4 +1,4 @@
-"""Machine memory as an allocator keeps it: in large blocks and small frames, scrubbed now or later, coming and going.
+"""Machine memory in a buddy allocator: blocks are split into frames, merged, scrubbed, added and removed.
 
 A *block* is a large frame. While it is free in one piece no frame of it is used. It is *split* before frames of it are given out,
 and *merged* when all of them are free again (the buddy system: Knowlton, CACM 1965; Xen's and Linux's ``page_alloc.c``).

@@ -1,4 +1,4 @@
-"""Devices that a guest drives itself, through an IOMMU.
+"""Assigned devices: a guest drives a device directly, and the device accesses memory through an IOMMU.
 
 The guest tells its device guest-physical addresses, and the IOMMU translates them as the p2m says (VT-d second-stage tables, or an
 AMD-Vi nested table). Most devices cannot take a fault and try again, so a page must stay where it is for as long as a device may

@@ -159,7 +159,7 @@ class DirtyLog(P2m):
 
 
 class DirtyLogging(DirtyLog):
-    """By write protection: the first store to a page exits."""
+    """A dirty log by write protection: the first store to a logged page exits."""
 
     def watch(self, vm: Vm, gfn: Gfn) -> None:
         self.withdraw_write(vm, gfn)

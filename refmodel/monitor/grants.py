@@ -1,5 +1,5 @@
-"""Grants: guests share memory with each other because they want to, and it can be taken back (Xen's ``grant_table.c``; Barham et
-al., SOSP 2003).
+"""Grants: a guest lets another guest map its pages, and the monitor can end each mapping (Xen's ``grant_table.c``; Barham et al.,
+SOSP 2003).
 
 The owner of a page writes a *grant entry*: which VM may map the page, and whether for reading only. The grantee maps it at a guest
 frame that it has set aside for foreign pages, apart from its own memory. The entry is in use for as long as anything is mapped: the
