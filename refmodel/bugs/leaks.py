@@ -92,7 +92,7 @@ class MigrationShows(Memory):
 
 
 class BalloonInflatedByTheMonitor(Memory):
-    """The monitor inflates a guest's balloon itself, when another asks for memory."""
+    """The monitor inflates a guest's balloon itself when another VM needs memory."""
 
     @operation
     def take_from(self, vm: Vm, gfn: Gfn) -> None:

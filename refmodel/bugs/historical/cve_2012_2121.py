@@ -14,7 +14,7 @@ ENTRY, CLAUSE = "C07", "ISO-1"
 
 
 class Bug(MemorySlots, Devices, ContractMmu):
-    """The pages of a slot that goes are released, whatever devices have of them."""
+    """When a memory slot is deleted, its pages are released although devices still map them."""
 
     geometry = over("any", ("memory-slots", "devices")).geometry
 

@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "C04", "ISO-1"
 
 
 class Bug(RegisteredPages, MemorySlots, ContractMmu):
-    """The frame of a registered page is kept when the page goes."""
+    """The monitor keeps the frame of a registered page after the page is gone."""
 
     geometry = over("any", ("registered-pages", "memory-slots")).geometry
 

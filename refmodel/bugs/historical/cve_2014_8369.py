@@ -13,7 +13,8 @@ ENTRY, CLAUSE = "D03", "ISO-1"
 
 
 class Bug(AssignedDevices):
-    """A device gets the pages of a range one by one. Where one cannot be had, those before it are let go, mapped as they are."""
+    """A device gets the pages of a range one by one. If one page is missing, the pages before it are unpinned while they stay
+    mapped."""
 
     @guest
     def hand_next_to_device(self, vm: Vm, first: Gfn, gfn: Gfn, write: bool) -> Handed:

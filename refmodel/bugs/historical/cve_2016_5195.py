@@ -17,7 +17,8 @@ ENTRY, CLAUSE = "C05", "ISO-2"
 
 
 class Bug(GuestCopies, Sharing, ContractMmu):
-    """A copy to a guest breaks sharing first. When it stores later it asks whether the page is there, and for no more."""
+    """A copy to a guest first breaks sharing. Its later store only checks that the page is present, and not that the page is still
+    writable."""
 
     geometry = over("any", ("sharing", "guest-copies")).geometry
 

@@ -15,7 +15,7 @@ MOST = 2
 
 
 class Bug(PluggedBlocks):
-    """A count of references that is at its end begins at zero again."""
+    """A reference count that reaches its maximum wraps to zero."""
 
     def join(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
         super().join(vm, gfn, mfn)

@@ -23,7 +23,7 @@ class Entering:
 
 
 class Bug(EptCpus):
-    """Whether a flush was asked for is looked up first, and the mark taken away afterwards."""
+    """The monitor reads whether a flush was requested, and clears the request in a later step."""
 
     entering: Total[Cpu, Entering]
 

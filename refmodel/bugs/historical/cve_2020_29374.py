@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "D08", "EQV-1"
 
 
 class Bug(AssignedDevices):
-    """A page gets a frame of its own for a device that stores, and stays shared for one that reads."""
+    """A page gets a private frame for a device that stores, and stays shared for a device that only reads."""
 
     def supplied_for_writing(self, write: bool) -> bool:
         return write

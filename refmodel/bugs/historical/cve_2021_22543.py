@@ -12,7 +12,7 @@ ENTRY, CLAUSE = "B02", "ISO-1"
 
 
 class Bug(MonitorPages):
-    """A device page is mapped as the guest wants it, and its driver does not hear of it."""
+    """A device page is mapped with the rights that the guest wants, and its driver is not asked to hold the page."""
 
     def device_lets(self, page: HostPage, write: bool) -> bool:
         return True

@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "B13", "ISO-5"
 
 
 class Bug(Nested):
-    """An instruction of L2's exits only if both monitors want it to."""
+    """An instruction of L2 exits only if both L0 and L1 want to intercept the instruction."""
 
     def intercepted(self, nested: NestedVcpu) -> bool:
         return L0_INTERCEPTS and nested.intercepts

@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "A10", "EQV-2"
 
 
 class Bug(ShadowRoles):
-    """A leaf table's shadow inherits what the last level above it gives."""
+    """The shadow of a leaf table inherits only the rights of the last upper level, and not those of the whole path."""
 
     def inherited(self, first: RoleCell, second: RoleCell) -> Rights:
         return second.rights

@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "A07", "ISO-1"
 
 
 class Bug(EptCpus):
-    """A page is taken from the VM's current table only, not from one that was given up."""
+    """A page is removed from the VM's current table only, and not from a table that waits to be freed."""
 
     def zap(self, vm: Vm, gfn: Gfn) -> None:
         root = self.eptp[vm].mfn

@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "A09", "ISO-5"
 
 
 class Bug(ShadowRoles):
-    """The frame of a guest's table is guessed from its number when a flag is set in it."""
+    """To set a flag in a guest table, the monitor computes the table's frame from its gfn instead of looking up the frame."""
 
     def frame_of(self, vm: Vm, gfn: Gfn) -> Mfn:
         return self.guess[vm, gfn] if self.guess[vm, gfn] != NOTHING else self.host[vm, gfn]

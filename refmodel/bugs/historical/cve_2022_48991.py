@@ -14,7 +14,7 @@ ENTRY, CLAUSE = "D07", "ISO-1"
 
 
 class Bug(Memory):
-    """A page is moved to another frame, and the MMU is not told."""
+    """A page moves to another frame, and the MMU keeps its translations of the page."""
 
     @operation
     def collapse(self, vm: Vm, gfn: Gfn) -> None:

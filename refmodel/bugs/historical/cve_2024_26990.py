@@ -19,7 +19,7 @@ class NestedLogged(DirtyLogging, NestedMmu):
 
 
 class Bug(NestedLogged):
-    """A page is write-protected for the log in the tables of L1, and not in those that were composed for L2."""
+    """For the dirty log, a page is write-protected in EPT01, and not in the EPT02 tables that were composed for L2."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         self.ept01[vm, gfn] = ShadowEntry()

@@ -15,7 +15,7 @@ ENTRY, CLAUSE = "A14", "EQV-5"
 
 
 class Bug(ShadowPages):
-    """A direct page that an entry of the guest's led to is used, whatever region the entry names now."""
+    """The monitor reuses the direct shadow page that a guest entry linked to, although the entry now names another region."""
 
     geometry = attrs.evolve(ShadowPages.geometry, only={Cell: (Cell(True, True, True, gfn=0, large=True),), Mode: (Mode(),)})
 

@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "A25", "ISO-1"
 
 
 class Bug(EptCpus):
-    """A tag that is handed out again is taken to be clean."""
+    """The monitor assumes that a reused tag has no cached translations."""
 
     geometry = EptCpus.geometry.resized(Vm=2, Cpu=1)
 

@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "C12", "ISO-1"
 
 
 class Bug(Memory):
-    """A fault looks a page up, and later installs what it has found, whatever has become of the page."""
+    """A fault looks up a page, and later installs the translation even if the page has changed since."""
 
     found: Total[tuple[Vm, Gfn], Derived]
 

@@ -15,7 +15,7 @@ RegisteredAndShared = over("any", ("registered-pages", "sharing"))
 
 
 class Bug(RegisteredAndShared):  # type: ignore[valid-type, misc]
-    """The frame of a registered page is looked up first, and kept later, whatever has become of the page."""
+    """The frame of a registered page is looked up first, and recorded later even if the page has changed since."""
 
     geometry = RegisteredAndShared.geometry
 

@@ -12,7 +12,7 @@ ENTRY, CLAUSE = "A12", "EQV-5"
 
 
 class Bug(ShadowUnsync):
-    """A leaf table that is unsync is linked under another root as it is."""
+    """A leaf table that is unsync is linked under another root without being synced."""
 
     geometry = ShadowUnsync.geometry.resized(Index=2)  # the page that faults is filled in anew: another one stays stale
 

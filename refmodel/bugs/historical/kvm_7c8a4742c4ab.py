@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "A15", "EQV-5"
 
 
 class Bug(WriteProtection):
-    """A page that becomes a table is left as it is if its entry is read-only already."""
+    """When a page becomes a table, an SPTE that is already read-only is left MMU-writable."""
 
     def write_protect_table(self, gfn: Gfn) -> None:
         entry = self.sptes[gfn]

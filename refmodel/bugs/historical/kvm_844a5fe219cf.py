@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "A11", "EFF-2"
 
 
 class Bug(ShadowRoles):
-    """The processor runs with the guest's EFER.NXE, and the monitor sets NX all the same."""
+    """The processor runs with the guest's EFER.NXE, and the monitor sets NX in shadow entries although NXE may be clear."""
 
     def hardware_nxe(self, vm: Vm, vcpu: Vcpu) -> bool:
         return self.control[vm, vcpu].nxe

@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "A19", "EQV-4"
 
 
 class Bug(WriteProtection):
-    """W is taken away without noting that the page may have been written to."""
+    """The monitor clears W in an SPTE without recording that the page may have been written to."""
 
     def write_protect_table(self, gfn: Gfn) -> None:
         entry = self.sptes[gfn]

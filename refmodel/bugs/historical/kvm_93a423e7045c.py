@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "B09", "ISO-1"
 
 
 class Bug(EptTwoSizes):
-    """Nothing is flushed when a large entry is split. A page without a small entry is not flushed either, when it is protected."""
+    """Nothing is flushed when a large entry is split, or when a page without a small entry is write-protected."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         if self.small_entry(vm, gfn).present:

@@ -14,7 +14,7 @@ ENTRY, CLAUSE = "C06", "EQV-2"
 
 
 class Bug(Ept):
-    """A vCPU finds in its processor's cache what another of its VM has left there."""
+    """A vCPU uses translations that another vCPU of its VM has left in the processor's cache."""
 
     geometry = Ept.geometry.resized(Vm=1, Vcpu=2)
 

@@ -14,7 +14,7 @@ ENTRY, CLAUSE = "D05", "ISO-1"
 
 
 class Bug(EptCpus):
-    """A fault looks up which table its VM has, and later installs an entry there, whether or not that still is a table."""
+    """A fault looks up its VM's current table, and later installs an entry there even if the table is no longer a table."""
 
     root_seen: Total[Cpu, Eptp]
 

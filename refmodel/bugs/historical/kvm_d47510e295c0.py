@@ -15,7 +15,7 @@ ENTRY, CLAUSE = "C13", "ISO-1"
 
 
 class Bug(AssignedDevices):
-    """Every page that a device may reach it may store to."""
+    """A device may store to every page that it may read."""
 
     @guest
     def hand_to_device(self, vm: Vm, gfn: Gfn, write: bool) -> Handed:

@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "B14", "ISO-1"
 
 
 class Bug(EptCpus):
-    """Only the processors that run the VM are to forget; one that it ran on before is not."""
+    """Only processors that run the VM are asked to flush, and not a processor on which the VM ran before."""
 
     def request_flush(self, vm: Vm) -> None:
         tag = self.tags[vm].tag

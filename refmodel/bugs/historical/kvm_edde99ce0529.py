@@ -12,7 +12,7 @@ ENTRY, CLAUSE = "A18", "EQV-4"
 
 
 class Bug(Memory):
-    """A page is write-protected first, and its mark is taken then."""
+    """The monitor write-protects a page first, and takes its dirty mark afterwards."""
 
     @operation
     def take_mark(self, vm: Vm, gfn: Gfn) -> None:

@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "C01", "EQV-2"
 
 
 class Bug(SlottedMemory):
-    """What a look-up has found is remembered in the generation of the slots as they are when it ends."""
+    """The result of a memory-slot lookup is recorded with the slot generation at the lookup's end, instead of that at its start."""
 
     def generation_of(self, vm: Vm, found: SlotLookUp) -> Generation:
         return self.generation[vm]

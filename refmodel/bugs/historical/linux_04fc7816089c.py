@@ -12,7 +12,7 @@ ENTRY, CLAUSE = "D04", "EQV-1"
 
 
 class Bug(CompressedPages):
-    """A compressed page is expanded first, and later written to its slot, whatever has become of that."""
+    """A compressed page is expanded first, and later written to its swap slot even if the slot has been reused since."""
 
     geometry = CompressedPages.further_geometries[0]
 

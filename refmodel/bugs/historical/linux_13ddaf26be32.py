@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "A24", "EQV-1"
 
 
 class Bug(Memory):
-    """A slot that is being read is read again."""
+    """A swap slot that is already being read is read a second time."""
 
     def may_read(self, slot: Slot) -> bool:
         return True

@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "C11", "EQV-1"
 
 
 class Bug(CompressedPages):
-    """A compressed page is dropped when it is wanted, also where no frame can be had for it."""
+    """A compressed page is dropped from the pool when it is needed, even if no frame is free for its contents."""
 
     geometry = CompressedPages.further_geometries[0]
 

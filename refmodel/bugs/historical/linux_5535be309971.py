@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "B12", "ISO-2"
 
 
 class Bug(Memory):
-    """The monitor stores to a page that is marked as written to without asking whether the frame is shared."""
+    """The monitor stores to a page that is marked dirty, without checking whether its frame is shared."""
 
     def ready_to_copy(self, vm: Vm, gfn: Gfn) -> Supply:
         entry = self.p2m[vm, gfn]

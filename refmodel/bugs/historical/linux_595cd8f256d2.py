@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "A20", "ISO-2"
 
 
 class Bug(Memory):
-    """An idle page is merged without taking from it the right to write that it will get back."""
+    """A page that is withdrawn for access tracking is merged, and keeps the write permission that it will get back."""
 
     def seal(self, vm: Vm, gfn: Gfn) -> None:
         if self.p2m[vm, gfn].mapped:

@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "A21", "ISO-2"
 
 
 class Bug(EptCpus):
-    """A page comes to be shared, to be copied on write, although not every processor has forgotten how to write to it."""
+    """A page becomes shared copy-on-write before every processor has flushed its writable translation."""
 
     geometry = EptCpus.geometry.resized(Gfn=2)
 

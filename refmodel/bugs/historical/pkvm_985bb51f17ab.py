@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "B10", "RES-1"
 
 
 class Bug(MonitorPages):
-    """Who takes a page back need only have lent it, to whomever."""
+    """An owner may take back a page that it has lent to any party, and not only to the named one."""
 
     def borrows(self, mfn: Mfn, party: Party) -> bool:
         return True

@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "C03", "EQV-4"
 
 
 class Bug(LiveMigration):
-    """When the other machine is lost, the pages that it was sent stay unmarked."""
+    """When the destination machine is lost, the pages that were sent to it stay unmarked."""
 
     def mark_all(self, vm: Vm) -> None:
         """Nothing."""

@@ -12,7 +12,7 @@ ENTRY, CLAUSE = "A22", "EQV-1"
 
 
 class Bug(EptTwoSizes):
-    """Which pages of a block were ever inflated is remembered, and not forgotten when one is deflated."""
+    """The monitor records which pages of a block were inflated, and does not clear the record of a page that is deflated."""
 
     partial: Total[tuple[Vm, Gfn], bool]
 

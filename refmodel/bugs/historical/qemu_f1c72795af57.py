@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "C02", "EQV-4"
 
 
 class Bug(LiveMigration):
-    """A page of zeroes is not sent the first time: the other machine's memory is taken to be zeroes."""
+    """The first pass does not send a page of zeroes, because the destination's memory is assumed to hold zeroes."""
 
     sent_once: Total[tuple[Vm, Gfn], bool]
 

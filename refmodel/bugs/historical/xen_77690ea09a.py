@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "B04", "EQV-5"
 
 
 class Bug(Nested):
-    """INVEPT empties the composed table that was in use last, and no other."""
+    """INVEPT empties only the EPT02 table that was used last."""
 
     def invept(self, vm: Vm, vcpu: Vcpu, eptp: Gfn) -> None:
         require(not self.nested[vm, vcpu].in_l2)

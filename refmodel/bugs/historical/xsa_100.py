@@ -8,7 +8,7 @@ ENTRY, CLAUSE = "A23", "ISO-4"
 
 
 class Bug(MonitorPages):
-    """Frames that guests had are scrubbed, those that the monitor had are not."""
+    """Frames that guests used are scrubbed, and frames that the monitor used are not."""
 
     def scrubs(self, page: HostPage) -> bool:
         return page.kind == Kind.GUEST

@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "A28", "RES-1"
 
 
 class Bug(DirectWithGrants):
-    """A hypercall that is refused after it took a reference does not give it back."""
+    """A hypercall that is refused does not release the reference that it took."""
 
     def machphys_update(self, vm: Vm, mfn: Mfn, gfn: Gfn) -> MachphysUpdated:
         require(self.frames[mfn].owned)

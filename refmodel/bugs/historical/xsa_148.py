@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "A01", "ISO-3"
 
 
 class Bug(Direct):
-    """The fast path of a table update compares present bit and address only, so an entry becomes a superpage unchecked."""
+    """The fast path of a table update compares only the present bit and the address, so an entry becomes a superpage unchecked."""
 
     def alike(self, old: MachineWord, new: MachineWord) -> bool:
         return old.present == new.present and old.mfn == new.mfn

@@ -14,7 +14,7 @@ ENTRY, CLAUSE = "D01", "ISO-1"
 
 
 class Bug(GrantedMemory):
-    """The entry that a page is mapped by is read again, and may be another one by then."""
+    """The monitor reads a mapping entry twice, and the guest may change the entry in between."""
 
     geometry = GrantedMemory.geometry.resized(Ref=2)
 

@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "A16", "EQV-2"
 
 
 class Bug(ShadowRoles):
-    """An upper entry with the page-size flag is walked as if it had none."""
+    """An upper entry with the page-size flag set is walked as if the flag were clear."""
 
     def leads_on(self, cell: RoleCell) -> bool:
         return cell.present

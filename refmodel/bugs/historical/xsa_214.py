@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "A02", "ISO-3"
 
 
 class Bug(DirectWithGrants):
-    """A frame that is transferred keeps its type, and with it the check that was made for its former owner."""
+    """A frame that is transferred keeps its type, and with the type the check that was made for its former owner."""
 
     def transfer(self, vm: Vm, mfn: Mfn, other: Vm) -> None:
         require(self.idle(vm, mfn))

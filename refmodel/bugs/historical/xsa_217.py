@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "C10", "ISO-3"
 
 
 class Bug(DirectWithGrants):
-    """A frame changes hands, and processors remember how to write to it."""
+    """A frame is transferred while processors still have writable translations of it."""
 
     geometry = DirectWithGrants.further_geometries[0]
 

@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "A05", "ISO-1"
 
 
 class Bug(EptTwoSizes):
-    """A page is given back even if its large entry could not be split, and the large entry stays."""
+    """A page is released although its large entry could not be split, so the large entry still maps the page."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         if not self.upper[vm, self.region[gfn]].large or self.divide(vm, self.region[gfn]):

@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "B01", "ISO-3"
 
 
 class Bug(DirectWithGrants):
-    """The address of the entry that is to map a grant need not be that of an entry."""
+    """The monitor does not check that the address at which a grant is to be mapped is the address of an entry."""
 
     def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantEntryMapped:
         if aligned:

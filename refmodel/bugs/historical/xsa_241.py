@@ -14,7 +14,7 @@ ENTRY, CLAUSE = "C09", "ISO-3"
 
 
 class Bug(Direct):
-    """That a frame needs a flush is noted while it has a writer still. A flush takes the note away, and the writer goes on."""
+    """A frame is recorded as needing a flush while it still has a writer. A flush clears the record, and the writer continues."""
 
     flush_due: Total[Mfn, bool]
     """Whether a processor may have a frame cached for writing, by when they flushed last."""

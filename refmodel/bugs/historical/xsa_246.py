@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "A27", "EFF-2"
 
 
 class Bug(PopulateOnDemand, EptSizesMmu):
-    """That there is no table for a page which was promised is not passed on: the access is to be tried again."""
+    """A populate-on-demand page that lacks a table is not reported as a failure, so the guest retries the access forever."""
 
     geometry = EptTwoSizes.geometry
 

@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "B05", "EQV-5"
 
 
 class Bug(Direct):
-    """A change of a level 2 entry leaves the monitor's own view of the tables as it was."""
+    """A change of a level 2 entry does not update the monitor's linear mapping of the tables."""
 
     def update(self, vm: Vm, table: Mfn, index: Index, word: MachineWord) -> Hypercall:
         old, held = self.words[table, index], self.held[table, index]

@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "B03", "RES-1"
 
 
 class Bug(EptTwoSizes):
-    """The bits of a guest frame number that the tables have no room for are ignored."""
+    """The monitor ignores the upper bits of a gfn that do not fit into its tables."""
 
     geometry = two_sizes(EptTwoSizes.geometry.resized(Gfn=3))  # the last is in no region
 

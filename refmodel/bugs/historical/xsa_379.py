@@ -23,7 +23,7 @@ class Call:
 
 
 class Bug(MonitorPages):
-    """A guest maps a status page in two steps: see where it is, and move it from there."""
+    """A guest maps a status page in two steps: one step looks up where the page is, and the other moves it from there."""
 
     calls: Total[tuple[Vm, Gfn], Call]
     """By the guest frame that is asked for."""

@@ -14,7 +14,8 @@ ENTRY, CLAUSE = "C08", "ISO-1"
 
 
 class Bug(MemorySlots, AccessTracking, ContractMmu):
-    """A page that is idle when it is given up keeps its entry, which the next access makes good again."""
+    """A page that is withdrawn for access tracking keeps its entry when the guest gives the page up, and the next access restores
+    the entry."""
 
     geometry = over("any", ("memory-slots", "access-tracking")).geometry
 

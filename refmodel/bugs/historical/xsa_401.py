@@ -15,7 +15,7 @@ ENTRY, CLAUSE = "A03", "ISO-3"
 
 
 class Bug(Direct):
-    """Processors forget how to write to a frame first, and only then is its type taken."""
+    """Processors flush their writable translations of a frame first, and only then the frame loses its writable type."""
 
     forgotten: Total[Mfn, bool]
 

@@ -8,7 +8,7 @@ ENTRY, CLAUSE = "A13", "ISO-3"
 
 
 class Bug(EptCpus):
-    """A table is free when the VM gets another, though a processor may still have it loaded."""
+    """A table is freed when its VM gets another table, although a processor may still have the old table loaded."""
 
     def give_up(self, root: Mfn) -> None:
         self.free_table(root)

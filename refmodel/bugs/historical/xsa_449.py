@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "D02", "ISO-1"
 
 
 class Bug(AssignedDevices):
-    """What a device does goes by the IOMMU's table of some VM."""
+    """A device's accesses are translated by the IOMMU table of another VM."""
 
     geometry = AssignedDevices.geometry.resized(Vm=2, Gfn=1)
 

@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "A06", "ISO-3"
 
 
 class Bug(EptTwoSizesAcknowledged):
-    """A table that is linked no more is free at once."""
+    """A table that is no longer linked is freed at once."""
 
     def give_up_table(self, table: Mfn) -> None:
         EptSizesMmu.give_up_table(self, table)
