@@ -27,18 +27,18 @@ def checked_entries_lead_to_owned_frames(s: DirectMmu, mfn: Mfn, index: Index) -
     return implies(held.live, s.frames[mfn].owned and s.may_map(s.frames[mfn].vm, held.mfn))
 
 
-@law("ISO-1", "A non-present entry of a validated table names no frame, because a processor may speculate with the entry.")
+@law("ISO-1", "A non-present entry of a validated table names no frame, because a processor may use the entry speculatively.")
 def entries_not_present_name_no_frame(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     word = s.words[mfn, index]
     return implies(s.frames[mfn].standing == Standing.VALID and not word.present, word.mfn == NOTHING)
 
 
-@law("ISO-1", "The IOMMU lets a VM's devices write only to frames that the VM owns or that are granted to the VM.")
+@law("ISO-1", "The IOMMU lets a VM's devices store only to frames that the VM owns or that are granted to the VM.")
 def devices_reach_owned_frames(s: DirectMmu, vm: Vm, mfn: Mfn) -> Any:
     return implies(s.iommu[vm, mfn], s.may_reach_by_device(vm, mfn))
 
 
-@law("ISO-3", "A frame that a TLB entry maps writable has the writable type, or is reserved as a table and not yet checked.")
+@law("ISO-3", "A frame that a TLB entry maps as writable has the writable type, or is reserved as a table and not yet checked.")
 def no_cached_translation_writes_to_a_table(s: DirectMmu, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> Any:
     found = s.tlb[vm, vcpu, upper, lower]
     return implies(found.valid and found.writable, may_be_written(s.frames[found.mfn]))
@@ -56,7 +56,7 @@ def no_checked_entry_writes_to_a_table(s: DirectMmu, mfn: Mfn, index: Index) -> 
                    and s.frames[held.mfn].standing == Standing.PLAIN)
 
 
-@law("ISO-3", "A frame that a device can write to has no type or the writable type, or is reserved as a table and not yet checked.")
+@law("ISO-3", "A frame that a device can store to has no type or the writable type, or is reserved as a table and not yet checked.")
 def no_device_writes_to_a_table(s: DirectMmu, vm: Vm, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     return implies(s.iommu[vm, mfn], may_be_written(frame) or frame.type == Type.NONE)

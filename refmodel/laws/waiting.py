@@ -49,16 +49,16 @@ def a_violation_waits_only_for_a_frame(s: EptMmu, before: EptMmu, outcome: Handl
                    outcome.result != Result.FAILED)
 
 
-@law("EFF-2", "A hidden page fault stays unserved only while the guest's table is unmapped or the page has to wait: for page-in, "
-     "a flush, a private frame or dirty-ring space.")
+@law("EFF-2", "A hidden page fault stays unserved only while the guest's table is unmapped, or the page waits for page-in, a "
+     "flush, frame or dirty-ring space.")
 def a_fault_waits_only_for_a_frame(s: ShadowMmu, before: ShadowMmu, outcome: Filled) -> Any:
     entry, root = before.guest_entry(outcome.vm, outcome.vcpu, outcome.page), before.paging[outcome.vm, outcome.vcpu].root
     return implies(not waits(s, before, outcome.vm, entry.gfn, outcome.access == Access.WRITE)
                    and not is_away(before, outcome.vm, root), outcome.result != Result.FAILED)
 
 
-@law("EFF-2", "A hidden two-level page fault stays unserved only while a guest table is unmapped or the page has to wait: for "
-     "page-in, a flush, a private frame or dirty-ring space.")
+@law("EFF-2", "A two-level shadow fault stays unserved only while a guest table is unmapped, or the page waits for page-in, a "
+     "flush, frame or dirty-ring space.")
 def a_linear_fault_waits_only_for_a_frame(s: ShadowUnsyncMmu, before: ShadowUnsyncMmu, outcome: LinearFilled) -> Any:
     root = before.paging[outcome.vm, outcome.vcpu].root
     above = before.guest_cell(outcome.vm, root, outcome.upper)
@@ -68,8 +68,8 @@ def a_linear_fault_waits_only_for_a_frame(s: ShadowUnsyncMmu, before: ShadowUnsy
                    outcome.result != Result.FAILED)
 
 
-@law("EFF-2", "A fault on a shadow page stays unserved only while a guest table is unmapped or the page has to wait: for page-in, "
-     "a flush, a private frame or dirty-ring space.")
+@law("EFF-2", "A shadow-page fault stays unserved only while a guest table is unmapped, or the page waits for page-in, a flush, "
+     "frame or dirty-ring space.")
 def a_shadow_page_fault_waits_only_for_a_frame(s: ShadowPagesMmu, before: ShadowPagesMmu, outcome: LinearFilled) -> Any:
     root = before.paging[outcome.vm, outcome.vcpu].root
     above = before.guest_cell(outcome.vm, root, outcome.upper)
@@ -97,8 +97,8 @@ def a_violation_of_l1_waits_only_for_a_frame(s: NestedMmu, before: NestedMmu, ou
     return implies(not waits(s, before, outcome.vm, outcome.gfn, outcome.write), outcome.result != Result.FAILED)
 
 
-@law("EFF-2", "An EPT violation of L2 stays unserved only while L1's table is unmapped or the page has to wait: for page-in, a "
-     "flush, a private frame or dirty-ring space.")
+@law("EFF-2", "An EPT violation of L2 stays unserved only while L1's table is unmapped, or the page waits for page-in, a flush, "
+     "frame or dirty-ring space.")
 def a_violation_of_l2_waits_only_for_a_frame(s: NestedMmu, before: NestedMmu, outcome: Filled) -> Any:
     eptp = before.nested[outcome.vm, outcome.vcpu].eptp
     cell = before.guest_cell(outcome.vm, eptp, outcome.page)
