@@ -1,6 +1,7 @@
-"""CVE-2014-8369 (KVM, commit 3d32e4dbe713): when pages could not be mapped for a device, more pages were unpinned than had been.
+"""CVE-2014-8369 (KVM, commit 3d32e4dbe713): when KVM could not map some pages for a device, it unpinned more pages than it had
+pinned.
 
-What had been mapped by an earlier call was unpinned with the rest, and stayed mapped.
+Pages that an earlier call had mapped were unpinned too, and stayed mapped.
 """
 
 from refmodel.designs import AssignedDevices

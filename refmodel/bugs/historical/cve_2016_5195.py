@@ -1,6 +1,7 @@
-"""CVE-2016-5195 (Linux, commit 19be0eaffa3a): a write by get_user_pages broke sharing, then looked the page up as a reader does.
+"""CVE-2016-5195 (Linux, commit 19be0eaffa3a): a write by get_user_pages first broke sharing, and then looked up the page as for a
+read.
 
-Between the two the page could go and come back as it was before, shared.
+Between the two steps, the private copy could be dropped and replaced by the shared page.
 """
 
 from refmodel.bare import Seen

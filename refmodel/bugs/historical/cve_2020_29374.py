@@ -1,7 +1,7 @@
-"""CVE-2020-29374 (Linux, commit 17839856fd58): a page was pinned for reading as it was, shared.
+"""CVE-2020-29374 (Linux, commit 17839856fd58): a page that was pinned for reading stayed in its shared frame.
 
-The next store of its owner moved the page to a frame of its own. Whoever had it pinned went on reading the old frame, which was
-somebody else's from then on.
+The next store of the page's owner moved the page to a private frame. The pin's holder continued to read the old frame, which
+belonged to another process.
 """
 
 from refmodel.designs import AssignedDevices

@@ -1,6 +1,6 @@
-"""CVE-2021-3656 (KVM, commit c7dfa4009965): L2's VMLOAD and VMSAVE were not intercepted unless L1 asked for it.
+"""CVE-2021-3656 (KVM, commit c7dfa4009965): L2's VMLOAD and VMSAVE were intercepted only if L1 asked for it.
 
-The instruction takes a physical address, which the processor took for one of the machine's.
+The instructions take a physical address, and the processor used L2's address as a host address.
 """
 
 from refmodel.designs import Nested

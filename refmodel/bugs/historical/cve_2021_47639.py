@@ -1,6 +1,6 @@
 """CVE-2021-47639 (KVM, commit d62007edf01f): a page was unmapped from valid roots only.
 
-A root that was given up, and is torn down later, kept its entries, while the host already gave the page to somebody else.
+A root that was invalid but not yet freed kept its entries, while the host already gave the page to another process.
 """
 
 from refmodel.designs import EptCpus

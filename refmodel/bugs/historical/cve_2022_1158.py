@@ -1,6 +1,7 @@
-"""CVE-2022-1158 (KVM, commit 2a8859f373b0): where to set an accessed flag was computed, not looked up.
+"""CVE-2022-1158 (KVM, commit 2a8859f373b0): the host address of a guest PTE was computed, and not looked up, when KVM set an
+accessed flag.
 
-The guest's page was taken to lie as far into the mapping as its number says. What lay there could be anybody's.
+KVM assumed that the guest's page lies at its gfn's offset in the host mapping. The frame there could belong to any process.
 """
 
 from refmodel.designs import ShadowRoles

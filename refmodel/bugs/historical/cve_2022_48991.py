@@ -1,6 +1,6 @@
-"""CVE-2022-48991 (Linux, commit f268f6cf875f): khugepaged put pages into a huge page, and told no MMU notifier.
+"""CVE-2022-48991 (Linux, commit f268f6cf875f): khugepaged collapsed pages into a huge page without calling the MMU notifiers.
 
-Secondary MMUs, such as KVM's, went on translating to the pages that had been freed.
+Secondary MMUs, such as KVM's, continued to map the pages that had been freed.
 """
 
 import attrs

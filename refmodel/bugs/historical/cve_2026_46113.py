@@ -1,7 +1,8 @@
-"""CVE-2026-46113 (KVM, commit 0cb2af2ea66a): a direct shadow page was used again for another region than it was made for.
+"""CVE-2026-46113 (KVM, commit 0cb2af2ea66a): a direct shadow page was reused for another region than the region that it was created
+for.
 
-The guest had made its large entry lead elsewhere. What was mapped from then on stood in the reverse map under one page, and was
-taken out under another, so that the map led to entries long gone.
+The guest had changed the address in its large entry. New SPTEs were added to the rmap under one gfn and removed under another, so
+that the rmap named SPTEs that no longer existed.
 """
 
 import attrs

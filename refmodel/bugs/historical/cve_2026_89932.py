@@ -1,6 +1,6 @@
-"""CVE-2026-89932 (KVM, nested VMX): a VPID that was handed out again was not flushed on first use.
+"""CVE-2026-89932 (KVM, nested VMX): a reused VPID was not flushed on its first use.
 
-What it was used for last looked unchanged, so translations of its former life could be used.
+KVM's record of the VPID's last use looked unchanged, so that old translations could be used.
 """
 
 from refmodel.designs import EptCpus

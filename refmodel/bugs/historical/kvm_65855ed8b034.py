@@ -1,6 +1,6 @@
-"""KVM, commit 65855ed8b034: an unsync shadow page was linked under a new parent without being brought up to date.
+"""KVM, commit 65855ed8b034: an unsync shadow page was linked under a new parent without being synced.
 
-A guest need not invalidate an address that was never translated, so what it finds there must not be stale.
+A guest need not invalidate an address that was never translated, so the shadow must not be stale there.
 """
 
 from refmodel.designs import ShadowUnsync

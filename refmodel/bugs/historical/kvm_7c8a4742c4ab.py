@@ -1,6 +1,7 @@
-"""KVM, commit 7c8a4742c4ab: an entry that was read-only for the dirty log was not write-protected again for a table's sake.
+"""KVM, commit 7c8a4742c4ab: an SPTE that was read-only for the dirty log was not write-protected again when its page became a
+table.
 
-The fast path then made it writable, and the shadow of the table did not see what was written.
+The fast page fault then made the SPTE writable, and the table's shadow missed the guest's stores.
 """
 
 from refmodel.designs import WriteProtection

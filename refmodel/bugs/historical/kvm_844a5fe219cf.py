@@ -1,6 +1,6 @@
-"""KVM, commit 844a5fe219cf: with CR0.WP clear and SMEP set, NX was used while the guest's EFER.NX was clear.
+"""KVM, commit 844a5fe219cf: with CR0.WP clear and SMEP set, KVM set NX although the guest's EFER.NX was clear.
 
-To the processor the bit was reserved, so every access faulted, was served, and faulted again.
+NX was a reserved bit then, so that every access faulted, was served, and faulted again.
 """
 
 from refmodel.designs import ShadowRoles

@@ -1,6 +1,6 @@
-"""KVM, commit 855149aaa900: that a page had been written to was read off its entry, which write protection had made read-only.
+"""KVM, commit 855149aaa900: KVM took a page's dirty state from its SPTE after write protection had cleared W.
 
-The host took the page for clean and dropped it; what came back from swap was old.
+The host took the page for clean and dropped it, and later read old contents from swap.
 """
 
 import attrs

@@ -1,6 +1,6 @@
-"""KVM, commit 93a423e7045c: no remote flush when a large entry gave way to a table.
+"""KVM, commit 93a423e7045c: remote TLBs were not flushed when a large entry was replaced by a table.
 
-Another processor went on writing through the large entry to a page that had been write-protected.
+Another processor continued to store through the large entry to a page that had been write-protected.
 """
 
 from refmodel.designs import EptTwoSizes

@@ -1,6 +1,6 @@
-"""KVM, commit a955cad84cda: a fault that began with one root went on when the root had been given up.
+"""KVM, commit a955cad84cda: a fault that began with one root continued after the root had become invalid.
 
-Entries were installed in tables that nobody used any more, and that were about to be freed.
+KVM installed entries in tables that were no longer used and were about to be freed.
 """
 
 from refmodel.designs import EptCpus

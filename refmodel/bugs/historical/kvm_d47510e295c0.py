@@ -1,6 +1,6 @@
-"""KVM, commit d47510e295c0: the IOMMU mapped for writing what a device was to be let read only.
+"""KVM, commit d47510e295c0: the IOMMU mapped pages writable that a device may only read.
 
-Memory slots may be read-only, and every page was mapped with both rights all the same.
+Memory slots may be read-only, and every page was mapped with both rights.
 """
 
 import attrs

@@ -1,6 +1,6 @@
-"""KVM, commit eb5109e311b5: guest-physical translations stayed behind when a vCPU moved to another processor.
+"""KVM, commit eb5109e311b5: guest-physical translations stayed cached when a vCPU moved to another processor.
 
-They were used again when it came back.
+The vCPU used them again when it moved back.
 """
 
 import attrs

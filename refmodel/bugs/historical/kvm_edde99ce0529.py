@@ -1,6 +1,6 @@
-"""KVM, commit edde99ce0529: KVM_GET_DIRTY_LOG write-protected the pages, and took the marks afterwards.
+"""KVM, commit edde99ce0529: KVM_GET_DIRTY_LOG write-protected the pages first, and took the marks afterwards.
 
-A store in between put its mark among those that were about to be taken, and made the page writable; the next one put none.
+A store between the two steps set a mark that was then taken, and made the page writable, so that the next store set no mark.
 """
 
 from refmodel.designs import Memory

@@ -1,6 +1,6 @@
-"""Linux, commit 04fc7816089c: a compressed page was written to a swap slot that had been freed, and was another's by then.
+"""Linux, commit 04fc7816089c: a compressed page was written to a swap slot that had been freed and reused.
 
-Which page a slot was for was looked at before the page was expanded, and not again.
+The owner of the slot was checked before the page was expanded, and not afterwards.
 """
 
 from refmodel.designs import CompressedPages

@@ -1,6 +1,6 @@
-"""Linux, commit 595cd8f256d2: KSM took a page for write-protected that was only withdrawn, with its right to write saved.
+"""Linux, commit 595cd8f256d2: KSM took a page for write-protected that was only access-tracked, with its write permission saved.
 
-The next access gave the right back, to a frame that several share by now.
+The next access restored the write permission, to a frame that several pages share by then.
 """
 
 from refmodel.designs import Memory

@@ -1,6 +1,6 @@
-"""Linux, commit 6ce64428d620: a page was copied on write before the flush that went with its write protection.
+"""Linux, commit 6ce64428d620: a page was copied on write before the flush for its write protection.
 
-A processor with an old translation goes on writing to the old frame, and what it writes after the copy is lost.
+A processor with an old translation continued to store to the old frame, and its stores after the copy were lost.
 """
 
 from refmodel.designs import EptCpus

@@ -1,6 +1,6 @@
-"""propolis, issue 387: a migration failed, and the marks that it had taken were not put back.
+"""propolis, issue 387: after a failed migration, the dirty marks that it had taken were not restored.
 
-The pages had been sent to a machine that was given up. The next one got only what the guest had stored to since.
+The pages had been sent to the failed destination. The next destination got only pages that the guest had stored to since.
 """
 
 from refmodel.designs import LiveMigration

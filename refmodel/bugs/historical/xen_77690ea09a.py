@@ -1,6 +1,6 @@
-"""Xen, commit 77690ea09ab2: an emulated INVEPT reached the nested p2m in use on the vCPU only.
+"""Xen, commit 77690ea09ab2: an emulated INVEPT flushed only the nested p2m that the vCPU was using.
 
-Others, made under the same pointer of L1's, stayed as they were.
+Other nested p2ms of the same EPT pointer of L1 were not flushed.
 """
 
 from refmodel.designs import Nested

@@ -1,4 +1,4 @@
-"""XSA-100, CVE-2014-4021 (Xen; xen.git 4bd78937ec32): pages that the hypervisor had used itself went back unscrubbed.
+"""XSA-100, CVE-2014-4021 (Xen; xen.git 4bd78937ec32): pages that the hypervisor itself had used were freed without being scrubbed.
 """
 
 from refmodel.designs import MonitorPages

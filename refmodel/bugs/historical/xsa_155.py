@@ -1,6 +1,6 @@
-"""XSA-155, CVE-2015-8550: a backend read a request from shared memory twice, and mapped what it had not checked.
+"""XSA-155, CVE-2015-8550: a backend read a request from shared memory twice, and mapped a page that it had not checked.
 
-The frontend could change the reference in between.
+The frontend could change the reference between the two reads.
 """
 
 import attrs

@@ -1,6 +1,6 @@
-"""XSA-214 (Xen; xen.git eaf537342c90): a transferred frame kept its type, and that it had been found fit for it.
+"""XSA-214 (Xen; xen.git eaf537342c90): a transferred frame kept its type and the record that it had been checked for this type.
 
-What its old owner may have in descriptors its new owner may not; but nobody looks at a frame again that was looked at before.
+The old owner may have descriptors that the new owner may not have, and a checked frame is not checked again.
 """
 
 from refmodel.designs import DirectWithGrants

@@ -1,6 +1,6 @@
-"""XSA-224 (Xen; xen.git 8fdfcb2b6b): unmapping a grant without naming its device part dropped that part's references.
+"""XSA-224 (Xen; xen.git 8fdfcb2b6b): unmapping a grant without naming its device part dropped the device part's references.
 
-Done again and again, it brought the count to zero while the frame was still mapped.
+Repeated calls brought the reference count to zero while the frame was still mapped.
 """
 
 from refmodel.designs import DirectWithGrants

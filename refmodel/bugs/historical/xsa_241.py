@@ -1,6 +1,7 @@
-"""XSA-241, CVE-2017-15588 (Xen; xen.git 23a183607a42): the time from which a page needs a flush was read, then written down.
+"""XSA-241, CVE-2017-15588 (Xen; xen.git 23a183607a42): the time since which a page needs a flush was read first and recorded later.
 
-A processor that flushed in between counted as having flushed since the page's last writer went. So the flush was left out.
+A processor that flushed between the two steps counted as flushed after the page's last writer had gone, so that a flush was
+omitted.
 """
 
 import attrs

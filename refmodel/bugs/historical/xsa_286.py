@@ -1,6 +1,6 @@
 """XSA-286 (Xen; xen.git 16a20963b320): the monitor's linear mapping of a guest's tables was stale after a level 2 update.
 
-What it then wrote for the guest went into the wrong table, perhaps one that was freed.
+The monitor then wrote the guest's entries to a wrong table, possibly to one that was freed.
 """
 
 from refmodel.designs import Direct

@@ -1,6 +1,6 @@
 """XSA-393, CVE-2022-23033 (Xen on ARM; xen.git a428b913a085): an entry stayed in the p2m when its page was removed.
 
-To see whether the page is used the entry had been made invalid, and only valid ones were cleared. The next access made it valid.
+The entry had been made invalid for access tracking, and only valid entries were cleared. The next access made the entry valid.
 """
 
 from refmodel.machine.names import Gfn, Vm

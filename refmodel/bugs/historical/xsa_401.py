@@ -1,6 +1,6 @@
-"""XSA-401, CVE-2022-26362 (Xen; xen.git 8cc5036bc385): processors were made to forget before the type was taken.
+"""XSA-401, CVE-2022-26362 (Xen; xen.git 8cc5036bc385): processors were flushed before the frame's type was changed.
 
-Between the two another processor could map the frame for writing, use the mapping and take it away again; the type word looked as
+Between the two steps another processor could map the frame writable, use the mapping and remove it again. The type word looked as
 before, and the translation stayed cached.
 """
 

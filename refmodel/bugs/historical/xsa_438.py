@@ -1,4 +1,5 @@
-"""XSA-438, CVE-2023-34322 (Xen; xen.git fb0ff49fe9f7): a root could be reclaimed before the processor had loaded its successor.
+"""XSA-438, CVE-2023-34322 (Xen; xen.git fb0ff49fe9f7): a root table could be reclaimed before the processor had loaded the next
+root.
 """
 
 from refmodel.designs import EptCpus

@@ -1,6 +1,6 @@
-"""XSA-480, CVE-2026-23554 (Xen; xen.git 4bc2e5333abb): a table was free before the flush that had been put off.
+"""XSA-480, CVE-2026-23554 (Xen; xen.git 4bc2e5333abb): a table was freed before its deferred flush.
 
-A processor could still walk it by its paging-structure cache, when it was somebody else's.
+A processor could still walk the table by its paging-structure cache when the frame belonged to another owner.
 """
 
 from refmodel.designs import EptTwoSizesAcknowledged
