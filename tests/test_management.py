@@ -543,7 +543,8 @@ def test_what_strategies_are_compared_on_was_recorded_and_what_was_not_is_marked
     assert mixed.origin == "recorded: web; made up: a"
     assert management.strategies("x", [], mixed.origin).title == "strategies on x (recorded: web; made up: a)"
     text = (SPECS / "pros_and_cons.md").read_text()
-    assert all(f"\n### {name}: {ready(name).about}\n\nThe VMs run these programs ({ready(name).origin}).\n" in text for name in workloads())
+    assert all(f"\n### {name}: {ready(name).about}\n\nThe VMs run these programs ({ready(name).origin}).\n" in text
+               for name in workloads())
     rows = tables(text)["Published results"]
     assert len(rows) == 8 and all(re.search("recorded|made up|no workload", row["measured here on"]) for row in rows)
 
