@@ -82,62 +82,78 @@ SLOW = set(COMBINED) - {"interpreter+"}
 def _more_of(name: str) -> str:
     """What else the theorem about a design says: if its guests believe in a bare machine, and if something is pending in it."""
     cls = designs.DESIGNS[name]
-    simulates = "" if bare_machine(cls) is None else "; each step is one of the machine that guests believe in, or none of it"
-    return f"{simulates}{'; what is pending comes to an end' if stated(cls) else ''}"
+    simulated = "; each step is a step of the guests' bare machine, or changes nothing that guests see"
+    simulates = "" if bare_machine(cls) is None else simulated
+    return f"{simulates}{'; pending work ends' if stated(cls) else ''}"
 
 
 THEOREMS = (
-    *_of_levels("The guest's walk is what the manual's tables say.", guest_walk.the_walk_is_as_declared, 4, 5),
-    *_of_levels("It reads and answers nothing beyond MAXPHYADDR.", guest_walk.nothing_leads_beyond_maxphyaddr, 4, 5),
-    *_of_levels("What it lets through, every entry on the way let through.", guest_walk.rights_only_shrink, 4, 5),
-    *_of_schemes("The walk outside IA-32e mode is what the manual's tables say.", legacy_walk.the_walk_is_as_declared, *LEGACY),
-    *_of_schemes("It reads and answers nothing beyond MAXPHYADDR.", legacy_walk.nothing_leads_beyond_maxphyaddr, *LEGACY),
-    *_of_schemes("What it lets through, every entry on the way let through.", legacy_walk.rights_only_shrink, *LEGACY),
+    *_of_levels("The guest's walk does what the manual's tables say.", guest_walk.the_walk_is_as_declared, 4, 5),
+    *_of_levels("The guest's walk reads and returns no address beyond MAXPHYADDR.",
+                guest_walk.nothing_leads_beyond_maxphyaddr, 4, 5),
+    *_of_levels("If the guest's walk allows an access, every entry on its path allows it.", guest_walk.rights_only_shrink, 4, 5),
+    *_of_schemes("A walk outside IA-32e mode does what the manual's tables say.", legacy_walk.the_walk_is_as_declared, *LEGACY),
+    *_of_schemes("A walk outside IA-32e mode reads and returns no address beyond MAXPHYADDR.",
+                 legacy_walk.nothing_leads_beyond_maxphyaddr, *LEGACY),
+    *_of_schemes("If a walk outside IA-32e mode allows an access, every entry on its path allows it.",
+                 legacy_walk.rights_only_shrink, *LEGACY),
     Theorem("MOV to CR3 with PAE paging loads four PDPTEs, or none if one has a reserved bit set.",
             legacy_walk.pdptes_are_loaded_whole_or_not_at_all, certified=True),
-    *_of_levels("The walk of nested page tables is a user's walk.", guest_walk.the_nested_page_walk_is_as_declared, 4, 5),
-    *_of_levels("The EPT walk is what the manual's tables say.", ept_walk.the_walk_is_as_declared, 4, 5),
-    *_of_levels("It reads and answers nothing beyond MAXPHYADDR.", ept_walk.nothing_leads_beyond_maxphyaddr, 4, 5),
-    *_of_levels("What it lets through, every entry on the way let through.", ept_walk.rights_only_shrink, 4, 5),
-    *_of_levels("A walk through EPT is the guest's walk over the memory that EPT shows.",
+    *_of_levels("The walk of nested page tables equals a walk with user privilege.",
+                guest_walk.the_nested_page_walk_is_as_declared, 4, 5),
+    *_of_levels("The EPT walk does what the manual's tables say.", ept_walk.the_walk_is_as_declared, 4, 5),
+    *_of_levels("The EPT walk reads and returns no address beyond MAXPHYADDR.", ept_walk.nothing_leads_beyond_maxphyaddr, 4, 5),
+    *_of_levels("If the EPT walk allows an access, every entry on its path allows it.", ept_walk.rights_only_shrink, 4, 5),
+    *_of_levels("A walk through EPT equals the guest's walk over the memory that EPT maps.",
                 nested_walk.through_ept_it_is_the_guest_s_walk_of_what_ept_shows, 4, 5),
-    *_of_levels("A walk through nested tables is the guest's walk over the memory that they show.",
+    *_of_levels("A walk through nested tables equals the guest's walk over the memory that these tables map.",
                 nested_walk.through_npt_it_is_the_guest_s_walk_of_what_the_nested_tables_show, 4, 5),
-    *(Theorem(f"A walk reads one entry of each level, at most ({n} levels).", references.a_walk_reads_an_entry_of_each_level, (n,))
+    *(Theorem(f"A walk reads at most one entry of each level ({n} levels).", references.a_walk_reads_an_entry_of_each_level, (n,))
       for n in (4, 5)),
     *(Theorem(f"A walk in two dimensions takes at most {most_references(n, n)} references ({n} levels each).",
               references.a_walk_in_two_dimensions_takes_so_many_references, (n,)) for n in (4, 5)),
-    *(Theorem("Encoding undoes decoding, but for ignored bits.", entries.encoding_undoes_decoding, (k,), certified=True)
+    *(Theorem("Encoding a decoded entry gives the entry back, except for ignored bits.",
+              entries.encoding_undoes_decoding, (k,), certified=True)
       for k in ("guest", "EPT")),
-    *(Theorem("Decoding undoes encoding.", entries.decoding_undoes_encoding, (k,), certified=True) for k in ("guest", "EPT")),
-    *(Theorem("A record says what the bits of an entry say.", entries.a_record_says_what_the_bits_say, (k,), certified=True)
+    *(Theorem("Decoding an encoded entry gives the entry back.",
+              entries.decoding_undoes_encoding, (k,), certified=True) for k in ("guest", "EPT")),
+    *(Theorem("The decoded record of an entry has the meaning of the entry's bits.",
+              entries.a_record_says_what_the_bits_say, (k,), certified=True)
       for k in ("guest", "EPT")),
-    Theorem("A cell says what the bits of a 4 KiB page's entry say.", entries.a_cell_says_what_the_bits_say, certified=True),
-    *_of_levels("Walking bits is walking cells: the two strata agree.", entries.walking_bits_is_walking_cells, 4, 5),
-    *_of_schemes("RISC-V's walk of a stage is what its manual's algorithm says.", riscv_walk.the_walk_is_as_declared, *EVERY_STAGE),
-    *_of_schemes("It reads and answers nothing where there is no memory.", riscv_walk.nothing_leads_beyond_memory, *EVERY_STAGE),
-    *_of_schemes("What it lets through, the leaf lets through.", riscv_walk.the_leaf_lets_it_through, *EVERY_STAGE),
-    Theorem("A leaf's record says what its bits say.", riscv_leaf.a_leaf_says_what_the_bits_say, certified=True),
-    *_of_schemes("Walking a G-stage's bits is asking its leaf's record.", riscv_leaf.walking_bits_is_asking_the_leaf,
+    Theorem("A decoded cell has the meaning of the bits of a 4 KiB page's entry.",
+            entries.a_cell_says_what_the_bits_say, certified=True),
+    *_of_levels("A walk over bits and a walk over decoded cells give the same result.",
+                entries.walking_bits_is_walking_cells, 4, 5),
+    *_of_schemes("RISC-V's walk of a stage does what the manual's algorithm says.",
+                 riscv_walk.the_walk_is_as_declared, *EVERY_STAGE),
+    *_of_schemes("RISC-V's walk of a stage reads and returns no address without memory.",
+                 riscv_walk.nothing_leads_beyond_memory, *EVERY_STAGE),
+    *_of_schemes("If RISC-V's walk of a stage allows an access, the leaf allows it.",
+                 riscv_walk.the_leaf_lets_it_through, *EVERY_STAGE),
+    Theorem("The decoded record of a leaf has the meaning of the leaf's bits.",
+            riscv_leaf.a_leaf_says_what_the_bits_say, certified=True),
+    *_of_schemes("A walk over a G-stage's bits and its leaf's decoded record give the same result.",
+                 riscv_leaf.walking_bits_is_asking_the_leaf,
                  *G_STAGE),
-    *_of_schemes("Two stages are the VS-stage over the memory that the second shows.",
+    *_of_schemes("A two-stage walk equals the VS-stage walk over the memory that the G-stage maps.",
                  two_stages.two_stages_are_the_vs_stage_over_what_the_second_shows, *VS_STAGE),
-    Theorem("Popek and Goldberg 1: if what is sensitive is privileged, a monitored step is a bare machine's.",
+    Theorem("Popek and Goldberg 1: if sensitive instructions are privileged, a step under a monitor is a step of the bare machine.",
             popek_goldberg.a_monitor_may_be_constructed, certified=True),
-    Theorem("Popek and Goldberg 2: then so is a step under a monitor under a monitor.",
+    Theorem("Popek and Goldberg 2: under the same condition, a step under two nested monitors is a step of the bare machine.",
             popek_goldberg.a_machine_is_recursively_virtualizable, certified=True),
-    Theorem("Popek and Goldberg 3: a hybrid monitor needs it of what is sensitive in user mode only.",
+    Theorem("Popek and Goldberg 3: a hybrid monitor needs the condition only for instructions that are sensitive in user mode.",
             popek_goldberg.a_hybrid_monitor_may_be_constructed, certified=True),
-    Theorem("None of the three holds without its condition.", popek_goldberg.without_the_condition_there_is_a_counterexample,
+    Theorem("None of Popek and Goldberg's three theorems holds without its condition.",
+            popek_goldberg.without_the_condition_there_is_a_counterexample,
             certified=True),
     *(Theorem(f"Every operation of {name} keeps every law, from any lawful state, for any number of names{_more_of(name)}.",
               designs.every_operation_keeps_every_law, (name,), name in SLOW, designs.by_operation)
       for name in COMBINED | SHIPPED),  # those that take longest first, so that no processor waits for one at the end
-    *(Theorem(f"What a VM does on {name} reads and changes what is its own.",
+    *(Theorem(f"A VM's instruction on {name} reads and changes only the VM's own state.",
               bare_machines.an_instruction_of_the_bare_machine_touches_the_vm_s_own, (name,)) for name in bare_machines.MACHINES),
-    *(Theorem(f"What a VM is shown depends on what it knows alone, in {name}: noninterference.",
+    *(Theorem(f"In {name}, a VM's outcomes depend only on state that the VM knows (noninterference).",
               noninterference.what_a_vm_is_shown_depends_on_what_it_knows, (name,), name in SLOW)
       for name in WITHOUT_LINEAR_CACHES),
-    Theorem("So does every operation of a user's variant that protects by zapping.",
+    Theorem("Every operation of ZapToProtect, an example of a user's design, keeps every law.",
             designs.every_operation_keeps_every_law, ("ZapToProtect",), apart=designs.by_operation),
 )
