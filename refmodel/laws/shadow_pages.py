@@ -56,7 +56,8 @@ def shadow_page_entries_agree_with_the_guests(s: ShadowPagesMmu, shadow: ShadowP
         entry, path(inherited(role), leaf), role_mode(role)))
 
 
-@law("EQV-5", "An entry of a direct shadow page maps its part of the guest's large page, with at most the large page's rights.")
+@law("EQV-5", "An entry of a direct shadow page maps its part of the guest's large page, and allows at most the accesses that its "
+     "role allows.")
 def direct_entries_agree_with_the_guests(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
     entry, role = s.leaves[shadow, page], s.roles[shadow]
     leaf = Cell(True, True, True, s.within[role.gfn, page], True, True, role.dirty)
@@ -74,7 +75,8 @@ def role_mode(role: Role) -> Mode:
     return Mode(wp=role.wp, smep=role.smep_andnot_wp, smap=role.smap_andnot_wp)
 
 
-@law("EQV-5", "A cached shadow entry gives at most the rights of a guest translation that the bare machine's TLB may still hold.")
+@law("EQV-5", "Under the vCPU's WP, SMEP and SMAP, a cached shadow entry gives at most the rights of a guest translation that may "
+     "still be cached.")
 def remembered_entries_stay_in_the_envelope(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     return in_the_envelope(s.tlb[vm, vcpu, upper, page], s.bare_tlb[vm, vcpu, upper, page], s.paging[vm, vcpu].mode)
 

@@ -189,8 +189,8 @@ class ShadowPagesMmu(LargePageMmu):
         self.links[root, upper] = shadow
         self.parents[shadow, root, upper] = True
 
-    @pending("EFF-2", "If the guest's tables and the p2m allow an access, a page fault adds the missing entry to the linked "
-             "shadow page.", until="page_fault")
+    @pending("EFF-2", "If the guest's tables and the p2m allow an access that needs no emulation, a page fault adds the missing "
+             "entry to the shadow page.", until="page_fault")
     def entry_not_made(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         """Supervisor stores to read-only pages with WP clear are excluded, because such a store's entry and the user's entry
         replace each other."""

@@ -110,13 +110,13 @@ class ShadowUnsyncMmu(TwoLevelMmu):
 
     # ------------------------------------------------------------ the monitor
 
-    @pending("EFF-2", "If the guest's tables and the p2m allow an access, a page fault creates the missing shadow of the vCPU's "
-             "root table.", until="page_fault")
+    @pending("EFF-2", "If the guest's tables and the p2m allow an access that needs no emulation, a page fault creates the "
+             "missing shadow of the root table.", until="page_fault")
     def root_not_traced(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         return self.can_be_filled(vm, vcpu, upper, page, access) and not self.traced[vm, self.paging[vm, vcpu].root]
 
-    @pending("EFF-2", "If the guest's tables and the p2m allow an access, a page fault adds the missing link from the root's "
-             "shadow to the leaf's shadow.", until="page_fault")
+    @pending("EFF-2", "If the guest's tables and the p2m allow an access that needs no emulation, a page fault adds the missing "
+             "link to the leaf's shadow.", until="page_fault")
     def table_not_linked(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         return (self.can_be_filled(vm, vcpu, upper, page, access) and self.traced[vm, self.paging[vm, vcpu].root]
                 and not self.is_linked(vm, vcpu, upper))
@@ -126,8 +126,8 @@ class ShadowUnsyncMmu(TwoLevelMmu):
     def entry_not_filled(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         return access != Access.WRITE and self.needs_entry(vm, vcpu, upper, page, access)
 
-    @pending("EFF-2", "If the guest's tables and the p2m allow a store, a page fault fills in the missing shadow entry.",
-             until="page_fault")
+    @pending("EFF-2", "If the guest's tables and the p2m allow a store that needs no emulation, a page fault fills in the missing "
+             "shadow entry.", until="page_fault")
     def writable_entry_not_filled(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         return access == Access.WRITE and self.needs_entry(vm, vcpu, upper, page, access)
 

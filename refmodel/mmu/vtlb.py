@@ -52,8 +52,8 @@ class VirtualTlbMmu(ShadowMmu):
 
     # ------------------------------------------------------------ the monitor
 
-    @pending("EFF-2", "If the guest's table and the p2m allow an access, a page fault fills in the missing shadow entry.",
-             until="page_fault")
+    @pending("EFF-2", "If the guest's PTE and the p2m grant the rights that an access needs, a page fault fills in the missing "
+             "shadow entry.", until="page_fault")
     def entry_not_filled(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
         return self.lacks_entry(vm, vcpu, page, access) and not self.needs_wp_clear(vm, vcpu, page, access)
 
