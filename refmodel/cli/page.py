@@ -38,9 +38,9 @@ status.
 |---|---|
 {loudness}
 
-These options mean the same in every command that has them. `--html FILE` also writes a page on which
-you can step through runs. `--json` prints one JSON document. `--jobs N` shares the work among N
-processes. `--on ADDRESS` shares the work among the workers of a Dask scheduler
+These options mean the same in every command that has them. `--html FILE` also writes a page on
+which you can step through runs. `--json` prints one JSON document. `--jobs N` shares the work among
+N processes. `--on ADDRESS` shares the work among the workers of a Dask scheduler
 (`pip install 'refmodel[dask]'`). Neither option changes the answers.
 """
 

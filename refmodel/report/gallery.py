@@ -32,9 +32,10 @@ HISTORICAL = {name: mutant for name, mutant in MUTANTS.items() if mutant.entry}
 
 CONTENTS = """# Defects that hypervisors had
 
-Each page shows one defect of Xen, KVM, Linux or QEMU, restated as a change to a shipped design. The page
-has the shortest run that breaks a law, a picture of the run's last state, and a reference to the defect.
-`refmodel bench NAME` runs every engine on the defect, and `refmodel explain NAME` prints the changed code.
+Each page shows one defect of Xen, KVM, Linux or QEMU, restated as a change to a shipped design. The
+page has the shortest run that breaks a law, a picture of the run's last state, and a reference to
+the defect. `refmodel bench NAME` runs every engine on the defect, and `refmodel explain NAME`
+prints the changed code.
 
 `python -m refmodel.report.gallery specs` generates these pages.
 

@@ -18,15 +18,17 @@ from refmodel.language.sources import code_of
 
 HEAD = """# Mutation
 
-`refmodel mutate DESIGN` changes the text of a design, one place at a time, and reports the changes that no check detects. Such a
-change shows that a law is missing, or that the changed code has no effect. This chapter is generated
-(`python -m refmodel.report.mutation > specs/mutation.md`); a test fails if it is out of date.
+`refmodel mutate DESIGN` changes the text of a design, one place at a time, and reports the changes
+that no check detects. Such a change shows that a law is missing, or that the changed code has no
+effect. This chapter is generated (`python -m refmodel.report.mutation > specs/mutation.md`); a test
+fails if it is out of date.
 
 ## What is changed
 
-Every function that an operation of the design can call is changed. Laws are not changed. The specification of the hardware that
-guests expect is judged separately, as `machine`: `refmodel/machine`, `refmodel/bare.py`, `refmodel/bare_levels.py`,
-`refmodel/bare_roles.py` and `refmodel/mmu/control_registers.py`.
+Every function that an operation of the design can call is changed. Laws are not changed. The
+specification of the hardware that guests expect is judged separately, as `machine`:
+`refmodel/machine`, `refmodel/bare.py`, `refmodel/bare_levels.py`, `refmodel/bare_roles.py` and
+`refmodel/mmu/control_registers.py`.
 
 | operator | change |
 |---|---|
@@ -41,9 +43,10 @@ guests expect is judged separately, as `machine`: `refmodel/machine`, `refmodel/
 
 ## Who notices
 
-The engines judge a mutant in this order, and the first engine that notices it counts. (For most designs, runs beside another
-design come after the proof, which is faster.) The proof covers the operations that call the changed function. If laws call the
-function too, the proof covers all operations.
+The engines judge a mutant in this order, and the first engine that notices it counts. (For most
+designs, runs beside another design come after the proof, which is faster.) The proof covers the
+operations that call the changed function. If laws call the function too, the proof covers all
+operations.
 
 | column | meaning |
 |---|---|
@@ -59,13 +62,15 @@ function too, the proof covers all operations.
 | exploration | the solver gives up, and exploring every state of a small geometry finds a run that breaks a law |
 | tests | for `machine`: a named test fails |
 
-These mutants are not counted. *The same*: the solver proves that the mutant does what the text does, from every lawful state.
-*Allowed*: the solver proves that the text may do whatever the mutant does, so the mutant breaks no law. It only refuses more often,
-or runs short of memory more often. *Reason*: a person wrote down why the mutant is equivalent
+These mutants are not counted. *The same*: the solver proves that the mutant does what the text
+does, from every lawful state. *Allowed*: the solver proves that the text may do whatever the mutant
+does, so the mutant breaks no law. It only refuses more often, or runs short of memory more often.
+*Reason*: a person wrote down why the mutant is equivalent
 ([equivalent.toml](../refmodel/engines/mutation/equivalent.toml)).
 
-The column *left* counts the survivors. The score is the share of noticed mutants among noticed mutants and survivors. The column
-*noticed* is the same share where mutants with a reason count as survivors.
+The column *left* counts the survivors. The score is the share of noticed mutants among noticed
+mutants and survivors. The column *noticed* is the same share where mutants with a reason count as
+survivors.
 
 ## Scores
 
@@ -75,8 +80,9 @@ COLUMNS = ("text", "mutants", "judged", "runs", "vacuous", "beside", "proof", "n
 SAMPLED = """
 If a row names a file beside the design, only the functions in that file were changed (`--only`).
 
-If a row has fewer judged mutants than mutants, the judged mutants were drawn at random (`--limit`), and both shares are estimates.
-Reasons exist only for the survivors of the sample, so a run of every mutant lists more equivalent mutants that have no reason yet.
+If a row has fewer judged mutants than mutants, the judged mutants were drawn at random (`--limit`),
+and both shares are estimates. Reasons exist only for the survivors of the sample, so a run of every
+mutant lists more equivalent mutants that have no reason yet.
 """
 FILE = "scores.json"
 
