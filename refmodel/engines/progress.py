@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import attrs
@@ -25,9 +26,10 @@ from refmodel.engines.collecting import rarely_collected
 from refmodel.engines.connectives import conj, disj, negation
 from refmodel.engines.formulas import Formula, Formulas, formula, formulas
 from refmodel.engines.hypotheses import NEAR, Hypotheses
+from refmodel.engines.merging import MOST, NONE
 from refmodel.engines.paths import Path, real
 from refmodel.engines.prover import Induction
-from refmodel.engines.questions import TIMEOUT, Solver, about
+from refmodel.engines.questions import TIMEOUT, Solver, about, is_heard
 from refmodel.engines.refused import refused_in
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.terms import Term, argument
@@ -36,6 +38,7 @@ from refmodel.language.design import Outline
 from refmodel.language.joining import joined
 from refmodel.language.kinds import Scalar
 from refmodel.language.pending import Pending, led_to
+from refmodel.language.unsound import Unsound
 
 BASE = "s"
 """What the arbitrary state is called."""
@@ -68,24 +71,36 @@ class Progress:
 
 def prove_progress(design: Outline, known: dict[str, Sequence[Formula]] | None = None) -> tuple[Progress, ...]:
     """What is proved of each condition that an operation ends, where all laws hold beforehand. ``known`` keeps the laws as
-    formulas."""
+    formulas.
+
+    Paths of helpers are put together first. Where not all is proved so, it is asked again path by path."""
     if not design.pending:
         return ()
+    done: tuple[Progress, ...] = ()
     with joined(design), rarely_collected():
         laws = known[BASE] if known and BASE in known else formulas(design, BASE)
         if known is not None:
             known[BASE] = laws
-        found = []
-        for each in design.pending:
-            with about(each.until, each.name):
-                ending = _Ending(design, each, laws)
-                found.append((ending, ending.judged()))
-        begins = {one.pending.name: one.begins for _, one in found}
-        for (ending, one), rounds in itertools.product(found, (FAR, ALL)):
-            name = one.pending.name
-            if name in led_to(name, begins):  # where it matters, all that may help is tried
-                with about(one.pending.until, name):
-                    begins[name] = ending.begins(rounds)
+        for merges in (NONE,) if is_heard() else (MOST, NONE):  # a second opinion is of the paths one by one
+            with suppress(Unsound) if merges else nullcontext():
+                done = _progress(design, laws, merges)
+                if all(each.proved for each in done):
+                    break
+    return done
+
+
+def _progress(design: Outline, laws: Sequence[Formula], merges: int) -> tuple[Progress, ...]:
+    found = []
+    for each in design.pending:
+        with about(each.until, each.name):
+            ending = _Ending(design, each, laws, merges)
+            found.append((ending, ending.judged()))
+    begins = {one.pending.name: one.begins for _, one in found}
+    for (ending, one), rounds in itertools.product(found, (FAR, ALL)):
+        name = one.pending.name
+        if name in led_to(name, begins):  # where it matters, all that may help is tried
+            with about(one.pending.until, name):
+                begins[name] = ending.begins(rounds)
     judged = [attrs.evolve(one, begins=begins[one.pending.name], failing=(*one.failing, *_circle(one.pending.name, begins)))
               for _, one in found]
     return _with_what_they_wait_for(judged)
@@ -117,8 +132,9 @@ class _Plenty(Symbolic):
 class _Ending:
     """One condition, and the operation that ends it."""
 
-    def __init__(self, design: Outline, ended: Pending, laws: Sequence[Formula]) -> None:
-        self.design, self.ended, self.op = design, ended, design.operation(ended.until)
+    def __init__(self, design: Outline, ended: Pending, laws: Sequence[Formula], merges: int) -> None:
+        """``merges``: which paths of helpers are put together behind their calls."""
+        self.design, self.ended, self.op, self.merges = design, ended, design.operation(ended.until), merges
         self.first = [formula(design, other.law, BASE, denied=True) for other in design.pending if other.name in ended.after]
         """That nothing is pending that has to be ended first."""
         self._known: dict[str, Sequence[Formula]] = {BASE: Formulas((*laws, *self.first)) if self.first else laws}
@@ -135,7 +151,7 @@ class _Ending:
 
     def _followed(self, reads: Callable[[Outline], Symbolic]) -> tuple[Induction, list[Path]]:
         """The operation's paths from states in which the condition holds, and nothing is pending that has to be ended first."""
-        induction = Induction(self.design, self.op, known=self._known)
+        induction = Induction(self.design, self.op, known=self._known, merges=self.merges)
         induction.reads = reads
         induction.assume([self._before, *self._real], [*self.reading.lookups.values()], [*self.reading.counts.values()])
         return induction, [path for path in induction.paths() if path.segments]

@@ -16,6 +16,7 @@ import functools
 import itertools
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import attrs
@@ -24,10 +25,11 @@ import z3
 from refmodel.engines.connectives import number_of
 from refmodel.engines.formulas import Formula
 from refmodel.engines.hypotheses import Hypotheses
+from refmodel.engines.merging import MOST, NONE
 from refmodel.engines.outcomes import exits, shown_to_guest
 from refmodel.engines.paths import Segment
 from refmodel.engines.prover import TIMEOUT, Induction, Path
-from refmodel.engines.questions import Solver, about
+from refmodel.engines.questions import Solver, about, is_heard
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Lookup, SymbolicPage, Table
 from refmodel.engines.terms import Term, constant, real_term
@@ -38,6 +40,7 @@ from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
 from refmodel.language.kinds import NameKind, TableKind
 from refmodel.language.opaque import Opaque
+from refmodel.language.unsound import Unsound
 
 
 @attrs.frozen
@@ -55,10 +58,21 @@ class Twins:
 
 
 def prove_twins(design: Outline, name: str, known: dict[str, Sequence[Formula]] | None = None) -> Twins:
-    """Output and step consistency of one operation of a guest's. ``known`` keeps the laws as formulas, for other operations."""
+    """Output and step consistency of one operation of a guest's. ``known`` keeps the laws as formulas, for other operations.
+
+    Paths of helpers are put together first. What is not proved so is asked about path by path."""
+    for merges in (NONE,) if is_heard() else (MOST, NONE):  # a second opinion is of the paths one by one
+        with suppress(Unsound) if merges else nullcontext():
+            done = _twins(design, name, known, merges)
+            if not done.failing:
+                break
+    return done
+
+
+def _twins(design: Outline, name: str, known: dict[str, Sequence[Formula]] | None, merges: int) -> Twins:
     began = time.perf_counter()
     with joined(design), about(name):
-        sides = _Side(design, name, "s", known), _Side(design, name, "t", known)
+        sides = _Side(design, name, "s", known, merges), _Side(design, name, "t", known, merges)
         reading = Symbolic(design, prune=False)
         pairs = [_Pair(design, sides, paths, reading) for paths in itertools.product(*(side.paths for side in sides))]
         telling = [pair for pair in pairs if pair.goals]
@@ -71,10 +85,10 @@ def prove_twins(design: Outline, name: str, known: dict[str, Sequence[Formula]] 
 class _Side:
     """One of the two runs: every path of the operation from its own arbitrary state."""
 
-    def __init__(self, design: Outline, name: str, base: str, known: dict[str, Sequence[Formula]] | None) -> None:
+    def __init__(self, design: Outline, name: str, base: str, known: dict[str, Sequence[Formula]] | None, merges: int) -> None:
         self.base = base
         self.op: Operation = design.operation(name)
-        self.induction = Induction(design, self.op, base=base, known=known)
+        self.induction = Induction(design, self.op, base=base, known=known, merges=merges)
         self.paths: list[Path] = [path for path in self.induction.paths() if path.segments]
         self.arguments = self.induction.arguments
 

@@ -19,6 +19,7 @@ from refmodel.engines.conditions import Counted, formal
 from refmodel.engines.connectives import number_of
 from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.terms import Term, called, sort_of
+from refmodel.engines.z3_library import declaration_of, parts_of
 from refmodel.language.design import Outline
 from refmodel.language.kinds import EnumKind, Kind, PageKind, Scalar, TableKind
 from refmodel.language.sizes import Geometry
@@ -71,6 +72,7 @@ class Graph:
 
     def __init__(self) -> None:
         self._nodes: dict[int, tuple[Term, int, str, list[Term], Any]] = {}
+        self._declarations: dict[int, tuple[int, str]] = {}
         self._symbols: dict[str, dict[str, tuple[TableKind, int | None]]] = {}
 
     def symbols(self, design: Outline, base: str) -> dict[str, tuple[TableKind, int | None]]:
@@ -84,22 +86,29 @@ class Graph:
         number = number_of(term)
         found = self._nodes.get(number)
         if found is None:
-            declaration = term.decl()
-            operator = declaration.kind()
+            operator, name = self._declared(term)
             extra: Any = None
-            if z3.is_int_value(term) or z3.is_bv_value(term):
+            if operator in (z3.Z3_OP_ANUM, z3.Z3_OP_BNUM):
                 operator, extra = NUMBER, term.as_long()
             elif operator == z3.Z3_OP_EXTRACT:
-                extra = declaration.params()
+                extra = term.decl().params()
             elif operator == z3.Z3_OP_DT_ACCESSOR:
                 sort = term.arg(0).sort()
-                extra = [sort.accessor(0, i).name() for i in range(sort.constructor(0).arity())].index(declaration.name())
+                extra = [sort.accessor(0, i).name() for i in range(sort.constructor(0).arity())].index(name)
             elif operator == z3.Z3_OP_DT_CONSTRUCTOR:
                 extra = term.sort().name()
             elif z3.is_bv(term):
                 extra = term.size()
-            found = self._nodes[number] = term, operator, declaration.name(), term.children(), extra
+            found = self._nodes[number] = term, operator, name, parts_of(term), extra
         return found
+
+    def _declared(self, term: Term) -> tuple[int, str]:
+        """The operator of a term, and what it is called. (A declaration is one and the same as long as a term has it.)"""
+        number = declaration_of(term)
+        if number not in self._declarations:
+            declaration = term.decl()
+            self._declarations[number] = declaration.kind(), declaration.name()
+        return self._declarations[number]
 
 
 NUMBER = -1

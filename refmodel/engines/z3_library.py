@@ -37,6 +37,9 @@ _keep = z3_function("Z3_inc_ref", None)
 _let_go = z3_function("Z3_dec_ref", None)
 _error = z3_function("Z3_get_error_code", ctypes.c_uint)
 _assert = z3_function("Z3_solver_assert", None)
+_declaration = z3_function("Z3_get_app_decl", ctypes.c_void_p)
+_arguments, _argument = z3_function("Z3_get_app_num_args", ctypes.c_uint), z3_function("Z3_get_app_arg")
+_sort, _sort_kind = z3_function("Z3_get_sort", ctypes.c_void_p), z3_function("Z3_get_sort_kind", ctypes.c_uint)
 
 
 class Condition(z3.BoolRef):  # type: ignore[misc]
@@ -72,6 +75,25 @@ def any_sort(ast: Any) -> Any:
     if not ast:
         refuse()
     return z3.z3._to_expr_ref(ast, CONTEXT)
+
+
+OF_SORT: dict[int, type[Any]] = {z3.Z3_BOOL_SORT: Condition, z3.Z3_UNINTERPRETED_SORT: Value}
+"""Terms of these kinds of sorts have operators that the binding need not know."""
+
+
+def parts_of(term: Any) -> list[Any]:
+    """What a term is an operator of, in order."""
+    found = []
+    for number in range(_arguments(CONTEXT_REF, term.ast)):
+        part = _argument(CONTEXT_REF, term.ast, number)
+        kind = OF_SORT.get(_sort_kind(CONTEXT_REF, ctypes.c_void_p(_sort(CONTEXT_REF, part))))
+        found.append(made(kind, part) if kind else any_sort(part))
+    return found
+
+
+def declaration_of(term: Any) -> int:
+    """What stands for the declaration of a term's operator: it is equal for terms that have the same."""
+    return int(_declaration(CONTEXT_REF, term.ast))
 
 
 def refuse() -> NoReturn:
