@@ -61,14 +61,14 @@ EVERY_LAW = every_law("refmodel.laws.isolation", "refmodel.laws")
 
 
 class Memory(Swapping, DirtyLogging, Sharing, Ballooning, PopulateOnDemand, AccessTracking, GuestCopies, ContractMmu):
-    """Seven things that are done with memory underneath, together, under any MMU."""
+    """Seven mechanisms of memory management together, under any MMU."""
 
     geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Slot=1, Index=1, naturals=1,
                         only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
 
 
 class MemoryAcknowledged(Swapping, Sharing, Ballooning, ContractMmuAcknowledged):
-    """Three of them, under any MMU whose processors forget when they acknowledge a flush."""
+    """Three mechanisms of memory management together, under any MMU whose processors acknowledge flushes later."""
 
     geometry = Memory.geometry.resized(Cpu=1)
     further_geometries = (geometry.resized(Gfn=1, Cpu=2),)
@@ -82,32 +82,32 @@ class AbstractMemory(Sharing, Ballooning, AbstractMmu):
 
 
 class CompressedPages(CompressedMemory, Sharing, Ballooning, ContractMmu):
-    """Pages that are kept compressed before they go to the swap device, over sharing and ballooning, under any MMU."""
+    """Pages that are compressed in memory before they go to the swap device, over sharing and ballooning, under any MMU."""
 
     geometry = geometry(Vm=1, Gfn=3, Mfn=2, Slot=3, Index=1, naturals=2, only=EMPTY)
     further_geometries = (attrs.evolve(geometry, only=Memory.geometry.only).resized(Gfn=2, Slot=2),)
 
 
 class PatchedPages(Patching, ContractMmu):
-    """Pages that are kept as patches against shared ones, over sharing and compressed memory, under any MMU."""
+    """Pages that are stored as patches against shared pages, over sharing and compressed memory, under any MMU."""
 
     geometry = geometry(Vm=1, Gfn=2, Mfn=3, Slot=1, Index=1, naturals=1, only=Memory.geometry.only)
 
 
 class PluggedBlocks(VirtioMem, Sharing, ContractMmu):
-    """Memory that a guest plugs and unplugs by block, over sharing, under any MMU."""
+    """Memory that a guest plugs and unplugs in blocks (virtio-mem), over sharing, under any MMU."""
 
     geometry = geometry(Vm=1, Gfn=3, Region=2, Mfn=2, Index=1, naturals=2, only=Memory.geometry.only)
 
 
 class SlottedMemory(MemorySlots, Swapping, Ballooning, ContractMmu):
-    """Memory slots that come and go, over swapping and ballooning, under any MMU."""
+    """Memory slots that are added and deleted, over swapping and ballooning, under any MMU."""
 
     geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Region=2, Generation=2, Mfn=1, Slot=1, Index=1, naturals=1, only=Memory.geometry.only)
 
 
 class TranscendentMemory(Tmem, Sharing, ContractMmu):
-    """Pools of pages that guests hand to the monitor by copy, over sharing, under any MMU."""
+    """Transcendent memory: pools of pages that guests copy to the monitor, over sharing, under any MMU."""
 
     no_bare_machine = ""
     geometry = geometry(Vm=1, Gfn=2, Mfn=3, Slot=1, Index=1, naturals=1, only=Memory.geometry.only)
@@ -115,58 +115,58 @@ class TranscendentMemory(Tmem, Sharing, ContractMmu):
 
 
 class SamepageMerging(Ksm, ContractMmu):
-    """Linux's way of finding and merging pages that hold the same, under any MMU."""
+    """Linux's KSM: a scanner that finds and merges pages with equal contents, under any MMU."""
 
     geometry = Memory.geometry.resized(Gfn=3, Mfn=3, Chain=1, naturals=2)
 
 
 class AssignedDevices(Devices, Sharing, DirtyLogging, ContractMmu):
-    """Devices that guests drive themselves, over copy-on-write sharing and a dirty log, under any MMU."""
+    """Devices that guests drive directly through an IOMMU, over copy-on-write sharing and a dirty log, under any MMU."""
 
     geometry = Memory.geometry.resized(Mfn=3)
 
 
 class LiveMigration(Migration, FreePageHinting, DirtyLogging, ContractMmu):
-    """A VM that moves to another machine: pages are sent ahead, skipped if the guest says so, and fetched, under any MMU."""
+    """Live migration: pages are sent ahead, skipped if the guest hints them as free, or fetched later, under any MMU."""
 
     geometry = Memory.geometry
 
 
 class BuddyFrames(Buddy, Sharing, Ballooning, ContractMmu):
-    """Machine memory as an allocator keeps it, in blocks that come and go, over sharing and ballooning, under any MMU."""
+    """Machine memory in a buddy allocator whose blocks can be added and removed, over sharing and ballooning, under any MMU."""
 
     geometry = Memory.geometry.resized(Mfn=3, Block=2)
 
 
 class GrantedMemory(Grants, Sharing, Ballooning, ContractMmu):
-    """Memory that guests share on purpose, over copy-on-write sharing and ballooning, under any MMU."""
+    """Memory that guests share with each other by grants, over copy-on-write sharing and ballooning, under any MMU."""
 
     geometry = Memory.geometry.resized(Vm=2, Gfn=1, Ref=1)
 
 
 class Interpreter(Sharing, Ballooning, InterpreterMmu):
-    """Every access carried out by the monitor, over copy-on-write sharing and ballooning."""
+    """An MMU that emulates every access, over copy-on-write sharing and ballooning."""
 
     geometry = SMALL.resized(Mfn=3)
     further_geometries = (MODES,)
 
 
 class VirtualTlb(Sharing, Ballooning, VirtualTlbMmu):
-    """Shadow tables that are filled and flushed as a TLB is, over copy-on-write sharing and ballooning."""
+    """Shadow tables that are filled and flushed like a TLB, over copy-on-write sharing and ballooning."""
 
     geometry = SMALL.resized(Mfn=3)
     further_geometries = (MODES,)
 
 
 class ShadowTraced(Sharing, Ballooning, ShadowTracedMmu):
-    """Shadow tables that mirror the guest's write-protected ones, over copy-on-write sharing and ballooning."""
+    """Shadow tables that mirror the guest's write-protected tables, over copy-on-write sharing and ballooning."""
 
     geometry = SMALL.resized(Vm=1, Vcpu=2, Mfn=3)  # one's tables are traced while another has them cached
     further_geometries = (MODES,)
 
 
 class ShadowUnsync(Sharing, Ballooning, ShadowUnsyncMmu):
-    """Shadow tables whose leaves may fall behind the guest's, over copy-on-write sharing and ballooning."""
+    """Shadow tables whose leaf tables may lag behind the guest's tables, over copy-on-write sharing and ballooning."""
 
     geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, only={
         Cell: (Cell(), Cell(True, True, True, gfn=0), Cell(True, False, True, gfn=0)), Mode: (Mode(),)})
@@ -174,7 +174,8 @@ class ShadowUnsync(Sharing, Ballooning, ShadowUnsyncMmu):
 
 
 class ShadowPages(Sharing, Ballooning, ShadowPagesMmu):
-    """Shadow paging in full: roles, large pages, flags, a finite pool; over copy-on-write sharing and ballooning."""
+    """Shadow paging in full, with roles, large pages, accessed and dirty flags and a finite pool, over copy-on-write sharing and
+    ballooning."""
 
     geometry = LARGE_PAGES.resized(ShadowPage=2)
     further_geometries = (attrs.evolve(geometry, only=MODES.only).resized(Gfn=1),)
@@ -188,7 +189,7 @@ class Ept(Sharing, Ballooning, EptMmu):
 
 
 class EptAcknowledged(Sharing, Ballooning, EptAcknowledgedMmu):
-    """Extended page tables whose flushes each vCPU acknowledges in its own time, over copy-on-write sharing and ballooning."""
+    """Extended page tables whose flushes each vCPU acknowledges later, over copy-on-write sharing and ballooning."""
 
     geometry = SMALL.resized(Vm=1)
     further_geometries = (geometry.resized(Vm=2, Gfn=1, Mfn=3), geometry.resized(Vcpu=2, Gfn=1, Mfn=3))
@@ -201,7 +202,8 @@ class EptTwoSizes(Sharing, Ballooning, EptSizesMmu):
 
 
 class EptTwoSizesAcknowledged(Sharing, Ballooning, EptSizesAcknowledgedMmu):
-    """The same, where each vCPU acknowledges flushes in its own time."""
+    """Extended page tables with entries of 4 KiB and 2 MiB, whose flushes each vCPU acknowledges later, over copy-on-write sharing
+    and ballooning."""
 
     geometry = attrs.evolve(EptTwoSizes.geometry, only=EMPTY)
 
@@ -213,21 +215,21 @@ class EptSizes(Sharing, Ballooning, EptThreeSizesMmu):
 
 
 class EptFlags(DirtyFlags, Sharing, EptFlagsMmu):
-    """Extended page tables with accessed and dirty flags, over a dirty log that they keep and copy-on-write sharing."""
+    """Extended page tables with accessed and dirty flags, over copy-on-write sharing and a dirty log that reads the flags."""
 
     geometry = attrs.evolve(EptTwoSizes.geometry, only=EMPTY)
     further_geometries = (two_sizes(SMALL.resized(Vm=1, Gfn=1), pages=1),)  # a page that holds something
 
 
 class EptPml(PageModificationLogging, EptPmlMmu):
-    """Extended page tables with page-modification logging, over a dirty log that is made of it."""
+    """Extended page tables with page-modification logging, over a dirty log that reads the processors' logs."""
 
     geometry = EptFlags.geometry
     further_geometries = EptFlags.further_geometries
 
 
 class Direct(DirectMmu):
-    """Direct paging: guests' own tables, checked by type."""
+    """Direct paging: processors use the guests' own page tables, and the monitor checks every entry by frame types."""
 
     laws = EVERY_LAW
     geometry = geometry(Vm=1, Vcpu=1, Mfn=3, Index=1, only={
@@ -236,7 +238,7 @@ class Direct(DirectMmu):
 
 
 class DirectWithGrants(DirectGrants):
-    """Direct paging whose frames change hands: by grant, by transfer, and as descriptors."""
+    """Direct paging with frames that are granted, transferred or used as descriptor tables."""
 
     laws = EVERY_LAW
     geometry = geometry(Vm=2, Vcpu=1, Gfn=1, Mfn=2, Index=1, only={
@@ -263,7 +265,7 @@ class LargePageInterpreter(Sharing, Ballooning, LargePageInterpreterMmu):
 
 
 class ShadowRoles(ShadowRolesMmu):
-    """What a shadow's role is made of, under tables of three levels."""
+    """How a shadow page's role determines its rights, for guest tables of three levels."""
 
     laws = EVERY_LAW
     geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, only={
@@ -275,41 +277,41 @@ class ShadowRoles(ShadowRolesMmu):
 
 
 class WriteProtection(WriteProtectionMmu):
-    """Entries that are read-only for several reasons: shadowing, logging, swapping."""
+    """SPTEs that are read-only for several reasons: shadowing, dirty logging and swapping."""
 
     laws = EVERY_LAW
     geometry = geometry(Gfn=2, Cpu=2)
 
 
 class MonitorPages(HostPages):
-    """Pages of the host's that guests come to see."""
+    """Pages of the host that guests can map."""
 
     laws = EVERY_LAW
     geometry = geometry(Vm=2, Gfn=2, Mfn=2)
 
 
 class Reservations(Swapping, PopulateOnDemand, Reservation, ContractMmu):
-    """What a VM was promised, under any policy at all: over swapping and memory on demand, under any MMU."""
+    """Guaranteed minimums and limits of each VM's memory under any policy, over swapping and memory on demand, under any MMU."""
 
     geometry = geometry(Vm=2, Gfn=1, Mfn=2, Slot=1, Index=1, naturals=2, only=EMPTY)
 
 
 class EptCpus(Sharing, Ballooning, EptCpusMmu):
-    """Extended page tables on many processors, with few tags, over copy-on-write sharing and ballooning."""
+    """Extended page tables on several processors that share few tags, over copy-on-write sharing and ballooning."""
 
     geometry = geometry(Vm=1, Cpu=2, Tag=1, Gfn=1, Mfn=3, Index=1, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
     further_geometries = (attrs.evolve(geometry, only=EMPTY).resized(Gfn=2, Cpu=1),)  # two pages to be shared
 
 
 class Npt(Sharing, Ballooning, NptMmu):
-    """Nested page tables, as AMD has them: translations under ASIDs, and no way to have single ones forgotten."""
+    """AMD's nested page tables: translations carry ASIDs, and single translations cannot be flushed."""
 
     geometry = geometry(Vm=2, Cpu=1, Tag=2, Gfn=1, Mfn=2, Index=1, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
     further_geometries = (attrs.evolve(geometry, only=EMPTY).resized(Vm=1, Gfn=2),)
 
 
 class Riscv(Sharing, Ballooning, HgatpMmu):
-    """RISC-V's G-stage: rights apart, translations under few VMIDs, fences by page; over copy-on-write sharing and ballooning."""
+    """RISC-V's G-stage: separate rights, few VMIDs and fences of single pages, over copy-on-write sharing and ballooning."""
 
     geometry = geometry(Vm=2, Cpu=1, Tag=1, Gfn=1, Mfn=2, Index=1, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
     further_geometries = (attrs.evolve(geometry, only=EMPTY).resized(Vm=1, Gfn=2),
@@ -317,13 +319,13 @@ class Riscv(Sharing, Ballooning, HgatpMmu):
 
 
 class Nested(Sharing, Ballooning, NestedMmu):
-    """EPT on EPT, over copy-on-write sharing and ballooning."""
+    """Nested virtualization with EPT on EPT, over copy-on-write sharing and ballooning."""
 
     geometry = SMALL.resized(Vm=1)
 
 
 class ShadowOnEpt(Sharing, Ballooning, ShadowOnEptMmu):
-    """Shadow paging on EPT: a guest that runs a guest by shadow tables of its own, over copy-on-write sharing and ballooning."""
+    """Shadow paging on EPT: a guest hypervisor runs its guest by shadow tables, over copy-on-write sharing and ballooning."""
 
     geometry = SMALL.resized(Vm=1, Vcpu=2, Mfn=3)
     further_geometries = (MODES.resized(Vcpu=2, Gfn=1),)

@@ -69,7 +69,7 @@ def test_several_runs_that_break_laws_are_printed_each_with_its_token(tmp_path: 
 
 @pytest.mark.parametrize("command, expected", [
     (("explore", "ept", "--html"), "--html stands without a value; expected --html FILE.html: write an HTML page"),
-    (("check", "ept", "--seconds"), "--seconds stands without a value; expected --seconds VALUE: seconds of random runs")])
+    (("check", "ept", "--seconds"), "--seconds stands without a value; expected --seconds VALUE: how many seconds of random runs")])
 def test_an_option_without_its_value_says_what_was_expected(command: tuple[str, ...], expected: str) -> None:
     done = refmodel(*command)
     assert done.returncode == 2 and expected in done.stderr and "Traceback" not in done.stderr

@@ -13,14 +13,14 @@ from refmodel.monitor.p2m import Stale
 
 
 class FrameReusedAtOnce(MemoryAcknowledged):
-    """The frame that a page has left is free before the processors have acknowledged the flush."""
+    """The old frame of a page is free before every processor has acknowledged the flush."""
 
     def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
         self.release(mfn)
 
 
 class FrameRetiredInName(MemoryAcknowledged):
-    """The frame that a page has left is free at once, though the page still has it on record as left."""
+    """The old frame of a page is free at once, although the page still records the frame as its old frame."""
 
     def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
         self.stale[vm, gfn] = attrs.evolve(self.stale[vm, gfn], mfn=mfn)
@@ -28,7 +28,8 @@ class FrameRetiredInName(MemoryAcknowledged):
 
 
 class LastSharerDoesNotWait(MemoryAcknowledged):
-    """A page that leaves a shared frame drops its reference at once, so that the last sharer may write to what it still reads."""
+    """A page that leaves a shared frame drops its reference at once, so that the last sharer may store to a frame still being
+    read."""
 
     def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
         if self.frames[mfn].use == Use.SHARED:
@@ -38,21 +39,21 @@ class LastSharerDoesNotWait(MemoryAcknowledged):
 
 
 class WritableBeforeTheFlush(MemoryAcknowledged):
-    """After a copy on write the page is writable at once, while other processors read the frame that it left."""
+    """After a copy on write the page is writable at once, while other processors still read its old frame."""
 
     def may_leave(self, vm: Vm, gfn: Gfn) -> bool:
         return True
 
 
 class ComparedWhileWritten(MemoryAcknowledged):
-    """Pages are merged, written out or looked through for zeroes before the processors know that they are read-only."""
+    """Pages are merged, written out or compared with zeroes before every processor knows that they are read-only."""
 
     def protect_and_wait(self, vm: Vm, gfn: Gfn) -> None:
         self.withdraw_write(vm, gfn)
 
 
 class InflatedWhileRead(MemoryAcknowledged):
-    """A page goes into the balloon before the processors have forgotten it."""
+    """A page goes into the balloon before every processor has flushed the page."""
 
     def forget_and_wait(self, vm: Vm, gfn: Gfn) -> None:
         self.forget(vm, gfn)
@@ -76,21 +77,21 @@ class SentWhileWritten(LoggedAcknowledged):
 
 
 class SaysItIsDone(MemoryAcknowledged):
-    """The MMU says that all have acknowledged while one has not."""
+    """The MMU reports that every processor has acknowledged, although one has not."""
 
     def acknowledged(self, vm: Vm, gfn: Gfn) -> bool:
         return True
 
 
 class AsksNobody(MemoryAcknowledged):
-    """Entries are taken from the table, and no processor is asked to forget them."""
+    """Entries are removed from the table, and no processor is asked to flush them."""
 
     def ask(self, vm: Vm) -> None:
         """Nothing."""
 
 
 class SecondFlushLeftOut(MemoryAcknowledged):
-    """A page of which something is stale already is write-protected without another flush."""
+    """A page that already has stale translations is write-protected without another flush."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         if self.is_flushed(vm, gfn):
@@ -98,7 +99,7 @@ class SecondFlushLeftOut(MemoryAcknowledged):
 
 
 class ForgetsAndDoesNotFlush(MemoryAcknowledged):
-    """A processor acknowledges, and keeps what it has cached."""
+    """A processor acknowledges a flush, and keeps its cached translations."""
 
     @operation
     def acknowledge(self, vm: Vm, cpu: Cpu) -> None:
@@ -107,7 +108,7 @@ class ForgetsAndDoesNotFlush(MemoryAcknowledged):
 
 
 class FrameLeftIsLost(MemoryAcknowledged):
-    """The flush has ended, and the frame that the page left is not released."""
+    """A page's flush ends, and the page's old frame is not released."""
 
     @operation
     def finish_flush(self, vm: Vm, gfn: Gfn) -> None:
@@ -117,7 +118,7 @@ class FrameLeftIsLost(MemoryAcknowledged):
 
 
 class ProtectsOnPaper(MemoryAcknowledged):
-    """The right to write goes from the table and the p2m, and nobody notes that a processor may have it cached."""
+    """Write permission is removed from the table and the p2m, and the possibly cached permission is not recorded."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         super().protect(vm, gfn)

@@ -14,7 +14,7 @@ from refmodel.points import over
 
 
 class DeflatedUnscrubbed(Ept):
-    """A page comes back with what the frame's last user left in it."""
+    """A page leaves the balloon with the contents of its new frame's last user."""
 
     def deflate(self, vm: Vm, gfn: Gfn) -> None:
         balloon = self.balloon[vm]
@@ -30,7 +30,7 @@ class DeflatedUnscrubbed(Ept):
 
 
 class InflatedButCached(Ept):
-    """The page goes, the translation stays."""
+    """A page goes into the balloon, and a cached translation of the page remains."""
 
     def inflate(self, vm: Vm, gfn: Gfn) -> None:
         balloon, entry = self.balloon[vm], self.p2m[vm, gfn]
@@ -43,7 +43,7 @@ class InflatedButCached(Ept):
 
 
 class DeflatedUncounted(Ept):
-    """A page comes back from the balloon, and the balloon is as large as before."""
+    """A page leaves the balloon, and the recorded size of the balloon does not change."""
 
     def deflate(self, vm: Vm, gfn: Gfn) -> None:
         balloon = self.balloon[vm]
@@ -52,7 +52,7 @@ class DeflatedUncounted(Ept):
 
 
 class OomDeflatedUncounted(DeflateOnOom, ContractMmu):
-    """A guest that is out of memory takes a page back before the target has sunk, and the balloon is as large as before."""
+    """A guest that is out of memory takes a page back early, and the recorded size of the balloon does not change."""
 
     geometry = over("any", ("deflate-on-oom",)).geometry
 
@@ -64,7 +64,7 @@ class OomDeflatedUncounted(DeflateOnOom, ContractMmu):
 
 
 class OomDeflatedUnscrubbed(DeflateOnOom, ContractMmu):
-    """A guest that is out of memory gets a frame at once, with what its last user left in it."""
+    """A guest that is out of memory gets a frame at once, with the contents of its last user."""
 
     geometry = over("any", ("deflate-on-oom",)).geometry
 
@@ -80,7 +80,7 @@ class OomDeflatedUnscrubbed(DeflateOnOom, ContractMmu):
 
 
 class OomDeflatesAnothers(DeflateOnOom, ContractMmu):
-    """A guest that is out of memory deflates the balloon of another."""
+    """A guest that is out of memory deflates another VM's balloon."""
 
     geometry = over("any", ("deflate-on-oom",)).geometry
 

@@ -25,21 +25,21 @@ class OnlyBuddy(Buddy, ContractMmu):
 
 
 class MergedInUse(OnlyBuddy):
-    """A block is merged while frames of it are in use."""
+    """A block is merged while some of its frames are in use."""
 
     def is_free(self, block: Block) -> bool:
         return True
 
 
 class GivenWhole(OnlyBuddy):
-    """A frame is given out from a block that is free in one piece."""
+    """A frame is allocated from a block that is free and not split."""
 
     def gives_from(self, block: Block) -> bool:
         return block == NOTHING or (self.block_states[block].span != Span.OFFLINE and not self.block_states[block].leaving)
 
 
 class RemovedInUse(OnlyBuddy):
-    """A block is removed while frames of it are in use."""
+    """A block is removed while some of its frames are in use."""
 
     @operation
     def remove_memory(self, block: Block) -> None:
@@ -48,7 +48,7 @@ class RemovedInUse(OnlyBuddy):
 
 
 class AddedInName(OnlyBuddy):
-    """A block is said to be plugged in, and stays away."""
+    """A block is reported as plugged in, and stays offline."""
 
     @operation
     def add_memory(self, block: Block) -> MemoryAdded:
@@ -58,7 +58,7 @@ class AddedInName(OnlyBuddy):
 
 
 class MovedInSilence(OnlyBuddy):
-    """A page moves, and is said to be where it was."""
+    """A page moves, and the move is reported as failed."""
 
     @operation
     def move_page(self, vm: Vm, gfn: Gfn) -> Moved:
@@ -66,14 +66,14 @@ class MovedInSilence(OnlyBuddy):
 
 
 class GivenDirty(OnlyBuddy):
-    """Nobody scrubs what is given out."""
+    """Frames are allocated without being scrubbed."""
 
     def scrubbed(self, mfn: Mfn) -> Cells:
         return self.memory[mfn]
 
 
 class FreedAsClean(OnlyBuddy):
-    """A frame that comes back counts as clean."""
+    """A frame that is freed counts as clean."""
 
     def release(self, mfn: Mfn) -> None:
         clean = self.known_clean[mfn]
@@ -82,28 +82,28 @@ class FreedAsClean(OnlyBuddy):
 
 
 class AddedAsClean(OnlyBuddy):
-    """Frames of a block that is added count as clean, since they were when it was removed."""
+    """The frames of an added block count as clean, because they were clean when the block was removed."""
 
     def forget_what_is_clean(self, block: Block) -> None:
         """Nothing."""
 
 
 class MovedEmpty(OnlyBuddy):
-    """A page moves, and what it held stays."""
+    """A page moves to another frame, and its contents are not copied."""
 
     def copy_page(self, source: Mfn, target: Mfn) -> None:
         """Nothing."""
 
 
 class GivenWhileLeaving(OnlyBuddy):
-    """Frames are given out from a block that is to be removed."""
+    """Frames are allocated from a block that is marked for removal."""
 
     def gives_from(self, block: Block) -> bool:
         return block == NOTHING or self.block_states[block].span == Span.SPLIT
 
 
 class MovedFromAndKept(OnlyBuddy):
-    """A page moves to another frame, and the one that it moved from is not free: its block can never be removed."""
+    """A page moves to another frame, and its old frame is not freed, so that the old block can never be removed."""
 
     @operation
     def move_page(self, vm: Vm, gfn: Gfn) -> Moved:
@@ -115,7 +115,7 @@ class MovedFromAndKept(OnlyBuddy):
 
 
 class SharedPageMovedAlone(Buddy, Sharing, ContractMmu):
-    """A page moves that shares its frame, and the frame is free though the others are in it."""
+    """A page moves out of a shared frame, and the frame is freed although other pages still use it."""
 
     geometry = BuddyFrames.geometry
 
@@ -129,7 +129,7 @@ class SharedPageMovedAlone(Buddy, Sharing, ContractMmu):
 
 
 class HeldPageMoved(Buddy, Devices, ContractMmu):
-    """A page moves while a device holds it, which goes on using the old frame."""
+    """A page that is pinned for a device moves, and the device continues to use the old frame."""
 
     geometry = BuddyFrames.geometry
 
@@ -138,7 +138,7 @@ class HeldPageMoved(Buddy, Devices, ContractMmu):
 
 
 class MovedUnflushed(Buddy, ContractMmuAcknowledged):
-    """A page is copied to its new frame while a processor may store to the old one."""
+    """A page is copied to its new frame while a processor may still store to the old frame."""
 
     geometry = MemoryAcknowledged.geometry.resized(Block=2)
 
@@ -147,7 +147,7 @@ class MovedUnflushed(Buddy, ContractMmuAcknowledged):
 
 
 class MovedIntoATable(Buddy, EptSizesMmu):
-    """The frame for a page that moves is chosen first; then its large entry is split, and the same frame becomes the table."""
+    """The new frame of a page is chosen before its large entry is split, and the same frame becomes the new table."""
 
     geometry = two_sizes(Memory.geometry.resized(Mfn=4))
 
@@ -167,7 +167,7 @@ class MovedIntoATable(Buddy, EptSizesMmu):
 
 
 class NeverMoved(OnlyBuddy):
-    """Pages stay where they are for as long as their guests want them."""
+    """Pages never move out of a block that is marked for removal."""
 
     def may_move(self, vm: Vm, gfn: Gfn) -> bool:
         return False

@@ -14,7 +14,7 @@ from refmodel.monitor.swapping import SlotUse
 
 
 class ReadFromTheDevice(CompressedPages):
-    """A page that is compressed is read from the device, where something older lies under its slot."""
+    """A compressed page is read from the swap device, where its slot holds older contents."""
 
     geometry = CompressedPages.further_geometries[0]
 
@@ -23,14 +23,14 @@ class ReadFromTheDevice(CompressedPages):
 
 
 class StaleCopyKept(CompressedPages):
-    """A page was expanded and its slot is free, and the compressed copy stays for whoever gets the slot next."""
+    """A page was expanded and its slot freed, and the compressed copy stays in the pool for the next owner of the slot."""
 
     def unpack(self, slot: Slot) -> None:
         """Nothing."""
 
 
 class CompressedWhileCached(CompressedPages):
-    """A page is compressed, and processors go on using the frame that it was in."""
+    """A page is compressed, and processors continue to use its old frame."""
 
     @operation
     def compress(self, vm: Vm, gfn: Gfn) -> Reclaimed:
@@ -50,7 +50,7 @@ class CompressedWhileCached(CompressedPages):
 
 
 class PoolFrameFreedInUse(CompressedPages):
-    """The pool gives back a frame in which a compressed page lies."""
+    """The pool frees a frame that still holds a compressed page."""
 
     @operation
     def shrink_pool(self, mfn: Mfn) -> None:
@@ -59,14 +59,14 @@ class PoolFrameFreedInUse(CompressedPages):
 
 
 class PoolOverfilled(CompressedPages):
-    """Any number of compressed pages is put into a frame that has room for two."""
+    """Any number of compressed pages is put into a pool frame that has room for two."""
 
     def has_room(self, mfn: Mfn) -> bool:
         return self.frames[mfn].use == Use.POOL
 
 
 class WrittenOutUncounted(CompressedPages):
-    """A compressed page is written out to the device, and its frame of the pool still counts it."""
+    """A compressed page is written to the swap device, and its pool frame still counts the page."""
 
     @operation
     def write_out(self, slot: Slot) -> WrittenOut:
@@ -77,7 +77,7 @@ class WrittenOutUncounted(CompressedPages):
 
 
 class WrittenOutAndKept(CompressedPages):
-    """A compressed page is written out to the device, and stays in the pool, which has no more room than before."""
+    """A compressed page is written to the swap device and stays in the pool, so that the pool gains no room."""
 
     @operation
     def write_out(self, slot: Slot) -> WrittenOut:
@@ -87,7 +87,7 @@ class WrittenOutAndKept(CompressedPages):
 
 
 class CompressedInName(CompressedPages):
-    """A page is said to have been taken, and keeps its frame."""
+    """A page is reported as reclaimed, and keeps its frame."""
 
     @operation
     def compress(self, vm: Vm, gfn: Gfn) -> Reclaimed:

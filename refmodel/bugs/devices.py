@@ -13,28 +13,28 @@ from refmodel.monitor.p2m import Supply
 
 
 class HeldWhileShared(AssignedDevices):
-    """A page that a device only reads is left where it is shared."""
+    """A page that a device only reads is pinned in a shared frame."""
 
     def supplied_for_writing(self, write: bool) -> bool:
         return write
 
 
 class IotlbUnflushed(AssignedDevices):
-    """A page is let go, and the IOTLB has it still."""
+    """A page is unpinned while the IOTLB still has the page cached."""
 
     def invalidate_iotlb(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing."""
 
 
 class HeldByNobody(AssignedDevices):
-    """Pages that devices reach are merged and sent like any other."""
+    """Pages that devices access are not pinned, and are merged or sent like other pages."""
 
     def held(self, vm: Vm, gfn: Gfn) -> bool:
         return False
 
 
 class UnmappedInName(AssignedDevices):
-    """A page counts as unmapped, and the IOMMU has its entry still."""
+    """A page is recorded as unmapped, and the IOMMU still has its entry."""
 
     def unmap(self, vm: Vm, gfn: Gfn) -> LetGo:
         entry = self.iommu[vm, gfn]
@@ -44,14 +44,14 @@ class UnmappedInName(AssignedDevices):
 
 
 class NeverUnmapped(AssignedDevices):
-    """What a device has it keeps."""
+    """Pages that are mapped for a device can never be unmapped."""
 
     def may_unmap(self, vm: Vm, gfn: Gfn) -> bool:
         return False
 
 
 class UnmappedIsGone(AssignedDevices):
-    """To unmap a page is taken for letting it go."""
+    """Unmapping a page from the IOMMU already counts as unpinning the page."""
 
     def unmap(self, vm: Vm, gfn: Gfn) -> LetGo:
         super().unmap(vm, gfn)
@@ -59,7 +59,7 @@ class UnmappedIsGone(AssignedDevices):
 
 
 class DmaShortageIsAHole(AssignedDevices):
-    """When no frame can be had, a device is told that there is no memory."""
+    """When no frame is free, a device gets a missing-memory error."""
 
     def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
         found = super().supply(vm, gfn, write)
@@ -67,14 +67,14 @@ class DmaShortageIsAHole(AssignedDevices):
 
 
 class FlushedWhileMapped(AssignedDevices):
-    """An IOTLB that is flushed lets go of pages that are mapped."""
+    """An IOTLB flush unpins pages that are still mapped."""
 
     def may_flush(self, vm: Vm, gfn: Gfn) -> bool:
         return self.holds[vm, gfn] != Hold.FREE
 
 
 class RightsTakenForOne(AssignedDevices):
-    """A device's store goes through an entry that lets it read only."""
+    """A device's store succeeds through a read-only entry."""
 
     def dma(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> DeviceAccess:
         if not (self.iotlb[vm, gfn].present and cached("IOTLB entry")):
@@ -87,7 +87,7 @@ class RightsTakenForOne(AssignedDevices):
 
 
 class WritableFromNowOn(AssignedDevices):
-    """The monitor lets a device store to a page that its guest has given it for reading."""
+    """The monitor lets a device store to a page that the guest mapped for reading only."""
 
     @operation
     def upgrade(self, vm: Vm, gfn: Gfn) -> None:
@@ -96,7 +96,7 @@ class WritableFromNowOn(AssignedDevices):
 
 
 class CachedWritable(AssignedDevices):
-    """The IOTLB lets a device store to what the IOMMU's entry lets it read only."""
+    """The IOTLB lets a device store to a page that is read-only in the IOMMU."""
 
     def dma(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> DeviceAccess:
         done = super().dma(vm, gfn, offset, access, value)
@@ -105,7 +105,7 @@ class CachedWritable(AssignedDevices):
 
 
 class HandedBesides(AssignedDevices):
-    """A guest hands a page to its device, and the device gets another one that is no device's too."""
+    """A guest maps a page for its device, and a second page is mapped too."""
 
     @guest
     def hand_to_device(self, vm: Vm, gfn: Gfn, write: bool) -> Handed:
@@ -115,7 +115,7 @@ class HandedBesides(AssignedDevices):
 
 
 class AllAreTaken(AssignedDevices):
-    """One page is taken from a device, and the device loses all pages of the VM."""
+    """The monitor takes one page back from a device, and the device loses every page of the VM."""
 
     def unmap(self, vm: Vm, gfn: Gfn) -> LetGo:
         require(self.may_unmap(vm, gfn))
@@ -125,14 +125,14 @@ class AllAreTaken(AssignedDevices):
 
 
 class DeviceReadsZeroes(AssignedDevices):
-    """Whatever a device reads is zero."""
+    """Every load of a device shows zero."""
 
     def dma(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> DeviceAccess:
         return attrs.evolve(super().dma(vm, gfn, offset, access, value), shown=Reply(Event.COMPLETED))
 
 
 class DeviceFindsNothing(AssignedDevices):
-    """A device is told that there is no memory where its guest has some."""
+    """A device gets a missing-memory error for a page that the guest has."""
 
     def dma(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> DeviceAccess:
         return attrs.evolve(super().dma(vm, gfn, offset, access, value), shown=Reply(Event.HOLE))

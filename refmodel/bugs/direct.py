@@ -11,7 +11,7 @@ from refmodel.mmu.direct import Base, BaseLoaded, CachedTranslation, Held, Hyper
 
 
 class GivenUnscrubbed(Direct):
-    """A frame comes to a VM with what it held."""
+    """A VM gets a frame with its old contents."""
 
     def scrubbed_frame(self) -> Mfn:
         mfn: Mfn = choose(Mfn, lambda mfn: not self.frames[mfn].owned)
@@ -19,14 +19,14 @@ class GivenUnscrubbed(Direct):
 
 
 class StoresLost(Direct):
-    """A store is said to have been made, and memory is as it was."""
+    """A store is reported as completed, and memory does not change."""
 
     def write(self, mfn: Mfn, offset: Index, word: MachineWord) -> None:
         self.bare_words[mfn, offset] = word
 
 
 class EveryLoadFaults(Direct):
-    """Every load faults, whatever the guest's tables say."""
+    """Every load faults, whatever the guest's tables allow."""
 
     def load(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, offset: Index) -> Touched:
         return Touched(Reply(Event.PAGE_FAULT), Reply(Event.PAGE_FAULT), vcpu, upper, lower, False)
@@ -40,7 +40,7 @@ class DirectEveryStoreExits(Direct):
 
 
 class ScrubbedInUse(Direct):
-    """When a frame is scrubbed, so is the rest of memory."""
+    """Scrubbing one frame also scrubs all other frames."""
 
     def scrubbed_frame(self) -> Mfn:
         mfn = super().scrubbed_frame()
@@ -50,7 +50,7 @@ class ScrubbedInUse(Direct):
 
 
 class TypeOutlivesTheOwner(Direct):
-    """A frame that a guest gave back keeps the type that it had."""
+    """A frame that a guest gives back keeps its type."""
 
     def decrease_reservation(self, vm: Vm, mfn: Mfn) -> None:
         frame = self.frames[mfn]
@@ -59,7 +59,7 @@ class TypeOutlivesTheOwner(Direct):
 
 
 class TableInName(Direct):
-    """A table has dissolved, and its frame counts as one still."""
+    """A table is dissolved, and its frame still counts as a table."""
 
     def dissolve(self, mfn: Mfn) -> None:
         frame = self.frames[mfn]
@@ -68,7 +68,7 @@ class TableInName(Direct):
 
 
 class CheckStartsOver(Direct):
-    """An entry that may not stand where it is makes the check of every table begin again."""
+    """An invalid entry makes the check of every table start again."""
 
     def check_entry(self, mfn: Mfn, index: Index) -> Hypercall:
         done = super().check_entry(mfn, index)
@@ -78,7 +78,7 @@ class CheckStartsOver(Direct):
 
 
 class UnpinnedByAnyone(Direct):
-    """A VM unpins another's table, which dissolves."""
+    """A VM unpins another VM's table, and the table is dissolved."""
 
     geometry = Direct.geometry.resized(Vm=2, Mfn=2)
 
@@ -91,7 +91,8 @@ class UnpinnedByAnyone(Direct):
 
 
 class DissolvesInName(Direct):
-    """What a table's entries hold is never given back: the steps that should do it go to entries that hold nothing."""
+    """The references of a dissolving table are never released, because the steps that release them choose entries without
+    references."""
 
     def dissolve_entry(self, mfn: Mfn, index: Index) -> None:
         require(self.frames[mfn].standing == Standing.DISSOLVING)
@@ -100,7 +101,7 @@ class DissolvesInName(Direct):
 
 
 class CachedUnderAnotherAddress(Direct):
-    """A processor that walks for one address remembers what it finds for another."""
+    """A processor caches the translation of one address under another address."""
 
     geometry = Direct.geometry.resized(Mfn=2, Index=2)
 
@@ -114,7 +115,7 @@ class CachedUnderAnotherAddress(Direct):
 
 
 class BaseLoadedCacheKept(Direct):
-    """A base pointer is loaded, and processors go by what the tables before it said."""
+    """A base pointer is loaded, and processors keep the translations of the old tables."""
 
     def new_baseptr(self, vm: Vm, vcpu: Vcpu, mfn: Mfn) -> BaseLoaded:
         frame, old = self.frames[mfn], self.base[vm, vcpu]
@@ -130,7 +131,7 @@ class BaseLoadedCacheKept(Direct):
 
 
 class RefusedHalfDone(Direct):
-    """A pin that is refused has pinned the frame all the same."""
+    """A refused request to pin a table pins the frame anyway."""
 
     def pin(self, vm: Vm, mfn: Mfn, second: bool) -> Pinned:
         super().pin(vm, mfn, second)
@@ -138,7 +139,7 @@ class RefusedHalfDone(Direct):
 
 
 class EntryLostInTheRefusal(Direct):
-    """An update that is refused takes the entry away that was there."""
+    """A refused update of an entry removes the old entry."""
 
     def update(self, vm: Vm, table: Mfn, index: Index, word: MachineWord) -> Hypercall:
         held = self.held[table, index]
@@ -153,7 +154,7 @@ class EntryLostInTheRefusal(Direct):
 
 
 class BaseLoadedInName(Direct):
-    """A base pointer that was refused is said to be loaded."""
+    """A refused base pointer is reported as loaded."""
 
     def new_baseptr(self, vm: Vm, vcpu: Vcpu, mfn: Mfn) -> BaseLoaded:
         super().new_baseptr(vm, vcpu, mfn)
@@ -161,14 +162,14 @@ class BaseLoadedInName(Direct):
 
 
 class PinnedAtAnotherLevel(Direct):
-    """Who asks for a table of level 2 has one of level 1 pinned, and is told that it is done."""
+    """A request to pin a level 2 table pins a level 1 table, and is reported as successful."""
 
     def pin(self, vm: Vm, mfn: Mfn, second: bool) -> Pinned:
         return Pinned(super().pin(vm, mfn, False).done, mfn, second)
 
 
 class DissolvedOutOfReach(Direct):
-    """A table is plain memory again, and its owner's devices are not let at it."""
+    """A table becomes plain memory again, and its owner's devices do not regain access to the frame."""
 
     def dissolve(self, mfn: Mfn) -> None:
         super().dissolve(mfn)

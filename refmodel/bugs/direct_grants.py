@@ -19,7 +19,7 @@ from refmodel.mmu.direct_grants import (
 
 
 class GrantUnmappedInName(DirectWithGrants):
-    """A grant is unmapped, and the entry that maps it stays."""
+    """A grant is recorded as unmapped, and the entry that maps it stays."""
 
     def grant_unmap(self, vm: Vm, mfn: Mfn, host: bool, device: bool) -> None:
         track = self.maptrack[vm, mfn]
@@ -28,7 +28,7 @@ class GrantUnmappedInName(DirectWithGrants):
 
 
 class GrantOutlivesTheTable(DirectWithGrants):
-    """A table dissolves with an entry that maps a grant, whose mapping names it still."""
+    """A table is dissolved while an entry maps a grant, and the grant's mapping still names the table."""
 
     def dissolve_entry(self, mfn: Mfn, index: Index) -> None:
         held = self.held[mfn, index]
@@ -39,7 +39,7 @@ class GrantOutlivesTheTable(DirectWithGrants):
 
 
 class DeviceLosesTheGrant(DirectWithGrants):
-    """A part of a grant is unmapped, and the device is not let at the frame any more, though its part is another and stays."""
+    """Unmapping the entry part of a grant also removes the frame from the device, although the device part stays."""
 
     def grant_unmap(self, vm: Vm, mfn: Mfn, host: bool, device: bool) -> None:
         super().grant_unmap(vm, mfn, host, device)
@@ -48,7 +48,7 @@ class DeviceLosesTheGrant(DirectWithGrants):
 
 
 class RevokedFromDevices(DirectWithGrants):
-    """The owner of a frame ends its offer, and a device that has the frame mapped loses it on the spot."""
+    """A frame's owner ends its offer, and a device that has mapped the frame loses it at once."""
 
     def revoke(self, vm: Vm, mfn: Mfn) -> GrantChanged:
         grant = self.grants[mfn]
@@ -62,7 +62,7 @@ class RevokedFromDevices(DirectWithGrants):
 
 
 class RefusedAndGivenBackTwice(DirectWithGrants):
-    """A hypercall that is refused gives the reference back that it took, and once more on its way out."""
+    """A refused hypercall releases its reference twice."""
 
     def machphys_update(self, vm: Vm, mfn: Mfn, gfn: Gfn) -> MachphysUpdated:
         done = super().machphys_update(vm, mfn, gfn)
@@ -72,7 +72,7 @@ class RefusedAndGivenBackTwice(DirectWithGrants):
 
 
 class RevokedByAnyone(DirectWithGrants):
-    """A VM ends the offer of a frame that is another's."""
+    """A VM ends the offer of another VM's frame."""
 
     def revoke(self, vm: Vm, mfn: Mfn) -> GrantChanged:
         require(self.frames[mfn].owned)
@@ -80,7 +80,7 @@ class RevokedByAnyone(DirectWithGrants):
 
 
 class GivenAwayByAnyone(DirectWithGrants):
-    """A VM transfers a frame to itself that is another's."""
+    """A VM transfers another VM's frame to itself."""
 
     def transfer(self, vm: Vm, mfn: Mfn, other: Vm) -> None:
         owner = self.frames[mfn].vm
@@ -93,7 +93,7 @@ class GivenAwayByAnyone(DirectWithGrants):
 
 
 class MachphysUpdatedByAnyone(DirectWithGrants):
-    """A VM writes down which guest frame a machine frame is that is another's."""
+    """A VM changes the machine-to-physical entry of another VM's frame."""
 
     def machphys_update(self, vm: Vm, mfn: Mfn, gfn: Gfn) -> MachphysUpdated:
         require(self.frames[mfn].owned)
@@ -103,14 +103,14 @@ class MachphysUpdatedByAnyone(DirectWithGrants):
 
 
 class MachphysUpdatedInName(DirectWithGrants):
-    """The owner of a machine frame learns that its guest frame is written down, and it is not."""
+    """An update of the machine-to-physical table is reported as successful, and the table does not change."""
 
     def machphys_update(self, vm: Vm, mfn: Mfn, gfn: Gfn) -> MachphysUpdated:
         return MachphysUpdated(self.owns(vm, mfn), mfn, gfn)
 
 
 class MachphysRefusalTypesTheFrame(DirectWithGrants):
-    """An update of the machine-to-physical table that is refused gives the frame a use that nothing makes of it."""
+    """A refused update of the machine-to-physical table leaves an extra use of the frame's type."""
 
     def machphys_update(self, vm: Vm, mfn: Mfn, gfn: Gfn) -> MachphysUpdated:
         answer = super().machphys_update(vm, mfn, gfn)
@@ -120,14 +120,14 @@ class MachphysRefusalTypesTheFrame(DirectWithGrants):
 
 
 class GrantChangedInName(DirectWithGrants):
-    """The owner of a frame learns that its grant is what it asked for, and it is as it was."""
+    """A change of a grant is reported as successful, and the grant does not change."""
 
     def change_grant(self, mfn: Mfn, grant: Grant) -> GrantChanged:
         return GrantChanged(self.mapped(mfn) == 0, mfn, grant)
 
 
 class GrantMappedForAnyone(DirectWithGrants):
-    """A mapping of a grant is answered for a frame that was never granted to the caller."""
+    """A request to map a grant is answered for a frame that was never granted to the caller."""
 
     def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantEntryMapped:
         require(self.owns(vm, mfn) and writable)
@@ -135,14 +135,14 @@ class GrantMappedForAnyone(DirectWithGrants):
 
 
 class EveryGrantInUse(DirectWithGrants):
-    """The owner of a frame cannot change its grant while any other frame's grant is mapped."""
+    """A frame's owner cannot change the frame's grant while any other frame's grant is mapped."""
 
     def mapped(self, mfn: Mfn) -> int:
         return count(self.maptrack, lambda track, vm, frame: track.host or track.device)
 
 
 class WritableGrantRefused(DirectWithGrants):
-    """No grant is mapped for writing, whatever was granted."""
+    """A request to map a grant writable is always refused."""
 
     def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantEntryMapped:
         answer = super().grant_map_pte(vm, mfn, table, index, aligned and not writable, writable)
@@ -150,7 +150,7 @@ class WritableGrantRefused(DirectWithGrants):
 
 
 class GrantMappedReadOnly(DirectWithGrants):
-    """A VM that asks for a writable mapping of a grant gets one that is read-only."""
+    """A VM that requests a writable mapping of a grant gets a read-only mapping."""
 
     def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantEntryMapped:
         answer = super().grant_map_pte(vm, mfn, table, index, aligned, False)
@@ -159,7 +159,7 @@ class GrantMappedReadOnly(DirectWithGrants):
 
 
 class RefusedGrantTakesTheUse(DirectWithGrants):
-    """A mapping of a grant at an address that is no entry is refused, and the frame counts as written to."""
+    """A request to map a grant at an invalid address is refused, and leaves a writable use of the frame."""
 
     def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantEntryMapped:
         answer = super().grant_map_pte(vm, mfn, table, index, aligned, writable)
@@ -169,7 +169,7 @@ class RefusedGrantTakesTheUse(DirectWithGrants):
 
 
 class DeviceMappedInName(DirectWithGrants):
-    """A VM learns that its devices are let at a granted frame, and they are not."""
+    """A device mapping of a grant is reported as successful, and the devices cannot access the frame."""
 
     def grant_map_device(self, vm: Vm, mfn: Mfn) -> GrantDeviceMapped:
         require(self.granted(vm, mfn))
@@ -177,7 +177,7 @@ class DeviceMappedInName(DirectWithGrants):
 
 
 class RefusedDeviceTakesTheUse(DirectWithGrants):
-    """A device mapping of a read-only grant is refused, and the frame counts as written to."""
+    """A request to map a read-only grant for devices is refused, and leaves a writable use of the frame."""
 
     def grant_map_device(self, vm: Vm, mfn: Mfn) -> GrantDeviceMapped:
         answer = super().grant_map_device(vm, mfn)
@@ -187,7 +187,7 @@ class RefusedDeviceTakesTheUse(DirectWithGrants):
 
 
 class FitDescriptorsRefused(DirectWithGrants):
-    """A frame that one vCPU uses as its descriptors cannot be used by another."""
+    """A frame that is one vCPU's descriptor table cannot become another vCPU's descriptor table."""
 
     def set_gdt(self, vm: Vm, vcpu: Vcpu, mfn: Mfn) -> DescriptorsSet:
         if self.frames[mfn].uses > 0:
@@ -196,7 +196,7 @@ class FitDescriptorsRefused(DirectWithGrants):
 
 
 class DescriptorsSetInName(DirectWithGrants):
-    """A VM learns that a vCPU has new descriptors, and it has those that it had."""
+    """A new descriptor table is reported as set, and the vCPU keeps the old table."""
 
     def set_gdt(self, vm: Vm, vcpu: Vcpu, mfn: Mfn) -> DescriptorsSet:
         require(self.idle(vm, mfn) and self.call_gates(mfn) == 0)
@@ -204,7 +204,7 @@ class DescriptorsSetInName(DirectWithGrants):
 
 
 class RefusedDescriptorsTakeTheUse(DirectWithGrants):
-    """Descriptors that are not fit are refused, and the frame counts as used."""
+    """A request to set invalid descriptors is refused, and leaves a use of the frame."""
 
     def set_gdt(self, vm: Vm, vcpu: Vcpu, mfn: Mfn) -> DescriptorsSet:
         answer = super().set_gdt(vm, vcpu, mfn)

@@ -20,7 +20,7 @@ class OnlyRing(DirtyRing, ContractMmu):
 
 
 class FullRingMarksNothing(OnlyRing):
-    """While the ring is full a store goes on, and is noted nowhere."""
+    """While the ring is full, a store completes and is not logged."""
 
     def has_log_room(self, vm: Vm, gfn: Gfn) -> bool:
         return True
@@ -31,7 +31,7 @@ class FullRingMarksNothing(OnlyRing):
 
 
 class FullRingStartsAnew(OnlyRing):
-    """While the ring is full a store takes the place of what was not harvested yet."""
+    """While the ring is full, a store overwrites an entry that is not harvested yet."""
 
     def has_log_room(self, vm: Vm, gfn: Gfn) -> bool:
         return True
@@ -43,21 +43,21 @@ class FullRingStartsAnew(OnlyRing):
 
 
 class AlwaysFull(OnlyRing):
-    """A vCPU waits for room while there is some."""
+    """A vCPU waits for ring space although the ring has a free entry."""
 
     def has_log_room(self, vm: Vm, gfn: Gfn) -> bool:
         return self.sent[vm, gfn] == Sent.MARKED
 
 
 class LostWithTheMachine(OnlyRing):
-    """The other machine is lost, and a mark counts as one of the ring's, in which the page is no more."""
+    """The destination is lost, and a new mark counts as a ring entry although the ring has no entry for the page."""
 
     def mark_all(self, vm: Vm) -> None:
         DirtyLogging.mark_all(self, vm)
 
 
 class FreeOnceHarvested(OnlyRing):
-    """An entry is free as soon as it was read, and nobody comes to protect its page."""
+    """A ring entry is free as soon as it is harvested, and its page is never write-protected."""
 
     @operation
     def harvest(self, vm: Vm, at: Index) -> None:
@@ -66,7 +66,7 @@ class FreeOnceHarvested(OnlyRing):
 
 
 class ResetUnprotected(OnlyRing):
-    """An entry is reset, and its page may be written to still."""
+    """A ring entry is reset, and its page stays writable."""
 
     def watch(self, vm: Vm, gfn: Gfn) -> None:
         if self.in_bitmap(vm, gfn):
@@ -74,7 +74,7 @@ class ResetUnprotected(OnlyRing):
 
 
 class ResetThoughStoredTo(DirtyRing, Sharing, ContractMmu):
-    """A page is stored to again between harvest and reset, and the reset of its old entry takes the new mark with it."""
+    """A page is stored to again between harvest and reset, and the reset of its old entry removes the new mark."""
 
     geometry = Memory.geometry.resized(Index=2)  # room for the new mark
 
@@ -88,7 +88,7 @@ class ResetThoughStoredTo(DirtyRing, Sharing, ContractMmu):
 
 
 class HarvestedWhileAway(DirtyRing, Swapping, ContractMmu):
-    """The entry of a page that has been swapped out meanwhile is read, and there is nothing to be copied."""
+    """The ring entry of a page that was swapped out is harvested, and no contents are copied."""
 
     geometry = Memory.geometry
 
@@ -104,7 +104,7 @@ class HarvestedWhileAway(DirtyRing, Swapping, ContractMmu):
 
 
 class BalloonedInTheRing(DirtyRing, Ballooning, ContractMmu):
-    """A page goes to the balloon, and the bitmap is not told since the ring has an entry of the page's already."""
+    """A page goes into the balloon and is not marked in the bitmap, because the ring already has an entry of the page."""
 
     geometry = Memory.geometry
 
@@ -113,7 +113,7 @@ class BalloonedInTheRing(DirtyRing, Ballooning, ContractMmu):
 
 
 class HeldPagesReset(DirtyRing, Devices, ContractMmu):
-    """A page is protected while a device holds it, which goes on storing to it."""
+    """A page is write-protected while it is pinned for a device, and the device continues to store to the page."""
 
     geometry = Memory.geometry
 

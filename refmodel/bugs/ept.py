@@ -12,7 +12,7 @@ from refmodel.monitor.p2m import Supply
 
 
 class WaitsAsTheGuestsFault(Ept):
-    """An EPT violation that has to wait for a frame is called a fault of the guest's own."""
+    """An EPT violation that has to wait for a frame is reflected to the guest as a page fault."""
 
     def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
         done = super().ept_violation(vm, gfn, write)
@@ -20,7 +20,7 @@ class WaitsAsTheGuestsFault(Ept):
 
 
 class NoFlushWhenWriteProtecting(Ept):
-    """The entry loses its right to write; what processors remember does not."""
+    """An entry loses its write permission, and processors keep their writable translations."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         eptp = self.eptp[vm]
@@ -30,7 +30,7 @@ class NoFlushWhenWriteProtecting(Ept):
 
 
 class TableReclaimedUncleared(Ept):
-    """A table's frame goes back to the pool with its entries in it."""
+    """A table's frame is freed while its entries are still present."""
 
     @operation
     def reclaim_table(self, vm: Vm) -> None:
@@ -42,7 +42,7 @@ class TableReclaimedUncleared(Ept):
 
 
 class InvlpgIgnored(Ept):
-    """INVLPG is intercepted, and the monitor sees no need for an INVVPID."""
+    """INVLPG exits, and the monitor does not execute INVVPID."""
 
     def invlpg(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
         require(self.paging[vm, vcpu].enabled)
@@ -50,7 +50,7 @@ class InvlpgIgnored(Ept):
 
 
 class EveryLoadExits(Ept):
-    """Loads are emulated one by one."""
+    """Every load exits and is emulated."""
 
     def load_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index) -> Seen:
         require(not self.paging[vm, vcpu].enabled)
@@ -58,7 +58,7 @@ class EveryLoadExits(Ept):
 
 
 class ReadOnlyForever(Ept):
-    """A write to a shared page is answered with a read-only entry, so the guest exits again, for ever."""
+    """A store to a shared page installs a read-only entry, so that the guest exits again forever."""
 
     def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
         require(not self.installed(vm, gfn, write))
@@ -72,7 +72,7 @@ class ReadOnlyForever(Ept):
 
 
 class ShortageReportedAsHole(Ept):
-    """When no frame can be had, the guest is told that there is no memory at that address."""
+    """When no frame is free, the guest gets a missing-memory error."""
 
     def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
         require(not self.installed(vm, gfn, write))

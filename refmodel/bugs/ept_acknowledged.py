@@ -8,7 +8,7 @@ from refmodel.mmu.ept import Eptp
 
 
 class TableFreedAtOnce(EptAcknowledged):
-    """A table is freed when it is taken from its VM, while a vCPU may walk it."""
+    """A table is freed when its VM stops using it, although a vCPU may still walk the table."""
 
     def give_up_table(self, vm: Vm) -> None:
         mfn = self.eptp[vm].mfn
@@ -17,7 +17,7 @@ class TableFreedAtOnce(EptAcknowledged):
 
 
 class TableFreedBeforeTheFlush(EptAcknowledged):
-    """A table that was given up is freed before every vCPU has acknowledged."""
+    """A table that waits to be freed is freed before every vCPU has acknowledged."""
 
     @operation
     def free_table(self, vm: Vm) -> None:
@@ -28,7 +28,7 @@ class TableFreedBeforeTheFlush(EptAcknowledged):
 
 
 class TableGivenUpFull(EptAcknowledged):
-    """A table is taken from its VM with its entries in it."""
+    """A VM stops using a table, and the table keeps its entries."""
 
     @operation
     def reclaim_table(self, vm: Vm) -> None:
@@ -38,7 +38,7 @@ class TableGivenUpFull(EptAcknowledged):
 
 
 class CombinedMappingsKept(EptAcknowledged):
-    """A vCPU acknowledges, and has forgotten guest-physical mappings only."""
+    """A vCPU acknowledges a flush after dropping only its guest-physical mappings, and keeps combined mappings."""
 
     @operation
     def acknowledge(self, vm: Vm, vcpu: Vcpu) -> None:
@@ -48,7 +48,7 @@ class CombinedMappingsKept(EptAcknowledged):
 
 
 class NotAskedWhenTakenBack(EptAcknowledged):
-    """A table is taken from its VM, and no vCPU is asked to forget."""
+    """A table is reclaimed from its VM, and no vCPU is asked to flush."""
 
     @operation
     def reclaim_table(self, vm: Vm) -> None:
@@ -59,7 +59,7 @@ class NotAskedWhenTakenBack(EptAcknowledged):
 
 
 class OverWhenBegun(EptAcknowledged):
-    """The flush is over as soon as it was begun."""
+    """A flush counts as ended as soon as it begins."""
 
     def have_acknowledged(self, vm: Vm) -> bool:
         return True

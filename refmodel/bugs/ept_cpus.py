@@ -12,29 +12,29 @@ from refmodel.monitor.p2m import Supply
 
 
 class PopulatedUnscrubbed(Unscrubbed, EptCpus):
-    """A page comes to a guest with what its frame held."""
+    """A guest gets a page with the old contents of its frame."""
 
 
 class FrameKeptForAPageThatWent(NeverRetired, EptCpus):
-    """A page goes into the balloon, and its frame is recorded as the page's still."""
+    """A page goes into the balloon, and its frame is still recorded as the page's frame."""
 
 
 class OldRootKept(EptCpus):
-    """A VM gets another table, and the one that it had is not given up."""
+    """A VM gets a new table, and its old table is never freed."""
 
     def give_up(self, root: Mfn) -> None:
         """Nothing."""
 
 
 class FreedWhileLoaded(EptCpus):
-    """A table that was given up is free while a processor has it loaded."""
+    """A table that waits to be freed is freed while a processor still has it loaded."""
 
     def loaded(self, mfn: Mfn) -> int:
         return 0
 
 
 class CpuStoresExit(EptCpus):
-    """Every store exits, on any processor."""
+    """Every store exits on every processor."""
 
     @guest
     def store_physical(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
@@ -43,7 +43,7 @@ class CpuStoresExit(EptCpus):
 
 
 class TagGivenTwice(EptCpus):
-    """A tag that a VM has is given to another."""
+    """A tag that one VM holds is assigned to another VM."""
 
     geometry = EptCpus.geometry.resized(Vm=2, Cpu=1)
 
@@ -52,14 +52,14 @@ class TagGivenTwice(EptCpus):
 
 
 class NobodyInterrupted(EptCpus):
-    """Processors are to forget when they enter, and those that run the VM are not interrupted."""
+    """Processors have to flush when they next enter a VM, and processors that run the VM now get no IPI."""
 
     def request_flush(self, vm: Vm) -> None:
         self.mark_stale(self.tags[vm].tag)
 
 
 class TagTakenInName(EptCpus):
-    """A VM gives its tag up, and its record has it still."""
+    """A VM loses its tag, and its record still has the tag."""
 
     @operation
     def take_tag(self, vm: Vm) -> None:
@@ -69,7 +69,7 @@ class TagTakenInName(EptCpus):
 
 
 class NeverServed(EptCpus):
-    """A violation of a page that is there is said to have to wait, for ever."""
+    """An EPT violation on a present page is left unserved forever."""
 
     def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
         return Supply.LATER if self.p2m[vm, gfn].mapped else super().supply(vm, gfn, write)

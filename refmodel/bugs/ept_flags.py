@@ -18,14 +18,14 @@ from refmodel.monitor.p2m import P2m, Supply
 
 
 class CollectedUnflushed(EptFlags):
-    """Flags are cleared, and processors go on storing without setting them again."""
+    """Flags are cleared, and processors continue to store without setting the flags again."""
 
     def flush_flags(self, vm: Vm) -> None:
         """Nothing."""
 
 
 class AgedUnflushed(EptFlags):
-    """Ages are taken as flags are collected, and a page that a processor has cached is found old for ever."""
+    """Ages are taken without a flush, so that a page with a cached translation looks idle forever."""
 
     @operation
     def take_age(self, vm: Vm, gfn: Gfn) -> Aged:
@@ -37,7 +37,7 @@ class AgedUnflushed(EptFlags):
 
 
 class YoungForEver(EptFlags):
-    """A page that was reached once is young for ever, whenever its age is taken."""
+    """A page that was accessed once looks accessed forever, however often its age is taken."""
 
     @operation
     def take_age(self, vm: Vm, gfn: Gfn) -> Aged:
@@ -46,7 +46,7 @@ class YoungForEver(EptFlags):
 
 
 class PartsAreClean(EptFlags):
-    """A large entry is split, its flags are lost, and those of its parts are clear."""
+    """A large entry is split, and the small entries do not inherit its flags."""
 
     def divide(self, vm: Vm, region: Region) -> bool:
         self.upper_flags[vm, region] = Flags()
@@ -54,7 +54,7 @@ class PartsAreClean(EptFlags):
 
 
 class AgeForgottenInASplit(EptFlags):
-    """A large entry is split, and its parts are written if it was, and not accessed."""
+    """A large entry is split, and the small entries inherit its dirty flag but not its accessed flag."""
 
     def divide(self, vm: Vm, region: Region) -> bool:
         self.upper_flags[vm, region] = Flags(False, self.upper_flags[vm, region].dirty)
@@ -62,14 +62,14 @@ class AgeForgottenInASplit(EptFlags):
 
 
 class DroppedUnnoted(EptFlags):
-    """An entry goes, and nobody notes what its flags said."""
+    """An entry is removed, and its flags are not recorded."""
 
     def clear_small(self, vm: Vm, gfn: Gfn) -> None:
         self.lower_flags[self.upper[vm, self.region[gfn]].table, self.at[gfn]] = Flags()
 
 
 class UnlinkedUnnoted(EptFlags):
-    """A table gives way to a large entry, and what the flags in it said is lost."""
+    """A table is replaced by a large entry, and the flags of the table's entries are lost."""
 
     def unlink_table(self, vm: Vm, region: Region) -> None:
         reset(self.lower_flags, lambda flags, of, at: of == self.upper[vm, region].table)
@@ -77,21 +77,21 @@ class UnlinkedUnnoted(EptFlags):
 
 
 class FlagsOutliveTheEntry(EptFlags):
-    """An entry goes, its flags stay, and the page that is mapped there next is written before anybody stores to it."""
+    """An entry is removed and its flags stay, so that the next page mapped there looks dirty before any store."""
 
     def clear_small(self, vm: Vm, gfn: Gfn) -> None:
         self.noted[vm, gfn] = self.said_of(vm, gfn)
 
 
 class StoresByCleanTranslations(EptFlags):
-    """A store goes by a translation that was cached for a load, and sets no flag."""
+    """A store uses a translation that was cached for a load, and sets no dirty flag."""
 
     def small_serves(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, write: bool) -> bool:
         return EptSizesMmu.small_serves(self, vm, vcpu, gfn, write)
 
 
 class FlagsOfSmallEntriesOnly(EptFlags):
-    """The log looks at small entries only, and misses stores to large pages."""
+    """The dirty log reads only the flags of small entries, and misses stores to large pages."""
 
     geometry = EptFlags.further_geometries[0]
 
@@ -101,7 +101,7 @@ class FlagsOfSmallEntriesOnly(EptFlags):
 
 
 class MergedButLinked(EptFlags):
-    """A table gives way to a large entry, which names the table still: its flags count for the page when another has it."""
+    """A table is replaced by a large entry that still names the table, whose flags then count for another page."""
 
     @operation
     def merge(self, vm: Vm, region: Region) -> Resized:
@@ -112,7 +112,7 @@ class MergedButLinked(EptFlags):
 
 
 class NeverCleared(EptFlags):
-    """The flags of a small entry are noted when they are collected, and stay set."""
+    """The flags of a small entry are recorded when they are collected, and are not cleared."""
 
     def clear_small(self, vm: Vm, gfn: Gfn) -> None:
         self.noted[vm, gfn] = self.said_of(vm, gfn)
@@ -121,14 +121,14 @@ class NeverCleared(EptFlags):
 
 
 class WrittenForEver(EptFlags):
-    """A page begins to be watched, and what its flag said before is not crossed out: it is sent again for ever."""
+    """A page begins to be watched and keeps its old dirty record, so that the page is sent forever."""
 
     def clean(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing."""
 
 
 class CleanBeforeOthersForgot(DirtyFlags, EptFlagsAcknowledgedMmu):
-    """A page is sent when its flag is clear, and a vCPU that has yet to acknowledge stores to it without setting the flag."""
+    """A page is sent when its flag is clear, although a vCPU without acknowledgement can still store without setting the flag."""
 
     geometry = EptFlags.geometry
 
@@ -137,7 +137,7 @@ class CleanBeforeOthersForgot(DirtyFlags, EptFlagsAcknowledgedMmu):
 
 
 class DeviceStoresUnmarked(DirtyFlags, Devices, EptFlagsMmu):
-    """A device is handed a page that may be written to already, and nobody marks it: devices set no flag."""
+    """A device maps a page that is already writable, and the page is not marked dirty, although devices set no flag."""
 
     geometry = EptFlags.geometry
 
@@ -146,7 +146,7 @@ class DeviceStoresUnmarked(DirtyFlags, Devices, EptFlagsMmu):
 
 
 class MonitorStoresUnmarked(DirtyFlags, GuestCopies, EptFlagsMmu):
-    """The monitor stores to a page in the guest's name, and leaves the log to the flags."""
+    """The monitor stores to a page for the guest and does not mark the page, although such a store sets no flag."""
 
     geometry = EptFlags.further_geometries[0]
 

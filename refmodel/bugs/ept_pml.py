@@ -15,21 +15,21 @@ from refmodel.monitor.swapping import Swapping
 
 
 class FullLogsDoNotExit(EptPml):
-    """A store goes on while the log is full, and sets the flag unlogged."""
+    """A store completes while the page-modification log is full, and sets its flag without a log entry."""
 
     def can_set_flags(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, flags: Flags, write: bool) -> bool:
         return self.is_full(vm, vcpu) or EptPmlMmu.can_set_flags(self, vm, vcpu, gfn, flags, write)
 
 
 class FullLogsAlwaysExit(EptPml):
-    """While the log is full every access exits, also one by an entry whose flags are set."""
+    """While the page-modification log is full, every access exits, even if its flags are already set."""
 
     def can_set_flags(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, flags: Flags, write: bool) -> bool:
         return not self.is_full(vm, vcpu) and EptPmlMmu.can_set_flags(self, vm, vcpu, gfn, flags, write)
 
 
 class OnlyTheLastIsKept(EptPml):
-    """The index of the log stays where it is, and an entry takes the place of the one before."""
+    """The index of the page-modification log does not change, so that each entry overwrites the one before."""
 
     def can_set_flags(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, flags: Flags, write: bool) -> bool:
         due = both(flags, Flags(True, write))
@@ -40,7 +40,7 @@ class OnlyTheLastIsKept(EptPml):
 
 
 class DrainedUnmarked(EptPml):
-    """Entries are taken out of the log, and nobody is told."""
+    """Entries are removed from the page-modification log, and their pages are not marked."""
 
     @operation
     def drain(self, vm: Vm, vcpu: Vcpu, at: Index) -> Drained:
@@ -51,7 +51,7 @@ class DrainedUnmarked(EptPml):
 
 
 class DrainedWithTheOthers(EptPml):
-    """The whole log is emptied for one entry of it, and only that page is marked."""
+    """Draining one entry empties the whole page-modification log, and marks only that entry's page."""
 
     @operation
     def drain(self, vm: Vm, vcpu: Vcpu, at: Index) -> Drained:
@@ -63,7 +63,7 @@ class DrainedWithTheOthers(EptPml):
 
 
 class NeverEmpty(EptPml):
-    """An entry that was drained stays in the log, which so is full for ever."""
+    """A drained entry stays in the page-modification log, so that the log is full forever."""
 
     @operation
     def drain(self, vm: Vm, vcpu: Vcpu, at: Index) -> Drained:
@@ -74,7 +74,7 @@ class NeverEmpty(EptPml):
 
 
 class SentWithItsEntries(EptPml):
-    """What is logged of a page goes when the page is sent, though its flag is set still, and the next store logs nothing."""
+    """Sending a page removes its log entries while its dirty flag stays set, so that the next store adds no entry."""
 
     @operation
     def send(self, vm: Vm, gfn: Gfn) -> None:
@@ -83,21 +83,21 @@ class SentWithItsEntries(EptPml):
 
 
 class WatchedWhileLarge(EptPml):
-    """A page is watched while a large entry maps it: the log has one entry for all pages of that."""
+    """A page is watched while a large entry maps it, so that the log has one entry for all pages of the large entry."""
 
     def may_watch(self, vm: Vm, gfn: Gfn) -> bool:
         return WatchedByFlags.may_watch(self, vm, gfn)
 
 
 class MergedWhileWatched(EptPml):
-    """Pages that are watched come to be mapped by a large entry, since nobody asks whether they are."""
+    """Pages that are watched for stores are merged into a large entry."""
 
     def kept_apart(self, vm: Vm, region: Region) -> int:
         return 0
 
 
 class ForgottenWithTheFlush(PageModificationLogging, EptPmlAcknowledgedMmu):
-    """A vCPU that acknowledges a flush empties its log as if that were a cache."""
+    """A vCPU that acknowledges a flush also empties its page-modification log."""
 
     geometry = EptPml.geometry
 
@@ -108,7 +108,7 @@ class ForgottenWithTheFlush(PageModificationLogging, EptPmlAcknowledgedMmu):
 
 
 class AwayWhenDrained(PageModificationLogging, Swapping, EptPmlMmu):
-    """The entry of a page that has been swapped out meanwhile is dropped: there seems to be nothing to mark."""
+    """The log entry of a page that was swapped out is dropped without marking the page."""
 
     geometry = EptPml.geometry.resized(Slot=1)
 
@@ -118,7 +118,7 @@ class AwayWhenDrained(PageModificationLogging, Swapping, EptPmlMmu):
 
 
 class MarkedUnlessTaken(EptPml):
-    """An entry marks a page only if the other machine has it already, not while it is about to be sent."""
+    """A log entry marks a page only if the page was sent already, and not if the page is about to be sent."""
 
     def was_written(self, vm: Vm, gfn: Gfn) -> None:
         if self.sent[vm, gfn] == Sent.THERE:
@@ -126,14 +126,14 @@ class MarkedUnlessTaken(EptPml):
 
 
 class CleanedUnflushed(EptPml):
-    """Flags are cleared and processors are not told: their next stores set no flag, and log nothing."""
+    """Flags are cleared without a flush, so that the next stores set no flag and add no log entry."""
 
     def flush_flags(self, vm: Vm) -> None:
         """Nothing."""
 
 
 class LargeStoresUnlogged(EptPml):
-    """A store to a large page is not logged at all."""
+    """A store to a large page adds no log entry."""
 
     def use_large(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, region: Region, write: bool) -> EptEntry:
         return EptFlagsMmu.use_large(self, vm, vcpu, gfn, region, write)

@@ -17,7 +17,7 @@ from refmodel.monitor.sharing import Sharing
 
 
 class LargeTranslationSurvives(EptTwoSizes):
-    """After a large page was split, processors are told to forget small translations only."""
+    """After a large page is split, processors flush only small translations."""
 
     def flush_tables(self, vm: Vm) -> None:
         reset(self.small_tlb, lambda found, of, vcpu, gfn: of == vm)
@@ -25,7 +25,7 @@ class LargeTranslationSurvives(EptTwoSizes):
 
 
 class PointersSurvive(EptTwoSizes):
-    """Processors forget translations, and not which tables upper entries linked to."""
+    """Processors flush translations, and keep their cached pointers to tables."""
 
     def flush_tables(self, vm: Vm) -> None:
         reset(self.small_tlb, lambda found, of, vcpu, gfn: of == vm)
@@ -33,7 +33,7 @@ class PointersSurvive(EptTwoSizes):
 
 
 class ReadOnlyPagesMergedLarge(EptTwoSizes):
-    """A region is mapped large although one of its pages is shared, and so read-only."""
+    """A region is mapped large although one of its pages is shared and therefore read-only."""
 
     def misfits(self, vm: Vm, region: Region, block: Block) -> int:
         return count(self.p2m, lambda entry, of, gfn: of == vm and self.is_covered(gfn) and self.lies_in(gfn, region) and not (
@@ -57,7 +57,7 @@ class AbsentPagesMergedLarge(EptTwoSizes):
 
 
 class LargeEntryStaysWhereSplitFails(EptTwoSizes):
-    """A page is to be protected, no table can be had to split its large entry, and the large entry stays."""
+    """A page is write-protected, no frame is free for the table that splits its large entry, and the large entry stays."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         if not self.upper[vm, self.region[gfn]].large or self.divide(vm, self.region[gfn]):
@@ -65,7 +65,7 @@ class LargeEntryStaysWhereSplitFails(EptTwoSizes):
 
 
 class EntriesLeftInAFreedTable(EptTwoSizes):
-    """A table of small entries gives way to a large one, and is freed with its entries in it."""
+    """A table is replaced by a large entry, and is freed with its entries present."""
 
     def unlink_table(self, vm: Vm, region: Region) -> None:
         table = self.upper[vm, region].table
@@ -75,14 +75,14 @@ class EntriesLeftInAFreedTable(EptTwoSizes):
 
 
 class SmallTableLost(EptTwoSizes):
-    """A table of small entries gives way to a large one, and its frame is never free again."""
+    """A table is replaced by a large entry, and its frame is never freed."""
 
     def give_up_table(self, table: Mfn) -> None:
         self.table_of[table] = TableOf()
 
 
 class InstalledInNoTable(EptTwoSizes):
-    """A violation is said to be served where no table could be had."""
+    """An EPT violation is reported as served although no frame was free for a table."""
 
     def install(self, vm: Vm, gfn: Gfn) -> Result:
         super().install(vm, gfn)
@@ -90,7 +90,7 @@ class InstalledInNoTable(EptTwoSizes):
 
 
 class SmallWritesExit(EptTwoSizes):
-    """Small entries are read-only for ever."""
+    """Small entries are always read-only."""
 
     def install(self, vm: Vm, gfn: Gfn) -> Result:
         found = super().install(vm, gfn)
@@ -101,7 +101,7 @@ class SmallWritesExit(EptTwoSizes):
 
 
 class SmallTableFreedAtOnce(EptTwoSizesAcknowledged):
-    """A table that is linked no more is freed at once, while a vCPU has a pointer to it."""
+    """A table that is no longer linked is freed at once, while a vCPU still has a pointer to it."""
 
     def give_up_table(self, table: Mfn) -> None:
         self.table_of[table] = TableOf()
@@ -120,21 +120,21 @@ class LargeTranslationsNotAcknowledged(EptTwoSizesAcknowledged):
 
 
 class SharedBeforeOthersForgot(EptTwoSizesAcknowledged):
-    """A page of a large one is shared before every vCPU knows that it is read-only."""
+    """A page of a large page is shared before every vCPU knows that it is read-only."""
 
     def protect_and_wait(self, vm: Vm, gfn: Gfn) -> None:
         self.withdraw_write(vm, gfn)
 
 
 class FreedBeforeOthersForgot(EptTwoSizesAcknowledged):
-    """A page of a large one goes into the balloon before every vCPU has forgotten the large translation."""
+    """A page of a large page goes into the balloon before every vCPU has flushed the large translation."""
 
     def forget_and_wait(self, vm: Vm, gfn: Gfn) -> None:
         self.forget(vm, gfn)
 
 
 class LargeEntryDroppedUnlinked(EptTwoSizes):
-    """A region's table is taken back, and the upper entry links to it still."""
+    """A region's table is reclaimed, and the upper entry still links to it."""
 
     @operation
     def reclaim_table(self, vm: Vm, region: Region) -> None:
@@ -145,7 +145,7 @@ class LargeEntryDroppedUnlinked(EptTwoSizes):
 
 
 class StoresToLargePagesExit(EptTwoSizes):
-    """Every store to a page that is mapped large exits."""
+    """Every store to a large page exits."""
 
     def translate(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, write: bool) -> EptEntry:
         if write and self.upper[vm, self.region[gfn]].large:
@@ -157,7 +157,7 @@ class StoresToLargePagesExit(EptTwoSizes):
 
 
 class PopulatedHalfWay(EptTwoSizes):
-    """A page gets a frame, then a table for it is wanting: the guest is not told of the page, and the frame stays."""
+    """A page gets a frame, and no frame is free for its table. The frame stays used, and the guest does not get the page."""
 
     @operation
     def populate(self, vm: Vm, gfn: Gfn) -> None:
@@ -167,7 +167,7 @@ class PopulatedHalfWay(EptTwoSizes):
 
 
 class UndoneHalfWay(EptTwoSizes):
-    """A page gets a frame, then a table for it is wanting: the frame is free again, and the p2m leads to it still."""
+    """A page gets a frame, and no frame is free for its table. The page's frame is freed, and the p2m still names it."""
 
     @operation
     def populate(self, vm: Vm, gfn: Gfn) -> None:
@@ -179,7 +179,7 @@ class UndoneHalfWay(EptTwoSizes):
 
 
 class TableLostInASplit(EptTwoSizes):
-    """A table is taken for a split that is given up then, and is a table for ever."""
+    """A split is abandoned after its table was allocated, and the table's frame is never freed."""
 
     def divide(self, vm: Vm, region: Region) -> bool:
         if fails("log") and not self.lacks_frame(vm, "table frame"):
@@ -192,7 +192,7 @@ class TableLostInASplit(EptTwoSizes):
 
 
 class PromisesAreHoles(PopulateOnDemand, EptSizesMmu):
-    """A page that was promised is touched, and the guest is told that there is no memory."""
+    """A guest accesses a populate-on-demand page, and gets a missing-memory error."""
 
     geometry = EptTwoSizes.geometry
 
@@ -201,7 +201,7 @@ class PromisesAreHoles(PopulateOnDemand, EptSizesMmu):
 
 
 class IdleButMappedLarge(AccessTracking, EptSizesMmu):
-    """A page of a large entry is withdrawn to see whether anybody comes for it, and the large entry stays."""
+    """A page of a large entry is withdrawn for access tracking, and the large entry stays."""
 
     geometry = EptTwoSizes.geometry
 
@@ -211,7 +211,7 @@ class IdleButMappedLarge(AccessTracking, EptSizesMmu):
 
 
 class WokenWritable(AccessTracking, Sharing, EptSizesMmu):
-    """A page that was withdrawn is given back with all rights, also one that has been shared."""
+    """A page that was withdrawn for access tracking is restored with all rights, even if it is shared now."""
 
     geometry = EptTwoSizes.geometry
 

@@ -16,7 +16,7 @@ from refmodel.monitor.sharing import Sharing
 
 
 class HugeOutOfOrder(EptSizes):
-    """The pages of a region of 1 GiB lie in one block of that size, and nobody asks in what order its parts lie."""
+    """A 1 GiB region is mapped large if its pages lie in one block, whatever the order of the 2 MiB parts."""
 
     def misfits(self, vm: Vm, region: Region, block: Block) -> int:
         return count(self.p2m, lambda entry, of, gfn: of == vm and self.is_covered(gfn) and self.lies_in(gfn, region) and not (
@@ -26,7 +26,7 @@ class HugeOutOfOrder(EptSizes):
 
 
 class PartOutOfOrder(EptSizes):
-    """The pages of a region of 2 MiB lie in one block of that size, and nobody asks in what order."""
+    """A 2 MiB region is mapped large if its pages lie in one block, whatever their order."""
 
     geometry = three_sizes(attrs.evolve(SMALL.resized(Vm=1, Mfn=4), only=EMPTY))
 
@@ -38,7 +38,7 @@ class PartOutOfOrder(EptSizes):
 
 
 class HugeRememberedAfterTheSplit(EptSizes):
-    """A page is treated apart, and a processor remembers the 1 GiB that were split for it."""
+    """A 1 GiB entry is split for one of its pages, and a processor keeps the cached 1 GiB translation."""
 
     def flush_tables(self, vm: Vm) -> None:
         reset(self.small_tlb, lambda found, of, vcpu, gfn: of == vm)
@@ -47,7 +47,7 @@ class HugeRememberedAfterTheSplit(EptSizes):
 
 
 class PartRememberedAfterTheSplit(EptSizes):
-    """A page is treated apart, and a processor remembers the 2 MiB that were split for it."""
+    """A 2 MiB entry is split for one of its pages, and a processor keeps the cached 2 MiB translation."""
 
     def flush_tables(self, vm: Vm) -> None:
         reset(self.small_tlb, lambda found, of, vcpu, gfn: of == vm)
@@ -56,7 +56,7 @@ class PartRememberedAfterTheSplit(EptSizes):
 
 
 class PageRemembered(EptSizes):
-    """Only translations of large pages are forgotten."""
+    """A flush drops only translations of large pages."""
 
     def flush_tables(self, vm: Vm) -> None:
         reset(self.large_tlb, lambda found, of, vcpu, region: of == vm)
@@ -64,7 +64,7 @@ class PageRemembered(EptSizes):
 
 
 class EntryLeft(EptSizes):
-    """Processors forget a page, and find it in the tables again."""
+    """Processors flush a page, and the page's entry stays in the tables."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         self.set_apart(vm, gfn)
@@ -72,7 +72,7 @@ class EntryLeft(EptSizes):
 
 
 class TablesLeftUnderALeaf(EptSizes):
-    """A table of large entries gives way to one entry, and its entries are left where the next table will be."""
+    """A table of large entries is replaced by one entry, and its old entries stay for the next table."""
 
     def unlink_table(self, vm: Vm, region: Region) -> None:
         table = self.upper[vm, region].table
@@ -83,21 +83,21 @@ class TablesLeftUnderALeaf(EptSizes):
 
 
 class TableBelowForgotten(EptSizes):
-    """A table of large entries is taken back while one of them links to a table of small ones."""
+    """A table of large entries is reclaimed while one of its entries links to a table of small entries."""
 
     def tables_below(self, vm: Vm, region: Region) -> int:
         return 0
 
 
 class SplitEmpty(EptSizes):
-    """A new table is led to before it is filled, and what is missing is left to exits."""
+    """A new table is linked before it is filled, so that accesses exit until it is filled."""
 
     def divide(self, vm: Vm, region: Region) -> bool:
         return self.link_table(vm, region)
 
 
 class FramesLeak(EptSizes):
-    """A table of large entries goes, and its frame is not given back."""
+    """A table of large entries is removed, and its frame is not freed."""
 
     def give_up_table(self, table: Mfn) -> None:
         if self.within[self.table_of[table].region] != NOTHING:
@@ -105,7 +105,7 @@ class FramesLeak(EptSizes):
 
 
 class HugeUnsplitStays(EptSizes):
-    """A page of 1 GiB that could not be split stays mapped, and the frame of one of its pages is given back."""
+    """A 1 GiB entry that could not be split stays, and the frame of one of its pages is freed."""
 
     def set_apart(self, vm: Vm, gfn: Gfn) -> None:
         if not self.upper[vm, self.within[self.region[gfn]]].large or self.divide(vm, self.within[self.region[gfn]]):
@@ -113,7 +113,7 @@ class HugeUnsplitStays(EptSizes):
 
 
 class HalfSplitStays(EptSizes):
-    """A page of 1 GiB is split because a page in it is shared, and the part that this page lies in stays large."""
+    """A 1 GiB entry is split for a shared page, and the 2 MiB part with the shared page stays large."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         outer = self.within[self.region[gfn]]
@@ -124,7 +124,7 @@ class HalfSplitStays(EptSizes):
 
 
 class HugeMergedOverASharedPage(EptSizes):
-    """Regions of 2 MiB are merged to one of 1 GiB although a page in one of them is shared, and so read-only."""
+    """2 MiB regions are merged to a 1 GiB entry although one of their pages is shared and therefore read-only."""
 
     def misfits(self, vm: Vm, region: Region, block: Block) -> int:
         return count(self.p2m, lambda entry, of, gfn: of == vm and self.is_covered(gfn) and self.lies_in(gfn, region) and not (
@@ -132,7 +132,7 @@ class HugeMergedOverASharedPage(EptSizes):
 
 
 class PartLost(EptSizes):
-    """What a processor finds out about 1 GiB leads to any of its parts: which one was asked for is lost."""
+    """A cached 1 GiB translation gives the frame of any of its parts, instead of the part that is accessed."""
 
     geometry = two_large_sizes(SMALL.resized(Vm=1, Mfn=2))
 
@@ -153,7 +153,7 @@ class SizedStoresExit(EptSizes):
 
 
 class NotInstalled(EptSizes):
-    """An exit under a table of large entries is said to be served, and nothing is installed."""
+    """An exit under a table of large entries is reported as served, and no entry is installed."""
 
     def install(self, vm: Vm, gfn: Gfn) -> Result:
         return Result.INSTALLED if self.entry_above(vm, gfn).links else super().install(vm, gfn)
@@ -164,7 +164,7 @@ class _Acknowledged(Sharing, Ballooning, EptThreeSizesAcknowledgedMmu):
 
 
 class LargeTableFreedAtOnce(_Acknowledged):
-    """A table of large entries is freed at once, while a vCPU that was asked to forget has a pointer to it."""
+    """A table of large entries is freed at once, while a vCPU with a flush pending still has a pointer to it."""
 
     def give_up_table(self, table: Mfn) -> None:
         if self.within[self.table_of[table].region] != NOTHING:
@@ -175,7 +175,7 @@ class LargeTableFreedAtOnce(_Acknowledged):
 
 
 class HugeNotAcknowledged(_Acknowledged):
-    """A page in a page of 1 GiB goes into the balloon before a vCPU has forgotten the translation of all of it."""
+    """A page of a 1 GiB page goes into the balloon before a vCPU has flushed the 1 GiB translation."""
 
     def forget_and_wait(self, vm: Vm, gfn: Gfn) -> None:
         self.forget(vm, gfn)

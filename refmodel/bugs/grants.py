@@ -37,21 +37,21 @@ class OnlyGrants(Grants, ContractMmu):
 
 
 class GrantedToAnybody(OnlyGrants):
-    """A grant is mapped by a VM that it does not name."""
+    """A VM maps a grant that names another VM."""
 
     def may_map(self, grant: GrantEntry, vm: Vm, write: bool) -> bool:
         return grant.writable or not write
 
 
 class ReadOnlyInName(OnlyGrants):
-    """A page that was offered for reading is mapped for storing."""
+    """A page that was offered read-only is mapped writable."""
 
     def may_map(self, grant: GrantEntry, vm: Vm, write: bool) -> bool:
         return grant.to == vm
 
 
 class EndedInUse(OnlyGrants):
-    """A grant entry comes to offer another page, or for reading only, while it is mapped."""
+    """A grant entry changes its page or becomes read-only while it is mapped."""
 
     @guest
     def grant_access(self, vm: Vm, ref: Ref, gfn: Gfn, to: Vm, writable: bool) -> GrantOffered:
@@ -61,7 +61,7 @@ class EndedInUse(OnlyGrants):
 
 
 class OfferedForStoring(OnlyGrants):
-    """A page that its owner offers for reading only is offered for storing to it."""
+    """A page that its owner offers read-only is offered writable."""
 
     @guest
     def grant_access(self, vm: Vm, ref: Ref, gfn: Gfn, to: Vm, writable: bool) -> GrantOffered:
@@ -71,7 +71,7 @@ class OfferedForStoring(OnlyGrants):
 
 
 class GrantedToItself(OnlyGrants):
-    """A VM offers a page to itself, and what its foreign page shows depends on a mapping that it does not know."""
+    """A VM offers a page to itself, and its foreign page then depends on a mapping that the VM does not know."""
 
     @guest
     def grant_access(self, vm: Vm, ref: Ref, gfn: Gfn, to: Vm, writable: bool) -> GrantOffered:
@@ -81,7 +81,7 @@ class GrantedToItself(OnlyGrants):
 
 
 class AnotherIsMapped(OnlyGrants):
-    """A grantee names an entry, and gets the page of another one that is offered to it too."""
+    """A grantee names one grant entry, and gets the page of another entry that is offered to it."""
 
     geometry = OnlyGrants.geometry.resized(Ref=2)
 
@@ -92,7 +92,7 @@ class AnotherIsMapped(OnlyGrants):
 
 
 class MappedForStoring(OnlyGrants):
-    """A grantee that asks for reading may store too, where the owner offers that."""
+    """A grantee that asks for a read-only mapping gets a writable one if the owner offers it."""
 
     @guest
     def map_grant(self, vm: Vm, gfn: Gfn, owner: Vm, ref: Ref, write: bool) -> GrantMapped:
@@ -100,7 +100,7 @@ class MappedForStoring(OnlyGrants):
 
 
 class MappedBesides(OnlyGrants):
-    """A page is mapped at another guest frame besides the one that the grantee names."""
+    """A page is mapped at a second gfn besides the one that the grantee names."""
 
     geometry = OnlyGrants.geometry.resized(Gfn=2)
 
@@ -112,7 +112,7 @@ class MappedBesides(OnlyGrants):
 
 
 class AllAreRevoked(OnlyGrants):
-    """The monitor takes one foreign page from a VM, and the VM loses all that it has mapped."""
+    """The monitor removes one foreign mapping of a VM, and the VM loses all its foreign mappings."""
 
     geometry = OnlyGrants.geometry.resized(Gfn=2)
 
@@ -123,7 +123,7 @@ class AllAreRevoked(OnlyGrants):
 
 
 class AnotherOfferEnds(OnlyGrants):
-    """An owner ends an offer, and another one ends."""
+    """An owner ends one offer, and another offer ends."""
 
     geometry = OnlyGrants.geometry.resized(Ref=2)
 
@@ -134,7 +134,7 @@ class AnotherOfferEnds(OnlyGrants):
 
 
 class OfferedBesides(OnlyGrants):
-    """An owner writes a grant entry, and another one that is not in use comes to offer the same."""
+    """An owner writes one grant entry, and a second unused entry offers the same page."""
 
     geometry = OnlyGrants.geometry.resized(Ref=2)
 
@@ -146,14 +146,14 @@ class OfferedBesides(OnlyGrants):
 
 
 class UnmappedButCached(OnlyGrants):
-    """A mapping's references go before processors have forgotten it."""
+    """A mapping's references are dropped before processors have flushed its translations."""
 
     def invalidate_foreign(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing."""
 
 
 class ReferenceKept(OnlyGrants):
-    """A mapping goes, and its page counts it still: the owner's page is held for ever."""
+    """A mapping is removed and its page still counts it, so that the owner's page is pinned forever."""
 
     def put_grant(self, vm: Vm, gfn: Gfn) -> None:
         owner, page = self.foreign[vm, gfn].owner, self.foreign[vm, gfn].page
@@ -163,7 +163,7 @@ class ReferenceKept(OnlyGrants):
 
 
 class EntryInUseForEver(OnlyGrants):
-    """A mapping goes, and its grant entry counts it still: the owner can never end the offer."""
+    """A mapping is removed and its grant entry still counts it, so that the owner can never end the offer."""
 
     def put_grant(self, vm: Vm, gfn: Gfn) -> None:
         mapping = self.foreign[vm, gfn]
@@ -173,7 +173,7 @@ class EntryInUseForEver(OnlyGrants):
 
 
 class GoneInName(OnlyGrants):
-    """A mapping that is gone still names the page."""
+    """The record of a removed mapping still names the page."""
 
     def put_grant(self, vm: Vm, gfn: Gfn) -> None:
         mapping = self.foreign[vm, gfn]
@@ -182,7 +182,7 @@ class GoneInName(OnlyGrants):
 
 
 class StoredToReadOnly(OnlyGrants):
-    """What is cached of a page that is mapped for reading lets stores through."""
+    """A cached translation of a page that is mapped read-only lets stores through."""
 
     def access_foreign(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> ForeignAccess:
         require(self.foreign[vm, gfn].state == Foreign.MAPPED)
@@ -193,7 +193,7 @@ class StoredToReadOnly(OnlyGrants):
 
 
 class LoadsFromOwnMemory(OnlyGrants):
-    """Where the grantee has memory of its own at the guest frame of a foreign page, it loads from that."""
+    """If the grantee has own memory at the gfn of a foreign page, its loads read the own memory."""
 
     def access_foreign(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> ForeignAccess:
         found = Grants.access_foreign(self, vm, gfn, offset, access, value)
@@ -203,21 +203,21 @@ class LoadsFromOwnMemory(OnlyGrants):
 
 
 class NeverRevoked(OnlyGrants):
-    """A grantee that does not let go cannot be made to."""
+    """The monitor cannot end a mapping that the grantee keeps."""
 
     def may_unmap_foreign(self, vm: Vm, gfn: Gfn) -> bool:
         return False
 
 
 class FlushedInName(OnlyGrants):
-    """Processors forget what was unmapped, and the references are kept: the page is the grantee's for ever."""
+    """Processors flush an unmapped foreign page, and its references are kept forever."""
 
     def put_grant(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing."""
 
 
 class RevokedInName(OnlyGrants):
-    """The monitor ends a mapping, and the grantee goes on with it."""
+    """The monitor reports a mapping as ended, and the grantee continues to use it."""
 
     def unmap_foreign(self, vm: Vm, gfn: Gfn) -> GrantEnded:
         require(self.may_unmap_foreign(vm, gfn))
@@ -228,21 +228,21 @@ class RevokedInName(OnlyGrants):
 
 
 class GrantedAndBallooned(GrantedMemory):
-    """A page that another VM has mapped is not held: the balloon takes it."""
+    """A page that another VM has mapped is not pinned, and goes into the balloon."""
 
     def held(self, vm: Vm, gfn: Gfn) -> bool:
         return False
 
 
 class GrantedAndMerged(GrantedMemory):
-    """A page that is mapped for reading only is left in the frame that it shares with others."""
+    """A page that another VM maps read-only stays in a shared frame."""
 
     def needs_own_frame(self, write: bool) -> bool:
         return write
 
 
 class GrantShortageIsAHole(GrantedMemory):
-    """When no frame can be had for a page that is to leave a shared one, the grantee is told that there is no memory."""
+    """When no frame is free for a page that must leave a shared frame, the grantee gets a missing-memory error."""
 
     def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
         found = super().supply(vm, gfn, write)
@@ -250,7 +250,7 @@ class GrantShortageIsAHole(GrantedMemory):
 
 
 class GrantedAndScanned(Grants, Ksm, ContractMmu):
-    """KSM merges a page that another VM has mapped: stores by the grant change both pages that lie in the frame."""
+    """KSM merges a page that another VM has mapped, so that stores by the grant change both merged pages."""
 
     geometry = GrantedMemory.geometry.resized(Chain=1, naturals=2)
 
@@ -259,7 +259,7 @@ class GrantedAndScanned(Grants, Ksm, ContractMmu):
 
 
 class GrantedAndSwapped(Grants, Swapping, ContractMmu):
-    """A page is written out, and taken from its frame, while another VM has it mapped."""
+    """A page is swapped out while another VM has mapped it."""
 
     geometry = GrantedMemory.geometry
 
@@ -271,7 +271,7 @@ class GrantedAndSwapped(Grants, Swapping, ContractMmu):
 
 
 class GrantedAndHandedToDevice(Devices, Grants, Ballooning, ContractMmu):
-    """Only devices are asked whether they hold a page: the balloon takes one that another VM has mapped."""
+    """Only device pins are checked, so that a page that another VM has mapped goes into the balloon."""
 
     geometry = GrantedMemory.geometry
 
@@ -280,7 +280,7 @@ class GrantedAndHandedToDevice(Devices, Grants, Ballooning, ContractMmu):
 
 
 class GrantedAndMoved(Grants, Buddy, ContractMmu):
-    """A page moves out of memory that is to be removed, and the grantee reaches the frame where it was."""
+    """A page moves out of a block that is to be removed, and the grantee still accesses the old frame."""
 
     geometry = GrantedMemory.geometry.resized(Block=2)
 
@@ -289,7 +289,7 @@ class GrantedAndMoved(Grants, Buddy, ContractMmu):
 
 
 class GrantedAndMigrated(Grants, Migration, ContractMmu):
-    """A page is handed over to another machine, and its grantee reaches the frame that it left."""
+    """A page is handed over to the destination machine, and its grantee still accesses the old frame."""
 
     geometry = GrantedMemory.geometry
 
@@ -298,7 +298,7 @@ class GrantedAndMigrated(Grants, Migration, ContractMmu):
 
 
 class StoresUnmarked(Grants, DirtyFlags, EptFlagsMmu):
-    """A page that is mapped for storing is not marked: a store by the grant sets no dirty flag, also not that of a large page."""
+    """A page that is mapped writable by a grant is not marked dirty, although stores by the grant set no dirty flag."""
 
     geometry = EptFlags.further_geometries[0].resized(Vm=2, Ref=1)
 
@@ -307,7 +307,7 @@ class StoresUnmarked(Grants, DirtyFlags, EptFlagsMmu):
 
 
 class StoredToATracedTable(Grants, ShadowTracedMmu):
-    """A store by a grant goes to a page that the owner uses as a table, and its shadow stays as it was."""
+    """A store by a grant changes a page that its owner uses as a page table, and the shadow table does not change."""
 
     geometry = ShadowTraced.geometry.resized(Vm=2, Vcpu=1, Gfn=1, Mfn=2, Ref=1)
 
@@ -316,7 +316,7 @@ class StoredToATracedTable(Grants, ShadowTracedMmu):
 
 
 class CachedOnceUnmapped(OnlyGrants):
-    """A page that was unmapped is found by processors until the flush is done, and cached again."""
+    """Processors still find an unmapped foreign page until its flush, and cache the page again."""
 
     def is_mapped(self, vm: Vm, gfn: Gfn) -> bool:
         return self.foreign[vm, gfn].state != Foreign.NONE

@@ -16,21 +16,22 @@ from refmodel.monitor.p2m import Supply
 
 
 class CauseAlone(Riscv):
-    """The monitor looks at the cause and not at htinst: a fetch whose page-table walk faulted makes a table executable for ever."""
+    """The monitor reads the cause and ignores htinst, so that a fault of a fetch's page-table walk makes a table executable
+    forever."""
 
     def access_of(self, cause: Cause, implicit: Implicit) -> Access:
         return lacked(cause, Implicit.NONE)
 
 
 class ReadsForMarks(Riscv):
-    """The VS-stage was to set a flag in an entry, and the monitor gives the right to read it, as the load's cause says."""
+    """A VS-stage walk has to set a flag in an entry, and the monitor gives only the read permission of the load's cause."""
 
     def access_of(self, cause: Cause, implicit: Implicit) -> Access:
         return lacked(cause, Implicit.NONE if implicit == Implicit.WRITE else implicit)
 
 
 class WriteOnly(Riscv):
-    """A store's fault gives W, and no R with it: the encoding is reserved."""
+    """A fault on a store gives W without R, which is a reserved encoding."""
 
     def with_right(self, vm: Vm, gfn: Gfn, access: Access) -> Leaf:
         given = super().with_right(vm, gfn, access)
@@ -38,21 +39,21 @@ class WriteOnly(Riscv):
 
 
 class NotTheUsersLeaf(Riscv):
-    """Entries are made without U, and every fault comes again."""
+    """Entries are created without U, so that every fault recurs."""
 
     def with_right(self, vm: Vm, gfn: Gfn, access: Access) -> Leaf:
         return attrs.evolve(super().with_right(vm, gfn, access), user=False)
 
 
 class FlagsLeftToTheHart(Riscv):
-    """Entries are made with A and D clear, and harts have Svade: every fault comes again."""
+    """Entries are created with A and D clear on harts with Svade, so that every fault recurs."""
 
     def made(self, vm: Vm, gfn: Gfn, access: Access) -> Leaf:
         return self.with_right(vm, gfn, access)
 
 
 class RightsReplaced(Riscv):
-    """A fault gives the right that it asks for and takes the others: a fetch makes a page execute-only, and a load faults."""
+    """A fault replaces the rights of an entry: a fetch makes the page execute-only, and the next load faults."""
 
     def with_right(self, vm: Vm, gfn: Gfn, access: Access) -> Leaf:
         given = super().with_right(vm, gfn, access)
@@ -61,21 +62,21 @@ class RightsReplaced(Riscv):
 
 
 class FaultServedUnfenced(Riscv):
-    """An entry gains a right, and nobody fences: the hart faults again by the entry that it remembers."""
+    """An entry gains a right without a fence, so that the hart faults again on its cached copy."""
 
     def hfence_gvma(self, cpu: Cpu, vmid: Tag, gfn: Gfn) -> None:
         """Nothing."""
 
 
 class NoHartInterrupted(Riscv):
-    """Harts are to fence when they enter, and those that run the VM are not interrupted."""
+    """Harts have to fence when they next enter a VM, and harts that run the VM now get no IPI."""
 
     def interrupt(self, vm: Vm) -> None:
         """Nothing."""
 
 
 class AddressUnshifted(Riscv):
-    """HFENCE.GVMA takes the address shifted right by 2, and gets it as it is: another page is fenced."""
+    """HFENCE.GVMA expects the address shifted right by 2 and gets it unshifted, so that another page is fenced."""
 
     geometry = Riscv.further_geometries[0]
 
@@ -86,21 +87,21 @@ class AddressUnshifted(Riscv):
 
 
 class VmidReusedUnfenced(Riscv):
-    """A VMID is handed out again, and harts remember what another VM had under it."""
+    """A VMID is reused while harts still cache another VM's translations under it."""
 
     def mark_stale(self, tag: Tag) -> None:
         """Nothing."""
 
 
 class VmidGivenTwice(Riscv):
-    """A VMID that a VM has is given to another."""
+    """A VMID that one VM holds is assigned to another VM."""
 
     def tagged_so(self, tag: Tag) -> int:
         return 0
 
 
 class EnteredUnfenced(Riscv):
-    """A hart that did not run the VM when a fence was asked for enters without it."""
+    """A hart that did not run the VM when a fence was requested enters the VM without the fence."""
 
     @operation
     def enter(self, vm: Vm, cpu: Cpu) -> None:
@@ -110,28 +111,28 @@ class EnteredUnfenced(Riscv):
 
 
 class FencedInName(Riscv):
-    """A hart acknowledges, and remembers what it did."""
+    """A hart acknowledges a fence, and keeps its cached translations."""
 
     def fence_pending(self, cpu: Cpu, vmid: Tag) -> None:
         assign(self.unfenced, lambda unfenced, on, of, gfn: on == cpu and of == vmid, False)
 
 
 class FencesNotAwaited(Riscv):
-    """Fences count as executed while a hart has yet to execute them."""
+    """Fences count as executed before every hart has executed them."""
 
     def acknowledged(self, vm: Vm, gfn: Gfn) -> bool:
         return True
 
 
 class FreedUnfenced(Riscv):
-    """A frame that a page has left is free while a hart may use it."""
+    """The old frame of a page is free while a hart may still use it."""
 
     def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
         self.release(mfn)
 
 
 class WritableUnasked(Riscv):
-    """Every entry is writable, whatever the p2m says of the page."""
+    """Every entry is writable, whatever the p2m allows."""
 
     geometry = Riscv.further_geometries[0]
 
@@ -141,7 +142,7 @@ class WritableUnasked(Riscv):
 
 
 class InvalidWithRights(Riscv):
-    """V is cleared alone when a page goes, and the rights that stay are given when the entry is valid again."""
+    """Only V is cleared when a page is removed, and the entry's old rights apply when it becomes valid again."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         old = self.leaves[vm, gfn]
@@ -150,7 +151,7 @@ class InvalidWithRights(Riscv):
 
 
 class RiscvShortageIsAHole(Riscv):
-    """A page that cannot be supplied now is reported to the guest as no memory."""
+    """A page that cannot be supplied now is reported to the guest as missing memory."""
 
     geometry = attrs.evolve(Riscv.geometry).resized(Mfn=1)
 
@@ -159,22 +160,22 @@ class RiscvShortageIsAHole(Riscv):
 
 
 class FaultNeverServed(Riscv):
-    """A fault on a page that is there is said to have to wait, for ever."""
+    """A fault on a present page is left unserved forever."""
 
     def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
         return Supply.LATER if self.p2m[vm, gfn].mapped else super().supply(vm, gfn, write)
 
 
 class RiscvPopulatedUnscrubbed(Unscrubbed, Riscv):
-    """A page comes to a guest with what its frame held."""
+    """A guest gets a page with the old contents of its frame."""
 
 
 class FrameKeptWithoutItsPage(NeverRetired, Riscv):
-    """A page goes, and its frame is kept as though it were there."""
+    """A page is removed, and its frame is still recorded as the page's frame."""
 
 
 class RiscvZeroesRead(Riscv):
-    """Loads show zeroes."""
+    """Every load shows zero."""
 
     @guest
     def load_physical(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index) -> Seen:

@@ -17,35 +17,35 @@ class RiscvFlags(DirtyFlags, HgatpFlagsMmu):
 
 
 class FlagsClearedUnfenced(RiscvFlags):
-    """Flags are cleared, and harts go on storing by entries that they remember as dirty."""
+    """Flags are cleared, and harts continue to store through cached entries that are dirty."""
 
     def fence_flags(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing."""
 
 
 class FlagsGoUnnoted(RiscvFlags):
-    """A page goes, and what the flags of its entry said is lost."""
+    """A page is removed, and the flags of its entry are not recorded."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         VmidMmu.forget(self, vm, gfn)
 
 
 class DirtyGoesWithTheRight(RiscvFlags):
-    """A page loses W and D together, and nobody notes that it was written."""
+    """A page loses W and D together, and the store that set D is not recorded."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         VmidMmu.protect(self, vm, gfn)
 
 
 class CleanBeforeHartsFenced(RiscvFlags):
-    """A page is sent when D is clear, and a hart that has yet to fence stores to it without setting D."""
+    """A page is sent when D is clear, although a hart that has not fenced can still store without setting D."""
 
     def have_learnt(self, vm: Vm, gfn: Gfn) -> bool:
         return True
 
 
 class FaultUnmarked(RiscvFlags):
-    """With Svade a store faults for D, and the monitor sets A alone: the fault comes again."""
+    """With Svade a store faults for D and the monitor sets only A, so that the fault recurs."""
 
     def made(self, vm: Vm, gfn: Gfn, access: Access) -> Leaf:
         return super().made(vm, gfn, Access.READ if access == Access.WRITE and self.leaves[vm, gfn].writable else access)

@@ -8,21 +8,21 @@ from refmodel.monitor.ksm import ChainOfNodes, Merged, RmapItem, Scan, StableNod
 
 
 class StoreUnnoticed(SamepageMerging):
-    """A page is stored to after it was compared, and is replaced all the same."""
+    """A page is stored to after it was compared, and is merged anyway."""
 
     def start_again(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing."""
 
 
 class StaleNode(SamepageMerging):
-    """A frame is free, and is in the stable tree still."""
+    """A frame is freed, and stays in the stable tree."""
 
     def unlink_node(self, mfn: Mfn) -> None:
         """Nothing."""
 
 
 class ComparedWithWhatIsGone(SamepageMerging):
-    """A page was compared with a node, the node's frame comes to hold something else, and the page is merged with it."""
+    """A page is compared with a node, the node's frame gets other contents, and the page is merged with it anyway."""
 
     def unlink_node(self, mfn: Mfn) -> None:
         node = self.stable_tree[mfn]
@@ -32,7 +32,7 @@ class ComparedWithWhatIsGone(SamepageMerging):
 
 
 class MergedWhileWritable(SamepageMerging):
-    """A page is compared while its guest may store to it."""
+    """A page is compared while its guest can still store to it."""
 
     def protect_for_merge(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
         require(self.rmap_items[vm, gfn].scan == Scan.UNSTABLE)
@@ -41,21 +41,21 @@ class MergedWhileWritable(SamepageMerging):
 
 
 class ChainedUncompared(SamepageMerging):
-    """A page that is found in the tree is taken to hold what it was found by."""
+    """A page that is found in the tree is assumed to be unchanged, and is not compared."""
 
     def alike(self, mfn: Mfn, other: Mfn) -> bool:
         return True
 
 
 class ChainMiscounted(SamepageMerging):
-    """A node leaves a chain, and the chain counts it still."""
+    """A node leaves a chain, and the chain still counts the node."""
 
     def one_less(self, chain: ChainOfNodes) -> ChainOfNodes:
         return chain
 
 
 class NodeOfNoChain(SamepageMerging):
-    """A node is put into the tree, and into no chain."""
+    """A node is put into the tree without a chain."""
 
     def link_node(self, vm: Vm, gfn: Gfn, chain: Chain, nodes: ChainOfNodes) -> None:
         super().link_node(vm, gfn, chain, nodes)
@@ -63,7 +63,7 @@ class NodeOfNoChain(SamepageMerging):
 
 
 class Overfull(SamepageMerging):
-    """Pages are merged with a node however many it has."""
+    """Pages are merged with a node beyond the limit of its chain."""
 
     def replace(self, vm: Vm, gfn: Gfn) -> Merged:
         item = self.rmap_items[vm, gfn]
@@ -74,14 +74,14 @@ class Overfull(SamepageMerging):
 
 
 class MergedInName(SamepageMerging):
-    """A page is said to be merged, and stays in its frame."""
+    """A page is reported as merged, and stays in its own frame."""
 
     def join(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
         require(self.may_leave(vm, gfn))
 
 
 class NodeInName(SamepageMerging):
-    """A frame is said to have become a node, and stays the page's own."""
+    """A frame is reported as a stable node, and stays a private frame."""
 
     def link_node(self, vm: Vm, gfn: Gfn, chain: Chain, nodes: ChainOfNodes) -> None:
         self.start_again(vm, gfn)

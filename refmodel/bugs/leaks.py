@@ -40,7 +40,7 @@ class ToldCell:
 
 
 class MergesShow(Memory):
-    """A guest may ask whether a page of its own is shared, and so whether another VM holds the same."""
+    """A guest can learn whether its own page is shared, and therefore whether another VM has an equal page."""
 
     @guest
     def is_shared(self, vm: Vm, gfn: Gfn) -> Told:
@@ -49,7 +49,7 @@ class MergesShow(Memory):
 
 
 class StableTreeShows(SamepageMerging):
-    """A guest may ask whether what it holds is in the stable tree."""
+    """A guest can learn whether the contents of its own page are in the stable tree."""
 
     @guest
     def is_in_the_tree(self, vm: Vm, gfn: Gfn) -> Told:
@@ -58,7 +58,7 @@ class StableTreeShows(SamepageMerging):
 
 
 class FreeMemoryShows(Memory):
-    """A guest may ask whether there is free memory, which others take and give."""
+    """A guest can learn whether memory is free, which depends on the other VMs."""
 
     @guest
     def is_memory_free(self, vm: Vm, mfn: Mfn) -> Told:
@@ -66,7 +66,7 @@ class FreeMemoryShows(Memory):
 
 
 class MachineAddressesShow(Memory):
-    """A guest may ask where its page lies, and see it move when others come and go."""
+    """A guest can learn the frame of its page, and see the page move when other VMs come and go."""
 
     @guest
     def where_is(self, vm: Vm, gfn: Gfn) -> ToldFrame:
@@ -75,7 +75,7 @@ class MachineAddressesShow(Memory):
 
 
 class SwapShows(Memory):
-    """A guest may ask whether a page of its own is in memory, and so how hard others press."""
+    """A guest can learn whether its own page is in memory, which depends on the other VMs' demand."""
 
     @guest
     def is_resident(self, vm: Vm, gfn: Gfn) -> Told:
@@ -84,7 +84,7 @@ class SwapShows(Memory):
 
 
 class MigrationShows(Memory):
-    """A guest may ask whether a page of its own has been copied to another machine."""
+    """A guest can learn whether its own page has been copied to another machine."""
 
     @guest
     def is_being_moved(self, vm: Vm, gfn: Gfn) -> Told:
@@ -92,7 +92,7 @@ class MigrationShows(Memory):
 
 
 class BalloonInflatedByTheMonitor(Memory):
-    """The monitor inflates a guest's balloon itself, when another asks for memory."""
+    """The monitor inflates a guest's balloon itself when another VM needs memory."""
 
     @operation
     def take_from(self, vm: Vm, gfn: Gfn) -> None:
@@ -105,7 +105,7 @@ class BalloonInflatedByTheMonitor(Memory):
 
 
 class LeftoversShow(Memory):
-    """A guest whose page is in its balloon may see what the frame that it would get was last used for."""
+    """A guest whose page is in its balloon can learn the last use of the frame that it would get."""
 
     @guest
     def preview(self, vm: Vm, gfn: Gfn, offset: Index) -> ToldCell:
@@ -128,8 +128,8 @@ class Specimen:
 
 
 LEAKS: dict[str, Specimen] = {
-    "merges-show": Specimen(MergesShow, "whether another VM holds the same"),
-    "stable-tree-shows": Specimen(StableTreeShows, "whether another VM holds the same"),
+    "merges-show": Specimen(MergesShow, "whether another VM has an equal page"),
+    "stable-tree-shows": Specimen(StableTreeShows, "whether another VM has an equal page"),
     "free-memory-shows": Specimen(FreeMemoryShows, "the level of free memory"),
     "machine-addresses-show": Specimen(MachineAddressesShow, "machine addresses"),
     "swap-shows": Specimen(SwapShows, "what is on swap"),

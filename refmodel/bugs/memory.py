@@ -17,14 +17,14 @@ from refmodel.monitor.swapping import SlotUse
 
 
 class CopyKeptAfterAStore(Memory):
-    """A page that has been written to keeps its copy on swap, as though it were clean."""
+    """A page that was stored to keeps its copy on swap as if it were clean."""
 
     def drop_copy(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing."""
 
 
 class ZeroesNotWrittenOut(Memory):
-    """A page of zeroes is not written to a slot that was never written to: the device is taken to hold zeroes there."""
+    """A page of zeroes is not written to an unused swap slot, because the device is assumed to hold zeroes there."""
 
     written_to: Total[Slot, bool]
 
@@ -45,7 +45,7 @@ class ZeroesNotWrittenOut(Memory):
 
 
 class SlotFreedButNamed(Memory):
-    """A slot is free, and the page's entry names it still."""
+    """A swap slot is freed, and the page's p2m entry still names it."""
 
     def drop_copy(self, vm: Vm, gfn: Gfn) -> None:
         slot = self.p2m[vm, gfn].slot
@@ -54,7 +54,7 @@ class SlotFreedButNamed(Memory):
 
 
 class SlotForgotten(Memory):
-    """A page with a copy on swap goes into the balloon, and nobody frees the slot."""
+    """A page with a copy on swap goes into the balloon, and its swap slot is never freed."""
 
     def vacate(self, vm: Vm, gfn: Gfn) -> None:
         entry = self.p2m[vm, gfn]
@@ -65,14 +65,14 @@ class SlotForgotten(Memory):
 
 
 class InflatedInFlight(Memory):
-    """The balloon takes a page while it is being read from swap."""
+    """A page goes into the balloon while it is being read from swap."""
 
     def in_flight(self, vm: Vm, gfn: Gfn) -> bool:
         return False
 
 
 class ReaderNeverLeaves(Memory):
-    """A read has ended, and its slot is held for the reader still."""
+    """A read from swap ends, and the slot still records a reader."""
 
     @operation
     def finish_reading(self, mfn: Mfn) -> None:
@@ -84,7 +84,7 @@ class ReaderNeverLeaves(Memory):
 
 
 class ReadInVain(Memory):
-    """A page has been read in, and its frame is freed: the access that waited for it waits for ever."""
+    """A page is read from swap and its frame is freed, so that the waiting access waits forever."""
 
     @operation
     def finish_reading(self, mfn: Mfn) -> None:
@@ -96,7 +96,7 @@ class ReadInVain(Memory):
 
 
 class WithdrawnInName(Memory):
-    """A page is withdrawn, and the MMU may have it again without a word: nobody learns who comes for it."""
+    """A page is withdrawn for access tracking and stays mapped, so that the next access is not noticed."""
 
     @operation
     def withdraw(self, vm: Vm, gfn: Gfn) -> Withdrawn:
@@ -106,14 +106,14 @@ class WithdrawnInName(Memory):
 
 
 class LastSharerWaitsForEver(Memory):
-    """A page that no other shares any more is not given its frame back as its own."""
+    """The last sharer of a frame never gets the frame as its private frame."""
 
     def break_sharing(self, vm: Vm, gfn: Gfn) -> bool:
         return self.frames[self.p2m[vm, gfn].mfn].references != 1 and super().break_sharing(vm, gfn)
 
 
 class ProtectedUnmarked(Memory):
-    """A page is protected before its mark was taken, and never when it was."""
+    """A page is write-protected before its dirty mark was taken, and not afterwards."""
 
     @operation
     def protect_taken(self, vm: Vm, gfn: Gfn) -> None:
@@ -124,7 +124,7 @@ class ProtectedUnmarked(Memory):
 
 
 class ReclaimedUnlooked(Memory):
-    """A page becomes a promise of zeroes without a look at what it holds."""
+    """A page becomes a populate-on-demand page without a check that it holds zeroes."""
 
     @operation
     def reclaim_zeroes(self, vm: Vm, gfn: Gfn) -> None:
@@ -134,7 +134,7 @@ class ReclaimedUnlooked(Memory):
 
 
 class SentWhileWritable(Memory):
-    """A page whose mark was taken is sent without being protected."""
+    """A page whose dirty mark was taken is sent without being write-protected."""
 
     @operation
     def protect_taken(self, vm: Vm, gfn: Gfn) -> None:
@@ -144,7 +144,7 @@ class SentWhileWritable(Memory):
 
 
 class PromiseKeptWritable(Memory):
-    """A page that the other machine has has become a promise; it comes back writable, and unmarked."""
+    """A page that was sent becomes a populate-on-demand page, and is populated again writable and unmarked."""
 
     def bring(self, vm: Vm, gfn: Gfn) -> Supply:
         if self.p2m[vm, gfn].backing != Backing.PROMISED:
@@ -153,14 +153,14 @@ class PromiseKeptWritable(Memory):
 
 
 class ForgottenButDerived(Memory):
-    """A page goes, and the MMU keeps what it derived."""
+    """A page is removed, and the MMU keeps its translation."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing."""
 
 
 class ProtectedButDerivedWritable(Memory):
-    """The right to write goes, and the MMU keeps it."""
+    """A page loses write permission, and the MMU keeps its writable translation."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing."""
@@ -176,14 +176,14 @@ class DerivedWritesExit(Memory):
 
 
 class DerivedReadOnlyForEver(Memory):
-    """What is derived never lets a store through."""
+    """The MMU's translations never allow stores."""
 
     def supplied(self, vm: Vm, gfn: Gfn) -> Derived:
         return Derived(True, self.p2m[vm, gfn].mfn)
 
 
 class ShortageIsAHole(Memory):
-    """When no frame can be had, the guest is told that there is no memory."""
+    """When no frame is free, the guest gets a missing-memory error."""
 
     def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
         found = super().supply(vm, gfn, write)
@@ -191,21 +191,21 @@ class ShortageIsAHole(Memory):
 
 
 class SharedPagesStay(Memory):
-    """Pages that share their frame with others are never written out, so guests that hold the same have them for good."""
+    """Pages in shared frames are never swapped out, so that guests with equal contents keep them forever."""
 
     def may_write_back(self, vm: Vm, gfn: Gfn) -> bool:
         return super().may_write_back(vm, gfn) and self.frames[self.p2m[vm, gfn].mfn].use == Use.PRIVATE
 
 
 class SentPagesStay(Memory):
-    """A page that the other machine has been sent does not go any more."""
+    """A page that was sent to the destination can no longer be swapped out."""
 
     def may_swap_out(self, vm: Vm, gfn: Gfn) -> bool:
         return super().may_swap_out(vm, gfn) and self.sent[vm, gfn] == Sent.MARKED
 
 
 class FrameKeptAsShared(Memory):
-    """The last page that shared a frame has gone, and the frame is not freed."""
+    """The last page of a shared frame leaves, and the frame is not freed."""
 
     def release(self, mfn: Mfn) -> None:
         frame = self.frames[mfn]

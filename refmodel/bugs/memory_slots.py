@@ -15,7 +15,7 @@ from refmodel.points import over
 
 
 class MmioOutlivesAddedSlot(SlottedMemory):
-    """A slot is added, and the generation stays what it was."""
+    """A memory slot is added, and the slot generation does not change."""
 
     @operation
     def add_slot(self, vm: Vm, region: Region) -> SlotChanged:
@@ -25,42 +25,42 @@ class MmioOutlivesAddedSlot(SlottedMemory):
 
 
 class GenerationComesAgain(SlottedMemory):
-    """A generation comes again, and what was remembered in it the last time is there still."""
+    """A slot generation number is reused, and MMIO entries of its last use are still present."""
 
     def forget_generation(self, vm: Vm, generation: Generation) -> None:
         reset(self.look_ups, lambda each, of, vcpu: of == vm and each.generation == generation)
 
 
 class LookUpFromLongAgo(SlottedMemory):
-    """A generation comes again while a look-up is under way that began in it the last time."""
+    """A slot generation number is reused while a lookup of its last use is still in progress."""
 
     def forget_generation(self, vm: Vm, generation: Generation) -> None:
         reset(self.mmio_entries, lambda entry, of, gfn: of == vm and entry.generation == generation)
 
 
 class GenerationNotAsked(SlottedMemory):
-    """What was remembered is believed, of whatever generation it is."""
+    """An MMIO entry is used whatever its slot generation."""
 
     def says_mmio(self, vm: Vm, gfn: Gfn) -> bool:
         return self.mmio_entries[vm, gfn].valid
 
 
 class MemoryOutsideSlots(SlottedMemory):
-    """The monitor gives a VM memory where it has no slot."""
+    """The monitor gives a VM memory at a gfn that is in no memory slot."""
 
     def may_come(self, vm: Vm, gfn: Gfn) -> bool:
         return True
 
 
 class SlotDeletedInUse(SlottedMemory):
-    """A slot is deleted while there is memory in it."""
+    """A memory slot is deleted while it has memory."""
 
     def is_unused(self, vm: Vm, region: Region) -> bool:
         return True
 
 
 class SlotDeletedInName(SlottedMemory):
-    """A slot is said to be deleted, and is there still."""
+    """A memory slot is reported as deleted, and is still present."""
 
     @operation
     def delete_slot(self, vm: Vm, region: Region) -> SlotChanged:
@@ -71,7 +71,7 @@ class SlotDeletedInName(SlottedMemory):
 
 
 class LookUpOfNoGeneration(SlottedMemory):
-    """A look-up begins, and nobody notes in which generation: what it finds is never believed."""
+    """A lookup begins without recording the slot generation, so that its result is never used."""
 
     @operation
     def look_slot_up(self, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> None:
@@ -80,7 +80,7 @@ class LookUpOfNoGeneration(SlottedMemory):
 
 
 class NothingRemembered(SlottedMemory):
-    """What a look-up has found is forgotten at once, so that each access there needs another."""
+    """The result of a lookup is never recorded, so that each access needs another lookup."""
 
     @operation
     def remember_mmio(self, vm: Vm, vcpu: Vcpu) -> MmioRemembered:
@@ -91,7 +91,7 @@ class NothingRemembered(SlottedMemory):
 
 
 class SwappedPageIsADevice(SlottedMemory):
-    """A place whose page is in no frame is taken for one without a slot: the page may be on swap."""
+    """A gfn whose page is in no frame counts as a gfn without a memory slot, although the page may be on swap."""
 
     @operation
     def look_slot_up(self, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> None:
@@ -100,7 +100,7 @@ class SwappedPageIsADevice(SlottedMemory):
 
 
 class BalloonIsADevice(SlottedMemory):
-    """A page in the balloon is taken for a place without a slot, and when the guest has it back, it is a device's still."""
+    """A page in the balloon counts as a gfn without a memory slot, and still counts so after the guest takes it back."""
 
     @operation
     def look_slot_up(self, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> None:
@@ -109,7 +109,7 @@ class BalloonIsADevice(SlottedMemory):
 
 
 class SlotDeletedOverACopy(MemorySlots, Swapping, EptMmu):
-    """A slot is deleted when no page of it is in a frame: what is on swap, or is being read, is left there."""
+    """A memory slot is deleted if none of its pages is in a frame, although pages may be on swap or being read."""
 
     geometry = geometry(Vm=1, Vcpu=1, Gfn=1, Region=1, Generation=2, Mfn=2, Slot=1, Index=1, only=EMPTY)
 
@@ -118,7 +118,7 @@ class SlotDeletedOverACopy(MemorySlots, Swapping, EptMmu):
 
 
 class EjectedUnderALargeEntry(MemorySlots, Sharing, EptSizesMmu):
-    """A page is ejected, and a large entry that maps it with its neighbours is left as it is."""
+    """A page is removed with its memory slot, and a large entry that maps the page stays."""
 
     geometry = over("ept 4K/2M", ("memory-slots", "sharing")).geometry
 

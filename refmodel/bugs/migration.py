@@ -29,7 +29,7 @@ class OnlyPostCopy(Migration, ContractMmu):
 
 
 class HandedOverUnflushed(Migration, ContractMmuAcknowledged):
-    """A page is handed over while a processor may store to it where it was."""
+    """A page is handed over to the destination while a processor may still store to its old frame."""
 
     geometry = MemoryAcknowledged.geometry
 
@@ -38,7 +38,7 @@ class HandedOverUnflushed(Migration, ContractMmuAcknowledged):
 
 
 class DirtyLeftBehind(Migration, DirtyFlags, EptFlagsMmu):
-    """What was sent of a page is taken for good, although its dirty flag says that the guest has stored to it since."""
+    """The sent copy of a page counts as valid although its dirty flag records a later store."""
 
     geometry = EptFlags.further_geometries[0]
 
@@ -47,7 +47,7 @@ class DirtyLeftBehind(Migration, DirtyFlags, EptFlagsMmu):
 
 
 class PlacedTwice(OnlyPostCopy):
-    """A page that arrives again overwrites what the guest has stored."""
+    """A page that arrives a second time overwrites the guest's newer stores."""
 
     @operation
     def place(self, vm: Vm, gfn: Gfn) -> None:
@@ -58,14 +58,14 @@ class PlacedTwice(OnlyPostCopy):
 
 
 class DiscardedTooEarly(OnlyPostCopy):
-    """The old machine frees a page as soon as it has been handed over."""
+    """The source frees its copy of a page as soon as the page is handed over."""
 
     def may_free_kept(self, vm: Vm, gfn: Gfn) -> bool:
         return self.kept[vm, gfn].kept and not self.kept[vm, gfn].under_way
 
 
 class FreedUnderWay(OnlyPostCopy):
-    """The old machine frees a page that it has just sent again."""
+    """The source frees its copy of a page that it has just sent again."""
 
     @operation
     def free_kept(self, vm: Vm, gfn: Gfn) -> None:
@@ -76,21 +76,21 @@ class FreedUnderWay(OnlyPostCopy):
 
 
 class LeftUnscrubbed(OnlyPostCopy):
-    """The old machine frees a page with all that it holds."""
+    """The source frees its copy of a page without scrubbing it."""
 
     def scrub_kept(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing."""
 
 
 class LeftForGood(OnlyPostCopy):
-    """Pages that have come are kept on the old machine too."""
+    """The source keeps its copies of pages that have arrived."""
 
     def may_free_kept(self, vm: Vm, gfn: Gfn) -> bool:
         return False
 
 
 class RunsOnBoth(OnlyPostCopy):
-    """A page is handed over, and the guest goes on using it where it was."""
+    """A page is handed over, and the guest continues to use the old frame."""
 
     @operation
     def hand_over(self, vm: Vm, gfn: Gfn) -> Reclaimed:
@@ -104,14 +104,14 @@ class RunsOnBoth(OnlyPostCopy):
 
 
 class FrameLeftBehind(OnlyPostCopy):
-    """A page is handed over, and its frame is used for nothing any more."""
+    """A page is handed over, and its old frame is never used again."""
 
     def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
         """Nothing."""
 
 
 class ArrivedInVain(OnlyPostCopy):
-    """A page that arrives while no frame can be had is dropped, and has to be fetched again."""
+    """A page that arrives while no frame is free is dropped, and has to be fetched again."""
 
     @operation
     def place(self, vm: Vm, gfn: Gfn) -> None:
@@ -122,14 +122,14 @@ class ArrivedInVain(OnlyPostCopy):
 
 
 class AwaitedPageIsAHole(OnlyPostCopy):
-    """A guest that touches a page that has not come is told that there is no memory."""
+    """A guest accesses a page that has not arrived, and gets a missing-memory error."""
 
     def bring(self, vm: Vm, gfn: Gfn) -> Supply:
         return Supply.HOLE
 
 
 class LostInName(LiveMigration):
-    """A migration fails, and what the first machine was sent counts as there on the next one."""
+    """A migration fails, and pages that were sent to the lost destination count as present on the next one."""
 
     @operation
     def lose_destination(self, vm: Vm) -> DestinationLost:
@@ -137,7 +137,7 @@ class LostInName(LiveMigration):
 
 
 class PlacedWritable(LiveMigration):
-    """A page that the dirty log takes for sent comes back writable, and stores to it are not noted."""
+    """A page that the dirty log records as sent is placed writable, and stores to it are not logged."""
 
     def put_in_frame(self, vm: Vm, gfn: Gfn) -> None:
         Migration.put_in_frame(self, vm, gfn)
@@ -145,7 +145,7 @@ class PlacedWritable(LiveMigration):
 
 
 class HeldPageGoes(Migration, Devices, ContractMmu):
-    """A page is handed over while a device holds it, which goes on storing to its frame."""
+    """A page is handed over while it is pinned for a device, and the device continues to store to the old frame."""
 
     geometry = Memory.geometry
 
@@ -154,7 +154,7 @@ class HeldPageGoes(Migration, Devices, ContractMmu):
 
 
 class PlacedInTheBalloon(Migration, Ballooning, ContractMmu):
-    """A page arrives that went to the balloon while it was under way, and is memory again."""
+    """A page that went into the balloon while it was in flight arrives, and becomes memory again."""
 
     geometry = Memory.geometry
 
@@ -163,7 +163,7 @@ class PlacedInTheBalloon(Migration, Ballooning, ContractMmu):
 
 
 class HintOutlivesTheStore(LiveMigration):
-    """A page was called free, then stored to; and it is skipped still."""
+    """A page is hinted as free, then stored to, and is still skipped."""
 
     def mark(self, vm: Vm, gfn: Gfn) -> None:
         if self.sent[vm, gfn] != Sent.SKIPPED:
@@ -171,7 +171,7 @@ class HintOutlivesTheStore(LiveMigration):
 
 
 class AnotherIsCalledFree(LiveMigration):
-    """A guest says that a page is free, and another is skipped."""
+    """A guest hints one page as free, and another page is skipped."""
 
     @guest
     def hint_free(self, vm: Vm, gfn: Gfn) -> CalledFree:
@@ -181,7 +181,7 @@ class AnotherIsCalledFree(LiveMigration):
 
 
 class GuessedFree(LiveMigration):
-    """The monitor takes a page to be free that its guest has not called so."""
+    """The monitor skips a page that its guest has not hinted as free."""
 
     @operation
     def guess_free(self, vm: Vm, gfn: Gfn) -> None:
@@ -190,7 +190,7 @@ class GuessedFree(LiveMigration):
 
 
 class CalledFreeForEver(LiveMigration):
-    """What a guest has called free counts as free whatever it stores there."""
+    """A page that was hinted as free counts as free whatever the guest stores there."""
 
     def bare_physical(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Reply:
         was = self.called_free[vm, gfn]
@@ -200,14 +200,14 @@ class CalledFreeForEver(LiveMigration):
 
 
 class HintTakenUnprotected(LiveMigration):
-    """A hint is taken about a page that may be stored to unnoticed."""
+    """A hint is accepted for a page that can be stored to without being noticed."""
 
     def takes_hint(self, vm: Vm, gfn: Gfn) -> bool:
         return self.in_frame(vm, gfn)
 
 
 class HintTakenUnflushed(FreePageHinting, DirtyLogging, ContractMmuAcknowledged):
-    """A hint is taken before every processor knows that stores are to be noted."""
+    """A hint is accepted before every processor knows that stores to the page must be noticed."""
 
     geometry = MemoryAcknowledged.geometry
 
@@ -216,7 +216,7 @@ class HintTakenUnflushed(FreePageHinting, DirtyLogging, ContractMmuAcknowledged)
 
 
 class SkippedButFound(LiveMigration):
-    """A page that was skipped is not found empty at the other machine, though its guest was told that it is."""
+    """A page that was skipped keeps its contents at the destination, although the guest was told that it would be empty."""
 
     def move_contents(self, vm: Vm, gfn: Gfn) -> Cells:
         contents = self.memory[self.p2m[vm, gfn].mfn]
@@ -225,7 +225,7 @@ class SkippedButFound(LiveMigration):
 
 
 class MergedPageGoes(Migration, Sharing, ContractMmu):
-    """A page that shares its frame is handed over, and the frame is free though the others are in it."""
+    """A page in a shared frame is handed over, and the frame is freed although other pages still use it."""
 
     geometry = Memory.geometry
 

@@ -14,7 +14,7 @@ from refmodel.mmu.shadow import ShadowEntry
 
 
 class WpSetAgainUnnoticed(VirtualTlb):
-    """MOV to CR0 runs without an exit: entries through which a supervisor wrote to read-only pages outlast the WP that let it."""
+    """MOV to CR0 does not exit, so that entries made for a supervisor's stores with WP clear stay after WP is set."""
 
     geometry = MODES
 
@@ -23,7 +23,7 @@ class WpSetAgainUnnoticed(VirtualTlb):
 
 
 class WritableForUsersToo(VirtualTlb):
-    """The entry that lets a supervisor write to a user's read-only page lets the user too."""
+    """The entry that lets a supervisor store to a user's read-only page also lets the user store."""
 
     geometry = MODES
 
@@ -32,7 +32,8 @@ class WritableForUsersToo(VirtualTlb):
 
 
 class SmepOutwitted(VirtualTlb):
-    """The entry that lets a supervisor write to a user's page is no user's entry, so that SMEP lets the supervisor execute it."""
+    """The entry that lets a supervisor store to a user's page is a supervisor entry, so that SMEP lets the supervisor execute
+    it."""
 
     geometry = MODES
 
@@ -41,7 +42,8 @@ class SmepOutwitted(VirtualTlb):
 
 
 class SmapOutwitted(VirtualTlb):
-    """The entry that lets a supervisor write to a user's page hides it from SMAP. Made while EFLAGS.AC was set, it outlasts AC."""
+    """The entry that lets a supervisor store to a user's page hides the page from SMAP, and stays after the guest clears
+    EFLAGS.AC."""
 
     geometry = MODES
 
@@ -50,7 +52,7 @@ class SmapOutwitted(VirtualTlb):
 
 
 class UsersLetIn(ShadowTraced):
-    """Shadow entries are users' entries, whatever the guest's are."""
+    """All shadow entries allow user accesses, whatever the guest's entries allow."""
 
     geometry = MODES
 
@@ -59,7 +61,8 @@ class UsersLetIn(ShadowTraced):
 
 
 class TracedInvlpgIntercepted(ShadowTraced):
-    """INVLPG is intercepted, since the shadow agrees with the guest's table already; so the processor forgets nothing."""
+    """INVLPG exits and does nothing, because the shadow already agrees with the guest's table, so that the processor flushes
+    nothing."""
 
     def invlpg(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
         require(self.paging[vm, vcpu].enabled)
@@ -67,7 +70,7 @@ class TracedInvlpgIntercepted(ShadowTraced):
 
 
 class UsersLetInFromAbove(ShadowUnsync):
-    """A link lets users through, as if leaf entries alone told whose a page is."""
+    """Shadow links allow user accesses, as if only leaf entries had a user flag."""
 
     geometry = MODES
 
@@ -76,14 +79,14 @@ class UsersLetInFromAbove(ShadowUnsync):
 
 
 class InvpcidIgnored(Ept):
-    """INVPCID is intercepted, and taken for one that the guest has no need of."""
+    """INVPCID exits, and the monitor ignores it."""
 
     def invpcid(self, vm: Vm, vcpu: Vcpu) -> None:
         self.bare_flush(vm, vcpu)
 
 
 class InterpretedAsASupervisor(Interpreter):
-    """The monitor carries accesses out with its own rights: a user reads what is the guest supervisor's."""
+    """The monitor emulates accesses with supervisor rights, so that a user reads the guest supervisor's pages."""
 
     geometry = MODES
 

@@ -14,7 +14,7 @@ from refmodel.monitor.p2m import Supply
 
 
 class Ept01OutlivesThePage(Nested):
-    """A page of L1's goes from what was composed, and EPT01 leads to its frame still."""
+    """A page of L1 is removed from EPT02, and its EPT01 entry stays."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         reset(self.ept02, lambda entry, v, vcpu, eptp, page: v == vm and entry.gfn == gfn)
@@ -22,7 +22,7 @@ class Ept01OutlivesThePage(Nested):
 
 
 class Ept02OutlivesThePage(Nested):
-    """A page of L1's goes from EPT01, and what was composed with it leads there still."""
+    """A page of L1 is removed from EPT01, and its EPT02 entries stay."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         self.ept01[vm, gfn] = ShadowEntry()
@@ -30,7 +30,7 @@ class Ept02OutlivesThePage(Nested):
 
 
 class ProcessorsRememberEpt02(Nested):
-    """A page of L1's goes from every table, and processors remember it for L2."""
+    """A page of L1 is removed from every table, and processors still cache EPT02 entries of the page."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         self.ept01[vm, gfn] = ShadowEntry()
@@ -38,7 +38,7 @@ class ProcessorsRememberEpt02(Nested):
 
 
 class L2ReadsZeroes(Nested):
-    """Whatever is read is zero."""
+    """Every load of L2 shows zero."""
 
     def touch(self, mfn: Mfn, offset: Index, access: Access, value: Cell) -> Reply:
         if access == Access.WRITE:
@@ -47,7 +47,7 @@ class L2ReadsZeroes(Nested):
 
 
 class NestedShortageIsAHole(Nested):
-    """When L0 has no frame, L1 or L2 is told that there is no memory."""
+    """When L0 has no free frame, L1 or L2 gets a missing-memory error."""
 
     def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
         found = super().supply(vm, gfn, write)
@@ -55,21 +55,21 @@ class NestedShortageIsAHole(Nested):
 
 
 class L2StoresExit(Nested):
-    """Every store of L2's exits to L0."""
+    """Every store of L2 exits to L0."""
 
     def store_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Attempt:
         return Attempt(Reply(), Reply(), vcpu, page, Access.WRITE)
 
 
 class L1StoresExit(Nested):
-    """Every store of L1's exits to L0."""
+    """Every store of L1 exits to L0."""
 
     def store_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
         return Seen(gfn=gfn, write=True)
 
 
 class L1NotTold(Nested):
-    """L1 intercepts L2's VMSAVE, and L0 carries it out without a word."""
+    """L1 intercepts L2's VMSAVE, and L0 emulates the instruction without an exit to L1."""
 
     def vmsave(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, number: Mfn) -> Attempt:
         require(self.nested[vm, vcpu].in_l2)
@@ -77,7 +77,7 @@ class L1NotTold(Nested):
 
 
 class L1ToldUnasked(Nested):
-    """Each VMSAVE of L2's exits to L1, also one that L1 does not intercept."""
+    """Every VMSAVE of L2 exits to L1, even if L1 does not intercept it."""
 
     def vmsave(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, number: Mfn) -> Attempt:
         nested = self.nested[vm, vcpu]
@@ -87,7 +87,7 @@ class L1ToldUnasked(Nested):
 
 
 class ReflectedAndL2RunsOn(Nested):
-    """L1 is told of a violation of its own, and the vCPU runs L2 still."""
+    """L0 reflects an EPT violation to L1, and the vCPU still runs L2."""
 
     def nested_ept_violation(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:
         nested = self.nested[vm, vcpu]
@@ -97,28 +97,28 @@ class ReflectedAndL2RunsOn(Nested):
 
 
 class ReadOnlyPagesNotServed(Nested):
-    """L1 stores to a page that it may only read so far, and L0 sees nothing to do."""
+    """L1 stores to a page that EPT01 maps read-only, and L0 does not serve the violation."""
 
     def violates(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
         return not self.ept01[vm, gfn].present
 
 
 class NothingComposed(Nested):
-    """A violation of L2's is said to be served, and nothing is composed."""
+    """An EPT violation of L2 is reported as served, and no EPT02 entry is installed."""
 
     def compose(self, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index, cell: Cell) -> None:
         """Nothing."""
 
 
 class NothingInstalledForL1(Nested):
-    """A violation of L1's is said to be served, and nothing is installed."""
+    """An EPT violation of L1 is reported as served, and no EPT01 entry is installed."""
 
     def install01(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing."""
 
 
 class L2KeepsWhatL1Invalidates(ShadowOnEpt):
-    """L1's INVVPID is carried out on L1's own tag."""
+    """L0 emulates L1's INVVPID on L1's own VPID instead of L2's."""
 
     def l1_invvpid(self, vm: Vm, vcpu: Vcpu, l2: Vcpu) -> None:
         require(vcpu != l2)

@@ -12,21 +12,21 @@ from refmodel.mmu.npt import AllFlushed
 
 
 class AsidGivenTwice(Npt):
-    """An ASID that was given, and not flushed, is given again."""
+    """An ASID that was used since the last full flush is assigned again."""
 
     def is_fresh(self, cpu: Cpu, asid: Tag) -> bool:
         return True
 
 
 class NptFlushedInName(Npt):
-    """A processor's ASIDs begin anew, and its translations are there still."""
+    """A processor starts again with all ASIDs unused, and keeps its cached translations."""
 
     def invalidate_all(self, cpu: Cpu) -> None:
         """Nothing."""
 
 
 class AsidsNeverComeBack(Npt):
-    """A processor flushes all translations, and the ASIDs that were spent stay so: no VM gets one any more."""
+    """A processor flushes all translations, and its used ASIDs never become available again."""
 
     @operation
     def flush_all(self, cpu: Cpu) -> AllFlushed:
@@ -37,50 +37,50 @@ class AsidsNeverComeBack(Npt):
 
 
 class NobodyKicked(Npt):
-    """A VM gets other ASIDs, and processors that run it are not told."""
+    """A VM gets new ASIDs, and processors that run the VM get no IPI."""
 
     def kick(self, vm: Vm) -> None:
         """Nothing."""
 
 
 class AsidKept(Npt):
-    """A page goes, and the VM keeps its ASIDs with all that is cached under them."""
+    """A page is removed, and the VM keeps its ASIDs with their cached translations."""
 
     def drop_asids(self, vm: Vm) -> None:
         self.kick(vm)
 
 
 class ReusedWhileRunning(Npt):
-    """A flush is taken to have ended while a processor that was kicked has not exited."""
+    """A flush counts as ended although a processor that was sent an IPI has not exited."""
 
     def acknowledged(self, vm: Vm, gfn: Gfn) -> bool:
         return True
 
 
 class FreedWhileRunning(Npt):
-    """A frame that a page has left is free while a processor that was kicked has not exited."""
+    """The old frame of a page is free although a processor that was sent an IPI has not exited."""
 
     def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
         self.release(mfn)
 
 
 class NotTheUsers(Npt):
-    """Nested entries are made without the user flag, and every fault comes again."""
+    """Nested entries are created without the user flag, so that every fault recurs."""
 
     def supplied(self, vm: Vm, gfn: Gfn) -> Derived:
         return DerivedTable.supplied(self, vm, gfn)
 
 
 class NptPopulatedUnscrubbed(Unscrubbed, Npt):
-    """A page comes to a guest with what its frame held."""
+    """A guest gets a page with the old contents of its frame."""
 
 
 class NptFrameKeptForAPageThatWent(NeverRetired, Npt):
-    """A page goes, and its frame is kept as though it were there."""
+    """A page is removed, and its frame is still recorded as the page's frame."""
 
 
 class NptZeroesRead(Npt):
-    """Loads show zeroes."""
+    """Every load shows zero."""
 
     @guest
     def load_physical(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index) -> Seen:

@@ -11,7 +11,7 @@ from refmodel.monitor.host_pages import DeviceMapped, DevicePlugged, HostMapping
 
 
 class FrameGivenTwice(ShadowRoles):
-    """A page gets a frame that is another's."""
+    """A page gets a frame that already belongs to another page."""
 
     @operation
     def populate(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
@@ -21,7 +21,7 @@ class FrameGivenTwice(ShadowRoles):
 
 
 class MemoryReadOnly(MonitorPages):
-    """A guest gets a page of memory, and may not write to it."""
+    """A guest gets a page of memory that is read-only."""
 
     @operation
     def give(self, mfn: Mfn, vm: Vm, gfn: Gfn) -> None:
@@ -30,7 +30,7 @@ class MemoryReadOnly(MonitorPages):
 
 
 class MemoryUnmapped(MonitorPages):
-    """Whatever a guest has mapped somewhere is unmapped as a device's page is, also its memory."""
+    """The operation that unmaps a device's page also unmaps a guest's memory."""
 
     @operation
     def unmap_device(self, vm: Vm, gfn: Gfn) -> None:
@@ -41,7 +41,7 @@ class MemoryUnmapped(MonitorPages):
 
 
 class DeviceMappedReadOnly(MonitorPages):
-    """A write to a device's page faults, and the page is mapped for reading, again and again."""
+    """A write to a device's page faults, and the page is mapped read-only again and again."""
 
     @operation
     def map_device(self, vm: Vm, mfn: Mfn, gfn: Gfn, write: bool) -> DeviceMapped:
@@ -51,7 +51,7 @@ class DeviceMappedReadOnly(MonitorPages):
 
 
 class StatusBesideSecrets(MonitorPages):
-    """A status page is a part of what the monitor keeps for itself, and the guest maps all of it."""
+    """A status page contains internal data of the monitor, and the guest maps the whole page."""
 
     @operation
     def use(self, mfn: Mfn, vm: Vm, status: bool) -> None:
@@ -60,21 +60,21 @@ class StatusBesideSecrets(MonitorPages):
 
 
 class LentAsItIs(MonitorPages):
-    """The host lends a guest a page, with whatever is in it."""
+    """The host lends a page to a guest without scrubbing it."""
 
     def may_be_lent(self, mfn: Mfn, to: Party) -> bool:
         return True
 
 
 class HandedOutWhileLent(MonitorPages):
-    """A page is lent to a guest, and used for the monitor's own purposes meanwhile."""
+    """A page is lent to a guest, and the monitor uses it for its own purposes."""
 
     def unused(self, mfn: Mfn) -> bool:
         return self.pages[mfn].kind == Kind.FREE
 
 
 class OfferedUnscrubbed(MonitorPages):
-    """Frames are scrubbed when they are given to guests as memory, and not when a driver offers them."""
+    """Frames are scrubbed when guests get them as memory, and not when a driver offers them."""
 
     def scrubs(self, page: HostPage) -> bool:
         return False
@@ -91,7 +91,7 @@ class OfferedUnscrubbed(MonitorPages):
 
 
 class OfferedForWriting(MonitorPages):
-    """What a driver offers for reading only is recorded as if it might be written, as memory may."""
+    """A page that a driver offers read-only is recorded as writable."""
 
     @operation
     def plug_device(self, mfn: Mfn, vm: Vm, read_only: bool) -> DevicePlugged:
@@ -100,7 +100,7 @@ class OfferedForWriting(MonitorPages):
 
 
 class UsedAsIfPublic(MonitorPages):
-    """A page that the monitor uses for itself is recorded as one that holds nothing secret, and is never scrubbed."""
+    """A page that the monitor uses internally is recorded as holding no secret, and is never scrubbed."""
 
     @operation
     def use(self, mfn: Mfn, vm: Vm, status: bool) -> None:
@@ -109,7 +109,7 @@ class UsedAsIfPublic(MonitorPages):
 
 
 class FreedWhileHeld(MonitorPages):
-    """A driver frees a page that it was asked to hold; the guest's mapping goes with it, while the guest's device goes on."""
+    """A driver frees a page that it was asked to hold, and the guest's device continues to use the page."""
 
     @operation
     def free(self, mfn: Mfn) -> None:
@@ -122,7 +122,7 @@ class FreedWhileHeld(MonitorPages):
 
 
 class LentToItself(MonitorPages):
-    """The host lends pages to whoever is named, itself included, and has a borrower's record of its own pages then."""
+    """The host lends pages to any named party, even to itself, and then records itself as a borrower of its own pages."""
 
     @operation
     def share(self, mfn: Mfn, to: Party) -> None:

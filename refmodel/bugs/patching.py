@@ -11,21 +11,21 @@ from refmodel.monitor.patching import Patch
 
 
 class ReferenceStoredTo(PatchedPages):
-    """A patch is made against a frame that its guest may store to."""
+    """A patch is made against a frame to which a guest can still store."""
 
     def may_be_reference(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> bool:
         return self.frames[mfn].use == Use.PRIVATE and mfn != self.p2m[vm, gfn].mfn
 
 
 class PatchedAgainstItself(PatchedPages):
-    """A page is patched against the frame that it leaves, which therefore stays."""
+    """A page is patched against the frame that it leaves, so that the frame is never freed."""
 
     def may_be_reference(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> bool:
         return self.frames[mfn].use == Use.SHARED
 
 
 class ReferenceNotHeld(PatchedPages):
-    """A patch does not count as a user of its reference, so the last page there is given the frame as its own."""
+    """A patch does not count as a user of its reference frame, so that the last page there gets the frame as its own."""
 
     def lean(self, slot: Slot, reference: Mfn) -> None:
         self.patches[slot] = Patch(True, reference)
@@ -34,7 +34,7 @@ class ReferenceNotHeld(PatchedPages):
 
 
 class ReferenceGivenBack(PatchedPages):
-    """The last page in a frame may store to it, though a patch has the frame as its reference."""
+    """The last page in a frame may store to the frame, although the frame is a patch's reference."""
 
     def break_sharing(self, vm: Vm, gfn: Gfn) -> bool:
         mfn = self.p2m[vm, gfn].mfn
@@ -46,7 +46,7 @@ class ReferenceGivenBack(PatchedPages):
 
 
 class ReferenceNeverReleased(PatchedPages):
-    """A patch goes, and its reference counts it for ever."""
+    """A patch is removed, and its reference frame still counts it forever."""
 
     def unpack(self, slot: Slot) -> None:
         patch = self.patches[slot]
@@ -57,14 +57,14 @@ class ReferenceNeverReleased(PatchedPages):
 
 
 class PatchForgotten(PatchedPages):
-    """A page was put together again, and its slot is a patch still, for whatever is compressed there next."""
+    """A page is rebuilt from its patch, and its slot is still recorded as a patch for the next compressed page."""
 
     def unpack(self, slot: Slot) -> None:
         CompressedMemory.unpack(self, slot)
 
 
 class LeaningUncounted(PatchedPages):
-    """A patch uses its reference, and is not counted as a patch."""
+    """A patch's reference frame does not count the patch."""
 
     def lean(self, slot: Slot, reference: Mfn) -> None:
         frame = self.frames[reference]

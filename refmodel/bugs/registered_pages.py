@@ -15,7 +15,7 @@ from refmodel.points import over
 
 
 class KeptWhileShared(RegisteredPages, Sharing, ContractMmu):
-    """A registered page is write-protected and merged, and the monitor goes on storing to its frame."""
+    """A registered page is write-protected and merged, and the monitor continues to store to its frame."""
 
     geometry = over("any", ("registered-pages", "sharing")).geometry
 
@@ -24,7 +24,7 @@ class KeptWhileShared(RegisteredPages, Sharing, ContractMmu):
 
 
 class KeptOfThePageBefore(RegisteredPages, ContractMmu):
-    """The guest registers another page, and the monitor keeps the frame of the one before."""
+    """The guest registers another page, and the monitor keeps the frame of the old page."""
 
     geometry = over("any", ("registered-pages",)).geometry
 
@@ -35,7 +35,7 @@ class KeptOfThePageBefore(RegisteredPages, ContractMmu):
 
 
 class AnotherIsRegistered(RegisteredPages, ContractMmu):
-    """A guest registers a page, and another is stored to from then on."""
+    """A guest registers one page, and the monitor stores to another page from then on."""
 
     geometry = over("any", ("registered-pages",)).geometry
 
@@ -47,7 +47,7 @@ class AnotherIsRegistered(RegisteredPages, ContractMmu):
 
 
 class RegisteredByTheMonitor(RegisteredPages, ContractMmu):
-    """The monitor registers a page for a guest that has not asked for it."""
+    """The monitor registers a page that the guest did not register."""
 
     geometry = over("any", ("registered-pages",)).geometry
 
@@ -58,7 +58,7 @@ class RegisteredByTheMonitor(RegisteredPages, ContractMmu):
 
 
 class KeptWhileWatched(DirtyFlags, RegisteredPages, EptFlagsMmu):
-    """A registered page is watched by its dirty flag, which no store of the monitor's sets."""
+    """A registered page is watched by its dirty flag, which the monitor's stores do not set."""
 
     geometry = EptFlags.further_geometries[0]
 
@@ -67,7 +67,7 @@ class KeptWhileWatched(DirtyFlags, RegisteredPages, EptFlagsMmu):
 
 
 class RegisteredTableBehind(RegisteredPages, ShadowTracedMmu):
-    """The monitor stores to a registered page that is a table too, and its shadow stays as it was."""
+    """The monitor stores to a registered page that is also a guest table, and the shadow table does not change."""
 
     geometry = ShadowTraced.geometry.resized(Vcpu=1, Gfn=1, Mfn=2)
 
@@ -76,7 +76,7 @@ class RegisteredTableBehind(RegisteredPages, ShadowTracedMmu):
 
 
 class RegisteredShortageIsAHole(RegisteredPages, Sharing, ContractMmu):
-    """When a registered page cannot be stored to now, the guest is told that there is no memory."""
+    """When the monitor cannot store to a registered page now, the guest gets a missing-memory error."""
 
     geometry = over("any", ("registered-pages", "sharing")).geometry
 

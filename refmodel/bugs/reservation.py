@@ -20,28 +20,28 @@ TWO_VMS_WITH_LIMITS = geometry(Vm=2, Gfn=1, Mfn=3, Slot=1, Index=1, naturals=2, 
 
 
 class KeptGivenAway(Reservations):
-    """A frame that is reserved for one VM is given to another, as long as it is free."""
+    """A frame that is reserved for one VM is given to another VM if it is free."""
 
     def is_free_for(self, vm: Vm, mfn: Mfn) -> bool:
         return True
 
 
 class PromisedTwice(Reservations):
-    """A frame that was promised to one VM is promised to another."""
+    """A frame that is reserved for one VM is reserved for another VM."""
 
     def may_reserve(self, mfn: Mfn) -> bool:
         return self.frames[mfn].use == Use.FREE
 
 
 class PromisedInUse(Reservations):
-    """A frame in which another VM's page lies is promised to a VM that is to be admitted."""
+    """A frame that holds another VM's page is reserved for a VM at its admission."""
 
     def may_reserve(self, mfn: Mfn) -> bool:
         return self.reserved[mfn] == NOTHING
 
 
 class PromiseTakenBack(Reservations):
-    """A VM is promised less than it was admitted with."""
+    """A VM's minimum is lowered after its admission."""
 
     @operation
     def unreserve(self, vm: Vm, mfn: Mfn) -> None:
@@ -52,28 +52,28 @@ class PromiseTakenBack(Reservations):
 
 
 class RevokedBelowMinimum(Reservations):
-    """The policy takes what it likes, and forgets the minimum."""
+    """The policy takes frames of a VM below its minimum."""
 
     def has_more_than_promised(self, vm: Vm) -> bool:
         return True
 
 
 class SparedForGood(Reservations):
-    """The policy takes nothing from a VM that was admitted, however much it has."""
+    """The policy takes no frame from an admitted VM, however many frames the VM has."""
 
     def has_more_than_promised(self, vm: Vm) -> bool:
         return not self.limits[vm].admitted
 
 
 class GivenBeyondMaximum(Reservations):
-    """The policy gives as long as there is something to give."""
+    """The policy gives a VM frames beyond its maximum."""
 
     def has_all(self, vm: Vm) -> bool:
         return False
 
 
 class RefusedBelowMinimum(Reservations):
-    """A VM below its minimum has to wait for the policy's consent as everybody else."""
+    """A VM below its minimum has to wait for the policy like every other VM."""
 
     def is_owed(self, vm: Vm) -> bool:
         return False
@@ -87,7 +87,7 @@ class AdmittedBelowMinimum(Reservations):
 
 
 class GivenInName(Reservations):
-    """A page that was promised to a VM is said to be there, and is in no frame."""
+    """An exit is reported as served, and the page is in no frame."""
 
     def bring(self, vm: Vm, gfn: Gfn) -> Supply:
         return Supply.READY if self.p2m[vm, gfn].backing == Backing.PROMISED else super().bring(vm, gfn)
@@ -97,7 +97,7 @@ class GivenInName(Reservations):
 
 
 class ReservedFrameMerged(Reservation, Sharing, ContractMmu):
-    """A page of another VM's is merged into a frame that was promised to one VM for itself."""
+    """A page of another VM is merged into a frame that is reserved for one VM."""
 
     geometry = TWO_VMS_WITH_LIMITS
 
@@ -106,7 +106,7 @@ class ReservedFrameMerged(Reservation, Sharing, ContractMmu):
 
 
 class DeflatedFromAnothers(Reservation, Ballooning, ContractMmu):
-    """A page that comes back from the balloon gets any free frame, also one that was promised to another VM."""
+    """A page that leaves the balloon gets any free frame, even one that is reserved for another VM."""
 
     geometry = TWO_VMS_WITH_LIMITS.resized(Mfn=2)
 
@@ -123,7 +123,7 @@ class DeflatedFromAnothers(Reservation, Ballooning, ContractMmu):
 
 
 class ReadIntoAnothers(Reservations):
-    """A page is read from swap into any free frame, also one that was promised to another VM."""
+    """A page is read from swap into any free frame, even one that is reserved for another VM."""
 
     def begin_reading(self, vm: Vm, gfn: Gfn) -> None:
         slot = self.p2m[vm, gfn].slot
@@ -135,7 +135,7 @@ class ReadIntoAnothers(Reservations):
 
 
 class PoolOfPromisedFrames(Reservation, CompressedMemory, ContractMmu):
-    """The pool of compressed pages takes any free frame, also one that was promised to a VM."""
+    """The pool of compressed pages uses any free frame, even one that is reserved for a VM."""
 
     geometry = TWO_VMS_WITH_LIMITS.resized(Mfn=2)
 
@@ -146,7 +146,7 @@ class PoolOfPromisedFrames(Reservation, CompressedMemory, ContractMmu):
 
 
 class TableOfAPromisedFrame(Reservation, EptMmu):
-    """A VM's EPT is made in any free frame, also in one that was promised to another VM."""
+    """A VM's EPT table uses any free frame, even one that is reserved for another VM."""
 
     geometry = TWO_VMS_WITH_LIMITS.resized(Vcpu=1)
 

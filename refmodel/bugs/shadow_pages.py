@@ -17,28 +17,28 @@ from refmodel.mmu.two_levels import LinearFilled
 
 
 class RightsAboveForgotten(ShadowPages):
-    """Two paths to one table, with different rights, share its shadow page."""
+    """Two paths to one table share its shadow page although the paths have different rights."""
 
     def leaf_role(self, root: Role, above: Cell) -> Role:
         return attrs.evolve(super().leaf_role(root, above), writable=True, user=True, executable=True)
 
 
 class LargeEntryTakenForDirty(ShadowPages):
-    """The direct page of a large entry that is not dirty is that of a dirty one."""
+    """A large entry that is not dirty uses the direct shadow page of a dirty large entry."""
 
     def leaf_role(self, root: Role, above: Cell) -> Role:
         return attrs.evolve(super().leaf_role(root, above), dirty=above.large)
 
 
 class WriteProtectNotInTheRole(ShadowPages):
-    """Shadow pages are shared whatever CR0.WP is, with entries in them that are a supervisor's."""
+    """Shadow pages with supervisor entries are shared between guests with CR0.WP set and clear."""
 
     def root_role(self, vm: Vm, vcpu: Vcpu) -> Role:
         return attrs.evolve(super().root_role(vm, vcpu), wp=False)
 
 
 class SmepNotInTheRole(ShadowPages):
-    """With CR0.WP clear it makes no difference to the role whether there is SMEP."""
+    """With CR0.WP clear, the role of a shadow page does not depend on SMEP."""
 
     [geometry] = ShadowPages.further_geometries
 
@@ -47,7 +47,7 @@ class SmepNotInTheRole(ShadowPages):
 
 
 class SmapNotInTheRole(ShadowPages):
-    """With CR0.WP clear it makes no difference to the role whether there is SMAP."""
+    """With CR0.WP clear, the role of a shadow page does not depend on SMAP."""
 
     [geometry] = ShadowPages.further_geometries
 
@@ -56,7 +56,7 @@ class SmapNotInTheRole(ShadowPages):
 
 
 class RootsOutliveTheFlags(ShadowPages):
-    """MOV to CR0 and CR4 leaves the processor with the root that it has."""
+    """MOV to CR0 or CR4 leaves the processor with its old root."""
 
     [geometry] = ShadowPages.further_geometries
 
@@ -65,7 +65,7 @@ class RootsOutliveTheFlags(ShadowPages):
 
 
 class UsersPagesExecutedBySupervisors(ShadowPages):
-    """What is a supervisor's now, so that it can be written to, can be executed too, whoever's it was."""
+    """A user's page that becomes a supervisor's page in the shadow, so that it can be stored to, stays executable."""
 
     geometry = attrs.evolve(ShadowPages.geometry, only={
         Cell: (attrs.evolve(READ_ONLY_FOR_USERS, large=True),), Mode: (Mode(wp=False), Mode(wp=False, smep=True))})
@@ -75,7 +75,7 @@ class UsersPagesExecutedBySupervisors(ShadowPages):
 
 
 class LargePageTakenForItsFirst(ShadowPages):
-    """Every small page of a large one is shadowed by the first."""
+    """Every small page of a guest's large page is shadowed by the first small page."""
 
     def guest_path(self, vm: Vm, above: Cell, page: Index) -> Cell:
         if above.large:
@@ -87,7 +87,7 @@ class LargePageTakenForItsFirst(ShadowPages):
 
 
 class ZappedEntriesStayInTheReverseMap(ShadowPages):
-    """A shadow page goes, and the reverse map keeps its entries."""
+    """A shadow page is zapped, and the rmap keeps its entries."""
 
     def clear(self, shadow: ShadowPage) -> None:
         reset(self.links, lambda child, parent, upper: parent == shadow)
@@ -96,14 +96,14 @@ class ZappedEntriesStayInTheReverseMap(ShadowPages):
 
 
 class ParentsLeadOn(ShadowPages):
-    """A shadow page goes, and what links to it stays."""
+    """A shadow page is zapped, and its parents still link to it."""
 
     def cut(self, shadow: ShadowPage) -> None:
         reset(self.parents, lambda linked, child, parent, upper: child == shadow)
 
 
 class RootsOutliveTheZap(ShadowPages):
-    """A shadow page goes, and the processors that have it for a root keep it."""
+    """A root shadow page is zapped, and processors still have it loaded."""
 
     @operation
     def zap(self, shadow: ShadowPage) -> None:
@@ -114,7 +114,7 @@ class RootsOutliveTheZap(ShadowPages):
 
 
 class ZappedPageKeepsItsEntries(ShadowPages):
-    """A shadow page goes back to the pool with its entries in it."""
+    """A shadow page returns to the pool with its entries present."""
 
     def clear(self, shadow: ShadowPage) -> None:
         reset(self.links, lambda child, parent, upper: parent == shadow)
@@ -122,14 +122,14 @@ class ZappedPageKeepsItsEntries(ShadowPages):
 
 
 class EntriesOutliveThePage(ShadowPages):
-    """A page goes; processors forget it, and shadow pages do not."""
+    """A page is removed and processors flush it, and shadow pages keep its entries."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         reset(self.tlb, lambda entry, v, vcpu, upper, page: v == vm and entry.gfn == gfn)
 
 
 class ProcessorsRememberThePage(ShadowPages):
-    """A page goes, and so do the entries that map it; processors remember them."""
+    """A page and its shadow entries are removed, and processors keep their cached translations."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         reset(self.leaves, lambda entry, shadow, page: self.rmap[vm, gfn, shadow, page])
@@ -137,7 +137,7 @@ class ProcessorsRememberThePage(ShadowPages):
 
 
 class TableGoesItsShadowStays(ShadowPages):
-    """A page goes that was a table, and what was made of its entries stays."""
+    """A guest table's page is removed, and the shadow pages of the table stay."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         self.protect(vm, gfn)
@@ -147,21 +147,21 @@ class TableGoesItsShadowStays(ShadowPages):
 
 
 class TablesNotTracked(ShadowPages):
-    """A page becomes a table, and the guest writes to it as before."""
+    """A page becomes a guest table, and the guest can still store to it."""
 
     def track(self, vm: Vm, gfn: Gfn) -> None:
         pass
 
 
 class WritersNotStopped(ShadowPages):
-    """A page becomes a table, and those that could write to it still can."""
+    """A page becomes a guest table, and its writable shadow entries stay."""
 
     def track(self, vm: Vm, gfn: Gfn) -> None:
         self.tracked[vm, gfn] = True
 
 
 class ProcessorsNotStopped(ShadowPages):
-    """A page becomes a table: it is taken from the shadow pages, and not from what processors remember."""
+    """A page becomes a guest table: its writable shadow entries are removed, and cached translations are not."""
 
     geometry = attrs.evolve(ShadowPages.geometry.resized(Vcpu=2, ShadowPage=3), only={
         Cell: (Cell(True, True, True, gfn=0, large=True),), Mode: (Mode(),)})
@@ -174,7 +174,7 @@ class ProcessorsNotStopped(ShadowPages):
 
 
 class TablesMadeWritable(ShadowPages):
-    """An entry that is made for a load lets the guest write, whether the page is a table or not."""
+    """An entry that is created for a load is writable even if the page is a guest table."""
 
     def made_for(self, vm: Vm, entry: Cell, access: Access, mode: Mode) -> ShadowEntry:
         made = super().made_for(vm, entry, access, mode)
@@ -182,7 +182,7 @@ class TablesMadeWritable(ShadowPages):
 
 
 class UntrackedTooEarly(ShadowPages):
-    """A page is written to freely again, though shadow pages are made of it."""
+    """A guest table is no longer write-tracked although it still has shadow pages."""
 
     @operation
     def untrack(self, vm: Vm, gfn: Gfn) -> None:
@@ -191,7 +191,7 @@ class UntrackedTooEarly(ShadowPages):
 
 
 class StoresSeenAtTheLowerLevelOnly(ShadowPages):
-    """The monitor carries a store to a table out, and drops the leaf entry that was made of it, but not the link."""
+    """The monitor emulates a store to a table, and drops the shadow leaf entry of the word but not the shadow link."""
 
     def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
         reset(self.leaves, lambda entry, shadow, page: page == offset and self.made_of(shadow, vm, gfn))
@@ -199,7 +199,7 @@ class StoresSeenAtTheLowerLevelOnly(ShadowPages):
 
 
 class StoresSeenAtTheUpperLevelOnly(ShadowPages):
-    """The monitor carries a store to a table out, and drops the link that was made of it, but not the leaf entry."""
+    """The monitor emulates a store to a table, and drops the shadow link of the word but not the shadow leaf entry."""
 
     def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
         reset(self.links, lambda child, shadow, upper: upper == offset and self.made_of(shadow, vm, gfn))
@@ -210,14 +210,14 @@ class StoresSeenAtTheUpperLevelOnly(ShadowPages):
 
 
 class WritableFromTheStart(ShadowPages):
-    """An entry that is made for a load lets the guest store as well, and the first store sets no dirty flag."""
+    """An entry that is created for a load is writable, so that the first store sets no dirty flag."""
 
     def made_for(self, vm: Vm, entry: Cell, access: Access, mode: Mode) -> ShadowEntry:
         return super().made_for(vm, attrs.evolve(entry, dirty=True), access, mode)
 
 
 class MarksAsAReader(ShadowPages):
-    """To mark an entry the monitor has its page supplied for reading, so that a page that is read-only stays so for ever."""
+    """To set flags, the monitor asks for the guest table's page read-only, so that a read-only page stays so forever."""
 
     def mark_entry(self, vm: Vm, table: Gfn, index: Index, cell: Cell) -> bool:
         if not self.p2m[vm, table].writable:
@@ -227,21 +227,21 @@ class MarksAsAReader(ShadowPages):
 
 
 class MarkedInName(ShadowPages):
-    """An entry is said to be marked, and is not."""
+    """The flags of a guest entry are reported as set, and are not set."""
 
     def mark_entry(self, vm: Vm, table: Gfn, index: Index, cell: Cell) -> bool:
         return True
 
 
 class NobodyMarksEntries(ShadowPages):
-    """The monitor leaves accessed flags to the processor, which does not see the guest's tables."""
+    """The monitor leaves accessed flags to the processor, which does not walk the guest's tables."""
 
     def unmarked(self, cell: Cell, write: bool, maps: bool) -> bool:
         return maps and write and not cell.dirty
 
 
 class FlagsSetInASharedPage(ShadowPages):
-    """The monitor marks an entry where it lies, and the page is another VM's too."""
+    """The monitor sets a flag in a guest table whose frame is shared, without first giving the VM a private frame."""
 
     def mark_entry(self, vm: Vm, table: Gfn, index: Index, cell: Cell) -> bool:
         self.access_for_guest(vm, table, index, Access.WRITE, cell)
@@ -249,22 +249,21 @@ class FlagsSetInASharedPage(ShadowPages):
 
 
 class FlagsSetWithoutTheGuest(ShadowPages):
-    """A guest's entry is marked as dirty together with the accessed flag, though the guest only loads."""
+    """A load sets the dirty flag of the guest's entry together with the accessed flag."""
 
     def mark_entry(self, vm: Vm, table: Gfn, index: Index, cell: Cell) -> bool:
         return super().mark_entry(vm, table, index, attrs.evolve(cell, dirty=True))
 
 
 class EmulatedStoreForgetsDirty(ShadowPages):
-    """The monitor carries a store out, and leaves the entry that maps the page clean."""
+    """The monitor emulates a store, and does not set the dirty flag of the entry that maps the page."""
 
     def owes_flags(self, entry: Cell) -> bool:
         return not entry.accessed
 
 
 class EmulatedStoreForgetsAccessed(ShadowPages):
-    """The monitor carries a store out by a leaf entry that is dirty. It looks at no accessed flag, not even in the
-    upper entry."""
+    """The monitor emulates a store through a dirty leaf entry, and sets no accessed flag, not even in the upper entry."""
 
     geometry = attrs.evolve(ShadowPages.geometry.resized(Gfn=1, Mfn=1, Index=2), only={
         Cell: (Cell(True, True, True, gfn=0),), Mode: (Mode(),)})
@@ -274,14 +273,14 @@ class EmulatedStoreForgetsAccessed(ShadowPages):
 
 
 class TrackedStoresNotCarriedOut(ShadowPages):
-    """A store to a tracked page exits, and nobody carries it out."""
+    """A store to a tracked page exits and is never emulated."""
 
     def ready_to_emulate(self, vm: Vm, entry: Cell, mode: Mode) -> bool:
         return super().ready_to_emulate(vm, entry, mode) and not self.tracked[vm, entry.gfn]
 
 
 class PrefilledTlb(ShadowPages):
-    """The processor is handed the entry that was made, before the guest's processor would have cached any."""
+    """The processor caches a new shadow entry before the bare machine's processor could cache the translation."""
 
     @operation
     def page_fault(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> LinearFilled:
@@ -291,14 +290,14 @@ class PrefilledTlb(ShadowPages):
 
 
 class NothingMadeWritable(ShadowPages):
-    """A fault on a store is said to be served, and the entry lets nobody store."""
+    """A fault on a store is reported as served, and the entry stays read-only."""
 
     def made_for(self, vm: Vm, entry: Cell, access: Access, mode: Mode) -> ShadowEntry:
         return attrs.evolve(super().made_for(vm, entry, access, mode), writable=False)
 
 
 class LoadedWhateverTheRole(ShadowPages):
-    """A shadow page that is in use is taken for a root as it is, whatever it was made of."""
+    """A shadow page in use is loaded as a root, whatever its role."""
 
     @operation
     def load_root(self, vm: Vm, vcpu: Vcpu, shadow: ShadowPage) -> None:

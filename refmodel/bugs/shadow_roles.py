@@ -12,7 +12,7 @@ from refmodel.mmu.shadow_roles import Emulated
 
 
 class RolesWritableFromTheStart(ShadowRoles):
-    """An entry that is made for a load lets the guest store as well, and the first store sets no dirty flag."""
+    """An entry that is created for a load is writable, so that the first store sets no dirty flag."""
 
     def made_for(self, rights: Rights, control: Control, user: bool, access: Access, dirty: bool) -> Rights:
         return super().made_for(rights, control, user, access, True)
@@ -28,7 +28,7 @@ class DirtyFlagForgotten(ShadowRoles):
 
 
 class AccessedFlagForgotten(ShadowRoles):
-    """The monitor leaves accessed flags to the processor, which does not see the guest's tables."""
+    """The monitor leaves accessed flags to the processor, which does not walk the guest's tables."""
 
     def set_flags(self, vm: Vm, table: Gfn, index: Index, write: bool) -> None:
         super().set_flags(vm, table, index, write)
@@ -37,14 +37,14 @@ class AccessedFlagForgotten(ShadowRoles):
 
 
 class DirtyOnALoad(ShadowRoles):
-    """An entry that is made for a load is marked as dirty: the guest takes the page for one that was stored to."""
+    """A load sets the dirty flag of the guest's entry, so that the guest takes the page for a modified one."""
 
     def set_flags(self, vm: Vm, table: Gfn, index: Index, write: bool) -> None:
         super().set_flags(vm, table, index, True)
 
 
 class RolesEmulatedStoreForgetsDirty(ShadowRoles):
-    """A read-modify-write that the monitor carries out marks an entry as a read does."""
+    """The monitor emulates a read-modify-write, and sets flags only as for a load."""
 
     @guest
     def emulate_rmw(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege) -> Emulated:
@@ -57,7 +57,7 @@ class RolesEmulatedStoreForgetsDirty(ShadowRoles):
 
 
 class RolesSmapOutwitted(ShadowRoles):
-    """A user's page that is read-only is made the supervisor's, writable, whether there is SMAP or not."""
+    """A user's read-only page becomes a writable supervisor page in the shadow, even with SMAP set."""
 
     def takes_emulation(self, rights: Rights, control: Control, by: Privilege, access: Access) -> bool:
         return False

@@ -9,7 +9,7 @@ from refmodel.mmu.shadow import ShadowEntry
 
 
 class TracedButCachedWritable(ShadowTraced):
-    """A page becomes a table; its shadow entries lose their right to write, processors keep theirs."""
+    """A page becomes a guest table and its shadow entries lose W, and processors keep writable translations."""
 
     def trace(self, vm: Vm, gfn: Gfn) -> None:
         if not self.traced[vm, gfn]:
@@ -18,7 +18,7 @@ class TracedButCachedWritable(ShadowTraced):
 
 
 class TracedButMirroredWritable(ShadowTraced):
-    """A page becomes a table; other tables' writable entries for it stay."""
+    """A page becomes a guest table, and writable entries for it in other shadow tables stay."""
 
     def trace(self, vm: Vm, gfn: Gfn) -> None:
         if not self.traced[vm, gfn]:
@@ -27,7 +27,7 @@ class TracedButMirroredWritable(ShadowTraced):
 
 
 class TablesFilledWritable(ShadowTraced):
-    """An entry that leads to a table is filled in writable, as the guest's is."""
+    """A shadow entry that maps a guest table is filled in writable, like the guest's entry."""
 
     def fill(self, vm: Vm, root: Gfn, page: Index, entry: Cell) -> None:
         backing = self.p2m[vm, entry.gfn]
@@ -36,28 +36,28 @@ class TablesFilledWritable(ShadowTraced):
 
 
 class EmulatedStoreUnmirrored(ShadowTraced):
-    """The monitor carries a store to a table out, and leaves the shadow entry as it was."""
+    """The monitor emulates a store to a guest table, and does not update the shadow entry."""
 
     def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
         """Nothing."""
 
 
 class TableGoneMirrorStays(ShadowTraced):
-    """A page that is a table goes into the balloon; its shadow table is kept for when it comes back."""
+    """A guest table's page goes into the balloon, and its shadow table stays for its return."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         self.protect(vm, gfn)
 
 
 class UntracedUncleared(ShadowTraced):
-    """A table is traced no more, and its shadow entries stay."""
+    """A guest table is no longer traced, and its shadow entries stay."""
 
     def drop_table(self, vm: Vm, gfn: Gfn) -> None:
         self.traced[vm, gfn] = False
 
 
 class MirrorsStillWritable(ShadowTraced):
-    """A page that comes to be shared keeps its writable shadow entries."""
+    """A page becomes shared, and its writable shadow entries stay."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         reset(self.tlb, lambda entry, v, vcpu, page: v == vm and entry.gfn == gfn)

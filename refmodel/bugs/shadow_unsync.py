@@ -11,7 +11,7 @@ from refmodel.monitor.p2m import Supply
 
 
 class LeavesOutliveThePage(ShadowUnsync):
-    """A page goes; processors forget it, and the leaf shadows lead to its frame still."""
+    """A page is removed and processors flush it, and its leaf shadow entries stay."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         reset(self.tlb, lambda entry, v, vcpu, upper, page: v == vm and entry.gfn == gfn)
@@ -19,7 +19,7 @@ class LeavesOutliveThePage(ShadowUnsync):
 
 
 class UnsyncProcessorsRememberThePage(ShadowUnsync):
-    """A page goes, and so do the shadow entries that lead to it; processors remember them."""
+    """A page and its shadow entries are removed, and processors keep their cached translations."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         reset(self.leaves, lambda entry, v, table, role, page: v == vm and entry.gfn == gfn)
@@ -27,7 +27,7 @@ class UnsyncProcessorsRememberThePage(ShadowUnsync):
 
 
 class LinksOutliveTheShadow(ShadowUnsync):
-    """The shadows of a page are reclaimed, and what linked to them still does."""
+    """The shadows of a page are reclaimed, and shadow links still name them."""
 
     def drop_tables(self, vm: Vm, gfn: Gfn) -> None:
         self.traced[vm, gfn] = False
@@ -37,7 +37,7 @@ class LinksOutliveTheShadow(ShadowUnsync):
 
 
 class LeavesOutliveTheShadow(ShadowUnsync):
-    """The shadows of a page are reclaimed, and their entries are left in them."""
+    """The shadows of a page are reclaimed, and their entries stay."""
 
     def drop_tables(self, vm: Vm, gfn: Gfn) -> None:
         self.traced[vm, gfn] = False
@@ -47,7 +47,7 @@ class LeavesOutliveTheShadow(ShadowUnsync):
 
 
 class ZeroesRead(ShadowUnsync):
-    """Whatever is read is zero."""
+    """Every load shows zero."""
 
     def touch(self, mfn: Mfn, offset: Index, access: Access, value: Cell) -> Reply:
         if access == Access.WRITE:
@@ -56,7 +56,7 @@ class ZeroesRead(ShadowUnsync):
 
 
 class UnsyncShortageIsAHole(ShadowUnsync):
-    """When no frame can be had, the guest is told that there is no memory."""
+    """When no frame is free, the guest gets a missing-memory error."""
 
     def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
         found = super().supply(vm, gfn, write)
@@ -64,14 +64,14 @@ class UnsyncShortageIsAHole(ShadowUnsync):
 
 
 class UnsyncStoresExit(ShadowUnsync):
-    """Every store exits, whatever the shadows let through."""
+    """Every store exits, whatever the shadow tables allow."""
 
     def store(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, value: Cell) -> LinearAttempt:
         return LinearAttempt(Reply(), Reply(), vcpu, upper, page, Access.WRITE)
 
 
 class NothingFilled(ShadowUnsync):
-    """A fault is said to be served, and no entry is made."""
+    """A fault is reported as served, and no shadow entry is created."""
 
     def fill(self, vm: Vm, above: Cell, page: Index, leaf: Cell) -> None:
         """Nothing."""

@@ -13,21 +13,21 @@ from refmodel.monitor.frames import Frame, Use
 
 
 class BreakCopiesNothing(Ept):
-    """A page gets a frame of its own, with whatever is in it."""
+    """A page gets a private frame with the frame's old contents instead of a copy."""
 
     def copy_frame(self, source: Mfn, target: Mfn) -> None:
         """Nothing."""
 
 
 class FreedWhileShared(Ept):
-    """Whoever leaves a shared frame frees it."""
+    """A page that leaves a shared frame frees the frame although other pages use it."""
 
     def release(self, mfn: Mfn) -> None:
         self.frames[mfn] = Frame()
 
 
 class NeverFreed(Ept):
-    """The last reference goes, and the frame stays in use by nobody."""
+    """The last reference to a frame is dropped, and the frame is not freed."""
 
     def release(self, mfn: Mfn) -> None:
         frame = self.frames[mfn]
@@ -35,14 +35,14 @@ class NeverFreed(Ept):
 
 
 class MergedUncompared(Ept):
-    """Two pages are merged on the word of a hash."""
+    """Two pages are merged because their hashes are equal, without comparing their contents."""
 
     def alike(self, mfn: Mfn, other: Mfn) -> bool:
         return True
 
 
 class MergedWithItself(Interpreter):
-    """A page is merged with itself: it is shared by nobody, no frame is saved, and its next store exits."""
+    """A page is merged with itself: no frame is saved, and the page's next store exits."""
 
     @operation
     def share(self, vm: Vm, gfn: Gfn, other_vm: Vm, other_gfn: Gfn) -> None:
@@ -60,15 +60,15 @@ class _LastSharerWaits(CopyOnWrite):
 
 
 class LastSharerWaits(_LastSharerWaits, Interpreter):
-    """A page that no other shares any more waits for a frame of its own, though it has one."""
+    """The last page in a shared frame waits for a private frame, although it can keep its frame."""
 
 
 class LastSharerWaitsForItsFault(_LastSharerWaits, Ept):
-    """An EPT violation for a page that no other shares any more waits for a frame, though the page has one."""
+    """An EPT violation on the last page in a shared frame waits for a frame, although the page can keep its frame."""
 
 
 class StoresNeverLet(VirtualTlb):
-    """A page that was shared is given a frame of its own, and its stores are put off all the same."""
+    """A shared page gets a private frame, and its stores are still postponed."""
 
     def let_write(self, vm: Vm, gfn: Gfn) -> bool:
         super().let_write(vm, gfn)
@@ -76,7 +76,7 @@ class StoresNeverLet(VirtualTlb):
 
 
 class StoreThatExitsHappens(Ept):
-    """A store happens, and exits all the same: the guest stores once more."""
+    """A store completes and exits anyway, so that the guest stores twice."""
 
     def touch(self, mfn: Mfn, offset: Index, access: Access, value: Cell) -> Reply:
         reply = super().touch(mfn, offset, access, value)

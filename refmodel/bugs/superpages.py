@@ -19,7 +19,7 @@ class SharedUnderALargeMapping(EptTwoSizes):
 
 
 class SplitUnflushed(EptTwoSizes):
-    """A mapping is split so that one of its pages can be merged, and processors go on by what they remember."""
+    """A large mapping is split to merge one of its pages, and processors keep their cached large translation."""
 
     def flush_tables(self, vm: Vm) -> None:
         """Nothing."""
@@ -33,7 +33,7 @@ class PromotedUnlooked(EptTwoSizes):
 
 
 class MergedStillWritable(EptTwoSizes):
-    """Two pages are merged, and one of them may be stored to."""
+    """Two pages are merged, and one of them stays writable."""
 
     @operation
     def share(self, vm: Vm, gfn: Gfn, other_vm: Vm, other_gfn: Gfn) -> None:
@@ -42,7 +42,7 @@ class MergedStillWritable(EptTwoSizes):
 
 
 class SmallPageUnscrubbed(EptTwoSizes):
-    """A page comes to a guest with what its frame held."""
+    """A guest gets a page with the old contents of its frame."""
 
     def give_frame(self, vm: Vm, gfn: Gfn) -> bool:
         if self.lacks_frame(vm):
@@ -54,7 +54,7 @@ class SmallPageUnscrubbed(EptTwoSizes):
 
 
 class BrokenUncounted(EptTwoSizes):
-    """A page leaves a shared frame, which counts it still."""
+    """A page leaves a shared frame, and the frame still counts the page."""
 
     def release(self, mfn: Mfn) -> None:
         if self.frames[mfn].use != Use.SHARED:
@@ -62,7 +62,7 @@ class BrokenUncounted(EptTwoSizes):
 
 
 class FrameForgotten(EptTwoSizes):
-    """The last page of a shared frame goes, and the frame stays in use by nobody."""
+    """The last page leaves a shared frame, and the frame is not freed."""
 
     def release(self, mfn: Mfn) -> None:
         frame = self.frames[mfn]
@@ -73,14 +73,14 @@ class FrameForgotten(EptTwoSizes):
 
 
 class BrokenUncopied(EptTwoSizes):
-    """A page gets a frame of its own, with whatever is in it."""
+    """A page gets a private frame with the frame's old contents instead of a copy."""
 
     def copy_frame(self, source: Mfn, target: Mfn) -> None:
         """Nothing."""
 
 
 class LastSharerReadOnly(EptTwoSizes):
-    """The last sharer of a frame is told to try its store again, and its page stays read-only."""
+    """The last page in a shared frame retries its store, and stays read-only."""
 
     def let_write(self, vm: Vm, gfn: Gfn) -> bool:
         entry = self.p2m[vm, gfn]

@@ -10,7 +10,7 @@ from refmodel.monitor.tmem import Answer, Answered, Handle, Kept
 
 
 class OldKeptWhenRefused(TranscendentMemory):
-    """A put is refused, and what was kept under its handle before stays."""
+    """A put is refused, and the page that was stored under the handle before stays."""
 
     @guest
     def put(self, vm: Vm, slot: Slot, gfn: Gfn, persistent: bool) -> Answered:
@@ -30,21 +30,21 @@ class OldKeptWhenRefused(TranscendentMemory):
 
 
 class PersistentVanishes(TranscendentMemory):
-    """The monitor takes the frame of a page that it owes."""
+    """The monitor takes the frame of a page in a persistent pool."""
 
     def may_vanish(self, vm: Vm, slot: Slot) -> bool:
         return True
 
 
 class TmemFrameLost(TranscendentMemory):
-    """A page of a pool goes, and its frame stays the pool's."""
+    """A page leaves a pool, and its frame stays a pool frame."""
 
     def let_go(self, vm: Vm, slot: Slot) -> None:
         self.pool[vm, slot] = Kept()
 
 
 class FlushedForAnother(TranscendentMemory):
-    """A guest's flush takes what is kept under the same handle for another."""
+    """A guest's flush removes another guest's page under the same handle."""
 
     geometry = TranscendentMemory.further_geometries[0]
 
@@ -57,7 +57,7 @@ class FlushedForAnother(TranscendentMemory):
 
 
 class TmemFlushedInName(TranscendentMemory):
-    """A page is flushed, and found again afterwards."""
+    """A page is flushed, and a later get still finds it."""
 
     @guest
     def flush_page(self, vm: Vm, slot: Slot) -> Answered:
@@ -66,7 +66,7 @@ class TmemFlushedInName(TranscendentMemory):
 
 
 class FoundWhereNothingIs(TranscendentMemory):
-    """A guest is told that it got a page although none was kept."""
+    """A get is reported as successful although the pool has no page."""
 
     @guest
     def get(self, vm: Vm, slot: Slot, gfn: Gfn) -> Answered:
@@ -75,7 +75,7 @@ class FoundWhereNothingIs(TranscendentMemory):
 
 
 class GotIntoASharedFrame(TranscendentMemory):
-    """A page is copied to one of the guest's that shares its frame with others."""
+    """A get copies a page into a guest page whose frame is shared."""
 
     def ready_for_copy(self, vm: Vm, gfn: Gfn) -> Supply:
         return self.supply(vm, gfn, write=False)

@@ -11,14 +11,14 @@ from refmodel.monitor.virtio_mem import BlockChanged, PlugState
 
 
 class PluggedBeyondTheRequest(PluggedBlocks):
-    """A guest plugs blocks as it likes, whatever was requested."""
+    """A guest plugs blocks beyond the requested size."""
 
     def may_plug(self, vm: Vm) -> bool:
         return True
 
 
 class AnotherIsPlugged(PluggedBlocks):
-    """A guest plugs a block, and the device plugs another."""
+    """A guest plugs one block, and the device plugs another block."""
 
     @guest
     def plug_block(self, vm: Vm, region: Region) -> BlockChanged:
@@ -28,28 +28,28 @@ class AnotherIsPlugged(PluggedBlocks):
 
 
 class UnpluggedInUse(PluggedBlocks):
-    """A block is unplugged while there is memory in it."""
+    """A block is unplugged while it has memory."""
 
     def is_empty(self, vm: Vm, region: Region) -> bool:
         return True
 
 
 class GivenForTheUnplugged(PluggedBlocks):
-    """The monitor gives memory in a place whose block is not plugged."""
+    """The monitor gives memory at a gfn in an unplugged block."""
 
     def may_come(self, vm: Vm, gfn: Gfn) -> bool:
         return True
 
 
 class GivenForTheLeaving(PluggedBlocks):
-    """The monitor gives memory in a block that its guest is giving up."""
+    """The monitor gives memory in a block that is being unplugged."""
 
     def may_come(self, vm: Vm, gfn: Gfn) -> bool:
         return self.block_of[gfn] == NOTHING or self.blocks[vm, self.block_of[gfn]] != PlugState.UNPLUGGED
 
 
 class GivenUpAnywhere(PluggedBlocks):
-    """A guest gives up a page wherever it lies, and its place is as if no page had ever been there."""
+    """A guest removes a page for good outside a block that is being unplugged."""
 
     @guest
     def give_up_page(self, vm: Vm, gfn: Gfn) -> None:
@@ -61,7 +61,7 @@ class GivenUpAnywhere(PluggedBlocks):
 
 
 class GivenUpButDerived(PluggedBlocks):
-    """A page of a block is given up, and the MMU goes on using its frame."""
+    """A page of a block is removed, and the MMU continues to use its frame."""
 
     @guest
     def give_up_page(self, vm: Vm, gfn: Gfn) -> None:
@@ -74,7 +74,7 @@ class GivenUpButDerived(PluggedBlocks):
 
 
 class UnpluggedUncounted(PluggedBlocks):
-    """A block is unplugged, and the device's size stays as it was."""
+    """A block is unplugged, and the device's plugged size does not change."""
 
     @guest
     def unplug_block(self, vm: Vm, region: Region) -> BlockChanged:
@@ -85,7 +85,7 @@ class UnpluggedUncounted(PluggedBlocks):
 
 
 class UnpluggedByTheMonitor(PluggedBlocks):
-    """The monitor unplugs a block that the guest has not given up."""
+    """The monitor unplugs a block without the guest."""
 
     @operation
     def take_block(self, vm: Vm, region: Region) -> None:

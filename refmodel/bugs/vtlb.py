@@ -12,7 +12,7 @@ from refmodel.monitor.frames import Frame, Use
 
 
 class VtlbWaitsAsTheGuestsFault(VirtualTlb):
-    """A store that has to wait for a frame is called the guest's own fault, of which it is told nothing."""
+    """A store that has to wait for a frame is reported as reflected to the guest, and the guest gets no fault."""
 
     def page_fault(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:
         done = super().page_fault(vm, vcpu, page, access)
@@ -21,28 +21,28 @@ class VtlbWaitsAsTheGuestsFault(VirtualTlb):
 
 
 class ShadowForgottenTlbNot(VirtualTlb):
-    """When a page goes, its shadow entries go, and processors remember them."""
+    """A page and its shadow entries are removed, and processors keep their cached translations."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         reset(self.shadow, lambda entry, v, vcpu, page: v == vm and entry.gfn == gfn)
 
 
 class TlbForgottenShadowNot(VirtualTlb):
-    """When a page goes, processors forget it, and walk its shadow entries again."""
+    """A page is removed and processors flush it, and its shadow entries stay."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         reset(self.tlb, lambda entry, v, vcpu, page: v == vm and entry.gfn == gfn)
 
 
 class SharedStillWritable(VirtualTlb):
-    """A page that comes to be shared keeps its writable shadow entries."""
+    """A page becomes shared, and its writable shadow entries stay."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing."""
 
 
 class InvlpgKeepsTheTlb(VirtualTlb):
-    """INVLPG drops the shadow entry, and the processor is not told."""
+    """INVLPG drops the shadow entry, and the processor keeps its cached translation."""
 
     def invlpg(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
         require(self.paging[vm, vcpu].enabled)
@@ -51,14 +51,14 @@ class InvlpgKeepsTheTlb(VirtualTlb):
 
 
 class MovCr3KeepsTheShadow(VirtualTlb):
-    """The shadow table of the old address space serves the new one."""
+    """After MOV to CR3, the shadow table of the old address space is used for the new one."""
 
     def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
         reset(self.tlb, lambda entry, v, c, page: v == vm and c == vcpu)
 
 
 class EveryFaultIsTheGuests(VirtualTlb):
-    """A fault for which the monitor finds no frame is given to the guest, whose table has no fault."""
+    """A fault for which no frame is free is reflected to the guest, although the guest's table allows the access."""
 
     def page_fault(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:
         filled = super().page_fault(vm, vcpu, page, access)
@@ -69,7 +69,7 @@ class EveryFaultIsTheGuests(VirtualTlb):
 
 
 class WrongCellRead(VirtualTlb):
-    """A load that hits the TLB shows the zero cell."""
+    """A load that hits the TLB shows zero."""
 
     def load(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Attempt:
         seen = self.execute(vm, vcpu, page, offset, Access.READ, Cell())
@@ -79,7 +79,7 @@ class WrongCellRead(VirtualTlb):
 
 
 class EveryStoreExits(VirtualTlb):
-    """Stores are emulated one by one."""
+    """Every store exits and is emulated."""
 
     def store(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Attempt:
         require(self.paging[vm, vcpu].enabled)
@@ -87,7 +87,7 @@ class EveryStoreExits(VirtualTlb):
 
 
 class FilledReadOnlyForEver(VirtualTlb):
-    """A write is answered with a read-only entry, so the guest faults again, for ever."""
+    """A fault on a store creates a read-only entry, so that the guest faults again forever."""
 
     @operation
     def page_fault(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:
@@ -105,7 +105,7 @@ class FilledReadOnlyForEver(VirtualTlb):
 
 
 class TablesFromThePool(VirtualTlb):
-    """Each address space gets a shadow table in a frame of the guests' pool, which is never given back."""
+    """Each address space gets a shadow table in a guest frame that is never freed."""
 
     def mov_cr3(self, vm: Vm, vcpu: Vcpu, root: Gfn) -> None:
         mfn = self.free_frame(vm)

@@ -8,7 +8,7 @@ from refmodel.mmu.write_protection import Backed, LogFetched, ProtectionServed, 
 
 
 class SwappedOutMapped(WriteProtection):
-    """A page goes out, and its entry stays."""
+    """A page is swapped out, and its SPTE stays."""
 
     @operation
     def swap_out(self, gfn: Gfn) -> SwappedOut:
@@ -20,7 +20,7 @@ class SwappedOutMapped(WriteProtection):
 
 
 class ShadowedUnflushed(WriteProtection):
-    """A page becomes a table and its entry read-only; a processor that has it cached writes to it as before."""
+    """A page becomes a table and its SPTE read-only, and a processor still stores through its cached translation."""
 
     def write_protect_table(self, gfn: Gfn) -> None:
         self.note_dirty(gfn, self.sptes[gfn])
@@ -28,7 +28,7 @@ class ShadowedUnflushed(WriteProtection):
 
 
 class LogFetchedUnflushed(WriteProtection):
-    """The log is handed out and emptied before processors have forgotten that they may write."""
+    """The dirty log is fetched and cleared before processors have flushed their writable translations."""
 
     @operation
     def fetch_log(self, gfn: Gfn) -> LogFetched:
@@ -39,7 +39,7 @@ class LogFetchedUnflushed(WriteProtection):
 
 
 class SwappedOutCached(WriteProtection):
-    """A page goes out and its entry with it; processors have it cached still."""
+    """A page is swapped out and its SPTE zapped, and processors keep their cached translations."""
 
     @operation
     def swap_out(self, gfn: Gfn) -> SwappedOut:
@@ -51,7 +51,7 @@ class SwappedOutCached(WriteProtection):
 
 
 class FaultsServedInName(WriteProtection):
-    """A write has faulted and is logged, and the entry stays read-only."""
+    """A fault on a store is served and logged, and the SPTE stays read-only."""
 
     @operation
     def fast_fault(self, gfn: Gfn) -> ProtectionServed:
@@ -61,7 +61,7 @@ class FaultsServedInName(WriteProtection):
 
 
 class ReadOnlyForEver(WriteProtection):
-    """A page is a table no more, and nothing makes it writable again."""
+    """A page is no longer a table, and its SPTE can never become writable again."""
 
     @operation
     def unshadow(self, gfn: Gfn) -> None:
@@ -70,7 +70,7 @@ class ReadOnlyForEver(WriteProtection):
 
 
 class ZappedUnnoted(WriteProtection):
-    """An entry goes, and nothing notes that its page may have been written to."""
+    """A writable SPTE is zapped, and the page is not marked dirty."""
 
     @operation
     def zap(self, gfn: Gfn) -> Zapped:
@@ -80,7 +80,7 @@ class ZappedUnnoted(WriteProtection):
 
 
 class ZappedInName(WriteProtection):
-    """An entry is to go, and stays as it is."""
+    """An SPTE is reported as zapped, and does not change."""
 
     @operation
     def zap(self, gfn: Gfn) -> Zapped:
@@ -88,7 +88,7 @@ class ZappedInName(WriteProtection):
 
 
 class ReadOverMemory(WriteProtection):
-    """A page that is in memory and not mapped is read from swap again, over what was stored to it."""
+    """A page that is in memory and unmapped is read from swap again, which overwrites newer stores."""
 
     @operation
     def fault(self, gfn: Gfn) -> ProtectionServed:
@@ -100,7 +100,7 @@ class ReadOverMemory(WriteProtection):
 
 
 class TakenForItsCopy(WriteProtection):
-    """A new page is taken for its copy on swap, which there is not."""
+    """A new page counts as equal to its copy on swap, which does not exist."""
 
     @operation
     def fault(self, gfn: Gfn) -> ProtectionServed:
@@ -110,7 +110,7 @@ class TakenForItsCopy(WriteProtection):
 
 
 class SwappedOutOfNothing(WriteProtection):
-    """A page that is not in memory goes to swap."""
+    """A page that is not in memory is swapped out."""
 
     @operation
     def swap_out(self, gfn: Gfn) -> SwappedOut:
@@ -120,7 +120,7 @@ class SwappedOutOfNothing(WriteProtection):
 
 
 class LogNeverEmpty(WriteProtection):
-    """The log is handed out, and the pages in it stay in it."""
+    """The dirty log is fetched, and its pages stay in the log."""
 
     @operation
     def fetch_log(self, gfn: Gfn) -> LogFetched:

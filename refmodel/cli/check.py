@@ -58,45 +58,50 @@ RANDOM, RANDOM_IN_ALL, QUICK_RANDOM, QUICK_EXPLORING = 5.0, 16.0, 3.0, 20.0
 
 @app.command()
 def check(
-    design: Annotated[str | None, typer.Argument(help="a shipped name, an MMU over mechanisms (ept over ksm, swapping), file.py, "
-                                                      "file.py:Class or package.module:Class; without it, every design that "
-                                                      "ships, and Unicorn", autocompletion=completion.designs)] = None,
-    law: Annotated[str | None, typer.Option(help="judge only this clause, such as ISO-2, or this law, by its name or its sentence",
+    design: Annotated[str | None, typer.Argument(help="the design to check: a shipped name, an MMU over mechanisms (ept over ksm, "
+                                                      "swapping), file.py, file.py:Class or package.module:Class; without it: "
+                                                      "every shipped design, and Unicorn",
+                                                 autocompletion=completion.designs)] = None,
+    law: Annotated[str | None, typer.Option(help="judge only this clause, such as ISO-2, or only this law, given by its name or "
+                                                 "its sentence",
                                             autocompletion=completion.clauses)] = None,
-    engine: Annotated[list[str] | None, typer.Option(help="random, exhaustive, prove or bounded; may be repeated",
+    engine: Annotated[list[str] | None, typer.Option(help="run only this engine: random, exhaustive, prove or bounded; may be "
+                                                          "repeated",
                                                      autocompletion=completion.engines)] = None,
     geometry: Annotated[str | None, typer.Option(help="how many VMs, frames and so on there are: Vm=2,Mfn=4")] = None,
-    quick: Annotated[bool, typer.Option(help="check a few small designs in half a minute on two idle cores; with a name, do random "
-                                             "runs and a short exploration")] = False,
-    seconds: Annotated[float | None, typer.Option(help="seconds of random runs; by default 5, or 16 for all designs",
+    quick: Annotated[bool, typer.Option(help="without a name: check a few small designs in half a minute on two idle cores; with a "
+                                             "name: do only random runs and a short exploration of the design")] = False,
+    seconds: Annotated[float | None, typer.Option(help="how many seconds of random runs to do; by default 5, or 16 for all designs "
+                                                       "together",
                                                   min=0.1)] = None,
-    explore_seconds: Annotated[float | None, typer.Option(help="stop exploring after this many seconds; the bounded engine "
-                                                                       "looks deeper until then", min=0.1)] = None,
+    explore_seconds: Annotated[float | None, typer.Option(help="stop exploring after this many seconds; the bounded engine tries "
+                                                               "longer and longer runs until then", min=0.1)] = None,
     explore_depth: Annotated[int | None, typer.Option(help="explore only runs of up to this many steps",
                                                       min=1)] = None,
-    exact: Annotated[bool, typer.Option(help="explore on Python ints and keep each state whole, not as a 64-bit key; this is far "
+    exact: Annotated[bool, typer.Option(help="explore in plain Python and store whole states instead of 64-bit keys; this is far "
                                              "slower, so it suits only small geometries")] = False,
-    depth: Annotated[int, typer.Option(help="the least number of steps that the bounded engine looks ahead", min=1)] = 4,
-    seed: Annotated[int, typer.Option(help="the seed of the random engines")] = 0,
+    depth: Annotated[int, typer.Option(help="have the bounded engine search all runs of up to this many steps; with "
+                                            "--explore-seconds it searches longer runs too", min=1)] = 4,
+    seed: Annotated[int, typer.Option(help="the seed of the random runs")] = 0,
     fresh: Annotated[bool, typer.Option(help="prove and explore again, even if the result is remembered")] = False,
-    combined: Annotated[bool, typer.Option(help="without a name: check every MMU with all mechanisms together, by random runs "
-                                                "and proof; with --explore-depth, by every run of that many steps with one "
-                                                "name of each sort")] = False,
-    pairs: Annotated[bool, typer.Option(help="without a name: check every two mechanisms together, over any MMU, and explore every "
-                                             "reachable state")] = False,
-    mmu: Annotated[list[str] | None, typer.Option(help="with --pairs: use this MMU, such as ept, instead of any MMU, in the "
-                                                       "smallest geometry; may be repeated",
+    combined: Annotated[bool, typer.Option(help="without a name: check every MMU with all mechanisms at once, by random runs and "
+                                                "proof; with --explore-depth N: explore every run of up to N steps, with two "
+                                                "frames and one of everything else")] = False,
+    pairs: Annotated[bool, typer.Option(help="without a name: check each pair of mechanisms over the contract that any MMU keeps, "
+                                             "and explore every reachable state")] = False,
+    mmu: Annotated[list[str] | None, typer.Option(help="with --pairs: check each pair of mechanisms over this MMU, such as ept, in "
+                                                       "the smallest geometry; may be repeated",
                                                   autocompletion=completion.mmus)] = None,
-    against: Annotated[str | None, typer.Option(help="instead, run the design beside this one, such as interpreter, and "
-                                                     "compare what guests see")] = None,
-    why: Annotated[bool, typer.Option(help="print, for each law, the laws that its proof uses; the last row names laws that any "
-                                           "of the proofs may use")] = False,
-    suggest: Annotated[bool, typer.Option(help="for each law that is not inductive, look for further laws that make it inductive; "
-                                               "these are proved before they are printed")] = False,
-    examples: Annotated[int, typer.Option(help="how many different runs that break a law are printed, each without needless steps",
+    against: Annotated[str | None, typer.Option(help="check no laws; run the design beside this other design, such as interpreter, "
+                                                     "and compare what guests see")] = None,
+    why: Annotated[bool, typer.Option(help="print for each law which other laws its proof uses; the last row names the laws that "
+                                           "every proof may use")] = False,
+    suggest: Annotated[bool, typer.Option(help="for each law that is not inductive, look for additional laws that make it "
+                                               "inductive; each is proved before it is printed")] = False,
+    examples: Annotated[int, typer.Option(help="print up to this many different runs that break a law, each without needless steps",
                                           min=1, max=20)] = 1,
-    runs: Annotated[int | None, typer.Option(help="do this many random runs, however long they take, and run no other engine; "
-                                                  "--jobs and --on do not change the runs", min=1)] = None,
+    runs: Annotated[int | None, typer.Option(help="do this many random runs, however long they take, and run no other engine; the "
+                                                  "runs do not depend on --jobs and --on", min=1)] = None,
     tables: Annotated[bool, typer.Option(help="without a name: print a table for each design instead of one line")] = False,
     html: Html = None,
     jobs: Jobs = None,
@@ -105,8 +110,7 @@ def check(
 ) -> None:
     """Check designs by proof, by exploration and by random runs.
 
-    Exit status: 0 what was asked was shown, 1 a law fails or engines disagree, 2 bad input, 3 undecided, 130 the command was
-    ended before it was done.
+    Exit status: 0 every check passed, 1 a law fails or engines disagree, 2 bad input, 3 undecided, 130 the command was interrupted.
     """
     _refuse_what_does_not_go_together(design, engine, combined, pairs, against, runs, html)
     to_be_written([html], files_of(design))

@@ -21,27 +21,30 @@ from refmodel.report import exploring
 
 @app.command()
 def explore(
-    design: Annotated[str, typer.Argument(help="a design as refmodel check takes it, the token of a run to begin with, or a trace "
-                                               "as refmodel judge takes it", autocompletion=completion.designs)],
+    design: Annotated[str, typer.Argument(help="a design, named as for refmodel check; or the token of a run to start from; or a "
+                                               "trace, named as for refmodel judge", autocompletion=completion.designs)],
     geometry: Annotated[str | None, typer.Option(help="how many VMs, frames and so on there are: Vm=2,Mfn=4")] = None,
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE.html",
-                                              help="write an HTML page to step through, to this file, instead")] = None,
-    states: Annotated[int | None, typer.Option(help="how many states of a design the HTML page has; by default "
+                                              help="write an HTML page of the steps to this file, instead of opening the "
+                                                   "explorer")] = None,
+    states: Annotated[int | None, typer.Option(help="how many states of the design the HTML page shows; by default "
                                                     f"{exploring.STATES}", min=1, max=5000)] = None,
-    line: Annotated[int | None, typer.Option(help="for a trace: the line to begin at; by default the line that deviates, else the "
-                                                  "first line at a terminal, and the last line otherwise", min=1)] = None,
+    line: Annotated[int | None, typer.Option(help="for a trace: the line to start at; by default the line that deviates; without a "
+                                                  "deviation: the first line at a terminal, and the last line otherwise",
+                                             min=1)] = None,
     about: Annotated[str | None, typer.Option(help="for a trace: show only events about these pages and frames, such as "
                                                    "'vm 0, gfn 5; mfn 7'")] = None,
-    evaluate: Annotated[list[str] | None, typer.Option(help="for a trace: print the value of this expression after the event of "
-                                                            "the line, such as 'p2m[0, 5].mfn == 7'; may be repeated")] = None,
+    evaluate: Annotated[list[str] | None, typer.Option(help="for a trace: print the value of this expression, such as 'p2m[0, "
+                                                            "5].mfn == 7', after the event of --line; may be repeated")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document: the state and the possible next steps; for a "
-                                                         "trace, the event of the line and what is known after it")] = False,
+                                                         "trace: the event of --line and what is known after it")] = False,
 ) -> None:
-    """Take a design step by step, from power-on or from the end of a run; or a trace event by event.
+    """Step through a design, from power-on or from the end of a run, or through a trace event by event.
 
-    The explorer lists each step that applies, what it would change, and the law that it would break. It shows the state, for how
-    many names each law claims something, and how soon a law can break. Of a trace it shows what is known after each event, as far
-    as the trace has told. It needs a terminal, and Textual (pip install 'refmodel[explorer]'); the page needs a browser.
+    The explorer lists each step that applies, what the step would change, and the law that it would break. The explorer also shows
+    the state, how many names each law applies to, and how soon a law can break. For a trace, the explorer shows what is known
+    after each event. The explorer needs a terminal, and Textual (pip install 'refmodel[explorer]'). The page that --html writes
+    needs only a browser.
 
     Exit status: 0, or 2 for bad input.
     """

@@ -55,13 +55,15 @@ MOST_DRAWN, MOST_STORIES = 4, 100
 
 @app.command("judge")
 def judge_command(
-    names: Annotated[list[str], typer.Argument(help=f"an implementation ({', '.join(IMPLEMENTATIONS)}), or traces: files, plain or "
-                                                    "compressed by gzip or zstd; - is standard input")],
-    seconds: Annotated[float, typer.Option(help="how long to draw tests for each subject, in seconds", min=0.1)] = 4.0,
+    names: Annotated[list[str], typer.Argument(help=f"an implementation ({', '.join(IMPLEMENTATIONS)}), or trace files, plain or "
+                                                    "compressed with gzip or zstd; - is standard input")],
+    seconds: Annotated[float, typer.Option(help="how many seconds to generate tests for each subject", min=0.1)] = 4.0,
     checks: Annotated[int | None, typer.Option(
-        help="draw this many tests for each subject, however long they take; slow ones stop when the time is up", min=1)] = None,
+        help="generate this many tests for each subject, however long they take; only slow subjects stop after --seconds",
+        min=1)] = None,
     seed: Annotated[int, typer.Option(help="the seed of the random tests")] = 0,
-    vectors: Annotated[Path | None, typer.Option(help="instead, judge by the conformance vectors in this folder")] = None,
+    vectors: Annotated[Path | None, typer.Option(help="judge by the conformance vectors in this folder, instead of by random "
+                                                      "tests")] = None,
     form: Annotated[str, typer.Option("--format", help=f"the format of traces: {' or '.join(FORMATS)}")] = "refmodel",
     html: Html = None,
     junit: Junit = None,
@@ -74,8 +76,8 @@ def judge_command(
 ) -> None:
     """Judge a real MMU by the model, or a trace of any monitor by the laws.
 
-    Exit status: 0 no deviation that is not known, 1 new deviations, 2 bad input, 3 nothing was judged (the implementation is
-    missing or ended, or no event of the trace concerns memory).
+    Exit status: 0 no new deviation, 1 new deviations, 2 bad input, 3 nothing was judged. Nothing is judged if the implementation is
+    missing or ended, or if no event of the trace concerns memory.
     """
     if form not in FORMATS:
         raise BadDesign(f"--format {form}: no such format; expected {' or '.join(FORMATS)}")

@@ -33,22 +33,23 @@ SHIPPED_HERE = ("any over swapping, sharing", "any over ksm, populate-on-demand"
 
 @app.command()
 def leaks(
-    design: Annotated[str | None, typer.Argument(help="a design as refmodel check takes it, or a leaky specimen; without it, pairs "
-                                                      "of mechanisms, and every specimen",
+    design: Annotated[str | None, typer.Argument(help="a design, named as for refmodel check, or a leaky specimen; without it: "
+                                                      "pairs of mechanisms and every specimen",
                                                  autocompletion=completion.designs)] = None,
     geometry: Annotated[str | None, typer.Option(help="how many VMs, frames and so on there are: Vm=2,Mfn=4")] = None,
-    seconds: Annotated[float, typer.Option(help="stop looking after this many seconds", min=0.1)] = 60.0,
+    seconds: Annotated[float, typer.Option(help="stop the search after this many seconds", min=0.1)] = 60.0,
     flows: Annotated[bool, typer.Option("--flows", help="show each information flow that the design declares as intended, by a "
                                                         "shortest run in which the flow happens")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Look for two runs that look the same to a VM until one step shows the VM different results.
 
-    This is noninterference (ISO-6). Every state of the design's geometry is visited, with two VMs at least. Where the geometry is
-    that of a shipped design, there are two VMs with a page each.
+    The absence of such runs is called noninterference (clause ISO-6). The search visits every state of the design's geometry, with
+    at least two VMs. A design that takes its geometry from a shipped design is searched with two VMs of one page each.
 
-    Exit status: 0 nothing leaks (but specimens, which all must), 1 something does, 2 bad input, 3 undecided: the time was up, or
-    nothing was compared. With --flows: 0 each flow happens, 1 one happens in no state of the geometry, 3 the time was up.
+    Exit status: 0 nothing leaks, 1 something leaks, 2 bad input, 3 the time was up or nothing was compared. Without a name, every
+    specimen has to leak, and the status is 1 if one does not.
+    Exit status with --flows: 0 every flow happens, 1 a flow happens in no state of the geometry, 3 the time was up.
     """
     if geometry is not None and design is None:
         raise BadDesign("--geometry is about one design: it goes with a name")

@@ -50,11 +50,14 @@ if TYPE_CHECKING:
 
 @app.command()
 def serve(
-    socket: Annotated[Path | None, typer.Option(help="listen on this Unix socket instead, with a judge per connection")] = None,
+    socket: Annotated[Path | None, typer.Option(help="listen on this Unix socket instead of standard input, with a separate judge "
+                                                     "for each connection")] = None,
 ) -> None:
-    """Judge events as they come: a line in, a line out. The format of a line is in specs/traces.md.
+    """Judge trace events as they arrive: read a JSON line for each event, and answer with a line.
 
-    Exit status: 0 all were lawful, 1 one deviated, 2 one was no event, 3 there was none.
+    specs/traces.md describes the format of a line.
+
+    Exit status: 0 every event was lawful, 1 an event deviated, 2 a line was no event, 3 there were no events.
     """
     if socket is None:
         done = converse("standard input", sys.stdin.buffer, sys.stdout.buffer)
@@ -70,14 +73,14 @@ def serve(
 @app.command()
 def drive(
     command: Annotated[list[str], typer.Argument(help="the command of the implementation, and its arguments")],
-    seconds: Annotated[float, typer.Option(help="how long to draw runs, in seconds", min=0.1)] = 10.0,
-    runs: Annotated[int | None, typer.Option(help="draw this many runs, however long they take; the seed determines the runs",
+    seconds: Annotated[float, typer.Option(help="how many seconds to generate runs", min=0.1)] = 10.0,
+    runs: Annotated[int | None, typer.Option(help="generate this many runs, however long they take; --seed determines the runs",
                                              min=1)] = None,
     seed: Annotated[int, typer.Option(help="the seed of the random runs")] = 0,
     save: Annotated[Path | None, typer.Option(help="write the trace of the deviating run to this file")] = None,
     save_commands: Annotated[Path | None, typer.Option(help="write the commands of the deviating run to this file, "
                                                                "one per line")] = None,
-    commands: Annotated[Path | None, typer.Option(help="draw no runs; carry out the commands in this file, once")] = None,
+    commands: Annotated[Path | None, typer.Option(help="generate no runs; carry out the commands in this file once")] = None,
     html: Html = None,
     junit: Junit = None,
     sarif: Sarif = None,
@@ -85,13 +88,13 @@ def drive(
     coverage: Coverage = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Generate operations, have an implementation carry them out, and judge what it reports. What deviates is shrunk.
+    """Generate operations, have an implementation carry them out, and judge what it reports.
 
-    Options of the program stand after --, where nothing is taken for an option of drive: refmodel drive --runs 50 -- ./monitor
-    --option.
+    A deviating run is shortened before it is printed. Put the implementation's command after --, so that its options are not taken
+    for options of drive: refmodel drive --runs 50 -- ./monitor --option.
 
-    Exit status: 0 nothing deviated that is not known, 1 something did, 2 there was nothing to drive, or what it reported was no
-    trace, 3 it reported no event that says anything of memory.
+    Exit status: 0 no new deviation, 1 a new deviation, 2 the implementation did not run or did not report a trace, 3 no reported
+    event concerns memory.
     """
     if commands is not None and (runs is not None or seed):
         raise BadDesign("--commands draws nothing: it does not go with --runs or --seed")
@@ -144,7 +147,9 @@ def _save(file: Path | None, lines: Sequence[str]) -> None:
 def clients(
     folder: Annotated[Path, typer.Argument(help="the folder for the files; the folder is created if necessary")],
 ) -> None:
-    """Copy out the files with which C and Rust programs talk to refmodel. There is a header, a module, and an example of each.
+    """Copy out the files with which C and Rust programs talk to refmodel.
+
+    The files are two C headers, two Rust modules, a small example monitor in each language, and a vector test in C.
 
     Exit status: 0, or 2 if the folder cannot be written.
     """

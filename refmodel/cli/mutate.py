@@ -25,12 +25,13 @@ from refmodel.report.mutation_documents import MutantDocument, MutationDocument
 
 @app.command()
 def mutate(
-    design: Annotated[str, typer.Argument(help="a shipped name, file.py, file.py:Class or package.module:Class; or machine, for "
-                                               "the text of the hardware, in a checkout of the repository",
+    design: Annotated[str, typer.Argument(help="the design to mutate: a shipped name, file.py, file.py:Class or "
+                                               "package.module:Class; or machine: the specification of the hardware, in a checkout "
+                                               "of the repository",
                                           autocompletion=completion.designs)],
     only: Annotated[str | None, typer.Option(help="mutate only functions whose file and name contain this text, such as "
                                                "monitor/ksm.py")] = None,
-    limit: Annotated[int | None, typer.Option(help="judge this many mutants, drawn at random", min=1)] = None,
+    limit: Annotated[int | None, typer.Option(help="judge only this many mutants, drawn at random", min=1)] = None,
     seed: Annotated[int, typer.Option(help="the seed by which --limit draws mutants")] = 0,
     jobs: Jobs = None,
     record: Annotated[Path | None, typer.Option(help="also write the score to this file, as JSON")] = None,
@@ -39,9 +40,10 @@ def mutate(
     """Change the text of a design in one place at a time, and report the changes that no check detects.
 
     Mutants of a design are judged by random runs, by runs beside another design, by proof and by exploration. A mutant that
-    provably does the same as the text is no survivor. Reasons for other survivors are kept in a list (specs/mutation.md).
+    provably behaves like the original text is not counted as a survivor. The reasons for other survivors are listed in
+    specs/mutation.md.
 
-    Exit status: 0 each survivor has a reason, 1 one has none or a reason is out of date, 2 bad input, 3 nothing was mutated.
+    Exit status: 0 every survivor has a recorded reason, 1 a reason is missing or out of date, 2 bad input, 3 nothing was mutated.
     """
     if record is not None:
         to_be_written([record], files_of(design))

@@ -15,9 +15,9 @@ EVERYWHERE = ("quiet", "verbose")
 """Options that are not in the tables of the commands, since all have them."""
 HEAD = """# The commands
 
-This page has every command with its options. It is made of the commands themselves
-(`python -m refmodel.cli.page > specs/guide/commands.md`), and a test keeps it so.
-`refmodel COMMAND --help` prints the same. [Verdicts](verdicts.md) has what exit statuses mean.
+This page lists every command with its options. It is generated from the commands
+(`python -m refmodel.cli.page > specs/guide/commands.md`), and a test keeps it up to date.
+`refmodel COMMAND --help` prints the same text. [Verdicts](verdicts.md) explains the exit statuses.
 
 | to | run |
 |---|---|
@@ -25,22 +25,23 @@ This page has every command with its options. It is made of the commands themsel
 | see a few designs that ship, in half a minute on two idle cores | `refmodel check --quick` |
 | prove every theorem | `refmodel prove` |
 | see which engine finds which bug | `refmodel bench xsa-401` |
-| take a design step by step | `refmodel explore ept` |
+| step through a design | `refmodel explore ept` |
 | judge a trace | `refmodel judge trace.jsonl --html trace.html` |
 | judge a real MMU | `refmodel judge qemu` |
 | drive your monitor | `refmodel drive ./monitor` |
 | read what a clause means | `refmodel explain ISO-2` |
 
-Every command but `record` has two options for what it prints. No exit status depends on them.
+Every command except `record` has two options that control its output. They do not change the exit
+status.
 
 | option | what it is |
 |---|---|
 {loudness}
 
-These options mean the same wherever they are. `--html FILE` also writes a page on which runs can be
-stepped through. `--json` prints a document. `--jobs N` shares work among processes. `--on ADDRESS`
-shares it among the workers of a Dask scheduler (`pip install 'refmodel[dask]'`). The answers are
-the same.
+These options mean the same in every command that has them. `--html FILE` also writes a page on
+which you can step through runs. `--json` prints one JSON document. `--jobs N` shares the work among
+N processes. `--on ADDRESS` shares the work among the workers of a Dask scheduler
+(`pip install 'refmodel[dask]'`). Neither option changes the answers.
 """
 
 
@@ -94,7 +95,7 @@ def _default(parameter: Any) -> str:
 
 def _meaning(parameter: Any) -> str:
     text = (getattr(parameter, "help", None) or "").replace("|", "\\|")
-    return f"not: {text}" if getattr(parameter, "is_flag", False) and parameter.default is True else text
+    return f"do not {text}" if getattr(parameter, "is_flag", False) and parameter.default is True else text
 
 
 if __name__ == "__main__":

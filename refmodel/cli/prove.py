@@ -32,27 +32,30 @@ STATUS = {"proved": HOLDS, "agreed": HOLDS, "written": HOLDS, "refuted": FAILS, 
 
 @app.command()
 def prove(
-    names: Annotated[list[str] | None, typer.Argument(help="theorems whose name contains this text; for a second opinion, also "
-                                                           "designs as refmodel check takes them; by default all theorems")] = None,
-    fresh: Annotated[bool, typer.Option(help="prove again even what is remembered as proved")] = False,
-    slow: Annotated[bool, typer.Option(help="whether to include the theorems that take longest")] = True,
+    names: Annotated[list[str] | None, typer.Argument(help="prove only theorems whose names contain this text; with --second, "
+                                                           "--smt or --certificates, also a design named as for refmodel "
+                                                           "check")] = None,
+    fresh: Annotated[bool, typer.Option(help="prove again even theorems whose proof is remembered")] = False,
+    slow: Annotated[bool, typer.Option(help="include the theorems that take longest")] = True,
     second: Annotated[str | None, typer.Option(help=f"also have this solver answer every proof question: {' or '.join(SOLVERS)}"
                                                )] = None,
     smt: Annotated[Path | None, typer.Option(help="write every proof question as SMT-LIB to this folder, with an index")] = None,
-    certificates: Annotated[Path | None, typer.Option(help="have cvc5 write a certificate of every proof question to this folder, "
-                                                           "and have ethos, if it is on the PATH, check each; without a name, only "
-                                                           "for theorems about hardware")] = None,
-    signatures: Annotated[Path | None, typer.Option(help=f"cvc5's folder proofs/eo/cpc, for ethos; or set {SIGNATURES}")] = None,
-    timeout: Annotated[float, typer.Option(help="seconds that the second solver may take for each question", min=0.001)] = SECONDS,
+    certificates: Annotated[Path | None, typer.Option(help="write cvc5's certificate of every proof question to this folder, and "
+                                                           "check each with ethos if it is on the PATH; without a name: only for "
+                                                           "theorems about hardware")] = None,
+    signatures: Annotated[Path | None, typer.Option(help=f"the folder proofs/eo/cpc of cvc5, which ethos needs; {SIGNATURES} can "
+                                                             "name it instead")] = None,
+    timeout: Annotated[float, typer.Option(help="how many seconds the second solver may take for each question",
+                                           min=0.001)] = SECONDS,
     jobs: Jobs = None,
     on: On = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Prove every theorem in proofs/. What was proved of the very same text is remembered.
+    """Prove every theorem in proofs/. A theorem whose text has not changed since its last proof is not proved again.
 
-    For a second opinion (--second, --smt, --certificates) everything is proved afresh, by operations.
+    With --second, --smt or --certificates, every theorem is proved again, one operation at a time.
 
-    Exit status: 0 all are proved, and solvers agree; 1 one is refuted, or solvers disagree; 2 bad input; 3 undecided.
+    Exit status: 0 every theorem is proved and solvers agree, 1 a theorem is refuted or solvers disagree, 2 bad input, 3 undecided.
     """
     where = Where(jobs or cpu_count() or 1, on)
     if second is None and smt is None and certificates is None:

@@ -21,25 +21,29 @@ from refmodel.report.files import put
 @app.command()
 def record(
     what: Annotated[str, typer.Argument(help="what to record: memory, or addresses")],
-    command: Annotated[list[str], typer.Argument(help="after --, the command and its arguments")],
-    output: Annotated[Path, typer.Option("--output", "-o", help=f"the file to write, NAME{ENDING}; for addresses NAME{ADDRESSES}")],
-    interval: Annotated[float, typer.Option(help="seconds between two samples", min=0.01, max=60)] = 0.2,
+    command: Annotated[list[str], typer.Argument(help="the command to record, and its arguments, after --")],
+    output: Annotated[Path, typer.Option("--output", "-o", help=f"the file to write: NAME{ENDING}, or for addresses "
+                                                                f"NAME{ADDRESSES}")],
+    interval: Annotated[float, typer.Option(help="the seconds between two samples", min=0.01, max=60)] = 0.2,
     seconds: Annotated[float, typer.Option(help="end the command after this many seconds", min=0.1, max=86400)] = 60,
-    key: Annotated[str, typer.Option(help="the key for numbering contents; recordings with the same key can be compared")] = "",
-    granule: Annotated[int, typer.Option(help="how many pages are sampled together, for programs of more than 50,000 pages",
+    key: Annotated[str, typer.Option(help="the key under which page contents are hashed; only recordings with the same key can be "
+                                          "compared by content")] = "",
+    granule: Annotated[int, typer.Option(help="sample this many pages together, for programs of more than 50,000 pages",
                                          min=1, max=MOST_GRANULE)] = 1,
-    most: Annotated[int, typer.Option(help="for addresses: end after this many accesses to pages not used just before", min=2,
+    most: Annotated[int, typer.Option(help="for addresses: stop after this many recorded accesses; accesses to pages used just "
+                                           "before are not recorded", min=2,
                                       max=10_000_000)] = 400_000,
-    skip: Annotated[int, typer.Option(help="for addresses: at first leave out this many accesses to pages not used just "
-                                           "before", min=0)] = 0,
+    skip: Annotated[int, typer.Option(help="for addresses: start recording after this many accesses; accesses to pages used just "
+                                           "before do not count", min=0)] = 0,
 ) -> None:
-    """Record which pages a command touches and changes, for explain policy and explain mechanisms.
+    """Record which pages a command touches and changes, as input for refmodel explain policy and refmodel explain mechanisms.
 
-    The command and what it starts are sampled until it ends. Processes that live for less than an interval may be missed. Of
-    contents only equality is kept. What the kernel says is first tested on a process whose use of memory is known.
-    With addresses instead of memory: the page of each data access, in order, by Valgrind; for explain exits.
+    The command and its child processes are sampled until the command ends. Processes that live for less than one interval may be
+    missed. A recording keeps which pages have equal contents, and not the contents. Before the recording starts, the kernel's
+    reports are tested on a process whose memory use is known.
+    refmodel record addresses records the page of each data access, in order, with Valgrind, as input for refmodel explain exits.
 
-    Exit status: 0 it is written, 2 bad input, or this machine does not let it be recorded.
+    Exit status: 0 the recording is written, 2 bad input, or this machine does not allow the recording.
     """
     endings = {"memory": ENDING, "addresses": ADDRESSES}
     if what not in endings:

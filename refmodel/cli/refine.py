@@ -32,8 +32,9 @@ BARE = "bare"
 
 @app.command()
 def refine(
-    design: Annotated[str, typer.Argument(help="a design as refmodel check takes it", autocompletion=completion.designs)],
-    to: Annotated[str, typer.Option(help="the other design; bare is the bare machine, on which guests believe that they run",
+    design: Annotated[str, typer.Argument(help="the design whose steps are compared, named as for refmodel check",
+                                          autocompletion=completion.designs)],
+    to: Annotated[str, typer.Option(help="the other design, or bare for the bare machine that the guests believe to run on",
                                     autocompletion=completion.designs)] = BARE,
     seconds: Annotated[float, typer.Option(help="how long random runs may take, in seconds", min=0.1)] = 5.0,
     seed: Annotated[int, typer.Option(help="the seed of the random runs")] = 0,
@@ -43,12 +44,12 @@ def refine(
 ) -> None:
     """Show that each step of a design is a step of another design, or changes nothing that the other can see.
 
-    Both have tables of the same names; what they hold is the same after each step, and the guest is shown the same. To the bare
-    machine this says that the virtual machine is the machine (Popek and Goldberg's equivalence). Random runs look for a step that
-    is neither. If the runs find none, proofs show that there is none for any number of names. The laws that these proofs use are
-    proved too.
+    Tables with the same name hold the same in both designs after each step, and both designs show the guest the same outcome.
+    If the other design is the bare machine, this is Popek and Goldberg's equivalence. Random runs look for a step that the other
+    design does not have and that changes something it can see. If random runs find no such step, proofs show that there is none,
+    for any number of names. The laws that these proofs use are proved too.
 
-    Exit status: 0 proved, 1 a run has a step that is none of the other's, 2 bad input, 3 undecided.
+    Exit status: 0 proved, 1 a run has a step that the other design does not have, 2 bad input, 3 undecided.
     """
     to_be_written([html], files_of(design, to))
     mine = load(design)

@@ -51,7 +51,7 @@ OF_MEMORY = ("exits", "mechanisms", "policy")
 
 @app.command()
 def bench(
-    name: Annotated[str | None, typer.Argument(help="one bug; without it, every bug",
+    name: Annotated[str | None, typer.Argument(help="run the engines on only this bug; without it: on every bug",
                                                 autocompletion=completion.bugs)] = None,
     html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
@@ -61,7 +61,7 @@ def bench(
     The kill matrix has a row for each bug and a column for each engine. A cell names the clause that the engine found broken, the
     steps of its run and the seconds that it took; or it says that nothing was found.
 
-    Exit status: 0 each is found by at least one engine, 1 one is not, 2 bad input.
+    Exit status: 0 every bug is found by at least one engine, 1 a bug is found by no engine, 2 bad input.
     """
     to_be_written([html])
     if name is not None and name not in MUTANTS:
@@ -101,13 +101,13 @@ def _rows(bugs: dict[str, Mutant], quiet: bool) -> tuple[dict[str, list[Kill]], 
 
 @app.command()
 def replay(
-    token: Annotated[str, typer.Argument(help="the token printed under a trace")],
+    token: Annotated[str, typer.Argument(help="the token that a report prints under a run")],
     html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Run a recorded run again, step by step.
+    """Replay a recorded run, step by step.
 
-    Exit status: 0 the run breaks no law, 1 it breaks one, 2 bad input or a step that does not apply, 3 the run is empty.
+    Exit status: 0 the run breaks no law, 1 the run breaks a law, 2 bad input or a step that does not apply, 3 the run is empty.
     """
     _, said = spec_of(token)
     to_be_written([html], files_of(said.spec))
@@ -146,21 +146,23 @@ def explain(
     topic: Annotated[str, typer.Argument(help="a clause (ISO-2), a law, a bug, a design, a theorem, a mechanism, a strategy or an "
                                              f"estimator of a VM's memory need; or a table: "
                                              f"{', '.join(TOPICS[:-1])} or {TOPICS[-1]}")],
-    workload: Annotated[Path | None, typer.Argument(help="for policy: a workload, a TOML file; for mechanisms: a recording; for "
-                                                         "exits: an address stream; without it, those that are shipped")] = None,
-    policy: Annotated[list[str] | None, typer.Option(help=f"for policy: {', '.join(POLICIES)}; may be repeated; also prints "
-                                                          "how much memory each VM had")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="print all that chapters say about the topic, with full texts")] = False,
+    workload: Annotated[Path | None, typer.Argument(help="the input file: a workload in TOML for policy, a recording for "
+                                                         "mechanisms, an address stream for exits; without it: the shipped "
+                                                         "files")] = None,
+    policy: Annotated[list[str] | None, typer.Option(help="for policy: compare only this strategy, and print how much memory each "
+                                                          f"VM had; one of {', '.join(POLICIES)}; may be repeated")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="print everything that the chapters say about the topic, with full "
+                                                           "texts")] = False,
     html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Explain a clause, a law, a bug, a design, a mechanism, a strategy or an estimator of a VM's memory need.
 
-    An explanation fits one screen: what it is, what checks it, and which chapters say more. Also what an MMU costs
-    (exits), what Popek and Goldberg would say of x86 (instructions), how strategies do on a workload (policy), and what
-    mechanisms regain, save and cost on a recording (mechanisms).
+    An explanation fits on one screen: what the topic is, what checks it, and which chapters say more. Four topics print tables:
+    exits prints what each MMU costs; instructions prints how Popek and Goldberg's criteria classify x86 instructions; policy
+    prints how strategies do on a workload; mechanisms prints what mechanisms regain, save and cost on a recording.
 
-    Exit status: 0, or 2 for a topic that there is not.
+    Exit status: 0, or 2 if there is no such topic.
     """
     if topic not in OF_MEMORY and (workload is not None or html is not None):
         raise BadDesign("a file and --html go with explain exits, explain policy and explain mechanisms only")

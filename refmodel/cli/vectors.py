@@ -20,24 +20,29 @@ from refmodel.oracle.writing_vectors import vectors as write_vectors
 
 @app.command()
 def vectors(
-    folder: Annotated[Path, typer.Option("--out", help="the folder to write to, or to read for --judge; created if needed")],
-    count: Annotated[int | None, typer.Option(help="how many vectors, of all kinds together (120,000 walks and all runs of a "
-                                                   "monitor; 48,000 for riscv, 30,000 for riscv32)", min=1)] = None,
+    folder: Annotated[Path, typer.Option("--out", help="the folder that vectors are written to, or that --judge reads; the folder "
+                                                       "is created if needed")],
+    count: Annotated[int | None, typer.Option(help="how many vectors to write, of all kinds together; by default 120,000 walks and "
+                                                   "all runs of a monitor, 48,000 for riscv, or 30,000 for riscv32", min=1)] = None,
     without: Annotated[list[str] | None, typer.Option(help="leave out vectors that need this feature, for walkers that lack it "
                                                            "(specs/vectors.md has the names); may be repeated")] = None,
-    architecture: Annotated[str, typer.Option(help="x86, with vectors for a monitor; riscv, of 64 bits; or riscv32")] = "x86",
-    elf: Annotated[int | None, typer.Option(help="for riscv: also write bare ELF files, which carry out this many vectors each and "
-                                                 "report by signature", min=1, max=MOST)] = None,
-    results: Annotated[Path | None, typer.Option("--judge", help="write nothing; judge what a consumer of these vectors found: a "
-                                                                 "file with one result per line; for riscv, a signature")] = None,
+    architecture: Annotated[str, typer.Option(help="the architecture: x86, which includes vectors for a monitor; riscv, with 64 "
+                                                   "bits; or riscv32")] = "x86",
+    elf: Annotated[int | None, typer.Option(help="for riscv: also write bare ELF files, each of which runs this many vectors and "
+                                                 "reports a signature", min=1, max=MOST)] = None,
+    results: Annotated[Path | None, typer.Option("--judge", help="write no vectors; judge this file, in which a walker that ran "
+                                                                 "the vectors reports one result per line; for riscv: judge a "
+                                                                 "signature")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="with --judge: print one JSON document")] = False,
 ) -> None:
-    """Write conformance vectors for page walks and for a monitor. They are always the same. specs/vectors.md has their format, and
-    specs/riscv.md that of RISC-V's. --count ends the command as soon as so many vectors are written.
-    specs/guide/rtl.md says how an RTL simulator runs the ELF files, and how their signatures are judged.
+    """Write conformance vectors for page walks and for a monitor.
 
-    Exit status: 0, or 2 if the folder cannot be written or there is no such feature.
-    With --judge: 0 no deviation, 1 deviations, 2 bad input, 3 nothing was judged.
+    The command always writes the same vectors. specs/vectors.md describes their format, and specs/riscv.md the format of the
+    RISC-V vectors. With --count, the command ends as soon as that many vectors are written. specs/guide/rtl.md describes how an
+    RTL simulator runs the ELF files, and how their signatures are judged.
+
+    Exit status: 0, or 2 if the folder cannot be written or --without names an unknown feature.
+    Exit status with --judge: 0 no deviation, 1 deviations, 2 bad input, 3 nothing was judged.
     """
     if results is not None:
         if count is not None or without or elf is not None:

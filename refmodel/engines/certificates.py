@@ -38,7 +38,7 @@ PATIENCE = 1800.0
 
 @attrs.frozen
 class Certificate:
-    """A certificate of one question."""
+    """The certificate of one proof question."""
 
     answer: str
     """What cvc5 says of the question; there is a certificate if that is ``unsat``."""

@@ -32,7 +32,7 @@ class Judgement:
 
 @attrs.frozen
 class Simulated:
-    """What came of an operation whose steps were looked for in another design."""
+    """The result for one operation whose steps were compared with the steps of another design."""
 
     operation: str
     steps: tuple[str, ...]

@@ -56,7 +56,7 @@ class Task:
 
 @attrs.frozen
 class Answer:
-    """What became of one question."""
+    """A solver's answer to one proof question."""
 
     file: str
     """Its name: the theorem, the operation, a number."""

@@ -25,7 +25,7 @@ LIST = "proofs.theorems"
 
 @attrs.frozen
 class Told:
-    """What came of a theorem."""
+    """The result for one theorem."""
 
     name: str
     says: str

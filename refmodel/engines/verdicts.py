@@ -101,7 +101,7 @@ class ReadingsDisagree(Exception):
 
 @attrs.frozen
 class Numbers:
-    """How much an engine looked at. A number that the engine does not count is zero."""
+    """The numbers of steps, states and other things that an engine covered. A number that the engine does not count is zero."""
 
     steps: int = 0
     """Steps that were taken: by random runs, or by an exploration."""

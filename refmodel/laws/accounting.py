@@ -10,7 +10,8 @@ from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2m, references
 
 
-@law("RES-1", "A frame's reference count is its number of users: p2m entries, patches, and pages that left it and await a flush.")
+@law("RES-1", "A frame's reference count is the number of p2m entries and patches that name it, plus the pages that left it and "
+     "await a flush.")
 def reference_counts_are_exact(s: P2m, mfn: Mfn) -> Any:
     return s.frames[mfn].references == references(s, mfn) + s.retired_references(mfn)
 
@@ -20,8 +21,8 @@ def balloon_sizes_are_exact(s: Ballooning, vm: Vm) -> Any:
     return s.balloon[vm].actual == ballooned(s, vm)
 
 
-@law("RES-2", "A private or retired frame has one reference, from its own page; a shared frame has at least one; other frames have "
-     "none.")
+@law("RES-2", "A private or retired frame has one reference, from its own page; a shared frame has one or more, and any other "
+     "frame has none.")
 def frames_are_conserved(s: P2m, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     owner = s.p2m[frame.vm, frame.gfn]

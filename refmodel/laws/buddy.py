@@ -20,19 +20,19 @@ def clean_frames_hold_nothing(s: Buddy, mfn: Mfn) -> Any:
     return implies(is_there and s.frames[mfn].use == Use.FREE and s.known_clean[mfn], s.memory[mfn].is_zero())
 
 
-@law("RES-3", "No free frame is allocated from a block that is to be removed.")
+@law("RES-3", "No free frame is allocated from a block that is marked for removal.")
 def nothing_is_given_from_what_leaves(s: Buddy, before: Buddy, mfn: Mfn) -> Any:
     leaves = before.block_states[before.block[mfn]].leaving and s.block_states[s.block[mfn]].leaving
     return implies(leaves and before.frames[mfn].use == Use.FREE, s.frames[mfn].use == Use.FREE)
 
 
-@law("RES-3", "A page in a block that is to be removed can be moved to another frame, unless it is pinned for a device.")
+@law("RES-3", "A page in a block that is marked for removal can be moved to another frame, unless the page is pinned for a device.")
 def a_page_in_a_leaving_block_can_be_moved(s: Buddy, vm: Vm, gfn: Gfn) -> Any:
     leaves = s.in_frame(vm, gfn) and s.block_states[s.block[s.p2m[vm, gfn].mfn]].leaving
     return implies(leaves, s.may_move(vm, gfn) or s.held(vm, gfn))
 
 
-@law("RES-3", "A block that is plugged in was offline before, and is then free in one piece.")
+@law("RES-3", "A block that is plugged in was offline before, and afterwards is free and not split into frames.")
 def a_block_that_is_added_is_there(s: Buddy, before: Buddy, outcome: MemoryAdded) -> Any:
     return before.block_states[outcome.block].span == Span.OFFLINE and s.block_states[outcome.block] == BlockState()
 
@@ -43,7 +43,8 @@ def a_page_that_did_not_move_is_where_it_was(s: Buddy, before: Buddy, outcome: M
                    s.p2m[outcome.vm, outcome.gfn].mfn == before.p2m[outcome.vm, outcome.gfn].mfn)
 
 
-@law("RES-3", "A page that was moved lies in a block that stays; its old frame is free, unless other pages share that frame.")
+@law("RES-3", "After a page is moved, its new block is not marked for removal, and its old frame is free unless other pages share "
+     "it.")
 def a_moved_page_leaves_its_frame_free(s: Buddy, before: Buddy, outcome: Moved) -> Any:
     was, now = before.p2m[outcome.vm, outcome.gfn].mfn, s.p2m[outcome.vm, outcome.gfn].mfn
     return implies(outcome.moved, not s.block_states[s.block[now]].leaving

@@ -9,13 +9,13 @@ from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Backing
 
 
-@law("RES-1", "The count of a pool frame is the number of compressed pages in it, at most two.")
+@law("RES-1", "A pool frame's page count is the number of compressed pages in the frame, and is at most two.")
 def compressed_pages_are_counted(s: CompressedMemory, mfn: Mfn) -> Any:
     lying = count(s.pool, lambda copy, slot: copy.stored and copy.mfn == mfn)
     return s.packed[mfn] == lying and s.packed[mfn] <= MOST
 
 
-@law("RES-2", "A frame that holds a compressed page belongs to the pool.")
+@law("RES-2", "A frame that holds a compressed page belongs to the pool of compressed pages.")
 def compressed_pages_lie_in_the_pool(s: CompressedMemory, mfn: Mfn) -> Any:
     return implies(s.packed[mfn] > 0, s.frames[mfn].use == Use.POOL)
 

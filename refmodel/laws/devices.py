@@ -60,7 +60,7 @@ def devices_read_what_was_written(s: Devices, outcome: DeviceAccess) -> Any:
     return implies(shown.event == Event.COMPLETED and due.event == Event.COMPLETED, shown.cell == due.cell)
 
 
-@law("EQV-2", "A device's access completes exactly when it completes on the bare machine.")
+@law("EQV-2", "A device's access completes exactly if it completes on the bare machine.")
 def device_accesses_complete_when_due(s: Devices, outcome: DeviceAccess) -> Any:
     return outcome.shown.event == outcome.due.event
 

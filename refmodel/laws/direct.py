@@ -21,24 +21,24 @@ def cached_translations_lead_to_owned_frames(s: DirectMmu, vm: Vm, vcpu: Vcpu, u
     return implies(found.valid, s.may_map(vm, found.mfn))
 
 
-@law("ISO-1", "Every checked entry names a frame that is owned by, or granted to, the owner of the table.")
+@law("ISO-1", "Every checked page-table entry names a frame that the table's owner owns, or that is granted to the table's owner.")
 def checked_entries_lead_to_owned_frames(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     held = s.held[mfn, index]
     return implies(held.live, s.frames[mfn].owned and s.may_map(s.frames[mfn].vm, held.mfn))
 
 
-@law("ISO-1", "A non-present entry of a validated table names no frame, because a processor may speculate with the entry.")
+@law("ISO-1", "A non-present entry of a validated table names no frame, because a processor may use the entry speculatively.")
 def entries_not_present_name_no_frame(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     word = s.words[mfn, index]
     return implies(s.frames[mfn].standing == Standing.VALID and not word.present, word.mfn == NOTHING)
 
 
-@law("ISO-1", "The IOMMU lets a VM's devices write only to frames that the VM owns or that are granted to the VM.")
+@law("ISO-1", "The IOMMU lets a VM's devices store only to frames that the VM owns or that are granted to the VM.")
 def devices_reach_owned_frames(s: DirectMmu, vm: Vm, mfn: Mfn) -> Any:
     return implies(s.iommu[vm, mfn], s.may_reach_by_device(vm, mfn))
 
 
-@law("ISO-3", "A frame that a TLB entry maps writable has the writable type, or is reserved as a table and not yet checked.")
+@law("ISO-3", "A frame that a TLB entry maps as writable has the writable type, or is reserved as a table and not yet checked.")
 def no_cached_translation_writes_to_a_table(s: DirectMmu, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> Any:
     found = s.tlb[vm, vcpu, upper, lower]
     return implies(found.valid and found.writable, may_be_written(s.frames[found.mfn]))
@@ -49,20 +49,21 @@ def may_be_written(frame: TypedFrame) -> Any:
     return frame.type == Type.WRITABLE or frame.standing == Standing.RESERVED
 
 
-@law("ISO-3", "A frame that a checked entry maps writable is plain memory of writable type.")
+@law("ISO-3", "If a checked page-table entry maps a frame as writable, the frame has the writable type and is not a page table.")
 def no_checked_entry_writes_to_a_table(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     held = s.held[mfn, index]
     return implies(held.live and held.writable, s.frames[held.mfn].type == Type.WRITABLE
                    and s.frames[held.mfn].standing == Standing.PLAIN)
 
 
-@law("ISO-3", "A frame that a device can write to has no type or the writable type, or is reserved as a table and not yet checked.")
+@law("ISO-3", "A frame that a device can store to has no type or the writable type, or is reserved as a table and not yet checked.")
 def no_device_writes_to_a_table(s: DirectMmu, vm: Vm, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     return implies(s.iommu[vm, mfn], may_be_written(frame) or frame.type == Type.NONE)
 
 
-@law("ISO-3", "Until its table dissolves, a checked entry's references match its word in memory: same frame, write right and link.")
+@law("ISO-3", "Until its table is dissolved, the monitor's record of a checked entry matches the entry in memory: same frame, "
+     "write right and link.")
 def checked_entries_are_as_checked(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     held, word, frame = s.held[mfn, index], s.words[mfn, index], s.frames[mfn]
     link = frame.type == Type.L2 and not word.large
@@ -72,7 +73,8 @@ def checked_entries_are_as_checked(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
                    and implies(link, not held.writable and held.link == (word.mfn != mfn) and (held.link or not word.writable)))
 
 
-@law("ISO-3", "Every entry of a validated table is checked. Unchecked entries, and plain or reserved frames, hold no references.")
+@law("ISO-3", "Every entry of a validated table is checked. An unchecked entry, or an entry in a plain or reserved frame, holds "
+     "no reference.")
 def valid_tables_are_checked(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     standing, held, word = s.frames[mfn].standing, s.held[mfn, index], s.words[mfn, index]
     return (implies(standing == Standing.VALID, not s.unchecked[mfn, index])
@@ -136,14 +138,15 @@ def page_references_are_exact(s: DirectMmu, mfn: Mfn) -> Any:
     return s.frames[mfn].references == s.leading_to(mfn)
 
 
-@law("RES-2", "A frame without an owner is plain memory without type, uses, references or pin.")
+@law("RES-2", "A frame without an owner is plain memory with no type, no uses, no references and no pin.")
 def free_frames_are_unused(s: DirectMmu, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     return implies(frame.owned, frame.vm != NOTHING) and implies(not frame.owned, frame.uses == 0 and frame.references == 0 and
     frame.type == Type.NONE and frame.standing == Standing.PLAIN and not frame.pinned)
 
 
-@law("RES-2", "A frame has a page-table type exactly while it is reserved, checked, valid or dissolving as a table.")
+@law("RES-2", "A frame has a page-table type exactly while it is reserved, being checked, valid or being dissolved; its pin and "
+     "type count agree.")
 def standings_agree_with_types(s: DirectMmu, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     return (is_table(frame) == (frame.standing != Standing.PLAIN)
@@ -183,12 +186,12 @@ def direct_accesses_are_translated(s: DirectMmu, outcome: Touched, actor: Vm) ->
     return implies(outcome.shown.event == Event.COMPLETED, found.valid and (found.writable or not outcome.write))
 
 
-@law("EQV-5", "Every TLB entry was made from the guest's own tables, and no invalidation has covered it since.")
+@law("EQV-5", "Every TLB entry equals the entry that the bare machine's TLB may hold for the same address.")
 def cached_translations_were_the_guests(s: DirectMmu, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> Any:
     return implies(s.tlb[vm, vcpu, upper, lower].valid, s.tlb[vm, vcpu, upper, lower] == s.bare_tlb[vm, vcpu, upper, lower])
 
 
-@law("EQV-2", "A successful pin leaves the frame pinned as a table of the requested level. A refused pin leaves the frame "
+@law("EQV-2", "A request to pin a table either pins the frame at the requested level, or is refused and leaves the frame's state "
      "unchanged.")
 def pins_are_what_was_asked_for(s: DirectMmu, before: DirectMmu, outcome: Pinned) -> Any:
     frame = s.frames[outcome.mfn]
@@ -196,7 +199,8 @@ def pins_are_what_was_asked_for(s: DirectMmu, before: DirectMmu, outcome: Pinned
             and implies(not outcome.done, frame == before.frames[outcome.mfn]))
 
 
-@law("EQV-2", "A successful call to load a base pointer sets the vCPU's CR3. A refused call leaves CR3 unchanged.")
+@law("EQV-2", "A hypercall that loads a base pointer either sets the vCPU's CR3 to the named table, or is refused and leaves CR3 "
+     "unchanged.")
 def base_pointers_are_what_was_asked_for(s: DirectMmu, before: DirectMmu, outcome: BaseLoaded, actor: Vm) -> Any:
     now, was = s.base[actor, outcome.vcpu], before.base[actor, outcome.vcpu]
     return (implies(outcome.done, now.loaded and now.mfn == outcome.mfn)
@@ -209,7 +213,8 @@ def refused_hypercalls_change_nothing(s: DirectMmu, before: DirectMmu, outcome: 
                    and s.held[mfn, index] == before.held[mfn, index])
 
 
-@law("EQV-2", "A VM's devices may reach each frame of the VM that is not a page table and holds no segment descriptors.")
+@law("EQV-2", "A VM's devices can reach every frame that the VM owns, unless the frame is a page table or holds segment "
+     "descriptors.")
 def devices_reach_plain_memory(s: DirectMmu, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     return implies(frame.owned and frame.standing == Standing.PLAIN and frame.type != Type.SEGMENT, s.iommu[frame.vm, mfn])
@@ -233,7 +238,7 @@ def checking_makes_progress(s: DirectMmu, before: DirectMmu, outcome: Hypercall,
                    before.unchecked[mfn, index])
 
 
-@law("EFF-2", "While a table is invalidated, an entry loses its validation only in a step that releases the entry's references.")
+@law("EFF-2", "While a table is being dissolved, an entry becomes unchecked only in a step that releases the entry's references.")
 def dissolving_makes_progress(s: DirectMmu, before: DirectMmu, mfn: Mfn, index: Index) -> Any:
     dissolving = before.frames[mfn].standing == Standing.DISSOLVING and s.frames[mfn].standing == Standing.DISSOLVING
     return implies(dissolving and s.unchecked[mfn, index] and not before.unchecked[mfn, index],

@@ -25,7 +25,8 @@ def mapped_grants_are_granted(s: DirectGrants, vm: Vm, mfn: Mfn) -> Any:
             and implies(track.device, grant.writable and frame.type == Type.WRITABLE))
 
 
-@law("ISO-1", "An entry that maps a granted frame is recorded as the grant's mapping, and is writable only if the grant is.")
+@law("ISO-1", "An entry that maps a granted frame is recorded as the grant's mapping, and is writable only if the grant is "
+     "writable.")
 def granted_entries_are_tracked(s: DirectGrants, mfn: Mfn, index: Index) -> Any:
     held = s.held[mfn, index]
     track = s.maptrack[s.frames[mfn].vm, held.mfn]
@@ -98,14 +99,15 @@ def is_unchanged(s: DirectGrants, before: DirectGrants, mfn: Mfn, index: Index) 
             and s.held[mfn, index] == before.held[mfn, index])
 
 
-@law("EQV-2", "A successful change sets a frame's grant as its owner asked. A refused change leaves the grant as it was.")
+@law("EQV-2", "A request to change a frame's grant either sets the grant as the owner asked, or is refused and leaves the grant "
+     "unchanged.")
 def grants_are_what_was_asked_for(s: DirectGrants, before: DirectGrants, outcome: GrantChanged) -> Any:
     now = s.grants[outcome.mfn]
     return (implies(outcome.done, now == outcome.asked)
             and implies(not outcome.done, now == before.grants[outcome.mfn]))
 
 
-@law("EQV-2", "The owner of a frame can change the frame's grant exactly while no VM has a mapping by the grant.")
+@law("EQV-2", "The owner of a frame can change the frame's grant exactly while no VM has mapped the frame by the grant.")
 def grants_change_while_unmapped(s: DirectGrants, before: DirectGrants, outcome: GrantChanged) -> Any:
     mapped = count(before.maptrack, lambda track, vm, frame: frame == outcome.mfn and (track.host or track.device))
     return outcome.done == (mapped == 0)
@@ -117,14 +119,15 @@ def grants_are_mapped_by_those_they_are_for(s: DirectGrants, before: DirectGrant
             and before.frames[outcome.table].type == Type.L1)
 
 
-@law("EQV-2", "A granted frame is mapped exactly if the address is aligned, the entry maps no grant, and the rights can be given.")
+@law("EQV-2", "A request to map a granted frame succeeds exactly if the address is aligned, the entry maps no grant, and the "
+     "rights can be given.")
 def grants_are_mapped_where_they_can_be(s: DirectGrants, before: DirectGrants, outcome: GrantEntryMapped) -> Any:
     grant, frame = before.grants[outcome.mfn], before.frames[outcome.mfn]
     return outcome.done == (outcome.aligned and not before.held[outcome.table, outcome.index].granted
                             and implies(outcome.writable, grant.writable and may_become_writable(frame)))
 
 
-@law("EQV-2", "A granted frame that was mapped is recorded at the requested entry, with the requested write access.")
+@law("EQV-2", "After a granted frame is mapped, the mapping is recorded at the requested entry, with the requested write right.")
 def mapped_grants_are_as_asked_for(s: DirectGrants, outcome: GrantEntryMapped, actor: Vm) -> Any:
     track, held = s.maptrack[actor, outcome.mfn], s.held[outcome.table, outcome.index]
     return implies(outcome.done, track.host and track.table == outcome.table and track.index == outcome.index
@@ -136,7 +139,8 @@ def refused_grants_change_nothing(s: DirectGrants, before: DirectGrants, outcome
     return implies(not outcome.done, is_unchanged(s, before, mfn, index))
 
 
-@law("EQV-2", "A granted frame is mapped for devices exactly if the grant is writable and the frame can have the writable type.")
+@law("EQV-2", "A request to map a granted frame for devices succeeds exactly if the grant is writable and the frame can have the "
+     "writable type.")
 def devices_are_let_where_they_can_be(s: DirectGrants, before: DirectGrants, outcome: GrantDeviceMapped, actor: Vm) -> Any:
     grant, frame = before.grants[outcome.mfn], before.frames[outcome.mfn]
     return (outcome.done == (grant.writable and may_become_writable(frame))
@@ -161,7 +165,8 @@ def machphys_updates_change_no_frame(s: DirectGrants, before: DirectGrants, outc
     return is_unchanged(s, before, mfn, index)
 
 
-@law("EQV-2", "A plain frame can become a GDT exactly if it has the segment type, or is unused and holds no forbidden call gate.")
+@law("EQV-2", "A frame can become a GDT exactly if it is plain memory, and either has the segment type or is unused without "
+     "forbidden call gates.")
 def descriptors_are_set_where_they_can_be(s: DirectGrants, before: DirectGrants, outcome: DescriptorsSet, actor: Vm) -> Any:
     frame = before.frames[outcome.mfn]
     gates = count(before.words, lambda word, table, index: table == outcome.mfn and word.gate)
@@ -169,7 +174,7 @@ def descriptors_are_set_where_they_can_be(s: DirectGrants, before: DirectGrants,
         frame.type == Type.SEGMENT or (frame.uses == 0 and (gates == 0 or before.gates[actor]))))
 
 
-@law("EQV-2", "A successful request sets the vCPU's GDT to the named frame. A refused request leaves the GDT as it was.")
+@law("EQV-2", "A request to set a vCPU's GDT either sets it to the named frame, or is refused and leaves the GDT unchanged.")
 def descriptors_are_what_was_asked_for(s: DirectGrants, before: DirectGrants, outcome: DescriptorsSet, actor: Vm) -> Any:
     now, was = s.gdt[actor, outcome.vcpu], before.gdt[actor, outcome.vcpu]
     return implies(outcome.done, now.loaded and now.mfn == outcome.mfn) and implies(not outcome.done, now == was)

@@ -25,6 +25,6 @@ def harvested_entries_name_pages(s: DirtyRing, vm: Vm, at: Index) -> Any:
     return implies(s.ring[vm, at].harvested, s.ring[vm, at].gfn != NOTHING)
 
 
-@law("EFF-2", "While a VM's dirty ring has a free entry, no store of the VM waits for log room.")
+@law("EFF-2", "While a VM's dirty ring has a free entry, no store of the VM waits for space in the ring.")
 def free_places_are_room(s: DirtyRing, vm: Vm, gfn: Gfn, at: Index) -> Any:
     return implies(s.ring[vm, at].gfn == NOTHING, s.has_log_room(vm, gfn))

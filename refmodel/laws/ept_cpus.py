@@ -12,7 +12,7 @@ from refmodel.mmu.replies import Handled, Result
 from refmodel.monitor.frames import Use
 
 
-@law("ISO-1", "A TLB entry with a VM's tag names the p2m's mfn, with no more rights, unless a flush of the tag is pending.")
+@law("ISO-1", "A TLB entry with a VM's tag gives the p2m's mfn and at most the p2m's rights, unless a flush of the tag is pending.")
 def fresh_translations_agree(s: TaggedEptMmu, cpu: Cpu, vm: Vm, gfn: Gfn) -> Any:
     tagged = s.tags[vm]
     found = s.tag_tlb[cpu, tagged.tag, gfn]
@@ -20,7 +20,8 @@ def fresh_translations_agree(s: TaggedEptMmu, cpu: Cpu, vm: Vm, gfn: Gfn) -> Any
                    agrees(s, vm, gfn, found.mfn, found.writable))
 
 
-@law("ISO-1", "A TLB entry that a running CPU can use names the p2m's mfn, with no more rights, or is stale with an IPI pending.")
+@law("ISO-1", "A TLB entry usable by a running CPU gives the p2m's mfn and at most the p2m's rights, or is stale with an IPI "
+     "pending.")
 def usable_translations_are_stale_at_most(s: TaggedEptMmu, cpu: Cpu, gfn: Gfn) -> Any:
     here = s.running[cpu]
     found = s.tag_tlb[cpu, s.tags[here.vm].tag, gfn]
@@ -28,20 +29,22 @@ def usable_translations_are_stale_at_most(s: TaggedEptMmu, cpu: Cpu, gfn: Gfn) -
                    and (here.asked or agrees(s, here.vm, gfn, found.mfn, found.writable)))
 
 
-@law("ISO-1", "Every entry of a VM's EPT tables, current or given up, maps its gfn to the mfn in the p2m, with no more rights.")
+@law("ISO-1", "Every entry of a VM's EPT tables, including those that wait to be freed, gives the p2m's mfn and at most the p2m's "
+     "rights.")
 def tables_lead_where_the_p2m_says(s: TaggedEptMmu, table: Mfn, gfn: Gfn) -> Any:
     entry, frame = s.ept[table, gfn], s.frames[table]
     return implies(entry.present, frame.use == Use.TABLE and frame.vm != NOTHING
                    and agrees(s, frame.vm, gfn, entry.mfn, entry.writable))
 
 
-@law("ISO-2", "No EPT table, current or given up, lets a guest write to a shared frame.")
+@law("ISO-2", "No EPT table, even one that waits to be freed, lets a guest write to a shared frame.")
 def no_table_writes_to_a_shared_frame(s: TaggedEptMmu, table: Mfn, gfn: Gfn) -> Any:
     entry = s.ept[table, gfn]
     return implies(entry.present and entry.writable, s.frames[entry.mfn].use != Use.SHARED)
 
 
-@law("ISO-3", "Every translation that a running processor can use maps a frame that holds guest memory, or a retired frame.")
+@law("ISO-3", "Every translation that a running processor can use maps a frame that holds guest memory, or a retired frame that "
+     "awaits a flush.")
 def no_usable_translation_reaches_the_monitor(s: TaggedEptMmu, cpu: Cpu, gfn: Gfn) -> Any:
     here = s.running[cpu]
     found = s.tag_tlb[cpu, s.tags[here.vm].tag, gfn]
@@ -54,25 +57,26 @@ def loaded_tables_are_tables(s: TaggedEptMmu, cpu: Cpu) -> Any:
     return implies(here.active, here.vm != NOTHING and here.root != NOTHING and s.is_table_of(here.root, here.vm))
 
 
-@law("ISO-3", "A VM's current EPT table is a table frame of that VM, and was not given up.")
+@law("ISO-3", "A VM's current EPT table is a table frame of that VM, and is not waiting to be freed.")
 def current_tables_are_tables(s: TaggedEptMmu, vm: Vm) -> Any:
     eptp = s.eptp[vm]
     return (implies(eptp.present, eptp.mfn != NOTHING and s.is_table_of(eptp.mfn, vm) and not s.given_up[eptp.mfn])
             and implies(not eptp.present, eptp.mfn == NOTHING))
 
 
-@law("ISO-3", "A table that was given up is still a table frame.")
+@law("ISO-3", "An EPT table that waits to be freed is still recorded as a table frame.")
 def tables_given_up_are_tables(s: TaggedEptMmu, mfn: Mfn) -> Any:
     return implies(s.frames[mfn].use != Use.TABLE, not s.given_up[mfn])
 
 
-@law("RES-2", "A table frame that was not given up is its VM's current EPT table.")
+@law("RES-2", "A table frame that is not waiting to be freed is its VM's current EPT table.")
 def tables_are_current(s: TaggedEptMmu, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     return implies(frame.use == Use.TABLE and not s.given_up[mfn], s.eptp[frame.vm].present and s.eptp[frame.vm].mfn == mfn)
 
 
-@law("EQV-5", "A running VM has a tag and an EPT table. A processor that must flush, or load another table, was sent an IPI.")
+@law("EQV-5", "A running VM has a tag and an EPT table. A processor that runs a VM, and must flush or load another EPT table, was "
+     "sent an IPI.")
 def who_must_forget_was_asked(s: TaggedEptMmu, cpu: Cpu) -> Any:
     here = s.running[cpu]
     tagged, eptp = s.tags[here.vm], s.eptp[here.vm]
@@ -80,7 +84,7 @@ def who_must_forget_was_asked(s: TaggedEptMmu, cpu: Cpu) -> Any:
             and implies(here.active and (s.unflushed[cpu, tagged.tag] or here.root != eptp.mfn), here.asked))
 
 
-@law("EFF-1", "An access exits only if the EPT table that the processor has loaded does not allow it.")
+@law("EFF-1", "An access exits only if the EPT table that the processor has loaded does not allow the access.")
 def accesses_on_any_cpu_do_not_exit(s: TaggedEptMmu, outcome: Seen, before: TaggedEptMmu) -> Any:
     return implies(before.lets(before.running[outcome.cpu].root, outcome.gfn, outcome.write), outcome.shown.event != Event.EXITED)
 
@@ -91,8 +95,8 @@ def a_violation_on_any_cpu_makes_progress(s: TaggedEptMmu, outcome: Handled) -> 
                    and s.lets(s.eptp[outcome.vm].mfn, outcome.gfn, outcome.write))
 
 
-@law("EFF-2", "On any processor, an EPT violation is left unserved only without a table, or while the page awaits "
-             "page-in, flush, private frame or log room.")
+@law("EFF-2", "If an EPT table exists, an EPT violation stays unserved only while the page waits for page-in, a flush, a private "
+     "frame or dirty-ring space.")
 def a_violation_on_any_cpu_waits_only_for_a_frame(s: TaggedEptMmu, before: TaggedEptMmu, outcome: Handled) -> Any:
     return implies(before.eptp[outcome.vm].present and not waits(s, before, outcome.vm, outcome.gfn, outcome.write),
                    outcome.result != Result.FAILED)

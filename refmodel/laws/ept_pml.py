@@ -11,7 +11,8 @@ from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.page_modification_logging import PageModificationLogging
 
 
-@law("EFF-1", "An access causes a log-full exit only if the page-modification log has no room and the access sets a clear flag.")
+@law("EFF-1", "An access causes a log-full exit only if the page-modification log is full and the access must set a flag that is "
+     "clear.")
 def only_full_logs_exit(s: EptPmlMmu, outcome: Seen, before: EptPmlMmu, actor: Vm) -> Any:
     flags = before.flags_of(actor, outcome.gfn)
     return implies(outcome.full != NOTHING, before.is_full(actor, outcome.full)
@@ -24,7 +25,7 @@ def stores_that_set_a_flag_are_logged(s: EptPmlMmu, before: EptPmlMmu, actor: Vm
     return implies(sets, s.log_entries_of(actor, outcome.gfn) > before.log_entries_of(actor, outcome.gfn))
 
 
-@law("EFF-2", "Draining an entry of a page-modification log removes it from the log.")
+@law("EFF-2", "Draining an entry of a page-modification log removes the entry from the log.")
 def drained_logs_have_room(s: EptPmlMmu, before: EptPmlMmu, outcome: Drained) -> Any:
     return s.log_entries_of(outcome.vm, outcome.gfn) < before.log_entries_of(outcome.vm, outcome.gfn)
 

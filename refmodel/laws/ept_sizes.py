@@ -33,14 +33,15 @@ def small_entries_lead_where_the_p2m_says(s: EptSizesMmu, table: Mfn, at: Index)
                    and agrees(s, of.vm, gfn, entry.mfn, entry.writable))
 
 
-@law("ISO-1", "A cached small translation names the p2m's mfn, with no more rights, or is stale while a flush is pending.")
+@law("ISO-1", "A cached small translation gives the p2m's mfn and at most the p2m's rights, or is stale while a flush is pending.")
 def small_translations_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     found = s.small_tlb[vm, vcpu, gfn]
     return implies(found.present, s.is_covered(gfn) and is_stale_at_most(s, vm, gfn, found.mfn, found.writable)
                    and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, found.mfn, found.writable)))
 
 
-@law("ISO-1", "A cached large translation gives each gfn the p2m's mfn, with no more rights, or is stale while a flush is pending.")
+@law("ISO-1", "A cached large translation gives each gfn the p2m's mfn and at most the p2m's rights, or is stale while a flush is "
+     "pending.")
 def large_translations_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     found = s.large_tlb[vm, vcpu, s.region[gfn]]
     mfn = s.frame_at[found.block, s.at[gfn]]
@@ -48,7 +49,8 @@ def large_translations_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, vcpu: Vcp
                    and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mfn, True)))
 
 
-@law("ISO-1", "A cached 1 GiB translation gives each gfn the p2m's mfn, with no more rights, or is stale while a flush is pending.")
+@law("ISO-1", "A cached 1 GiB translation gives each gfn the p2m's mfn and at most the p2m's rights, or is stale while a flush is "
+     "pending.")
 def larger_translations_lead_where_the_p2m_says(s: EptThreeSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     found = s.large_tlb[vm, vcpu, s.larger(s.region[gfn])]
     mfn = s.frame_at[s.smaller_block(s.region[gfn], found.block), s.at[gfn]]
@@ -56,7 +58,7 @@ def larger_translations_lead_where_the_p2m_says(s: EptThreeSizesMmu, vm: Vm, vcp
                    and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mfn, True)))
 
 
-@law("ISO-3", "A table that was not given up is recorded for a region, and the region's upper entry links to the table.")
+@law("ISO-3", "An EPT table that is not waiting to be freed is recorded for a region, and the region's upper entry links to it.")
 def tables_in_use_are_linked(s: EptSizesMmu, mfn: Mfn) -> Any:
     of = s.table_of[mfn]
     entry = s.upper[of.vm, of.region]
@@ -64,12 +66,12 @@ def tables_in_use_are_linked(s: EptSizesMmu, mfn: Mfn) -> Any:
                    of.vm != NOTHING and of.region != NOTHING and entry.links and entry.table == mfn)
 
 
-@law("ISO-3", "A table that was given up is still a table frame.")
+@law("ISO-3", "An EPT table that waits to be freed is still recorded as a table frame.")
 def tables_given_up_stay_tables(s: EptSizesMmu, mfn: Mfn) -> Any:
     return implies(s.frames[mfn].use != Use.TABLE, not s.is_given_up(mfn))
 
 
-@law("ISO-3", "A present upper entry either maps a large page, or links to the table that is recorded for its region.")
+@law("ISO-3", "A present upper EPT entry either maps a large page, or links to the table that is recorded for its region.")
 def upper_entries_link_to_their_tables(s: EptSizesMmu, vm: Vm, region: Region) -> Any:
     entry = s.upper[vm, region]
     of = s.table_of[entry.table]
@@ -83,12 +85,13 @@ def upper_entries_lie_in_tables(s: EptThreeSizesMmu, vm: Vm, region: Region) -> 
     return implies(s.upper[vm, region].present, s.is_reached(vm, region))
 
 
-@law("ISO-3", "Only a table frame that was not given up holds small EPT entries.")
+@law("ISO-3", "Only a table frame that is not waiting to be freed holds small EPT entries.")
 def only_tables_in_use_hold_entries(s: EptSizesMmu, mfn: Mfn, at: Index) -> Any:
     return implies(s.frames[mfn].use != Use.TABLE or s.is_given_up(mfn), not s.lower[mfn, at].present)
 
 
-@law("ISO-3", "A cached table pointer names its region's table, or a table that was given up, on a vCPU that was asked to flush.")
+@law("ISO-3", "A vCPU's cached table pointer names its region's table or, while the vCPU has a flush pending, a table that waits "
+     "to be freed.")
 def cached_pointers_lead_to_tables(s: EptSizesMmu, vm: Vm, vcpu: Vcpu, region: Region) -> Any:
     pointer = s.pointers[vm, vcpu, region]
     of, is_given_up = s.table_of[pointer.table], s.is_given_up(pointer.table)
@@ -96,7 +99,7 @@ def cached_pointers_lead_to_tables(s: EptSizesMmu, vm: Vm, vcpu: Vcpu, region: R
                    and (of.region == region or is_given_up) and (s.is_asked(vm, vcpu) or not is_given_up))
 
 
-@law("EFF-1", "An access exits only if the EPT has no entry of any size that allows it, or for a full page-modification log.")
+@law("EFF-1", "An access exits only if the page-modification log is full, or if no EPT entry of any size allows the access.")
 def what_either_size_gives_does_not_exit(s: EptSizesMmu, outcome: Seen, before: EptSizesMmu, actor: Vm) -> Any:
     return implies(before.installed(actor, outcome.gfn, outcome.write) and outcome.full == NOTHING,
                    outcome.shown.event != Event.EXITED)
@@ -107,8 +110,8 @@ def a_violation_that_was_served_makes_progress(s: EptSizesMmu, outcome: Handled)
     return implies(outcome.result == Result.INSTALLED, s.installed(outcome.vm, outcome.gfn, outcome.write))
 
 
-@law("EFF-2", "An EPT violation at any page size stays unserved only without a table, or while the page awaits page-in, flush, "
-     "private frame or log room.")
+@law("EFF-2", "If an upper EPT entry exists, a violation stays unserved only while the page waits for page-in, a flush, a private "
+     "frame or dirty-ring space.")
 def a_violation_of_either_size_waits_only_for_a_frame(s: EptSizesMmu, before: EptSizesMmu, outcome: Handled) -> Any:
     has_table = before.upper[outcome.vm, before.region[outcome.gfn]].present
     return implies(has_table and before.is_covered(outcome.gfn)

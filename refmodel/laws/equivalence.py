@@ -32,7 +32,7 @@ def faults_come_when_due(s: P2m, outcome: Seen) -> Any:
     return implies(outcome.shown.event != Event.EXITED, outcome.shown.event == outcome.due.event)
 
 
-@law("EQV-2", "An access that exits has no effect on the monitored or the bare machine. The guest executes it again.")
+@law("EQV-2", "An access that exits shows the guest no result, and the bare machine does not execute the access.")
 def what_exits_has_not_happened(s: P2m, outcome: Seen) -> Any:
     return implies(outcome.shown.event == Event.EXITED, outcome.due == Reply() and outcome.shown == Reply())
 
@@ -55,19 +55,19 @@ def is_tagged(s: EptMmu, vm: Vm, vcpu: Vcpu, eptp: Mfn) -> Any:
     return eptp != NOTHING and eptp == own.mfn and (own.present or s.is_asked(vm, vcpu))
 
 
-@law("EQV-5", "A cached guest-physical mapping carries the VM's EPTP. No other VM gets this EPTP while the mapping is cached.")
+@law("EQV-5", "A cached guest-physical mapping carries its VM's current EPTP, or an EPTP that its processor was asked to flush.")
 def physical_mappings_carry_the_eptp_in_use(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     mapping = s.physical_tlb[vm, vcpu, gfn]
     return implies(mapping.valid, is_tagged(s, vm, vcpu, mapping.eptp))
 
 
-@law("EQV-5", "A cached combined mapping carries the VM's EPTP. No other VM gets this EPTP while the mapping is cached.")
+@law("EQV-5", "A cached combined mapping carries its VM's current EPTP, or an EPTP that its processor was asked to flush.")
 def combined_mappings_carry_the_eptp_in_use(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     mapping = s.combined_tlb[vm, vcpu, page]
     return implies(mapping.valid, is_tagged(s, vm, vcpu, mapping.eptp))
 
 
-@law("EQV-2", "A linear access that exits has no effect on the monitored or the bare machine. The guest executes it again.")
+@law("EQV-2", "A linear access that exits shows the guest no result, and the bare machine does not execute the access.")
 def what_exits_by_a_shadow_entry_has_not_happened(s: ShadowMmu, outcome: Attempt) -> Any:
     return implies(outcome.shown.event == Event.EXITED, outcome.due == Reply() and outcome.shown == Reply())
 
@@ -78,7 +78,8 @@ def data_read_through_shadow_entries_is_data_written(s: ShadowMmu, outcome: Atte
     return implies(shown.event == Event.COMPLETED, shown.event == due.event and shown.cell == due.cell)
 
 
-@law("EQV-2", "A shadow fault is reflected to the guest, as page fault or missing memory, only if the bare machine does the same.")
+@law("EQV-2", "A shadow fault is reflected to the guest, as a page fault or as missing memory, only if the bare machine reports "
+     "the same.")
 def reflected_faults_are_the_guests_own(s: ShadowMmu, outcome: Filled) -> Any:
     return given_as_due(outcome.result, outcome.reflected, outcome.due)
 
@@ -89,18 +90,20 @@ def given_as_due(result: Result, reflected: Reply, due: Reply) -> Any:
             and implies(result == Result.HOLE, reflected.event == Event.HOLE and due.event == Event.HOLE))
 
 
-@law("EQV-5", "A cached shadow entry gives no more than a guest PTE that may still be cached, under the vCPU's WP, SMEP and SMAP.")
+@law("EQV-5", "Under the vCPU's WP, SMEP and SMAP, a cached shadow entry gives at most the rights of a guest PTE that may still "
+     "be cached.")
 def cached_shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     return in_the_envelope(s.tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page], s.paging[vm, vcpu].mode)
 
 
-@law("EQV-5", "A cached shadow entry maps the gfn of a guest PTE that may still be cached, with no more rights in any mode.")
+@law("EQV-5", "A cached shadow entry maps the gfn of a guest PTE that may still be cached, with at most that PTE's rights.")
 def cached_mirrors_stay_in_the_envelope(s: ShadowTracedMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, page]
     return implies(entry.present, mirrors(entry, s.bare_tlb[vm, vcpu, page]))
 
 
-@law("EQV-5", "A vCPU's shadow entry gives no more than a guest PTE that may still be cached, under the vCPU's WP, SMEP and SMAP.")
+@law("EQV-5", "Under the vCPU's WP, SMEP and SMAP, a vCPU's shadow entry gives at most the rights of a guest PTE that may be "
+     "cached.")
 def shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     return in_the_envelope(s.shadow[vm, vcpu, page], s.bare_tlb[vm, vcpu, page], s.paging[vm, vcpu].mode)
 
@@ -112,7 +115,7 @@ def mirrored_entries_agree_with_the_guests(s: ShadowTracedMmu, vm: Vm, root: Gfn
                    and mirrors(entry, s.memory[table.mfn][page]))
 
 
-@law("EQV-5", "No shadow entry of a traced table lets a guest write to a traced table: the monitor would miss the store.")
+@law("EQV-5", "No shadow entry of a traced table lets a guest write to a traced table, because the monitor would miss the store.")
 def mirrored_entries_write_to_no_traced_table(s: ShadowTracedMmu, vm: Vm, root: Gfn, page: Index) -> Any:
     entry = s.mirror[vm, root, page]
     return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn])

@@ -28,7 +28,8 @@ def foreign_mappings_are_granted(s: Grants, vm: Vm, gfn: Gfn) -> Any:
                    and implies(mapping.writable, grant.writable))
 
 
-@law("ISO-1", "Every foreign mapping names the mfn that the owner's p2m has for the page, and the page counts as mapped.")
+@law("ISO-1", "Every foreign mapping names the mfn that the owner's p2m has for the page, and the page's count of foreign "
+     "references is not zero.")
 def foreign_mappings_lead_where_the_p2m_says(s: Grants, vm: Vm, gfn: Gfn) -> Any:
     mapping = s.foreign[vm, gfn]
     backing = s.p2m[mapping.owner, mapping.page]
@@ -41,7 +42,8 @@ def grants_are_to_others(s: Grants, vm: Vm, ref: Ref) -> Any:
     return implies(s.grants[vm, ref].offered, s.grants[vm, ref].to != vm)
 
 
-@law("ISO-1", "A cached translation of a foreign page matches a mapping that is present or awaits a flush, with no more rights.")
+@law("ISO-1", "A cached translation of a foreign page has the mfn and at most the rights of a mapping that is present or awaits a "
+     "flush.")
 def cached_foreign_pages_are_mapped(s: Grants, vm: Vm, gfn: Gfn) -> Any:
     entry, mapping = s.foreign_tlb[vm, gfn], s.foreign[vm, gfn]
     return implies(entry.present, mapping.state != Foreign.NONE and mapping.mfn == entry.mfn
@@ -71,7 +73,7 @@ def grants_offer_what_their_owners_offer(s: Grants, outcome: GrantOffered) -> An
     return s.grants[outcome.vm, outcome.ref] == outcome.asked
 
 
-@law("ISO-1", "A grant entry that its owner has ended offers nothing, and no other entry of the owner changes.")
+@law("ISO-1", "After an owner ends a grant entry, the entry offers nothing, and no other grant entry of the owner has changed.")
 def offers_end_as_asked(s: Grants, before: Grants, outcome: OfferEnded, ref: Ref) -> Any:
     return (implies(ref == outcome.ref, not s.grants[outcome.vm, ref].offered)
             and implies(ref != outcome.ref, s.grants[outcome.vm, ref] == before.grants[outcome.vm, ref]))
@@ -127,7 +129,7 @@ def foreign_loads_show_what_was_stored(s: Grants, outcome: ForeignAccess) -> Any
     return outcome.shown.cell == outcome.bare.cell
 
 
-@law("EQV-2", "An access to another VM's page completes exactly where it completes on the bare machine of the page's owner.")
+@law("EQV-2", "An access to another VM's page completes exactly if it completes on the bare machine of the page's owner.")
 def foreign_accesses_complete_when_due(s: Grants, outcome: ForeignAccess) -> Any:
     return outcome.shown.event == outcome.bare.event
 

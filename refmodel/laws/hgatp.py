@@ -20,7 +20,8 @@ def leaves_lead_where_the_p2m_says(s: VmidMmu, vm: Vm, gfn: Gfn) -> Any:
     return implies(leaf.present, agrees(s, vm, gfn, leaf.mfn, leaf.writable))
 
 
-@law("ISO-1", "A G-stage entry cached under a VM's VMID names the p2m's mfn, with no more rights, unless a fence is pending.")
+@law("ISO-1", "A G-stage entry cached under a VM's VMID gives the p2m's mfn and at most the p2m's rights, unless a fence is "
+     "pending.")
 def harts_remember_what_the_p2m_says(s: VmidMmu, cpu: Cpu, vm: Vm, gfn: Gfn) -> Any:
     tagged = s.tags[vm]
     leaf = s.vmid_tlb[cpu, tagged.tag, gfn].leaf
@@ -28,7 +29,8 @@ def harts_remember_what_the_p2m_says(s: VmidMmu, cpu: Cpu, vm: Vm, gfn: Gfn) -> 
                    agrees(s, vm, gfn, leaf.mfn, leaf.writable))
 
 
-@law("ISO-1", "A G-stage entry that a running hart caches has the p2m's mfn and no more rights, or is stale with an IPI pending.")
+@law("ISO-1", "A G-stage entry cached by a running hart gives the p2m's mfn and at most the p2m's rights, or is stale with an IPI "
+     "pending.")
 def used_entries_are_stale_at_most(s: VmidMmu, cpu: Cpu, gfn: Gfn) -> Any:
     here = s.harts[cpu]
     leaf, unfenced = s.vmid_tlb[cpu, s.tags[here.vm].tag, gfn].leaf, s.unfenced[cpu, s.tags[here.vm].tag, gfn]
@@ -48,7 +50,8 @@ def no_leaf_reaches_the_monitor(s: VmidMmu, vm: Vm, gfn: Gfn) -> Any:
     return implies(leaf.present, guests_own(s, leaf.mfn))
 
 
-@law("ISO-3", "Every G-stage entry that a running hart caches maps a frame that holds guest memory, or a retired frame.")
+@law("ISO-3", "Every G-stage entry that a running hart caches maps a frame that holds guest memory, or a retired frame that "
+     "awaits a flush.")
 def no_used_entry_reaches_the_monitor(s: VmidMmu, cpu: Cpu, gfn: Gfn) -> Any:
     here = s.harts[cpu]
     leaf = s.vmid_tlb[cpu, s.tags[here.vm].tag, gfn].leaf
@@ -61,13 +64,13 @@ def a_hart_runs_a_vm_with_a_vmid(s: VmidMmu, cpu: Cpu) -> Any:
     return implies(here.active, here.vm != NOTHING and s.tags[here.vm].given and s.tags[here.vm].tag != NOTHING)
 
 
-@law("EQV-5", "A hart that runs a VM and has a fence pending for the VM's VMID was interrupted.")
+@law("EQV-5", "A hart that runs a VM and has a fence pending for the VM's VMID was sent an IPI.")
 def a_hart_that_must_fence_was_asked(s: VmidMmu, cpu: Cpu, gfn: Gfn) -> Any:
     here = s.harts[cpu]
     return implies(here.active and s.unfenced[cpu, s.tags[here.vm].tag, gfn], here.asked)
 
 
-@law("EFF-1", "An access faults only if the G-stage entry, or the copy that the hart has cached, does not allow it.")
+@law("EFF-1", "An access faults only if the G-stage entry, or the copy that the hart has cached, does not allow the access.")
 def accesses_fault_only_for_a_right(s: VmidMmu, outcome: Seen, before: VmidMmu, actor: int) -> Any:
     access = Access.WRITE if outcome.write else Access.FETCH if outcome.fetch else Access.READ
     return implies(outcome.shown.event == Event.EXITED,
@@ -79,12 +82,13 @@ def a_guest_page_fault_makes_progress(s: VmidMmu, outcome: GuestPageFaultServed)
     return implies(outcome.result == Result.INSTALLED, not s.faults(outcome.vm, outcome.cpu, outcome.gfn, outcome.access))
 
 
-@law("EFF-2", "A guest-page fault is left unserved only while the page awaits page-in, flush, private frame or log room.")
+@law("EFF-2", "A guest-page fault is left unserved only while the page waits for page-in, a flush, a private frame or dirty-ring "
+     "space.")
 def a_guest_page_fault_waits_only_for_a_frame(s: VmidMmu, before: VmidMmu, outcome: GuestPageFaultServed) -> Any:
     return implies(not waits(s, before, outcome.vm, outcome.gfn, outcome.access == Access.WRITE), outcome.result != Result.FAILED)
 
 
-@law("EFF-2", "Serving a guest-page fault takes no right away, except that a store may move its page to a private frame.")
+@law("EFF-2", "Serving a guest-page fault removes no right, except that serving a store may move its page to a private frame.")
 def a_guest_page_fault_takes_nothing_away(s: VmidMmu, before: VmidMmu, outcome: GuestPageFaultServed, gfn: Gfn,
                                           access: Access) -> Any:
     vm, cpu, may_move = outcome.vm, outcome.cpu, outcome.gfn == gfn and outcome.access == Access.WRITE

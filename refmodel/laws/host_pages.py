@@ -16,7 +16,7 @@ def the_physmap_leads_to_the_vms_pages(s: HostPages, vm: Vm, gfn: Gfn) -> Any:
                    and implies(mapping.writable, not page.read_only and page.kind != Kind.STATUS))
 
 
-@law("RES-1", "A host page is mapped at the VM and gfn that its record names.")
+@law("RES-1", "If a host page's record names a VM and a gfn, the page is mapped at that gfn of the VM.")
 def pages_are_mapped_where_their_record_says(s: HostPages, mfn: Mfn) -> Any:
     page = s.pages[mfn]
     mapping = s.physmap[page.vm, page.at]

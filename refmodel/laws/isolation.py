@@ -42,14 +42,15 @@ def is_stale_at_most(s: P2m, vm: Vm, gfn: Gfn, mfn: Mfn, writable: bool) -> Any:
             and implies(writable, stale.writes or (is_here and backing.writable)))
 
 
-@law("ISO-1", "A cached guest-physical mapping names the p2m's mfn, with no more rights, or is stale while a flush is pending.")
+@law("ISO-1", "A cached guest-physical mapping gives the p2m's mfn and at most the p2m's rights, or is stale while a flush is "
+     "pending.")
 def physical_mappings_lead_where_the_p2m_says(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     mapping = s.physical_tlb[vm, vcpu, gfn]
     return implies(mapping.valid, is_stale_at_most(s, vm, gfn, mapping.mfn, mapping.writable)
                    and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mapping.mfn, mapping.writable)))
 
 
-@law("ISO-1", "A cached combined mapping names the p2m's mfn, with no more rights, or is stale while a flush is pending.")
+@law("ISO-1", "A cached combined mapping gives the p2m's mfn and at most the p2m's rights, or is stale while a flush is pending.")
 def combined_mappings_lead_where_the_p2m_says(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     mapping, gfn = s.combined_tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page].gfn
     return implies(mapping.valid, is_stale_at_most(s, vm, gfn, mapping.mfn, mapping.writable)
@@ -93,13 +94,13 @@ def no_ept_entry_reaches_the_monitor(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.eptp[vm].present and entry.present, guests_own(s, entry.mfn))
 
 
-@law("ISO-3", "Every cached guest-physical mapping names a frame that holds guest memory, or a retired frame.")
+@law("ISO-3", "Every cached guest-physical mapping names a frame that holds guest memory, or a retired frame that awaits a flush.")
 def no_physical_mapping_reaches_the_monitor(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     mapping = s.physical_tlb[vm, vcpu, gfn]
     return implies(mapping.valid, is_or_was_the_guests(s, mapping.mfn))
 
 
-@law("ISO-3", "Every cached combined mapping names a frame that holds guest memory, or a retired frame.")
+@law("ISO-3", "Every cached combined mapping names a frame that holds guest memory, or a retired frame that awaits a flush.")
 def no_combined_mapping_reaches_the_monitor(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     mapping = s.combined_tlb[vm, vcpu, page]
     return implies(mapping.valid, is_or_was_the_guests(s, mapping.mfn))
@@ -115,14 +116,14 @@ def is_or_was_the_guests(s: P2m, mfn: Mfn) -> Any:
     return guests_own(s, mfn) or s.frames[mfn].use == Use.RETIRED
 
 
-@law("ISO-3", "The frame of a VM's EPT, in use or given up, is recorded as a table of that VM.")
+@law("ISO-3", "The frame of a VM's EPT table, in use or waiting to be freed, is recorded as a table of that VM.")
 def a_table_is_the_monitors(s: EptMmu, vm: Vm) -> Any:
     eptp, frame = s.eptp[vm], s.frames[s.eptp[vm].mfn]
     return (implies(eptp.present, eptp.mfn != NOTHING)
             and implies(eptp.mfn != NOTHING, frame.use == Use.TABLE and frame.vm == vm))
 
 
-@law("ISO-3", "An EPT table that was given up has no present entries.")
+@law("ISO-3", "An EPT table that waits to be freed has no present entries.")
 def tables_given_up_are_empty(s: EptMmu, mfn: Mfn, gfn: Gfn) -> Any:
     return implies(s.ept[mfn, gfn].present, s.eptp[s.frames[mfn].vm].present)
 

@@ -27,7 +27,7 @@ def compared_pages_hold_the_same(s: Ksm, vm: Vm, gfn: Gfn) -> Any:
     return implies(item.scan == Scan.COMPARED, s.bare_memory[vm, gfn] == s.memory[item.mfn])
 
 
-@law("EQV-1", "All frames of a chain hold the same contents.")
+@law("EQV-1", "All frames of one chain in the stable tree hold the same contents.")
 def chains_hold_one_content(s: Ksm, mfn: Mfn, other: Mfn) -> Any:
     node, another = s.stable_tree[mfn], s.stable_tree[other]
     return implies(node.linked and another.linked and node.chain == another.chain, s.memory[mfn] == s.memory[other])

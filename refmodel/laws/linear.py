@@ -33,7 +33,8 @@ def linear_data_read_is_data_written(s: LinearMmu, outcome: LinearAttempt) -> An
     return implies(shown.event != Event.EXITED, shown.event == due.event and shown.cell == due.cell)
 
 
-@law("EQV-2", "A two-level shadow fault is reflected, as page fault or missing memory, only if the bare machine does the same.")
+@law("EQV-2", "A two-level shadow fault is reflected, as a page fault or as missing memory, only if the bare machine reports the "
+     "same.")
 def linear_faults_are_the_guests_own(s: LinearShadow, outcome: LinearFilled) -> Any:
     return given_as_due(outcome.result, outcome.reflected, outcome.due)
 
@@ -57,7 +58,8 @@ def flags_in_memory_are_the_bare_machines(s: LargePageMmu, vm: Vm, gfn: Gfn, ind
     return implies(table.resident, cell.accessed == bare.accessed and cell.dirty == bare.dirty)
 
 
-@law("EFF-2", "A guest entry that was marked for an access lacked a flag before, and now has the flags that the access needs.")
+@law("EFF-2", "After flags are set in a guest entry for an access, the entry has every flag that the access needs, and lacked one "
+     "before.")
 def marked_entries_are_marked(s: LargePageMmu, before: LargePageMmu, outcome: Marking) -> Any:
     vm, write, root = outcome.vm, outcome.access == Access.WRITE, s.paging[outcome.vm, outcome.vcpu].root
     was, above = before.guest_cell(vm, root, outcome.upper), s.guest_cell(vm, root, outcome.upper)

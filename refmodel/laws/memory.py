@@ -26,7 +26,7 @@ def clean_pages_are_their_copies(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
             and implies(entry.resident and entry.slot != NOTHING, s.copy_of(entry.slot) == s.memory[entry.mfn]))
 
 
-@law("EQV-1", "A frame that is being read from swap holds the contents of its swap slot.")
+@law("EQV-1", "A frame that is being filled from a swap slot holds the contents of that slot.")
 def pages_read_are_their_copies(s: Swapping, mfn: Mfn) -> Any:
     return implies(s.frames[mfn].use == Use.READING, s.memory[mfn] == s.copy_of(s.reading[mfn]))
 
@@ -48,20 +48,21 @@ def slots_are_counted(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
             and implies(entry.backing == Backing.SWAPPED, named))
 
 
-@law("RES-2", "Every used swap slot is named by the page that it is recorded for.")
+@law("RES-2", "Every swap slot in use is named by the p2m entry of the page that the slot is recorded for.")
 def slots_are_conserved(s: Swapping, slot: Slot) -> Any:
     use = s.slots[slot]
     return implies(use.used, s.p2m[use.vm, use.gfn].slot == slot)
 
 
-@law("RES-2", "The reader of a swap slot is a frame that is being read from that slot, for a page that is swapped out.")
+@law("RES-2", "The frame recorded as a swap slot's reader is being filled from that slot, and the slot's page is swapped out.")
 def slots_have_one_reader(s: Swapping, slot: Slot) -> Any:
     use = s.slots[slot]
     return implies(use.reader != NOTHING, use.used and s.frames[use.reader].use == Use.READING and s.reading[use.reader] == slot
                    and s.p2m[use.vm, use.gfn].backing == Backing.SWAPPED)
 
 
-@law("RES-2", "The slot of a frame that is being read from swap records the frame as reader, and the frame's page as owner.")
+@law("RES-2", "If a frame is being filled from a swap slot, the slot records the frame as its reader and the frame's page as its "
+     "owner.")
 def readers_are_their_slots(s: Swapping, mfn: Mfn) -> Any:
     frame, slot = s.frames[mfn], s.reading[mfn]
     return implies(frame.use == Use.READING, slot != NOTHING and s.slots[slot].reader == mfn
@@ -84,7 +85,8 @@ def the_next_machine_has_nothing(s: DirtyLog, outcome: DestinationLost, gfn: Gfn
     return s.destination[outcome.vm, gfn].is_zero()
 
 
-@law("EQV-4", "A page's dirty-log state advances in order: mark taken, protected, sent or skipped; marking restarts the order.")
+@law("EQV-4", "A page's dirty-log state changes only from marked to taken, to write-protected, to sent or skipped, or from any "
+     "state back to marked.")
 def marks_go_in_order(s: DirtyLog, before: DirtyLog, vm: Vm, gfn: Gfn) -> Any:
     was, now = before.sent[vm, gfn], s.sent[vm, gfn]
     return implies(was != now, now == Sent.MARKED or (s.in_frame(vm, gfn) and (
@@ -104,7 +106,8 @@ def watched_pages_are_no_devices(s: WatchedByFlags, vm: Vm, gfn: Gfn) -> Any:
     return implies(is_watched_for(s.sent[vm, gfn]), not s.held(vm, gfn))
 
 
-@law("EFF-2", "When a page begins to be watched for stores, no dirty flag of the page is set or noted.")
+@law("EFF-2", "When the monitor begins to watch a page for stores, the page's dirty flag is clear and the monitor has recorded no "
+     "store.")
 def watched_pages_are_clean(s: WatchedByFlags, before: WatchedByFlags, vm: Vm, gfn: Gfn) -> Any:
     return implies(before.sent[vm, gfn] == Sent.TAKEN and s.sent[vm, gfn] == Sent.PROTECTED, not s.is_written(vm, gfn))
 
@@ -115,7 +118,8 @@ def any_page_can_be_taken(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.in_frame(vm, gfn), s.held(vm, gfn) or s.may_write_back(vm, gfn) or s.may_swap_out(vm, gfn))
 
 
-@law("RES-3", "After a successful write-back, the page can be swapped out. A page for which no swap slot was free has not changed.")
+@law("RES-3", "After a page is written back to swap, the page can be swapped out. If no swap slot is free, an attempt to reclaim "
+     "a page leaves the page's p2m entry unchanged.")
 def a_page_is_taken_in_two_steps(s: Swapping, before: Swapping, outcome: Reclaimed) -> Any:
     was = before.p2m[outcome.vm, outcome.gfn]
     return (implies(outcome.reclaim == Reclaim.CLEAN, s.may_swap_out(outcome.vm, outcome.gfn))

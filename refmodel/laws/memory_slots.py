@@ -20,7 +20,7 @@ def slots_come_and_go_as_asked(s: MemorySlots, before: MemorySlots, outcome: Slo
             and implies(region != outcome.region, there == was))
 
 
-@law("EFF-2", "A memory-slot lookup that begins carries the VM's current slot generation.")
+@law("EFF-2", "A memory-slot lookup starts with the VM's current slot generation.")
 def look_ups_begin_in_the_generation(s: MemorySlots, before: MemorySlots, vm: Vm, vcpu: Vcpu) -> Any:
     began = s.look_ups[vm, vcpu].under_way and s.look_ups[vm, vcpu] != before.look_ups[vm, vcpu]
     return implies(began, s.look_ups[vm, vcpu].generation == s.generation[vm])

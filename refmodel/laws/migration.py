@@ -57,6 +57,6 @@ def the_page_called_free_is_the_one_named(s: FreePageHinting, before: FreePageHi
     return implies(gfn != outcome.gfn, s.called_free[outcome.vm, gfn] == before.called_free[outcome.vm, gfn])
 
 
-@law("EQV-4", "A page that migration skipped exists, and its guest hints it as free unless a dirty flag records a store.")
+@law("EQV-4", "A page that migration skipped has memory, and either its guest hints it as free or a dirty flag records a store.")
 def skipped_pages_are_free(s: FreePageHinting, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.sent[vm, gfn] == Sent.SKIPPED, s.plugged[vm, gfn] and (s.is_written(vm, gfn) or s.called_free[vm, gfn]))

@@ -15,30 +15,32 @@ from refmodel.mmu.replies import Attempt, Filled, Handled, Result
 from refmodel.mmu.shadow import ShadowEntry
 
 
-@law("ISO-1", "Every EPT01 entry maps its gfn to the mfn in the p2m, a frame of guest memory, with no more rights.")
+@law("ISO-1", "Every EPT01 entry gives the p2m's mfn for its gfn, a frame of guest memory, and at most the p2m's rights.")
 def ept01_leads_where_the_p2m_says(s: NestedMmu, vm: Vm, gfn: Gfn) -> Any:
     entry = s.ept01[vm, gfn]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry) and implies(entry.present, entry.gfn == gfn)
 
 
-@law("ISO-1", "Every EPT02 entry maps to the p2m's mfn for its L1 gfn, a frame of guest memory, with no more rights.")
+@law("ISO-1", "Every EPT02 entry gives the p2m's mfn for its L1 gfn, a frame of guest memory, and at most the p2m's rights.")
 def ept02_leads_where_the_p2m_says(s: NestedMmu, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index) -> Any:
     entry = s.ept02[vm, vcpu, eptp, page]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
 
 
-@law("ISO-1", "Every cached EPT02 entry maps to the p2m's mfn for its L1 gfn, a frame of guest memory, with no more rights.")
+@law("ISO-1", "Every cached EPT02 entry gives the p2m's mfn for its L1 gfn, a frame of guest memory, and at most the p2m's rights.")
 def cached_ept02_leads_where_the_p2m_says(s: NestedMmu, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index) -> Any:
     entry = s.tlb02[vm, vcpu, eptp, page]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
 
 
-@law("EQV-5", "Every EPT02 entry matches an EPT12 entry that L1's processor may still have cached, with no more rights.")
+@law("EQV-5", "Every EPT02 entry maps the gfn of an EPT12 entry that L1's processor may still cache, with at most that entry's "
+     "rights.")
 def ept02_is_the_composition(s: NestedMmu, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index) -> Any:
     return _composed(s.ept02[vm, vcpu, eptp, page], s.bare_tlb12[vm, vcpu, eptp, page])
 
 
-@law("EQV-5", "Every cached EPT02 entry matches an EPT12 entry that L1's processor may still have cached, with no more rights.")
+@law("EQV-5", "Every cached EPT02 entry maps the gfn of an EPT12 entry that L1's processor may still cache, with at most that "
+     "entry's rights.")
 def cached_ept02_is_the_composition(s: NestedMmu, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index) -> Any:
     return _composed(s.tlb02[vm, vcpu, eptp, page], s.bare_tlb12[vm, vcpu, eptp, page])
 

@@ -8,14 +8,15 @@ from refmodel.machine.names import Cpu, Gfn, Tag, Vm
 from refmodel.mmu.npt import AllFlushed, AsidMmu
 
 
-@law("ISO-1", "Every translation that is cached under an ASID that a VM holds names the p2m's mfn, with no more rights.")
+@law("ISO-1", "Every translation cached under an ASID that a VM holds gives the p2m's mfn and at most the p2m's rights.")
 def translations_of_an_asid_in_use_agree(s: AsidMmu, cpu: Cpu, vm: Vm, gfn: Gfn) -> Any:
     held = s.asids[cpu, vm]
     found = s.asid_tlb[cpu, held.asid, gfn]
     return implies(held.given and found.present, agrees(s, vm, gfn, found.mfn, found.writable))
 
 
-@law("ISO-1", "A TLB entry that a running CPU uses names the p2m's mfn, with no more rights, or is stale with an IPI pending.")
+@law("ISO-1", "A TLB entry that a running CPU uses gives the p2m's mfn and at most the p2m's rights, or is stale with an IPI "
+     "pending.")
 def translations_that_are_used_are_stale_at_most(s: AsidMmu, cpu: Cpu, gfn: Gfn) -> Any:
     vmcb = s.running[cpu]
     found = s.asid_tlb[cpu, vmcb.asid, gfn]
@@ -23,7 +24,8 @@ def translations_that_are_used_are_stale_at_most(s: AsidMmu, cpu: Cpu, gfn: Gfn)
                    and (vmcb.kicked or agrees(s, vmcb.vm, gfn, found.mfn, found.writable)))
 
 
-@law("ISO-3", "Every translation that a running processor uses maps a frame that holds guest memory, or a retired frame.")
+@law("ISO-3", "Every translation that a running processor uses maps a frame that holds guest memory, or a retired frame that "
+     "awaits a flush.")
 def no_translation_that_is_used_reaches_the_monitor(s: AsidMmu, cpu: Cpu, gfn: Gfn) -> Any:
     vmcb = s.running[cpu]
     found = s.asid_tlb[cpu, vmcb.asid, gfn]

@@ -61,7 +61,8 @@ def what_is_said_to_be_given_is(s: Reservation, outcome: Handled) -> Any:
     return implies(outcome.result == Result.INSTALLED, s.p2m[outcome.vm, outcome.gfn].resident)
 
 
-@law("RES-4", "No page of an admitted VM is taken from its frame by others, unless the VM keeps at least its minimum of frames.")
+@law("RES-4", "The monitor or another VM removes an admitted VM's page from its frame only if the VM keeps at least its minimum "
+     "of frames.")
 def nobody_is_taken_below_the_minimum(s: Reservation, before: Reservation, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
     is_taken = before.p2m[vm, gfn].resident and not s.p2m[vm, gfn].resident
     return implies(is_taken and vm != actor and before.limits[vm].admitted, s.frames_of(vm) >= s.limits[vm].minimum)

@@ -13,13 +13,13 @@ from refmodel.mmu.shadow import hides_from_smap
 from refmodel.mmu.shadow_pages import Role, ShadowPagesMmu
 
 
-@law("ISO-1", "Every shadow page entry maps its gfn to the mfn in the p2m, a frame of guest memory, with no more rights.")
+@law("ISO-1", "Every shadow page entry gives the p2m's mfn for its gfn, a frame of guest memory, and at most the p2m's rights.")
 def shadow_page_entries_lead_where_the_p2m_says(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
     entry = s.leaves[shadow, page]
     return leads_where_the_p2m_says(s, s.roles[shadow].vm, entry) and keeps_out(s, entry)
 
 
-@law("ISO-1", "Every cached shadow entry maps its gfn to the mfn in the p2m, a frame of guest memory, with no more rights.")
+@law("ISO-1", "Every cached shadow entry gives the p2m's mfn for its gfn, a frame of guest memory, and at most the p2m's rights.")
 def remembered_entries_lead_where_the_p2m_says(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, upper, page]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
@@ -35,7 +35,8 @@ def loaded_roots_are_the_guests(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu) -> Any:
                    and role.smap_andnot_wp == (paging.mode.smap and not paging.mode.wp))
 
 
-@law("EQV-5", "A root's entry links to a shadow page whose role follows from the guest's current entry, dirty flag included.")
+@law("EQV-5", "A root shadow page links only to a shadow page whose role matches the guest's current entry, including the entry's "
+     "dirty flag.")
 def links_lead_to_the_role_that_is_due(s: ShadowPagesMmu, shadow: ShadowPage, upper: Index) -> Any:
     root, above = s.roles[shadow], s.guest_cell(s.roles[shadow].vm, s.roles[shadow].gfn, upper)
     leaf = s.roles[s.links[shadow, upper]]
@@ -47,7 +48,7 @@ def links_lead_to_the_role_that_is_due(s: ShadowPagesMmu, shadow: ShadowPage, up
                    and leaf.smap_andnot_wp == root.smap_andnot_wp)
 
 
-@law("EQV-5", "An entry that shadows a guest PTE gives no more than the current PTE and the rights inherited by its role.")
+@law("EQV-5", "A shadow entry of a guest PTE allows at most the accesses that the current PTE and the rights in its role allow.")
 def shadow_page_entries_agree_with_the_guests(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
     entry, role = s.leaves[shadow, page], s.roles[shadow]
     leaf = s.guest_cell(role.vm, role.gfn, page)
@@ -55,7 +56,8 @@ def shadow_page_entries_agree_with_the_guests(s: ShadowPagesMmu, shadow: ShadowP
         entry, path(inherited(role), leaf), role_mode(role)))
 
 
-@law("EQV-5", "An entry of a direct shadow page maps its own small page of the guest's large page, with no more rights.")
+@law("EQV-5", "An entry of a direct shadow page maps its part of the guest's large page, and allows at most the accesses that its "
+     "role allows.")
 def direct_entries_agree_with_the_guests(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
     entry, role = s.leaves[shadow, page], s.roles[shadow]
     leaf = Cell(True, True, True, s.within[role.gfn, page], True, True, role.dirty)
@@ -73,7 +75,8 @@ def role_mode(role: Role) -> Mode:
     return Mode(wp=role.wp, smep=role.smep_andnot_wp, smap=role.smap_andnot_wp)
 
 
-@law("EQV-5", "A cached shadow entry gives no more than a guest translation that the bare machine's TLB may still hold.")
+@law("EQV-5", "Under the vCPU's WP, SMEP and SMAP, a cached shadow entry gives at most the rights of a guest translation that may "
+     "still be cached.")
 def remembered_entries_stay_in_the_envelope(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     return in_the_envelope(s.tlb[vm, vcpu, upper, page], s.bare_tlb[vm, vcpu, upper, page], s.paging[vm, vcpu].mode)
 
@@ -92,7 +95,8 @@ def shadow_page_entries_need_no_more_flags(s: ShadowPagesMmu, shadow: ShadowPage
             and implies(entry.present and role.direct and entry.writable, role.dirty))
 
 
-@law("EQV-4", "A cached shadow entry stems from a guest translation that was accessed and, if the shadow entry is writable, dirty.")
+@law("EQV-4", "The guest translation behind a cached shadow entry has its accessed flag set, and also its dirty flag if the "
+     "shadow entry is writable.")
 def remembered_entries_need_no_more_flags(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry, bare = s.tlb[vm, vcpu, upper, page], s.bare_tlb[vm, vcpu, upper, page]
     return implies(entry.present, bare.accessed and implies(entry.writable, bare.dirty))
@@ -104,7 +108,7 @@ def mirrored_pages_are_tracked(s: ShadowPagesMmu, shadow: ShadowPage) -> Any:
     return implies(role.used and not role.direct, s.tracked[role.vm, role.gfn])
 
 
-@law("EQV-5", "No shadow page entry lets a guest write to a tracked page: the monitor would miss the store.")
+@law("EQV-5", "No shadow page entry lets a guest write to a tracked page, because the monitor would miss the store.")
 def shadow_page_entries_write_to_no_tracked_page(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
     entry = s.leaves[shadow, page]
     return implies(entry.present and entry.writable, not s.tracked[s.roles[shadow].vm, entry.gfn])
@@ -122,7 +126,7 @@ def the_reverse_map_is_exact(s: ShadowPagesMmu, vm: Vm, gfn: Gfn, shadow: Shadow
     return s.rmap[vm, gfn, shadow, page] == (entry.present and entry.gfn == gfn and s.roles[shadow].vm == vm)
 
 
-@law("ISO-3", "The parents of a shadow page are exactly the entries that link to the shadow page.")
+@law("ISO-3", "The parent list of a shadow page names exactly the entries that link to the shadow page.")
 def parents_are_exact(s: ShadowPagesMmu, child: ShadowPage, shadow: ShadowPage, upper: Index) -> Any:
     return implies(child != NOTHING, s.parents[child, shadow, upper] == (s.links[shadow, upper] == child))
 

@@ -72,7 +72,7 @@ def dirty_flags_are_where_they_belong(s: ShadowRolesMmu, vm: Vm, gfn: Gfn, index
     return implies(s.bare_flags[vm, gfn, index].dirty, s.host[vm, gfn] != NOTHING and s.flags[s.host[vm, gfn], index].dirty)
 
 
-@law("EQV-4", "No accessed or dirty flag is set in a guest's table that the guest's processor would not have set.")
+@law("EQV-4", "An accessed or dirty flag is set in a guest's table only if the guest's processor would have set it.")
 def no_flag_is_set_too_early(s: ShadowRolesMmu, vm: Vm, gfn: Gfn, index: Index) -> Any:
     flags, bare = s.flags[s.host[vm, gfn], index], s.bare_flags[vm, gfn, index]
     return implies(s.host[vm, gfn] != NOTHING, implies(flags.accessed, bare.accessed) and implies(flags.dirty, bare.dirty))

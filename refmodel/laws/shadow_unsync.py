@@ -11,19 +11,19 @@ from refmodel.mmu.shadow import mirrors
 from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
 
 
-@law("ISO-1", "Every leaf shadow entry maps its gfn to the mfn in the p2m, a frame of guest memory, with no more rights.")
+@law("ISO-1", "Every leaf shadow entry gives the p2m's mfn for its gfn, a frame of guest memory, and at most the p2m's rights.")
 def leaf_entries_lead_where_the_p2m_says(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, role: bool, page: Index) -> Any:
     entry = s.leaves[vm, table, role, page]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
 
 
-@law("ISO-1", "Every cached shadow entry maps its gfn to the mfn in the p2m, a frame of guest memory, with no more rights.")
+@law("ISO-1", "Every cached shadow entry gives the p2m's mfn for its gfn, a frame of guest memory, and at most the p2m's rights.")
 def cached_entries_lead_where_the_p2m_says(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, upper, page]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
 
 
-@law("ISO-3", "Every link is in the shadow of a traced root, and names a leaf table that has a shadow.")
+@law("ISO-3", "Every shadow link lies in the shadow of a traced root, and names a leaf table that has a shadow.")
 def links_lead_to_shadows(s: ShadowUnsyncMmu, vm: Vm, root: Gfn, upper: Index) -> Any:
     link = s.links[vm, root, upper]
     return implies(link.present, s.traced[vm, root] and (s.synced[vm, link.table] or s.unsync[vm, link.table]))

@@ -45,7 +45,8 @@ def cached_pages_are_resident(s: WriteProtectionMmu, cpu: Cpu, gfn: Gfn) -> Any:
     return implies(s.tlb[cpu, gfn].present, s.backed[gfn].resident)
 
 
-@law("EQV-4", "While a page is logged, the log misses no store to it, and its SPTE is writable only if the page is in the log.")
+@law("EQV-4", "While a page is dirty-logged, the log misses no store to the page, and the SPTE is writable only if the page is "
+     "logged.")
 def no_logged_write_is_missed(s: WriteProtectionMmu, gfn: Gfn) -> Any:
     return not s.unlogged[gfn] and implies(s.logging[gfn] and s.sptes[gfn].writable, s.logged[gfn])
 

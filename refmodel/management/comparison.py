@@ -22,7 +22,7 @@ NOTED = 0.02
 
 @attrs.frozen
 class Score:
-    """How a strategy does on a workload."""
+    """The score of a strategy on a workload."""
 
     strategy: str
     throughput: float

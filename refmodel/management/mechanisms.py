@@ -46,7 +46,7 @@ DEFLATING, UNPLUGGING, LEAST = "balloon, deflate on OOM", "unplugging blocks", "
 
 @attrs.frozen
 class Regained:
-    """What a mechanism did over a recording."""
+    """The memory that a mechanism regained over a recording, and its costs."""
 
     mechanism: str
     part: float

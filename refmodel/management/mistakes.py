@@ -72,7 +72,7 @@ KEPT = "what was promised is kept"
 
 @mistake("static", "static-shares-ignored", "shares decide", _made)
 class SharesIgnored(StaticPartition):
-    """All VMs count alike, whatever their shares."""
+    """All VMs get equal parts, whatever their shares."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
         return super().targets(total, _alike(uses))
@@ -80,7 +80,7 @@ class SharesIgnored(StaticPartition):
 
 @mistake("static", "static-beyond-the-maximum", KEPT, _made)
 class BeyondTheMaximum(StaticPartition):
-    """What is left is divided without a look at maximums."""
+    """The remaining memory is divided without regard to maximums."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
         return super().targets(total, {name: attrs.evolve(use, claim=attrs.evolve(use.claim, maximum=total))
@@ -89,7 +89,7 @@ class BeyondTheMaximum(StaticPartition):
 
 @mistake("static", "static-follows-use", "use changes nothing", _made)
 class FollowsUse(StaticPartition):
-    """A VM gets no more than it has a use for."""
+    """A VM gets only as much memory as it uses."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
         return super().targets(total, {name: attrs.evolve(use, claim=attrs.evolve(use.claim, maximum=use.ceiling))
@@ -98,7 +98,7 @@ class FollowsUse(StaticPartition):
 
 @mistake("proportional", "proportional-by-shares", "one part for all", _made)
 class ByShares(Proportional):
-    """The part of each is weighed by its shares."""
+    """Each VM's part is weighted by its shares."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
         return StaticPartition().targets(total, uses)
@@ -106,7 +106,7 @@ class ByShares(Proportional):
 
 @mistake("proportional", "proportional-from-nothing", KEPT, _made)
 class FromNothing(Proportional):
-    """The part is taken of the maximum, as if there were no minimum."""
+    """Each VM gets a part of its maximum, as if there were no minimum."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
         return super().targets(total, _without_minimums(uses))
@@ -117,12 +117,12 @@ class FromNothing(Proportional):
 
 @mistake("shares", "shares-taxed", "without a tax idle memory is kept", lambda cls: cls(rate=DEFAULT_RATE))
 class Taxed(MinFunding):
-    """Idle pages cost more, also where there is to be no tax."""
+    """Idle pages are taxed, although this strategy has no tax."""
 
 
 @mistake("shares", "shares-not-looked-at", "shares decide", lambda cls: cls(rate=0.0))
 class NotLookedAt(MinFunding):
-    """All VMs pay alike, whatever their shares."""
+    """All VMs pay the same price, whatever their shares."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
         return super().targets(total, _alike(uses))
@@ -130,7 +130,7 @@ class NotLookedAt(MinFunding):
 
 @mistake("shares", "shares-kept-free", "nothing wanted stays free", lambda cls: cls(rate=0.0))
 class KeptFree(MinFunding):
-    """What is free stays free: memory only changes hands."""
+    """Free memory stays free: memory only moves between VMs."""
 
     def _hand_out(self, total: int, uses: Uses, has: dict[str, int], step: int) -> None:
         pass
@@ -138,7 +138,7 @@ class KeptFree(MinFunding):
 
 @mistake("esx", "esx-wrong-tax", "idle pages are taxed", _made)
 class WrongTax(MinFunding):
-    """A tax of 75 per cent makes an idle page 1.75 times as dear, not four times."""
+    """A tax of 75 per cent makes an idle page cost 1.75 times as much, not four times."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
         return MinFunding(rate=1 - 1 / (1 + self.rate)).targets(total, uses)
@@ -146,7 +146,7 @@ class WrongTax(MinFunding):
 
 @mistake("esx", "esx-taxes-the-busy", "idle pages are taxed", _made)
 class TaxesTheBusy(MinFunding):
-    """Pages in use are taxed, and idle ones are not."""
+    """Pages in use are taxed, and idle pages are not."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
         return super().targets(total, {name: attrs.evolve(use, active=1 - use.active) for name, use in uses.items()})
@@ -154,7 +154,7 @@ class TaxesTheBusy(MinFunding):
 
 @mistake("esx", "esx-below-the-minimum", KEPT, _made)
 class BelowTheMinimum(MinFunding):
-    """Memory is taken from who pays least, also below its minimum."""
+    """Memory is taken from the VM that pays least, even below its minimum."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
         return super().targets(total, _without_minimums(uses))
@@ -162,7 +162,7 @@ class BelowTheMinimum(MinFunding):
 
 @mistake("esx", "esx-nothing-revoked", "shares decide", _made)
 class NothingRevoked(MinFunding):
-    """Who pays more gets what is free, and nothing of what another has."""
+    """The VM that pays most gets only free memory, and nothing from other VMs."""
 
     def _change_hands(self, uses: Uses, has: dict[str, int], step: int) -> bool:
         return False
@@ -174,18 +174,18 @@ class NothingRevoked(MinFunding):
 @mistake("pressure", "pressure-thresholds-reversed", "a steady load is left in peace",
          lambda cls: cls(short_above=0.7, spare_below=0.9))
 class ThresholdsReversed(Pressure):
-    """A VM has memory to spare below the higher threshold, and is short above the lower: between them it gives and takes."""
+    """The thresholds are exchanged: between them a VM both gives and takes memory."""
 
 
 @mistake("pressure", "pressure-one-threshold", "who is short is given and between nothing moves",
          lambda cls: cls(short_above=0.7, spare_below=0.7))
 class OneThreshold(Pressure):
-    """There is no room between being short and having memory to spare."""
+    """One threshold separates a VM that is short of memory from a VM that has memory to spare."""
 
 
 @mistake("pressure", "pressure-balloon-below-the-minimum", KEPT, _made)
 class BalloonBelowTheMinimum(Pressure):
-    """A balloon takes what is idle, also below its VM's minimum."""
+    """A balloon takes idle memory, even below its VM's minimum."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
         return super().targets(total, _without_minimums(uses))
@@ -194,12 +194,12 @@ class BalloonBelowTheMinimum(Pressure):
 @mistake("pressure", "pressure-takes-nearly-all", "no thrashing under a steady load",
          lambda cls: cls(short_above=2.0, spare_below=2.0))
 class TakesNearlyAll(Pressure):
-    """A VM that uses all of its memory has half of it to spare, and none is ever short."""
+    """A VM that uses all of its memory counts as having half to spare, so that no VM is ever short."""
 
 
 @mistake("stalls", "stalls-reversed", "who waits grows and who does not is squeezed", _made)
 class Reversed(Stalls):
-    """A VM that waits is squeezed, and one that does not grows."""
+    """A VM that waits for memory shrinks, and a VM that does not wait grows."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
         return super().targets(total, {name: attrs.evolve(use, stalled=0.05 if use.stalled <= self.target else 0.0)
@@ -208,7 +208,7 @@ class Reversed(Stalls):
 
 @mistake("stalls", "stalls-probes-below-the-minimum", KEPT, _made)
 class ProbesBelowTheMinimum(Stalls):
-    """Who does not wait gives a hundredth each round, also below its minimum."""
+    """A VM that does not wait gives a hundredth of its memory each round, even below its minimum."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
         return super().targets(total, _without_minimums(uses))
@@ -216,12 +216,12 @@ class ProbesBelowTheMinimum(Stalls):
 
 @mistake("stalls", "stalls-aims-too-high", "no thrashing under a steady load", lambda cls: cls(target=0.3))
 class AimsTooHigh(Stalls):
-    """A VM is squeezed until it waits a third of its time, not a thousandth."""
+    """A VM shrinks until it waits for a third of its time, not for a thousandth."""
 
 
 @mistake("stalls", "stalls-without-hysteresis", "vms that wait alike exchange nothing", _made)
 class WithoutHysteresis(Stalls):
-    """Memory goes to the VM that waits most, however little more that is."""
+    """Memory goes to the VM that waits longest, however small the difference is."""
 
     def _balance(self, total: int, uses: Uses, has: dict[str, int], stalling: list[str]) -> None:
         taker, giver = (choose(has, key=lambda n: (uses[n].stalled, n)) for choose in (max, min))
@@ -236,7 +236,7 @@ class WithoutHysteresis(Stalls):
 
 @mistake("self-ballooning", "self-ballooning-gives-at-once", "a guest gives slowly and takes at once", _made)
 class GivesAtOnce(SelfBallooning):
-    """A guest gives all that is above its goal in one round."""
+    """A guest gives all of its memory above its goal in one round."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
         return {name: min(pages, max(uses[name].claim.minimum, _goal(uses[name])))
@@ -245,7 +245,7 @@ class GivesAtOnce(SelfBallooning):
 
 @mistake("self-ballooning", "self-ballooning-below-the-minimum", KEPT, _made)
 class GoalBelowTheMinimum(SelfBallooning):
-    """A guest balloons to its goal, also below its minimum."""
+    """A guest balloons down to its goal, even below its minimum."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
         return super().targets(total, _without_minimums(uses))
@@ -253,7 +253,7 @@ class GoalBelowTheMinimum(SelfBallooning):
 
 @mistake("self-ballooning", "self-ballooning-takes-from-others", "no guest takes from another", _made)
 class TakesFromOthers(SelfBallooning):
-    """A guest that lacks memory takes it from the one that has most."""
+    """A guest that lacks memory takes it from the guest that has most."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
         has = super().targets(total, uses)
@@ -268,7 +268,7 @@ def _goal(use: MemoryUse) -> int:
 
 @mistake("self-ballooning-tmem", "tmem-counts-pages-of-files", "pages of files are no goal", lambda cls: cls(tmem=True))
 class CountsPagesOfFiles(SelfBallooning):
-    """A guest's goal is all that it has a use for, pages of files with it."""
+    """A guest's goal is all memory that it uses, including the page cache."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
         return super().targets(total, {name: attrs.evolve(use, committed=None) for name, use in uses.items()})
@@ -276,12 +276,12 @@ class CountsPagesOfFiles(SelfBallooning):
 
 @mistake("self-ballooning-tmem", "tmem-without-pools", "evicted pages are found in pools", lambda cls: cls(tmem=False))
 class WithoutPools(SelfBallooning):
-    """Memory that no VM has is left empty."""
+    """Memory that no VM has is not used for pools."""
 
 
 @mistake("pools", "tmem-persistent-page-dropped", "persistent pages stay")
 class PersistentPageDropped(Pools):
-    """Where frames are wanted persistent pages go like ephemeral ones."""
+    """When frames are needed, persistent pages are dropped like ephemeral pages."""
 
     def shrink_to(self, frames: int) -> None:
         for flags in self.persistent.values():
@@ -312,7 +312,7 @@ class KeptBeyondTheMaximum(Pools):
 
 @mistake("miss-ratio", "miss-ratio-least-gain-first", "misses are the fewest", _made)
 class LeastGainFirst(MissRatioBalancing):
-    """Memory goes first where a page saves fewest misses."""
+    """Memory goes first to the VM where a page saves the fewest misses."""
 
     def _steps(self, name: str, use: MemoryUse) -> list[tuple[float, str, int]]:
         return [(1 / gain, name, size) for gain, name, size in super()._steps(name, use)]
@@ -320,7 +320,7 @@ class LeastGainFirst(MissRatioBalancing):
 
 @mistake("miss-ratio", "miss-ratio-no-hull", "misses are the fewest", _made)
 class NoHull(MissRatioBalancing):
-    """Each part of a curve is looked at by itself, so that what lies before a cliff is not given for it."""
+    """Each step of a miss curve is judged by itself, so that a VM never gets the pages that lead up to a cliff."""
 
     def _steps(self, name: str, use: MemoryUse) -> list[tuple[float, str, int]]:
         pairs = zip(use.curve, use.curve[1:], strict=False)
@@ -330,12 +330,12 @@ class NoHull(MissRatioBalancing):
 
 @mistake("miss-ratio", "miss-ratio-no-inertia", "small changes are not made", lambda cls: cls(inertia=0.0))
 class NoInertia(MissRatioBalancing):
-    """Memory moves for any gain."""
+    """Memory moves for any gain, however small."""
 
 
 @mistake("miss-ratio", "miss-ratio-below-the-minimum", KEPT, _made)
 class DividedFromNothing(MissRatioBalancing):
-    """Memory is divided by curves alone, also below minimums."""
+    """Memory is divided by miss curves alone, even below minimums."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
         return super().targets(total, _without_minimums(uses))
@@ -346,21 +346,21 @@ class DividedFromNothing(MissRatioBalancing):
 
 @mistake("reclamation", "reclamation-threshold-reversed", "less is no better")
 def threshold_reversed(now: Reclamation, free: float) -> Reclamation:
-    """Soft begins below 2 per cent, and hard below 4."""
+    """The soft state begins below 2 per cent of free memory, and the hard state below 4."""
     state = next_state(now, free)
     return {Reclamation.SOFT: Reclamation.HARD, Reclamation.HARD: Reclamation.SOFT}.get(state, state)
 
 
 @mistake("reclamation", "reclamation-no-margin", "states have a margin")
 def no_margin(now: Reclamation, free: float) -> Reclamation:
-    """A state is left for a better one as soon as its threshold is reached."""
+    """The state improves as soon as its threshold is reached, without a margin."""
     return next(state for state in ORDER if free >= THRESHOLDS[state])
 
 
 @mistake("balloons", "balloons-not-waited-for", "balloons give what there is")
 def not_waited_for(total: int, allocated: Mapping[str, int], target: Mapping[str, int], state: Reclamation,
                    kept: int = 0) -> dict[str, int]:
-    """Memory is given to who is to have it before a balloon has taken it from another."""
+    """A VM gets memory before a balloon has taken that memory from another VM."""
     now: dict[str, int] = PARTS["balloons"](total, allocated, target, state, kept)
     return {name: max(pages, target[name]) for name, pages in now.items()}
 
@@ -368,14 +368,14 @@ def not_waited_for(total: int, allocated: Mapping[str, int], target: Mapping[str
 @mistake("balloons", "balloons-always-at-once", "balloons are slow unless memory is short")
 def always_at_once(total: int, allocated: Mapping[str, int], target: Mapping[str, int], state: Reclamation,
                    kept: int = 0) -> dict[str, int]:
-    """A balloon takes any number of pages in no time."""
+    """A balloon takes any number of pages at once."""
     now: dict[str, int] = PARTS["balloons"](total, allocated, target, Reclamation.HARD, kept)
     return now
 
 
 @mistake("sampling", "sampling-slow-both-ways", "busy at once and idle after a while")
 class SlowBothWays(Estimate):
-    """The smallest of the averages is taken, so that a VM is thought idle at once, and busy after a while."""
+    """The smallest average is taken, so that the estimate follows an idle VM at once and a busy VM late."""
 
     @property
     def active(self) -> float:
@@ -394,7 +394,7 @@ class NeverIdle(Estimate):
 
 @mistake("bound", "bound-by-the-past", "nobody reads fewer than the bound")
 def by_the_past(activities: Sequence[Activity], periods: int, pages: int) -> int:
-    """The page goes that was used longest ago, as if the bound did not know the future."""
+    """The bound evicts the page that was used longest ago, as if it did not know the future."""
     stamp, again = np.full(sum(each.pages for each in activities), -1), 0
     resident, gone = stamp >= 0, stamp >= 0
     for period in range(periods):
@@ -410,19 +410,19 @@ def by_the_past(activities: Sequence[Activity], periods: int, pages: int) -> int
 
 @mistake("bound", "bound-with-less-memory", "nobody reads fewer than the bound")
 def with_less_memory(activities: Sequence[Activity], periods: int, pages: int) -> int:
-    """The bound keeps a page free, and a strategy need not."""
+    """The bound keeps a page free, although a strategy need not do so."""
     return least_read(activities, periods, max(0, pages - 1))
 
 
 @mistake("bound of writes", "bound-counts-what-nobody-waits-for", "nobody writes fewer than the bound")
 def counts_what_nobody_waits_for(activities: Sequence[Activity], periods: int, pages: int) -> int:
-    """Changed pages that are written before a period in which their VM does nothing are counted."""
+    """The bound counts writes of changed pages before a period in which their VM does nothing."""
     return _written(activities, periods, pages, rests=False)
 
 
 @mistake("bound of writes", "bound-writes-by-uses", "nobody writes fewer than the bound")
 def writes_by_uses(activities: Sequence[Activity], periods: int, pages: int) -> int:
-    """The changed page is written whose next use is farthest away, whether that is a store or not."""
+    """The bound writes the changed page whose next use is farthest away, even if that use is not a store."""
     return _written(activities, periods, pages, by_uses=True)
 
 

@@ -131,12 +131,13 @@ def out_of_bounds(uses: Uses, targets: Mapping[str, int]) -> str | None:
     return f"{given} pages are given out, and there are {TOTAL}" if given > TOTAL else None
 
 
-@rule("A target is from its VM's minimum to its maximum, and all targets together are no more than there is.", "RES-4", *EVERY)
+@rule("Every target lies between its VM's minimum and maximum, and the sum of all targets is at most the machine's memory.",
+      "RES-4", *EVERY)
 def what_was_promised_is_kept(policy: Policy) -> str | None:
     return next(filter(None, (out_of_bounds(uses, policy.targets(TOTAL, uses)) for uses in situations())), None)
 
 
-@rule("While VMs want what they want, no memory moves any more after a while.", "Waldspurger, OSDI 2002, section 5.1", *EVERY)
+@rule("While the VMs' demands do not change, memory stops moving after a while.", "Waldspurger, OSDI 2002, section 5.1", *EVERY)
 def a_steady_load_is_left_in_peace(policy: Policy) -> str | None:
     for uses in situations()[:DRAWN // 3]:
         calm = {name: attrs.evolve(use, stalled=0.0) for name, use in uses.items()}
@@ -152,7 +153,7 @@ FINDING_OUT = 0.1
 """The part of its time that a VM may wait because a strategy takes memory to find out who needs it."""
 
 
-@rule("Two VMs whose use does not change, and that fit, wait for less than a tenth of their time.", "Denning, AFIPS 1968", *EVERY)
+@rule("Two VMs with steady use that fit in memory wait for less than a tenth of their time.", "Denning, AFIPS 1968", *EVERY)
 def no_thrashing_under_a_steady_load(policy: Policy) -> str | None:
     worst = max(max(period.waited.values()) for period in simulate(STEADY, policy)[30:])
     return f"a VM waits {100 * worst:.0f} % of a period" if worst >= FINDING_OUT else None
@@ -161,21 +162,22 @@ def no_thrashing_under_a_steady_load(policy: Policy) -> str | None:
 # ---------------------------------------------------------------- of some
 
 
-@rule("Of two VMs that want all, the one with twice the shares has twice the memory.", "Waldspurger, OSDI 2002, section 5.1",
+@rule("If two VMs both want all memory, the VM with twice the shares gets twice the memory.", "Waldspurger, OSDI 2002, section 5.1",
       "static", "shares", "esx")
 def shares_decide(policy: Policy) -> str | None:
     has = policy.targets(TOTAL, two({"shares": 2000}, {"shares": 1000}))
     return _ratio(has, "a", "b", 2.0)
 
 
-@rule("An idle page costs 1 / (1 - tax) times as much as one in use: of two VMs with equal shares, one idle, the busy one has four "
-      "times as much at 75 per cent.", "Waldspurger, OSDI 2002, section 5.2", "esx")
+@rule("An idle page costs 1 / (1 - tax) times as much as a page in use: with a tax of 75 per cent and equal shares, a busy VM gets "
+      "four times the memory of an idle VM.", "Waldspurger, OSDI 2002, section 5.2", "esx")
 def idle_pages_are_taxed(policy: Policy) -> str | None:
     has = policy.targets(TOTAL, two({"active": 1.0}, {"active": 0.0}))
     return _ratio(has, "a", "b", 1 / (1 - DEFAULT_RATE))
 
 
-@rule("Of two VMs with equal shares each has half, whoever uses it.", "Waldspurger, OSDI 2002, section 5.1", "shares", "static")
+@rule("Two VMs with equal shares get half of the memory each, whether or not they use it.",
+      "Waldspurger, OSDI 2002, section 5.1", "shares", "static")
 def without_a_tax_idle_memory_is_kept(policy: Policy) -> str | None:
     return _ratio(policy.targets(TOTAL, two({"active": 1.0}, {"active": 0.0})), "a", "b", 1.0)
 
@@ -185,7 +187,7 @@ def _ratio(has: Mapping[str, int], one: str, other: str, due: float) -> str | No
     return None if abs(found / due - 1) <= NEAR else f"memory of {found:.2f} to 1, and {due:.2f} to 1 is due"
 
 
-@rule("While memory is free nobody goes without who wants it and may have it.", "Waldspurger, OSDI 2002, section 5.1",
+@rule("While memory is free, every VM that wants memory below its maximum gets it.", "Waldspurger, OSDI 2002, section 5.1",
       "shares", "esx")
 def nothing_wanted_stays_free(policy: Policy) -> str | None:
     for uses in situations():
@@ -196,7 +198,7 @@ def nothing_wanted_stays_free(policy: Policy) -> str | None:
     return None
 
 
-@rule("A VM's part does not depend on what it does.", "its definition", "static", "proportional")
+@rule("A VM's part of memory does not depend on its activity.", "its definition", "static", "proportional")
 def use_changes_nothing(policy: Policy) -> str | None:
     for uses in situations():
         idle = {name: MemoryUse(use.claim, use.claim.minimum, 0, 0.0, 0) for name, use in uses.items()}
@@ -205,7 +207,7 @@ def use_changes_nothing(policy: Policy) -> str | None:
     return None
 
 
-@rule("All VMs have the same part of what lies between minimum and maximum, whatever their shares.", "xapi-project/squeezed",
+@rule("All VMs get the same part of the range between minimum and maximum, whatever their shares.", "xapi-project/squeezed",
       "proportional")
 def one_part_for_all(policy: Policy) -> str | None:
     for uses in situations():
@@ -219,7 +221,8 @@ def one_part_for_all(policy: Policy) -> str | None:
     return None
 
 
-@rule("A VM that uses nearly all of its memory is given more, and one that uses little gives; between thresholds nothing moves.",
+@rule("A VM that uses nearly all of its memory gets more, a VM that uses little gives memory, and between the thresholds nothing "
+      "moves.",
       "oVirt, MOM's balloon rules", "pressure")
 def who_is_short_is_given_and_between_nothing_moves(policy: Policy) -> str | None:
     short, idle, between = ({"allocated": 4000, "active": part} for part in (0.95, 0.3, 0.8))
@@ -230,7 +233,8 @@ def who_is_short_is_given_and_between_nothing_moves(policy: Policy) -> str | Non
     return None if still == {"a": 4000, "b": 4000} else f"VMs between the thresholds have {still['a']} pages, not 4000"
 
 
-@rule("A guest gives an eighth of what it has above its goal, and takes what it lacks at once.", "Linux, xen-selfballoon.c",
+@rule("A guest gives an eighth of its memory above its goal in each round, and takes all missing memory at once.",
+      "Linux, xen-selfballoon.c",
       "self-ballooning", "self-ballooning-tmem")
 def a_guest_gives_slowly_and_takes_at_once(policy: Policy) -> str | None:
     has = policy.targets(TOTAL, two({"allocated": 5000, "committed": 1000}, {"allocated": 1000, "committed": 3000}))
@@ -238,14 +242,14 @@ def a_guest_gives_slowly_and_takes_at_once(policy: Policy) -> str | None:
     return None if has == due else f"VMs have {has}, and {due} is due"
 
 
-@rule("A guest's goal is what its kernel has committed, not what it would use for pages of files.", "Linux, xen-selfballoon.c",
+@rule("A guest's goal is the memory that its kernel has committed, without the page cache.", "Linux, xen-selfballoon.c",
       "self-ballooning", "self-ballooning-tmem")
 def pages_of_files_are_no_goal(policy: Policy) -> str | None:
     has = settled(policy, two({"committed": 2000, "wanted": 9000}, {"committed": 1000, "wanted": 9000}))
     return None if has == {"a": 2000, "b": 1000} else f"VMs end with {has}"
 
 
-@rule("No memory is taken from a guest that has no more than its goal, for another.", "Linux, xen-selfballoon.c",
+@rule("A guest that is at or below its goal loses no memory to another guest.", "Linux, xen-selfballoon.c",
       "self-ballooning", "self-ballooning-tmem")
 def no_guest_takes_from_another(policy: Policy) -> str | None:
     has = policy.targets(TOTAL, two({"allocated": 7000, "committed": 7000}, {"allocated": 3000, "committed": 9000}))
@@ -257,7 +261,8 @@ TAKES_TURNS = Workload(2000, tuple(Vm(name, Claim(100, 2000), Phases(tuple(Phase
 """A VM that needs little for a while, on a machine with memory to spare."""
 
 
-@rule("What a guest gave up is found in memory that no VM has: it is not read from a disk.", "Magenheimer et al., OLS 2009",
+@rule("Pages that a guest evicted are found in a pool, in memory that no VM has, and are not read from disk.",
+      "Magenheimer et al., OLS 2009",
       "self-ballooning-tmem")
 def evicted_pages_are_found_in_pools(policy: Policy) -> str | None:
     periods = simulate(TAKES_TURNS, policy)
@@ -265,7 +270,8 @@ def evicted_pages_are_found_in_pools(policy: Policy) -> str | None:
     return None if found > 0 == read else f"{found} pages are found in pools, {read} read from the disk"
 
 
-@rule("A VM that waits for memory grows, and one that does not is squeezed, a little each time.", "facebookincubator/senpai",
+@rule("A VM that waits for memory grows a little each time, and a VM that does not wait shrinks a little each time.",
+      "facebookincubator/senpai",
       "stalls")
 def who_waits_grows_and_who_does_not_is_squeezed(policy: Policy) -> str | None:
     has = policy.targets(TOTAL, two({"allocated": 3000, "stalled": 0.05}, {"allocated": 3000, "stalled": 0.0}))
@@ -274,7 +280,7 @@ def who_waits_grows_and_who_does_not_is_squeezed(policy: Policy) -> str | None:
     return f"of 3000 pages each the one that waits has {has['a']}, the other {has['b']}"
 
 
-@rule("VMs that wait alike exchange nothing.", "facebookincubator/senpai, and hysteresis", "stalls")
+@rule("VMs that wait equally long exchange no memory.", "facebookincubator/senpai, and hysteresis", "stalls")
 def vms_that_wait_alike_exchange_nothing(policy: Policy) -> str | None:
     has = policy.targets(TOTAL, two({"allocated": 6000, "stalled": 0.05}, {"allocated": 4000, "stalled": 0.06}))
     return None if has == {"a": 6000, "b": 4000} else f"VMs have {has}, and had 6000 and 4000"
@@ -286,7 +292,7 @@ EVEN = (4000.0, 3500.0, 3000.0, 2500.0, 2000.0)
 CLIFF, LOW_CLIFF = (3000.0, 2800.0, 400.0, 300.0, 290.0), (900.0, 880.0, 300.0, 290.0, 280.0)
 
 
-@rule("Where curves are convex, or memory does not end before a cliff does, misses are the fewest of all ways to divide memory.",
+@rule("If the miss curves are convex, or memory reaches past every cliff, no other division of memory has fewer misses.",
       "Zhao and Wang, VEE 2009", "miss-ratio")
 def misses_are_the_fewest(policy: Policy) -> str | None:
     quarters = tuple(range(0, TOTAL + 1, TOTAL // 4))
@@ -305,7 +311,7 @@ def _missed(curve: Sequence[tuple[int, float]], pages: int) -> float:
     return next((missed for size, missed in reversed(curve) if size <= pages), curve[0][1])
 
 
-@rule("What changes by less than two per cent of the machine stays as it is.", "hysteresis", "miss-ratio")
+@rule("A target that would change by less than two per cent of the machine's memory does not change.", "hysteresis", "miss-ratio")
 def small_changes_are_not_made(policy: Policy) -> str | None:
     curve = ((0, 100.0), (2500, 50.0), (5000, 25.0), (7500, 12.0), (10_000, 6.0))
     now = two({"allocated": 5100, "curve": curve}, {"allocated": 4900, "curve": curve})
@@ -316,7 +322,7 @@ def small_changes_are_not_made(policy: Policy) -> str | None:
 # ---------------------------------------------------------------- of what is beside them
 
 
-@rule("With less free memory the state is no better.", "Waldspurger, OSDI 2002, section 6.3", "reclamation")
+@rule("With less free memory the state of reclamation is never better.", "Waldspurger, OSDI 2002, section 6.3", "reclamation")
 def less_is_no_better(state: Callable[[Reclamation, float], Reclamation]) -> str | None:
     levels = [number / 1000 for number in range(100)]
     for now in ORDER:
@@ -326,7 +332,8 @@ def less_is_no_better(state: Callable[[Reclamation, float], Reclamation]) -> str
     return None
 
 
-@rule("A state does not change to and fro while free memory stays about a threshold.", "Waldspurger, OSDI 2002, section 6.3",
+@rule("The state of reclamation does not oscillate while free memory stays near a threshold.",
+      "Waldspurger, OSDI 2002, section 6.3",
       "reclamation")
 def states_have_a_margin(state: Callable[[Reclamation, float], Reclamation]) -> str | None:
     for threshold in (each for each in THRESHOLDS.values() if each):
@@ -339,7 +346,7 @@ def states_have_a_margin(state: Callable[[Reclamation, float], Reclamation]) -> 
     return None
 
 
-@rule("Balloons give out no more than there is, and move no VM beyond its target.", "RES-4", "balloons")
+@rule("Balloons give out at most the free memory, and move no VM past its target.", "RES-4", "balloons")
 def balloons_give_what_there_is(move: Callable[..., dict[str, int]]) -> str | None:
     for now, targets in _balloons():
         for state in Reclamation:
@@ -352,7 +359,7 @@ def balloons_give_what_there_is(move: Callable[..., dict[str, int]]) -> str | No
     return None
 
 
-@rule("A balloon takes a few per cent of the machine in a period, and all at once where memory is short.",
+@rule("A balloon takes a few per cent of the machine's memory in a period, or everything at once if memory is short.",
       "Waldspurger, OSDI 2002, section 6.3", "balloons")
 def balloons_are_slow_unless_memory_is_short(move: Callable[..., dict[str, int]]) -> str | None:
     now, targets = {"a": 9000, "b": 500}, {"a": 4000, "b": 5000}
@@ -371,7 +378,8 @@ def _balloons() -> Iterator[tuple[dict[str, int], dict[str, int]]]:
         yield one, other
 
 
-@rule("A VM is thought busy at once, and idle after a while.", "Waldspurger, OSDI 2002, section 5.3", "sampling")
+@rule("The estimate follows a VM that becomes busy at once, and a VM that becomes idle after a while.",
+      "Waldspurger, OSDI 2002, section 5.3", "sampling")
 def busy_at_once_and_idle_after_a_while(estimate: Callable[[float, float, float], Estimate]) -> str | None:
     busy = estimate(0.1, 0.1, 0.1).after(SAMPLE)
     idle = estimate(1.0, 1.0, 1.0).after(0)
@@ -384,7 +392,7 @@ def busy_at_once_and_idle_after_a_while(estimate: Callable[[float, float, float]
     return None if idle.active < 0.05 else f"after sixty idle periods {100 * idle.active:.0f} % are thought active"
 
 
-@rule("A persistent page stays until its guest gets it.", "Xen, tmem.c", "pools")
+@rule("A persistent page stays in its pool until the guest gets it.", "Xen, tmem.c", "pools")
 def persistent_pages_stay(pools: Any) -> str | None:
     kept = _pools(pools)
     some, dirty = np.arange(4), np.ones(4, np.bool_)
@@ -405,7 +413,7 @@ def ephemeral_pages_go_in_turn(pools: Any) -> str | None:
     return None if left == [2, 3] else f"of pages put as 0, 1, 2, 3 are left {left}"
 
 
-@rule("A VM has no more persistent pages than its maximum leaves room for.", "Xen, tmem.c; RES-4", "pools")
+@rule("A VM's persistent pages and its memory together are at most its maximum.", "Xen, tmem.c; RES-4", "pools")
 def persistent_pages_count_as_memory(pools: Any) -> str | None:
     kept = _pools(pools)
     put = kept.put("a", np.arange(6), np.ones(6, np.bool_), 8, 3)
@@ -467,13 +475,14 @@ def _is_least(bound: Callable[[Sequence[Activity], int, int], int], writes: bool
     return None
 
 
-@rule("No choice of what stays reads fewer pages than the bound, and one reads as many.", "Belady, IBM Systems Journal 5(2), 1966",
+@rule("No choice of victims reads fewer pages than the bound, and one choice reads as many.",
+      "Belady, IBM Systems Journal 5(2), 1966",
       "bound")
 def nobody_reads_fewer_than_the_bound(bound: Callable[[Sequence[Activity], int, int], int]) -> str | None:
     return _is_least(bound, writes=False)
 
 
-@rule("No choice of what stays writes fewer changed pages than the bound, and one writes as many.",
+@rule("No choice of victims writes fewer changed pages than the bound, and one choice writes as many.",
       "Belady, IBM Systems Journal 5(2), 1966", "bound of writes")
 def nobody_writes_fewer_than_the_bound(bound: Callable[[Sequence[Activity], int, int], int]) -> str | None:
     return _is_least(bound, writes=True)

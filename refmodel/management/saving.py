@@ -21,7 +21,7 @@ LEAST = 100
 
 @attrs.frozen
 class Saved:
-    """Pages, and the frames that hold them, by how they are kept."""
+    """The number of pages, and the number of frames that hold them, by each way of saving memory."""
 
     pages: int
     zero: int

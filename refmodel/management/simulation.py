@@ -49,7 +49,7 @@ POLICIES: dict[str, Policy] = {
 
 @attrs.frozen
 class Period:
-    """One period, in pages by VM."""
+    """One period of a simulation, with numbers of pages by VM."""
 
     number: int
     state: Reclamation

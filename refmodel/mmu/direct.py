@@ -367,8 +367,8 @@ class DirectMmu(DirectBareMachine):
         self.frames[mfn] = attrs.evolve(frame, type=Type.L2 if second else Type.L1, standing=Standing.RESERVED, uses=1, pinned=True)
         return Pinned(True, mfn, second)
 
-    @pending("EFF-4", "A frame that is reserved as a table loses its writable mappings, after which its entries can be checked.",
-             until="revoke_writes")
+    @pending("EFF-4", "The monitor can remove all writable mappings of a frame that is reserved as a table, so that the frame's "
+             "entries can be checked.", until="revoke_writes")
     def writes_not_revoked(self, mfn: Mfn) -> bool:
         return self.frames[mfn].standing == Standing.RESERVED
 
@@ -415,11 +415,13 @@ class DirectMmu(DirectBareMachine):
         self.frames[mfn] = attrs.evolve(frame, pinned=False)
         self.put_type(mfn)
 
-    @pending("EFF-4", "Each entry of a level 2 table that dissolves releases its references.", until="dissolve_entry")
+    @pending("EFF-4", "While a level 2 table is being dissolved, the references of each of its entries can be released.",
+             until="dissolve_entry")
     def second_level_entry_not_dissolved(self, mfn: Mfn, index: Index) -> bool:
         return self.frames[mfn].type == Type.L2 and self.may_dissolve(mfn, index)
 
-    @pending("EFF-4", "Each entry of a level 1 table that dissolves releases its references.", until="dissolve_entry")
+    @pending("EFF-4", "While a level 1 table is being dissolved, the references of each of its entries can be released.",
+             until="dissolve_entry")
     def first_level_entry_not_dissolved(self, mfn: Mfn, index: Index) -> bool:
         return self.frames[mfn].type == Type.L1 and self.may_dissolve(mfn, index)
 
@@ -437,7 +439,7 @@ class DirectMmu(DirectBareMachine):
         self.unchecked[mfn, index] = True
         self.drop(held)
 
-    @pending("EFF-4", "A table that dissolves becomes an ordinary page once no entry of the table holds a reference.",
+    @pending("EFF-4", "A table that is being dissolved can become plain memory once no entry of the table holds a reference.",
              until="dissolve")
     def not_dissolved(self, mfn: Mfn) -> bool:
         return self.frames[mfn].standing == Standing.DISSOLVING and self.holding(mfn) == 0

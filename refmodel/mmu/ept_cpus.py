@@ -128,8 +128,8 @@ class TaggedEptMmu(ProcessorAccesses, VmTags, AcknowledgingMmu):
 
     # ------------------------------------------------------------ what is derived from the p2m
 
-    @pending("EFF-2", "A missing entry is installed in the VM's current EPT table for each access that the p2m allows.",
-             until="ept_violation")
+    @pending("EFF-2", "If the p2m allows an access and the VM has an EPT table, serving the EPT violation installs the missing "
+             "entry in that table.", until="ept_violation")
     def entry_not_installed(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
         return self.eptp[vm].present and self.lets_through(vm, gfn, write) and not self.lets(self.eptp[vm].mfn, gfn, write)
 
@@ -183,7 +183,7 @@ class TaggedEptMmu(ProcessorAccesses, VmTags, AcknowledgingMmu):
         """A table is no longer current."""
         self.given_up[root] = True
 
-    @pending("EFF-4", "A table that was given up is freed once every processor has acknowledged the flush.",
+    @pending("EFF-4", "An EPT table that is no longer used is freed once every processor has acknowledged the flush.",
              until="free_root", after=("unacknowledged",))
     def root_not_freed(self, mfn: Mfn) -> bool:
         return self.given_up[mfn]

@@ -199,8 +199,8 @@ class EptSizesMmu(AddressParts, P2m):
 
     # ------------------------------------------------------------ exits
 
-    @pending("EFF-2", "A missing EPT entry is installed for each access that the p2m allows, if the page's region has a table.",
-             until="ept_violation")
+    @pending("EFF-2", "If the p2m allows an access and the region has an EPT table, serving the EPT violation installs the "
+             "missing EPT entry.", until="ept_violation")
     def entry_not_installed(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
         return (self.is_covered(gfn) and self.is_reached(vm, self.region[gfn]) and self.upper[vm, self.region[gfn]].links
                 and self.lets_through(vm, gfn, write) and not self.installed(vm, gfn, write))

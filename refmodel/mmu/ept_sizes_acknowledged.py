@@ -29,7 +29,7 @@ class InterruptingSizesMmu(InterruptedVcpus, EptSizesMmu):
     def is_given_up(self, mfn: Mfn) -> bool:
         return self.given_up[mfn]
 
-    @pending("EFF-4", "A table that was given up is freed once every vCPU has acknowledged the flush.",
+    @pending("EFF-4", "An EPT table that is no longer used is freed once every vCPU has acknowledged the flush.",
              until="free_table", after=("unacknowledged",))
     def table_not_freed(self, table: Mfn) -> bool:
         return self.given_up[table]

@@ -147,7 +147,7 @@ class VmidMmu(VmTags, AcknowledgingMmu):
         require(self.harts[cpu].active)
         self.harts[cpu] = HartRuns()
 
-    @pending("EFF-4", "A hart that was interrupted to fence can execute the fences, and has no interrupt pending afterwards.",
+    @pending("EFF-4", "A hart that was sent an IPI to fence can execute the fences, and has no IPI pending afterwards.",
              until="acknowledge")
     def unacknowledged(self, cpu: Cpu) -> bool:
         return self.harts[cpu].active and self.harts[cpu].asked
@@ -187,8 +187,8 @@ class VmidMmu(VmTags, AcknowledgingMmu):
         return (not self.gives(cpu, self.leaves[vm, gfn], access)
                 or (remembered.valid and not self.gives(cpu, remembered.leaf, access)))
 
-    @pending("EFF-2", "A right that the G-stage entry lacks is added if the p2m allows the access, and the hart fences the page.",
-             until="guest_page_fault")
+    @pending("EFF-2", "If the p2m allows an access, serving its guest-page fault adds the missing right to the G-stage entry and "
+             "fences the page.", until="guest_page_fault")
     def right_not_given(self, vm: Vm, cpu: Cpu, gfn: Gfn, cause: Cause, implicit: Implicit) -> bool:
         access, here = lacked(cause, implicit), self.harts[cpu]
         return (here.active and here.vm == vm and self.lets_through(vm, gfn, access == Access.WRITE)

@@ -66,16 +66,16 @@ class LargePageMmu(LargePageBareMachine, LinearMmu):
         """Whether an entry has to be marked before it is used: as accessed, or, where it maps the page, as dirty."""
         return not cell.accessed or (maps and write and not cell.dirty)
 
-    @pending("EFF-2", "A permitted access sets the flags of its upper guest entry, if the p2m lets the monitor write to the table.",
-             until="set_flags")
+    @pending("EFF-2", "If the p2m allows stores to the root table, the flags that a permitted access needs can be set in the "
+             "upper guest entry.", until="set_flags")
     def upper_entry_not_marked(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         root = self.paging[vm, vcpu].root
         above = self.guest_cell(vm, root, upper)
         return (self.may_mark(vm, vcpu, upper, page, access) and self.lets_through(vm, root, write=True)
                 and self.unmarked(above, access == Access.WRITE, above.large))
 
-    @pending("EFF-2", "The flags of the guest's leaf entry are set after the upper entry's, if the leaf's table may be written to.",
-             until="set_flags", after=("upper_entry_not_marked",))
+    @pending("EFF-2", "If the p2m allows stores to the leaf's table, the flags that a permitted access needs can be set in the "
+             "guest's leaf entry.", until="set_flags", after=("upper_entry_not_marked",))
     def leaf_entry_not_marked(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         root, write = self.paging[vm, vcpu].root, access == Access.WRITE
         above = self.guest_cell(vm, root, upper)

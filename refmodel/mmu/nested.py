@@ -171,11 +171,12 @@ class NestedMmu(NestedGuests):
 
     # ------------------------------------------------------------ L0
 
-    @pending("EFF-2", "A missing EPT01 entry is installed for each L1 access that the p2m allows.", until="ept_violation")
+    @pending("EFF-2", "If the p2m allows an L1 access, serving its EPT violation installs the missing EPT01 entry.",
+             until="ept_violation")
     def entry_not_installed(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
         return self.lets_through(vm, gfn, write) and self.violates(vm, gfn, write)
 
-    @pending("EFF-2", "A missing EPT02 entry is installed for each L2 access that EPT12 and the p2m allow.",
+    @pending("EFF-2", "If EPT12 and the p2m allow an L2 access, serving its EPT violation installs the missing EPT02 entry.",
              until="nested_ept_violation")
     def entry_not_composed(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
         here = self.nested[vm, vcpu]

@@ -152,7 +152,7 @@ class ShadowPagesMmu(LargePageMmu):
 
     # ------------------------------------------------------------ the steps of serving a fault
 
-    @pending("EFF-2", "A vCPU that has no root gets a root shadow page, if the pool has a suitable page.", until="load_root")
+    @pending("EFF-2", "A vCPU that has no root shadow page can load one, if the pool has a suitable page.", until="load_root")
     def root_not_loaded(self, vm: Vm, vcpu: Vcpu, shadow: ShadowPage) -> bool:
         here = self.paging[vm, vcpu]
         return (here.enabled and here.root != NOTHING and self.roots[vm, vcpu] == NOTHING
@@ -167,8 +167,8 @@ class ShadowPagesMmu(LargePageMmu):
         self.use(shadow, self.root_role(vm, vcpu))
         self.roots[vm, vcpu] = shadow
 
-    @pending("EFF-2", "A root gets the missing link for a guest entry that is marked as accessed, if the pool has a suitable page.",
-             until="link")
+    @pending("EFF-2", "If a guest entry is marked as accessed and the pool has a suitable shadow page, the missing link can be "
+             "added to the root.", until="link")
     def table_not_linked(self, vm: Vm, vcpu: Vcpu, upper: Index, shadow: ShadowPage) -> bool:
         root, above = self.roots[vm, vcpu], self.guest_cell(vm, self.paging[vm, vcpu].root, upper)
         return (root != NOTHING and self.links[root, upper] == NOTHING and above.present and above.gfn != NOTHING
@@ -189,10 +189,11 @@ class ShadowPagesMmu(LargePageMmu):
         self.links[root, upper] = shadow
         self.parents[shadow, root, upper] = True
 
-    @pending("EFF-2", "A missing entry is made in a linked shadow page for each access that the guest's tables and the p2m allow.",
-             until="page_fault")
+    @pending("EFF-2", "If the guest's tables and the p2m allow an access that needs no emulation, a page fault adds the missing "
+             "entry to the shadow page.", until="page_fault")
     def entry_not_made(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
-        """Not for stores of a supervisor with WP clear to what is read-only: their entry and the user's replace each other."""
+        """Supervisor stores to read-only pages with WP clear are excluded, because such a store's entry and the user's entry
+        replace each other."""
         return (self.lacks_entry(vm, vcpu, upper, page, access)
                 and (access != Access.WRITE or self.given(vm, vcpu, upper, page).writable))
 

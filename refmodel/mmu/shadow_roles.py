@@ -174,9 +174,11 @@ class ShadowRolesMmu(RolesBareMachine):
         self.host[vm, gfn] = mfn
         self.owner[mfn] = PageOf(vm, gfn)
 
-    @pending("EFF-2", "A missing shadow entry is made for each access that the guest's page tables allow.", until="page_fault")
+    @pending("EFF-2", "If the guest's page tables allow an access, a page fault fills in the missing shadow entry.",
+             until="page_fault")
     def entry_not_made(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege, access: Access) -> bool:
-        """Not for a store of a supervisor to what is read-only: its entry and the user's replace each other."""
+        """Supervisor stores to read-only pages are excluded, because such a store's entry and the user's entry replace each
+        other."""
         control = self.control[vm, vcpu]
         way = self.above(vm, control.root, top, middle)
         leaf = self.cells[vm, way.gfn, page]

@@ -47,13 +47,13 @@ class ShadowTracedMmu(ShadowMmu):
 
     # ------------------------------------------------------------ the monitor
 
-    @pending("EFF-2", "A vCPU's root table gets a shadow table at the first access that the guest's table and the p2m allow.",
-             until="page_fault")
+    @pending("EFF-2", "If the guest's table and the p2m allow an access that needs no emulation, a page fault creates the missing "
+             "shadow of the root table.", until="page_fault")
     def root_not_traced(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
         return not self.traced[vm, self.paging[vm, vcpu].root] and self.can_be_filled(vm, vcpu, page, access)
 
-    @pending("EFF-2", "A missing shadow entry is made for each access that the guest's table and the p2m allow.",
-             until="page_fault")
+    @pending("EFF-2", "If the guest's table and the p2m allow an access that needs no emulation, a page fault fills in the "
+             "missing shadow entry.", until="page_fault")
     def entry_not_filled(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
         return self.traced[vm, self.paging[vm, vcpu].root] and self.can_be_filled(vm, vcpu, page, access)
 

@@ -110,24 +110,24 @@ class ShadowUnsyncMmu(TwoLevelMmu):
 
     # ------------------------------------------------------------ the monitor
 
-    @pending("EFF-2", "A vCPU's root table gets a shadow at the first access that the guest's tables and the p2m allow.",
-             until="page_fault")
+    @pending("EFF-2", "If the guest's tables and the p2m allow an access that needs no emulation, a page fault creates the "
+             "missing shadow of the root table.", until="page_fault")
     def root_not_traced(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         return self.can_be_filled(vm, vcpu, upper, page, access) and not self.traced[vm, self.paging[vm, vcpu].root]
 
-    @pending("EFF-2", "The shadow of a traced root gets the link to a leaf table's shadow that an access needs.",
-             until="page_fault")
+    @pending("EFF-2", "If the guest's tables and the p2m allow an access that needs no emulation, a page fault adds the missing "
+             "link to the leaf's shadow.", until="page_fault")
     def table_not_linked(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         return (self.can_be_filled(vm, vcpu, upper, page, access) and self.traced[vm, self.paging[vm, vcpu].root]
                 and not self.is_linked(vm, vcpu, upper))
 
-    @pending("EFF-2", "A missing shadow entry is made for each load or fetch that the guest's tables and the p2m allow.",
+    @pending("EFF-2", "If the guest's tables and the p2m allow a load or fetch, a page fault fills in the missing shadow entry.",
              until="page_fault")
     def entry_not_filled(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         return access != Access.WRITE and self.needs_entry(vm, vcpu, upper, page, access)
 
-    @pending("EFF-2", "A missing shadow entry is made for each store that the guest's tables and the p2m allow.",
-             until="page_fault")
+    @pending("EFF-2", "If the guest's tables and the p2m allow a store that needs no emulation, a page fault fills in the missing "
+             "shadow entry.", until="page_fault")
     def writable_entry_not_filled(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         return access == Access.WRITE and self.needs_entry(vm, vcpu, upper, page, access)
 

@@ -52,13 +52,13 @@ class VirtualTlbMmu(ShadowMmu):
 
     # ------------------------------------------------------------ the monitor
 
-    @pending("EFF-2", "A missing shadow entry is made for each access that the guest's table and the p2m allow.",
-             until="page_fault")
+    @pending("EFF-2", "If the guest's PTE and the p2m grant the rights that an access needs, a page fault fills in the missing "
+             "shadow entry.", until="page_fault")
     def entry_not_filled(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
         return self.lacks_entry(vm, vcpu, page, access) and not self.needs_wp_clear(vm, vcpu, page, access)
 
-    @pending("EFF-2", "A supervisor's store that is allowed because WP is clear gets a shadow entry, unless it must be emulated.",
-             until="page_fault")
+    @pending("EFF-2", "If a supervisor's store is allowed because WP is clear, a page fault fills in its shadow entry, unless the "
+             "store must be emulated.", until="page_fault")
     def supervisor_entry_not_filled(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
         return (self.lacks_entry(vm, vcpu, page, access) and self.needs_wp_clear(vm, vcpu, page, access)
                 and not self.takes_emulation(self.guest_entry(vm, vcpu, page), access, self.paging[vm, vcpu].mode))

@@ -90,11 +90,11 @@ class WriteProtectionMmu(Design):
 
     # ------------------------------------------------------------ faults
 
-    @pending("EFF-2", "A page that is not mapped is mapped by a fault.", until="fault")
+    @pending("EFF-2", "A fault on a page that is not mapped maps the page.", until="fault")
     def not_mapped(self, gfn: Gfn) -> bool:
         return not self.sptes[gfn].present
 
-    @pending("EFF-2", "A page whose SPTE is MMU-writable becomes writable by a fault on a store.", until="fast_fault")
+    @pending("EFF-2", "A fault on a store to a page whose SPTE is MMU-writable makes the SPTE writable.", until="fast_fault")
     def not_writable(self, gfn: Gfn) -> bool:
         entry = self.sptes[gfn]
         return entry.present and entry.mmu_writable and not entry.writable

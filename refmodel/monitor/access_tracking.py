@@ -1,4 +1,4 @@
-"""Access tracking: the monitor withdraws a page to see whether anybody comes for it.
+"""Access tracking: the monitor removes a page's translations, so that the next access to the page exits and is noticed.
 
 Where the hardware sets no accessed flags, or the monitor does not want to read them, a page that is suspected to be idle loses its
 translations, and keeps its frame. The next access exits, and shows that it is not; the page gets back the rights that it had. What

@@ -65,7 +65,7 @@ class Ballooning(P2m):
 
 
 class DeflateOnOom(Ballooning):
-    """The guest takes pages back when it is out of memory, whatever the target (virtio 1.2 section 5.5.6,
+    """A guest that is out of memory takes pages back from its balloon, whatever the target (virtio 1.2 section 5.5.6,
     ``VIRTIO_BALLOON_F_DEFLATE_ON_OOM``). Nobody can check that it is: a target is a wish then, and to be sure of the memory the
     monitor has to swap."""
 

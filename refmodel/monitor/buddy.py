@@ -1,4 +1,4 @@
-"""Machine memory as an allocator keeps it: in large blocks and small frames, scrubbed now or later, coming and going.
+"""Machine memory in a buddy allocator: blocks are split into frames, merged, scrubbed, added and removed.
 
 A *block* is a large frame. While it is free in one piece no frame of it is used. It is *split* before frames of it are given out,
 and *merged* when all of them are free again (the buddy system: Knowlton, CACM 1965; Xen's and Linux's ``page_alloc.c``).
@@ -114,7 +114,8 @@ class Buddy(FrameBlocks, P2m):
         require(self.block_states[block].leaving)
         self.block_states[block] = attrs.evolve(self.block_states[block], leaving=False)
 
-    @pending("EFF-4", "A block that is to be removed, and is free in one piece, can be removed.", until="remove_memory")
+    @pending("EFF-4", "A block that is marked for removal, and is free and not split into frames, can be removed.",
+             until="remove_memory")
     def block_not_removed(self, block: Block) -> bool:
         return self.block_states[block] == BlockState(Span.WHOLE, leaving=True)
 

@@ -1,4 +1,4 @@
-"""Compressed memory: pages that would go to the swap device are kept small in memory first.
+"""Compressed memory: pages that would go to the swap device are compressed and kept in memory first.
 
 A page that goes is compressed into a frame of the monitor's *pool*, and its own frame is free. It keeps a slot of the swap device,
 under which it is found in the pool. When it is wanted it is expanded into a frame at once, without waiting for a device, and the

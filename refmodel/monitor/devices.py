@@ -1,4 +1,4 @@
-"""Devices that a guest drives itself, through an IOMMU.
+"""Assigned devices: a guest drives a device directly, and the device accesses memory through an IOMMU.
 
 The guest tells its device guest-physical addresses, and the IOMMU translates them as the p2m says (VT-d second-stage tables, or an
 AMD-Vi nested table). Most devices cannot take a fault and try again, so a page must stay where it is for as long as a device may
@@ -121,7 +121,7 @@ class Devices(P2m):
     def may_unmap(self, vm: Vm, gfn: Gfn) -> bool:
         return self.holds[vm, gfn] == Hold.MAPPED
 
-    @pending("EFF-4", "A page that is no longer mapped for any device is released when the IOTLB is flushed.", until="flush_iotlb")
+    @pending("EFF-4", "A page that was unmapped from the IOMMU is unpinned when the IOTLB is flushed.", until="flush_iotlb")
     def iotlb_not_flushed(self, vm: Vm, gfn: Gfn) -> bool:
         return self.may_flush(vm, gfn)
 

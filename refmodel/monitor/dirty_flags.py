@@ -34,7 +34,7 @@ class WatchedByFlags(DirtyLog):
 
 
 class DirtyFlags(WatchedByFlags):
-    """By looking at the flags of all pages that are watched."""
+    """A dirty log that reads the dirty flags of all pages that are watched for stores."""
 
     @operation
     def mark_written(self, vm: Vm, gfn: Gfn) -> None:

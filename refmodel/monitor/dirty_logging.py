@@ -56,12 +56,12 @@ class DirtyLog(P2m):
 
     arbitrary: ClassVar[tuple[str, ...]] = ("destination",)  # a page of zeroes has to be sent too
 
-    @pending("EFF-4", "The mark of a page that is marked dirty in the bitmap can be taken.", until="take_mark")
+    @pending("EFF-4", "If a page is marked dirty in the bitmap, the monitor can take the mark.", until="take_mark")
     def mark_not_taken(self, vm: Vm, gfn: Gfn) -> bool:
         return self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.MARKED and self.in_bitmap(vm, gfn)
 
-    @pending("EFF-4", "A page whose mark was taken can be watched for stores, unless it is pinned or mapped by a large entry.",
-             until="protect_taken")
+    @pending("EFF-4", "A page whose dirty mark was taken can be watched for stores, unless it is pinned or mapped by a large "
+             "entry.", until="protect_taken")
     def page_not_protected(self, vm: Vm, gfn: Gfn) -> bool:
         return (self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.TAKEN and self.in_bitmap(vm, gfn)
                 and not self.held(vm, gfn) and self.is_apart(vm, gfn) and self.may_watch(vm, gfn))
@@ -159,7 +159,7 @@ class DirtyLog(P2m):
 
 
 class DirtyLogging(DirtyLog):
-    """By write protection: the first store to a page exits."""
+    """A dirty log by write protection: the first store to a logged page exits."""
 
     def watch(self, vm: Vm, gfn: Gfn) -> None:
         self.withdraw_write(vm, gfn)

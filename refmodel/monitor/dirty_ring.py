@@ -1,4 +1,4 @@
-"""A dirty log in a ring of finite room, instead of a bitmap.
+"""Dirty ring: the dirty log is a ring with a fixed number of entries, instead of a bitmap.
 
 The monitor notes the first store to each page in a ring that whoever copies the VM's memory reads. It *harvests* an entry, and the
 page's mark is taken with it. Later it *resets* the entry: the page is write-protected, and only then is there room again. When the

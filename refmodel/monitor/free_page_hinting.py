@@ -1,4 +1,4 @@
-"""Free page hinting: while a VM's memory is sent, the guest says which pages are free, so that they need not be (virtio 1.2 section
+"""Free page hinting: during migration the guest says which pages are free, so that the source can skip them (virtio 1.2 section
 5.5.6.6).
 
 Nothing is taken from the guest, and it does not say when it uses such a page again. So a hint is worth something only while the

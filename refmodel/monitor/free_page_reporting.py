@@ -1,4 +1,4 @@
-"""Free page reporting: the guest says of pages that are on its free list that nobody needs what they hold (virtio 1.2 section
+"""Free page reporting: the guest reports pages on its free list, whose contents and frames it does not need (virtio 1.2 section
 5.5.6.7).
 
 It does not give them up, as it does with a balloon. The monitor takes the frame, and the page is a promise of zeroes from then on:

@@ -1,5 +1,5 @@
-"""Grants: guests share memory with each other because they want to, and it can be taken back (Xen's ``grant_table.c``; Barham et
-al., SOSP 2003).
+"""Grants: a guest lets another guest map its pages, and the monitor can end each mapping (Xen's ``grant_table.c``; Barham et al.,
+SOSP 2003).
 
 The owner of a page writes a *grant entry*: which VM may map the page, and whether for reading only. The grantee maps it at a guest
 frame that it has set aside for foreign pages, apart from its own memory. The entry is in use for as long as anything is mapped: the
@@ -212,7 +212,7 @@ class Grants(P2m):
     def may_unmap_foreign(self, vm: Vm, gfn: Gfn) -> bool:
         return self.foreign[vm, gfn].state == Foreign.MAPPED
 
-    @pending("EFF-4", "A foreign page that was unmapped is released once processors have flushed its translations.",
+    @pending("EFF-4", "A foreign mapping that was unmapped is released once processors have flushed its translations.",
              until="flush_grant")
     def grant_not_flushed(self, vm: Vm, gfn: Gfn) -> bool:
         return self.may_flush_foreign(vm, gfn)

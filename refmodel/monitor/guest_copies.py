@@ -1,4 +1,4 @@
-"""Copies to a guest's memory: what the monitor itself writes there, because the guest asked for it.
+"""Copies to a guest's memory: the monitor itself stores there because the guest asked for it.
 
 A hypercall's results, a clock page, a debugger's breakpoint: the monitor stores by its own mapping of machine memory, which no
 entry of the guest's stands in the way of. So it has to ask for the page as any MMU does, for writing, and must take nothing else

@@ -1,5 +1,5 @@
-"""Content-based sharing as Linux does it: a scanner, two trees, and merging in steps (Linux ``mm/ksm.c``; Arcangeli, Eidus and
-Wright, Linux Symposium 2009).
+"""Content-based sharing as in Linux: the KSM scanner finds equal pages by two trees, and merges them in steps (Linux ``mm/ksm.c``;
+Arcangeli, Eidus and Wright, Linux Symposium 2009).
 
 The scanner knows nothing of hashes of other pages; it looks pages up by what they hold. The *stable tree* has the frames that are
 shared already: they are read-only, so it is always in order. A page that is found nowhere there goes into the *unstable tree*,

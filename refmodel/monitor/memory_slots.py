@@ -1,4 +1,4 @@
-"""Memory slots: where guest-physical memory is, and what is remembered of the places where there is none.
+"""Memory slots: the ranges of guest-physical memory, and the MMIO entries for addresses that are in no slot.
 
 A VMM tells the monitor of a guest's memory in *slots*: rows of guest frames that it adds and deletes while the VM runs (KVM's
 memslots, ``KVM_SET_USER_MEMORY_REGION``). Where no slot is, there is no memory, and an access is for a device that the VMM

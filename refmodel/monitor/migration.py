@@ -1,4 +1,4 @@
-"""A VM moves to another machine while it runs (Clark et al., NSDI 2005; Hines and Gopalan, VEE 2009).
+"""Live migration: a VM moves to another machine while it runs (Clark et al., NSDI 2005; Hines and Gopalan, VEE 2009).
 
 *Pre-copy* is what a dirty log is for: pages are sent while the guest stores to them, and what it stores to is sent again. Then
 the guest goes on at the other machine, and what that lacks follows it: *post-copy*.

@@ -1,4 +1,4 @@
-"""A dirty log by the processor's page-modification log: pages that were stored to come out of it, and nobody looks at flags.
+"""A dirty log that reads the processors' page-modification logs, which name the pages that were stored to.
 
 A page is watched, as by dirty flags, from when its flag has been clear and is known to be to every processor. The next store to it
 sets the flag, and is logged. An entry is in the log until it is drained: whoever counts what is left to send drains first.

@@ -1,4 +1,4 @@
-"""Sub-page sharing: a page that is much like another is kept as a patch (Difference Engine: Gupta et al., OSDI 2008).
+"""Sub-page sharing: a page that is similar to another page is stored as a patch (Difference Engine: Gupta et al., OSDI 2008).
 
 A page that differs from a shared one in a few places leaves its frame, and what is kept of it is how it differs: a *patch*, small
 enough to lie in the pool with compressed pages. The shared frame is its *reference*. When the page is wanted, the reference is

@@ -1,4 +1,4 @@
-"""Populate on demand: memory is promised first, and found when it is touched.
+"""Populate on demand: a page has no frame until the guest first accesses it.
 
 A guest boots believing that it has all the memory it may ever get, and its balloon driver gives back what it should not have had;
 until then most of it has never been touched, and is zeroes that need no frame. The other way round, a page that has come to hold

@@ -1,4 +1,4 @@
-"""Registered pages: a guest says once where the monitor is to store from time to time, and the monitor keeps the translation.
+"""Registered pages: a guest names a page to which the monitor stores repeatedly, and the monitor keeps the translation.
 
 A clock page, the time that was stolen from a vCPU, the state of a guest of the guest's: such a page is stored to often, so that
 the monitor does not ask for it each time. It *keeps* the frame (KVM's ``gfn_to_pfn_cache``; Xen maps such pages for good, and holds

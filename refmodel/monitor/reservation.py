@@ -1,4 +1,4 @@
-"""Minimum and maximum: what a VM was promised, whatever a policy decides beyond.
+"""Reservation: a VM has a guaranteed minimum and a maximum of frames, and a policy decides in between.
 
 A VM is *admitted* with a minimum, and frames enough are reserved for it then or it is not let in. A frame that is reserved for one
 VM is given to no other, so a VM below its minimum can have a frame at once, and needs nobody's consent. Beyond that a policy

@@ -1,4 +1,4 @@
-"""Content-based sharing as ESX does it: guest pages that hold the same on one machine frame (Waldspurger, OSDI 2002, section 4).
+"""Content-based sharing as in ESX: guest pages with equal contents share one machine frame (Waldspurger, OSDI 2002, section 4).
 
 Merging costs a guest nothing it can see. Which two pages to look at is guessed from hashes of what they held some time ago,
 *hints*, that may be out of date or collide; so a guess proves nothing here, any two pages may be proposed, and they are merged

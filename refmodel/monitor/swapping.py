@@ -1,4 +1,4 @@
-"""Swapping: the monitor regains a page whatever the guest does, by writing it to a device and reading it back when it is wanted.
+"""Swapping: the monitor takes any page from a guest by writing it to a device, and reads the page back when the guest needs it.
 
 Any page can be taken, without its guest's help and in two steps; also one that shares its frame with others, which is free when the
 last of them has gone. *Write back* copies the page to a slot while it stays mapped, read-only: it is *clean* then, and goes without

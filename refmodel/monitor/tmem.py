@@ -1,5 +1,5 @@
-"""Transcendent memory: pages that guests hand to the monitor by copy (D. Magenheimer, "transcendent memory for Linux",
-linux-kernel, June 2009).
+"""Transcendent memory: guests copy pages to pools of the monitor, and copy them back later (Magenheimer, "transcendent memory for
+Linux", linux-kernel, June 2009).
 
 The monitor keeps them in pools, in frames that no guest has. A guest *puts* a page under a handle of its own and *gets* it back by
 copy; it never maps one. So the monitor knows what every frame of a pool is good for, and gives it away when it likes or must:

@@ -1,4 +1,5 @@
-"""Memory that is plugged and unplugged by block (virtio-mem: virtio 1.2, Memory Device; Hildenbrand and Schulz, VEE 2021).
+"""A guest plugs and unplugs its memory in blocks, up to a size that the monitor requests (virtio-mem: virtio 1.2, Memory Device;
+Hildenbrand and Schulz, VEE 2021).
 
 A device has a region of guest-physical memory, cut into blocks; memory that the guest booted with is in none. The monitor
 *requests* a size; the guest plugs blocks, or unplugs them, until that many are plugged. The guest chooses which, since it has to

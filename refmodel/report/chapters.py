@@ -43,7 +43,7 @@ def told(name: str, run: BrokenRun) -> str:
         "", f"`{name}`: {MUTANTS[name].in_one_line}", "",
         f"![The state after the last of {many(len(run.steps), 'step')}](pictures/{name}.svg)", "",
         "```text", trace_text(run.design, run.told()), broken_text(run.failure.broken), "```", "",
-        f"`refmodel bench {name}` finds it again, and `refmodel explain {name}` prints the change.", "", ""])
+        f"`refmodel bench {name}` finds this run again. `refmodel explain {name}` prints the changed code.", "", ""])
 
 
 def written(chapter: str, find: Find) -> str:

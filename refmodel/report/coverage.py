@@ -15,11 +15,13 @@ from refmodel.report.explaining import all_laws
 
 HEAD = """# What checks what
 
-This is made of the text (`python -m refmodel.report.coverage > specs/coverage.md`), and a test fails if it is not up to date or a
-clause lacks something. In each design named a law is evaluated after every step of random runs, proved for any number of names,
-and, where there is no `+`, explored to the last state of the design's geometry; `traces` says that it judges other people's
-monitors too. (Of ISO-6 there is more than laws about one run: [noninterference](noninterference.md) compares two, in every state of
-small geometries and as theorems, and has a specimen for each channel.)
+This page is generated (`python -m refmodel.report.coverage > specs/coverage.md`). A test fails if
+the page is out of date, or if a clause has no law or no mutant. In each named design a law is
+evaluated after every step of random runs and proved for any number of names. Designs without a `+`
+in their name are also explored to the last state of their geometry. `traces` means that the law
+also judges traces of other monitors. (For ISO-6 there are not only laws about one run:
+[noninterference](noninterference.md) compares two runs, in every state of small geometries and as
+theorems, and has a specimen for each channel.)
 
 | clause | law | designs | mutants that break the clause there |
 |---|---|---|---|

@@ -21,7 +21,7 @@ from refmodel.report import terminal
 
 @attrs.frozen
 class LawDocument:
-    """A law, and what an engine says of it."""
+    """A law, and an engine's result for it."""
 
     clause: str
     law: str
@@ -33,7 +33,7 @@ class LawDocument:
 
 @attrs.frozen
 class BrokenDocument:
-    """What is broken: a law, or an assertion of the monitor's text."""
+    """What a run breaks: a law, or an assertion in the design."""
 
     clause: str
     law: str | None
@@ -47,7 +47,7 @@ class BrokenDocument:
 
 @attrs.frozen
 class FailureDocument(BrokenDocument):
-    """A run from power-on that breaks a law; or a step that does, from a lawful state that perhaps no run reaches."""
+    """A run from power-on that breaks a law, or a step that breaks a law from a lawful state that perhaps no run reaches."""
 
     steps: tuple[str, ...] = ()
     """Of the run, in words; none where it is a step from a lawful state."""
@@ -60,7 +60,7 @@ class FailureDocument(BrokenDocument):
 
 @attrs.frozen
 class EntryDocument:
-    """An entry of a table, and what it holds."""
+    """An entry of a table, and its value."""
 
     entry: str
     value: str
@@ -68,7 +68,7 @@ class EntryDocument:
 
 @attrs.frozen
 class CounterexampleDocument(BrokenDocument):
-    """A counterexample to induction: the entries that matter, the step, and the law that it breaks."""
+    """A counterexample to induction: the relevant table entries, the step, and the law that the step breaks."""
 
     operation: str
     step: str
@@ -100,7 +100,7 @@ class StepDocument:
 
 @attrs.frozen
 class ReplayDocument:
-    """What ``refmodel replay`` says of a token."""
+    """The result of ``refmodel replay`` for one token."""
 
     design: str
     judged_by: str | None
@@ -114,7 +114,7 @@ class ReplayDocument:
 
 @attrs.frozen
 class SuggestionDocument:
-    """Laws that the proof lacks, as far as a search found them."""
+    """Laws that a proof lacks and that a search found."""
 
     words: tuple[str, ...]
     laws: str
@@ -123,7 +123,7 @@ class SuggestionDocument:
 
 @attrs.frozen
 class DisagreementDocument:
-    """Two engines, or two readings of the text, that do not agree: a defect of refmodel's, to be reported."""
+    """Two engines, or two readings of the text, that disagree: please report this as a defect of refmodel."""
 
     kind: str
     case: str
@@ -132,7 +132,7 @@ class DisagreementDocument:
 
 @attrs.frozen
 class EngineDocument:
-    """What one engine says of a design."""
+    """The result of one engine for one design."""
 
     engine: str
     covered: str
@@ -156,7 +156,7 @@ class EngineDocument:
 
 @attrs.frozen
 class DesignDocument:
-    """What ``refmodel check`` says of a design."""
+    """The result of ``refmodel check`` for one design."""
 
     design: str
     status: int
@@ -167,7 +167,7 @@ class DesignDocument:
 
 @attrs.frozen
 class ComparedDocument:
-    """What ``refmodel check --against`` says of a design beside another."""
+    """The result of ``refmodel check --against``: a design that ran beside another design."""
 
     design: str
     against: str
@@ -183,7 +183,7 @@ class ComparedDocument:
 
 @attrs.frozen
 class LeakDocument:
-    """Two runs that look alike to a VM, until it is shown in one what it is not in the other."""
+    """Two runs that look the same to a VM until one step shows the VM different results."""
 
     condition: str
     vm: int
@@ -193,7 +193,7 @@ class LeakDocument:
 
 @attrs.frozen
 class LeaksDocument:
-    """What ``refmodel leaks`` says of a design."""
+    """The result of ``refmodel leaks`` for one design."""
 
     design: str
     complete: bool
@@ -217,7 +217,7 @@ class LeaksDocument:
 
 @attrs.frozen
 class FlowDocument(LeaksDocument):
-    """A flow that is meant (``refmodel leaks --flows``): where it happens, ``leak`` shows it."""
+    """An information flow that a design declares (``refmodel leaks --flows``): if the flow happens, ``leak`` shows it."""
 
     flow: str
     operation: str
@@ -233,7 +233,7 @@ class UnexplainedDocument:
 
 @attrs.frozen
 class RefinementDocument:
-    """What ``refmodel refine`` says."""
+    """The result of ``refmodel refine``."""
 
     design: str
     to: str

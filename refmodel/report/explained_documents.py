@@ -17,7 +17,7 @@ from refmodel.management.translation.comparing import Translation
 
 @attrs.frozen
 class BugDocument:
-    """A bug of the bench, and what each engine found of it."""
+    """A bug of the benchmark, and the result of each engine on it."""
 
     bug: str
     clause: str
@@ -31,7 +31,7 @@ class BugDocument:
 
 @attrs.frozen(kw_only=True)
 class InstructionDocument(Class):
-    """An instruction of x86, as Popek and Goldberg sort it, and what monitors do about it."""
+    """An x86 instruction, its class by Popek and Goldberg's criteria, and how monitors handle it."""
 
     instruction: str
     remedy: str
@@ -39,7 +39,7 @@ class InstructionDocument(Class):
 
 @attrs.frozen
 class PolicyRunDocument:
-    """How a policy fared on a workload, period by period."""
+    """The run of a strategy on a workload, period by period."""
 
     run: str
     periods: tuple[Period, ...]
@@ -47,8 +47,8 @@ class PolicyRunDocument:
 
 @attrs.frozen
 class PoliciesDocument:
-    """Strategies on workloads: for each workload, what of it was recorded, and how each strategy does; and the runs of those that
-    were named."""
+    """Strategies on workloads: for each workload, its recorded programs and each strategy's score; and the runs of the named
+    strategies."""
 
     origins: dict[str, str]
     scores: dict[str, tuple[Score, ...]]
@@ -57,7 +57,7 @@ class PoliciesDocument:
 
 @attrs.frozen
 class ExitsDocument:
-    """What MMUs cost: exits by pattern, and translation on each recorded stream of addresses."""
+    """The costs of MMUs: exits by access pattern, and translation on each recorded address stream."""
 
     exits: tuple[Measured, ...]
     translation: dict[str, Translation]

@@ -16,7 +16,7 @@ from refmodel.report import exploring
 
 @attrs.frozen
 class OfferDocument:
-    """A step that may come next."""
+    """A possible next step."""
 
     step: str
     """With its arguments, and the answers to what it asks."""
@@ -28,7 +28,7 @@ class OfferDocument:
 
 @attrs.frozen
 class LawNowDocument:
-    """A law about states, as it stands here."""
+    """A law about states, and whether it holds in this state."""
 
     clause: str
     law: str
@@ -41,7 +41,7 @@ class LawNowDocument:
 
 @attrs.frozen
 class ExploredDocument:
-    """A state of a design, and what may come next."""
+    """A state of a design, and the possible next steps."""
 
     design: str
     token: str
@@ -65,7 +65,7 @@ class EntryChangeDocument:
 
 @attrs.frozen
 class TraceEventDocument:
-    """An event of a trace, and what is known after it, as far as the trace has told."""
+    """An event of a trace, and what is known after the event."""
 
     trace: str
     line: int

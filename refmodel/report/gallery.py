@@ -32,11 +32,12 @@ HISTORICAL = {name: mutant for name, mutant in MUTANTS.items() if mutant.entry}
 
 CONTENTS = """# Defects that hypervisors had
 
-Each page shows one defect of Xen, KVM, Linux or QEMU, restated as a change to a design that ships. It
-has the shortest run that breaks a law, a picture of the last state, and where the defect is on record.
-`refmodel bench NAME` has every engine look for it, and `refmodel explain NAME` prints its text.
+Each page shows one defect of Xen, KVM, Linux or QEMU, restated as a change to a shipped design. The
+page has the shortest run that breaks a law, a picture of the run's last state, and a reference to
+the defect. `refmodel bench NAME` runs every engine on the defect, and `refmodel explain NAME`
+prints the changed code.
 
-The pages are made by `python -m refmodel.report.gallery specs`.
+`python -m refmodel.report.gallery specs` generates these pages.
 
 | defect | clause | what was wrong | steps |
 |---|---|---|---|
@@ -88,7 +89,7 @@ def _page(name: str, mutant: Mutant, run: BrokenRun) -> str:
         f"The law *{law}*: {broken.sentence}", "",
         f"![The state after the last of {many(len(run.steps), 'step')}]({name}.svg)", "",
         "```text", trace_text(run.design, run.told()), f"breaks {broken.clause}{f' for {names}' if names else ''}", "```", "",
-        f"To find it again: `refmodel bench {name}`.", ""])
+        f"`refmodel bench {name}` finds this run again. `refmodel explain {name}` prints the changed code.", ""])
 
 
 def _source(mutant: Mutant) -> str:

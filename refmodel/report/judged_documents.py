@@ -25,7 +25,7 @@ class DeviationDocument:
 
 @attrs.frozen
 class JudgedDocument:
-    """What ``refmodel judge`` says of one subject of an implementation."""
+    """The result of ``refmodel judge`` for one subject of an implementation."""
 
     judge: str
     subject: str
@@ -36,7 +36,7 @@ class JudgedDocument:
 
 @attrs.frozen
 class TraceDocument(TraceVerdict):
-    """What ``refmodel judge`` says of a trace."""
+    """The result of ``refmodel judge`` for one trace."""
 
     known: str | None = None
     """The reason, where the deviation is in the file of known ones."""
@@ -45,6 +45,6 @@ class TraceDocument(TraceVerdict):
 
 @attrs.frozen
 class DrivenDocument(Driven):
-    """What ``refmodel drive`` says of an implementation."""
+    """The result of ``refmodel drive`` for one implementation."""
 
     exercised: Exercised = attrs.field(kw_only=True)

@@ -18,15 +18,17 @@ from refmodel.language.sources import code_of
 
 HEAD = """# Mutation
 
-`refmodel mutate DESIGN` changes the text of a design, one place at a time, and reports the changes that no check detects. Such a
-change shows that a law is missing, or that the place is of no use. This chapter is generated
-(`python -m refmodel.report.mutation > specs/mutation.md`); a test fails if it is out of date.
+`refmodel mutate DESIGN` changes the text of a design, one place at a time, and reports the changes
+that no check detects. Such a change shows that a law is missing, or that the changed code has no
+effect. This chapter is generated (`python -m refmodel.report.mutation > specs/mutation.md`); a test
+fails if it is out of date.
 
 ## What is changed
 
-Every function that an operation of the design can call is changed. Laws are not changed. The text that states what is due to a
-guest (`refmodel/machine`, `refmodel/bare.py`, `refmodel/bare_levels.py`, `refmodel/bare_roles.py`,
-`refmodel/mmu/control_registers.py`) is judged apart, as `machine`.
+Every function that an operation of the design can call is changed. Laws are not changed. The
+specification of the hardware that guests expect is judged separately, as `machine`:
+`refmodel/machine`, `refmodel/bare.py`, `refmodel/bare_levels.py`, `refmodel/bare_roles.py` and
+`refmodel/mmu/control_registers.py`.
 
 | operator | change |
 |---|---|
@@ -41,29 +43,34 @@ guest (`refmodel/machine`, `refmodel/bare.py`, `refmodel/bare_levels.py`, `refmo
 
 ## Who notices
 
-The engines judge a mutant in this order, and the first that notices it counts. (Most runs beside another design come after the
-proof, which is quicker.) The proof is of the operations that call what is changed; where laws call it too, it is of all operations.
+The engines judge a mutant in this order, and the first engine that notices it counts. (For most
+designs, runs beside another design come after the proof, which is faster.) The proof covers the
+operations that call the changed function. If laws call the function too, the proof covers all
+operations.
 
 | column | meaning |
 |---|---|
-| runs | 6,000 steps of random runs break a law, or 3,000 in a further geometry; or work that the text ends stays\
+| runs | 6,000 steps of random runs break a law, or 3,000 steps in another geometry do; or work that the original text ends stays\
  [pending](progress.md) |
-| vacuous | with the text an operation soon does something, or ends in some way, or a law's premise is met; with the mutant never |
-| beside | a guest can tell two designs apart, of which only one is changed, in a geometry of theirs |
-| proof | a lawful state and one step from it break a law; or an operation takes a step that the [guests' machine](simulation.md)\
- does not have, or none; or it completes no instruction |
-| not shown | an obligation does not follow, and no counterexample of a small size is found; or it is not proved any more that\
- pending work ends |
-| exploration | the solver gives up, and a visit to every state of a small geometry finds a run that breaks a law |
+| vacuous | soon after power-on the original text applies an operation, reaches an outcome or meets a law's premise, and the mutant\
+ never does |
+| beside | a guest sees a difference between the mutant and another design that runs beside it, in their own geometry |
+| proof | a lawful state and one step from it break a law; or an operation takes no step, or a step that the\
+ [guests' machine](simulation.md) does not have; or an operation completes no instruction |
+| not shown | an obligation is not proved, and no small counterexample is found; or the proof no longer shows that pending work\
+ ends |
+| exploration | the solver gives up, and exploring every state of a small geometry finds a run that breaks a law |
 | tests | for `machine`: a named test fails |
 
-These mutants are not counted. *The same*: the solver proves that the mutant does what the text does, from every lawful state.
-*Allowed*: the solver proves that the text may do whatever the mutant does, so the mutant breaks no law. It only refuses more often,
-or runs short of memory more often. *Reason*: a person wrote down why the mutant is equivalent
+These mutants are not counted. *The same*: the solver proves that the mutant does what the text
+does, from every lawful state. *Allowed*: the solver proves that the text may do whatever the mutant
+does, so the mutant breaks no law. It only refuses more often, or runs short of memory more often.
+*Reason*: a person wrote down why the mutant is equivalent
 ([equivalent.toml](../refmodel/engines/mutation/equivalent.toml)).
 
-The column *left* counts the survivors. The score is the share of noticed mutants among noticed mutants and survivors. The column
-*noticed* is the same share where mutants with a reason count as survivors.
+The column *left* counts the survivors. The score is the share of noticed mutants among noticed
+mutants and survivors. The column *noticed* is the same share where mutants with a reason count as
+survivors.
 
 ## Scores
 
@@ -71,10 +78,11 @@ The column *left* counts the survivors. The score is the share of noticed mutant
 COLUMNS = ("text", "mutants", "judged", "runs", "vacuous", "beside", "proof", "not shown", "exploration", "tests", "same",
            "allowed", "reason", "left", "noticed", "score")
 SAMPLED = """
-Where a file is named beside the design, only the functions in that file were changed (`--only`).
+If a row names a file beside the design, only the functions in that file were changed (`--only`).
 
-Where fewer mutants are judged than there are, they were drawn at random (`--limit`), and both shares are estimates. Reasons are
-written down for survivors of the sample only, so a run of every mutant lists further equivalent ones until they have reasons too.
+If a row has fewer judged mutants than mutants, the judged mutants were drawn at random (`--limit`),
+and both shares are estimates. Reasons exist only for the survivors of the sample, so a run of every
+mutant lists more equivalent mutants that have no reason yet.
 """
 FILE = "scores.json"
 
@@ -117,7 +125,7 @@ def _row(s: Score) -> str:
 
 
 def _survivors(found: list[Score]) -> str:
-    text = "\n## Survivors without a reason\n\nEach shows a law that is missing, or a reason that is not written down yet.\n"
+    text = "\n## Survivors without a reason\n\nEach survivor shows that a law is missing, or that a reason is not recorded yet.\n"
     for score in found:
         if score.survivors:
             text += f"\n{score.key}:\n\n" + "".join(f"    {key}\n" for key in score.survivors)

@@ -9,7 +9,7 @@ from refmodel.engines.mutation.scores import Score
 
 @attrs.frozen
 class MutantDocument:
-    """A mutant of the text, and what became of it."""
+    """A mutant of the text, and its verdict."""
 
     file: str
     line: int
@@ -26,7 +26,7 @@ class MutantDocument:
 
 @attrs.frozen
 class MutationDocument(Score):
-    """What ``refmodel mutate`` says of a text."""
+    """The result of ``refmodel mutate`` for one text."""
 
     survivors: tuple[str, ...]
     """The keys of those that nothing notices and that have no reason."""

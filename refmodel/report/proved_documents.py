@@ -11,7 +11,7 @@ from refmodel.engines.second_opinion import Answer, Opinion
 
 @attrs.frozen
 class OpinionDocument:
-    """What two solvers say of a theorem."""
+    """The answers of two solvers for one theorem."""
 
     name: str
     says: str

@@ -21,7 +21,7 @@ PROPERTIES = {"ISO": "Resource control", "RES": "Resource control", "EQV": "Equi
 
 @attrs.frozen
 class Explanation:
-    """Sections of an explanation: chapters as Markdown, texts as Python, and lists of what checks it."""
+    """The sections of an explanation: chapters in Markdown, code in Python, and lists of the checks."""
 
     title: str
     about: str = ""

@@ -1,6 +1,6 @@
-"""CVE-2012-2121 (KVM, commit 32f6daad4651): a memory slot was removed, and the IOMMU went on mapping its pages for devices.
+"""CVE-2012-2121 (KVM, commit 32f6daad4651): when a memory slot was removed, the IOMMU continued to map its pages for devices.
 
-CVE-2013-4592 (e40f193f5bb0) was the same for a slot that was moved.
+CVE-2013-4592 (e40f193f5bb0) was the same defect for a slot that was moved.
 """
 
 from refmodel.language import require
@@ -14,7 +14,7 @@ ENTRY, CLAUSE = "C07", "ISO-1"
 
 
 class Bug(MemorySlots, Devices, ContractMmu):
-    """The pages of a slot that goes are released, whatever devices have of them."""
+    """When a memory slot is deleted, its pages are released although devices still map them."""
 
     geometry = over("any", ("memory-slots", "devices")).geometry
 

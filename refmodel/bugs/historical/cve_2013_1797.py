@@ -1,6 +1,7 @@
-"""CVE-2013-1797 (KVM, commit 0b79459b482e): where a guest's clock page lies was looked up once, when the guest registered it.
+"""CVE-2013-1797 (KVM, commit 0b79459b482e): the address of a guest's clock page was looked up only once, when the guest registered
+the page.
 
-The memory slot that the page was in could be removed, and KVM went on storing the time there.
+The page's memory slot could be removed, and KVM continued to store the time there.
 """
 
 from refmodel.machine.names import Gfn, Vm
@@ -13,7 +14,7 @@ ENTRY, CLAUSE = "C04", "ISO-1"
 
 
 class Bug(RegisteredPages, MemorySlots, ContractMmu):
-    """The frame of a registered page is kept when the page goes."""
+    """The monitor keeps the frame of a registered page after the page is gone."""
 
     geometry = over("any", ("registered-pages", "memory-slots")).geometry
 

@@ -1,6 +1,7 @@
-"""CVE-2014-8369 (KVM, commit 3d32e4dbe713): when pages could not be mapped for a device, more pages were unpinned than had been.
+"""CVE-2014-8369 (KVM, commit 3d32e4dbe713): when KVM could not map some pages for a device, it unpinned more pages than it had
+pinned.
 
-What had been mapped by an earlier call was unpinned with the rest, and stayed mapped.
+Pages that an earlier call had mapped were unpinned too, and stayed mapped.
 """
 
 from refmodel.designs import AssignedDevices
@@ -13,7 +14,8 @@ ENTRY, CLAUSE = "D03", "ISO-1"
 
 
 class Bug(AssignedDevices):
-    """A device gets the pages of a range one by one. Where one cannot be had, those before it are let go, mapped as they are."""
+    """A device gets the pages of a range one by one. If one page is missing, the pages before it are unpinned while they stay
+    mapped."""
 
     @guest
     def hand_next_to_device(self, vm: Vm, first: Gfn, gfn: Gfn, write: bool) -> Handed:

@@ -1,6 +1,7 @@
-"""CVE-2016-5195 (Linux, commit 19be0eaffa3a): a write by get_user_pages broke sharing, then looked the page up as a reader does.
+"""CVE-2016-5195 (Linux, commit 19be0eaffa3a): a write by get_user_pages first broke sharing, and then looked up the page as for a
+read.
 
-Between the two the page could go and come back as it was before, shared.
+Between the two steps, the private copy could be dropped and replaced by the shared page.
 """
 
 from refmodel.bare import Seen
@@ -17,7 +18,8 @@ ENTRY, CLAUSE = "C05", "ISO-2"
 
 
 class Bug(GuestCopies, Sharing, ContractMmu):
-    """A copy to a guest breaks sharing first. When it stores later it asks whether the page is there, and for no more."""
+    """A copy to a guest first breaks sharing. Its later store only checks that the page is present, and not that the page is still
+    writable."""
 
     geometry = over("any", ("sharing", "guest-copies")).geometry
 

@@ -1,6 +1,6 @@
-"""CVE-2019-11487 (Linux, commit 15fab63e1e57): references to a page were counted in too few bits, and nobody looked.
+"""CVE-2019-11487 (Linux, commit 15fab63e1e57): a page's reference count had too few bits, and its overflow was not checked.
 
-Whoever made enough of them brought the count to zero again, and the page was freed while it was in use.
+A process that took enough references brought the count back to zero, and the page was freed while it was in use.
 """
 
 import attrs
@@ -15,7 +15,7 @@ MOST = 2
 
 
 class Bug(PluggedBlocks):
-    """A count of references that is at its end begins at zero again."""
+    """A reference count that reaches its maximum wraps to zero."""
 
     def join(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
         super().join(vm, gfn, mfn)

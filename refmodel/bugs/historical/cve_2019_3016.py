@@ -1,6 +1,6 @@
-"""CVE-2019-3016 (KVM, merge 4cbc418a44d5): a request to flush was lost when it came as the vCPU was being resumed.
+"""CVE-2019-3016 (KVM, merge 4cbc418a44d5): a flush request was lost if it came while the vCPU was being resumed.
 
-The mark was read, and then taken away; a request that was made in between went with it.
+The request flag was read and then cleared, and a request between the two steps was lost.
 """
 
 import attrs
@@ -23,7 +23,7 @@ class Entering:
 
 
 class Bug(EptCpus):
-    """Whether a flush was asked for is looked up first, and the mark taken away afterwards."""
+    """The monitor reads whether a flush was requested, and clears the request in a later step."""
 
     entering: Total[Cpu, Entering]
 

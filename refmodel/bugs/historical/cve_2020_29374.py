@@ -1,7 +1,7 @@
-"""CVE-2020-29374 (Linux, commit 17839856fd58): a page was pinned for reading as it was, shared.
+"""CVE-2020-29374 (Linux, commit 17839856fd58): a page that was pinned for reading stayed in its shared frame.
 
-The next store of its owner moved the page to a frame of its own. Whoever had it pinned went on reading the old frame, which was
-somebody else's from then on.
+The next store of the page's owner moved the page to a private frame. The pin's holder continued to read the old frame, which
+belonged to another process.
 """
 
 from refmodel.designs import AssignedDevices
@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "D08", "EQV-1"
 
 
 class Bug(AssignedDevices):
-    """A page gets a frame of its own for a device that stores, and stays shared for one that reads."""
+    """A page gets a private frame for a device that stores, and stays shared for a device that only reads."""
 
     def supplied_for_writing(self, write: bool) -> bool:
         return write

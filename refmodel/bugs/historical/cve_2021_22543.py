@@ -1,4 +1,4 @@
-"""CVE-2021-22543 (KVM, fixed by f8be156be163): pages without a reference count were mapped without being held, and writable.
+"""CVE-2021-22543 (KVM, fixed by f8be156be163): pages without a reference count were mapped writable, and no reference was taken.
 """
 
 import attrs
@@ -12,7 +12,7 @@ ENTRY, CLAUSE = "B02", "ISO-1"
 
 
 class Bug(MonitorPages):
-    """A device page is mapped as the guest wants it, and its driver does not hear of it."""
+    """A device page is mapped with the rights that the guest wants, and its driver is not asked to hold the page."""
 
     def device_lets(self, page: HostPage, write: bool) -> bool:
         return True

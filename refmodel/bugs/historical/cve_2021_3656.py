@@ -1,6 +1,6 @@
-"""CVE-2021-3656 (KVM, commit c7dfa4009965): L2's VMLOAD and VMSAVE were not intercepted unless L1 asked for it.
+"""CVE-2021-3656 (KVM, commit c7dfa4009965): L2's VMLOAD and VMSAVE were intercepted only if L1 asked for it.
 
-The instruction takes a physical address, which the processor took for one of the machine's.
+The instructions take a physical address, and the processor used L2's address as a host address.
 """
 
 from refmodel.designs import Nested
@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "B13", "ISO-5"
 
 
 class Bug(Nested):
-    """An instruction of L2's exits only if both monitors want it to."""
+    """An instruction of L2 exits only if both L0 and L1 want to intercept the instruction."""
 
     def intercepted(self, nested: NestedVcpu) -> bool:
         return L0_INTERCEPTS and nested.intercepts

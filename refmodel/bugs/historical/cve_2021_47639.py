@@ -1,6 +1,6 @@
 """CVE-2021-47639 (KVM, commit d62007edf01f): a page was unmapped from valid roots only.
 
-A root that was given up, and is torn down later, kept its entries, while the host already gave the page to somebody else.
+A root that was invalid but not yet freed kept its entries, while the host already gave the page to another process.
 """
 
 from refmodel.designs import EptCpus
@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "A07", "ISO-1"
 
 
 class Bug(EptCpus):
-    """A page is taken from the VM's current table only, not from one that was given up."""
+    """A page is removed from the VM's current table only, and not from a table that waits to be freed."""
 
     def zap(self, vm: Vm, gfn: Gfn) -> None:
         root = self.eptp[vm].mfn

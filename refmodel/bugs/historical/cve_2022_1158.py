@@ -1,6 +1,7 @@
-"""CVE-2022-1158 (KVM, commit 2a8859f373b0): where to set an accessed flag was computed, not looked up.
+"""CVE-2022-1158 (KVM, commit 2a8859f373b0): the host address of a guest PTE was computed, and not looked up, when KVM set an
+accessed flag.
 
-The guest's page was taken to lie as far into the mapping as its number says. What lay there could be anybody's.
+KVM assumed that the guest's page lies at its gfn's offset in the host mapping. The frame there could belong to any process.
 """
 
 from refmodel.designs import ShadowRoles
@@ -11,7 +12,7 @@ ENTRY, CLAUSE = "A09", "ISO-5"
 
 
 class Bug(ShadowRoles):
-    """The frame of a guest's table is guessed from its number when a flag is set in it."""
+    """To set a flag in a guest table, the monitor computes the table's frame from its gfn instead of looking up the frame."""
 
     def frame_of(self, vm: Vm, gfn: Gfn) -> Mfn:
         return self.guess[vm, gfn] if self.guess[vm, gfn] != NOTHING else self.host[vm, gfn]

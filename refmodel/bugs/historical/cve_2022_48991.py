@@ -1,6 +1,6 @@
-"""CVE-2022-48991 (Linux, commit f268f6cf875f): khugepaged put pages into a huge page, and told no MMU notifier.
+"""CVE-2022-48991 (Linux, commit f268f6cf875f): khugepaged collapsed pages into a huge page without calling the MMU notifiers.
 
-Secondary MMUs, such as KVM's, went on translating to the pages that had been freed.
+Secondary MMUs, such as KVM's, continued to map the pages that had been freed.
 """
 
 import attrs
@@ -14,7 +14,7 @@ ENTRY, CLAUSE = "D07", "ISO-1"
 
 
 class Bug(Memory):
-    """A page is moved to another frame, and the MMU is not told."""
+    """A page moves to another frame, and the MMU keeps its translations of the page."""
 
     @operation
     def collapse(self, vm: Vm, gfn: Gfn) -> None:

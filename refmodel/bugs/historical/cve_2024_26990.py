@@ -1,6 +1,6 @@
-"""CVE-2024-26990 (KVM, commit 2673dfb591a3): entries that a guest's guest uses were not write-protected for the dirty log.
+"""CVE-2024-26990 (KVM, commit 2673dfb591a3): SPTEs that L2 uses were not write-protected for the dirty log.
 
-Their dirty flags were cleared instead, which processors do not use there. What L2 stored from then on was not logged.
+KVM cleared their dirty flags instead, which processors do not set for these entries. Later stores of L2 were not logged.
 """
 
 from refmodel.designs import Nested
@@ -19,7 +19,7 @@ class NestedLogged(DirtyLogging, NestedMmu):
 
 
 class Bug(NestedLogged):
-    """A page is write-protected for the log in the tables of L1, and not in those that were composed for L2."""
+    """For the dirty log, a page is write-protected in EPT01, and not in the EPT02 tables that were composed for L2."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         self.ept01[vm, gfn] = ShadowEntry()

@@ -1,7 +1,8 @@
-"""CVE-2026-46113 (KVM, commit 0cb2af2ea66a): a direct shadow page was used again for another region than it was made for.
+"""CVE-2026-46113 (KVM, commit 0cb2af2ea66a): a direct shadow page was reused for another region than the region that it was created
+for.
 
-The guest had made its large entry lead elsewhere. What was mapped from then on stood in the reverse map under one page, and was
-taken out under another, so that the map led to entries long gone.
+The guest had changed the address in its large entry. New SPTEs were added to the rmap under one gfn and removed under another, so
+that the rmap named SPTEs that no longer existed.
 """
 
 import attrs
@@ -15,7 +16,7 @@ ENTRY, CLAUSE = "A14", "EQV-5"
 
 
 class Bug(ShadowPages):
-    """A direct page that an entry of the guest's led to is used, whatever region the entry names now."""
+    """The monitor reuses the direct shadow page that a guest entry linked to, although the entry now names another region."""
 
     geometry = attrs.evolve(ShadowPages.geometry, only={Cell: (Cell(True, True, True, gfn=0, large=True),), Mode: (Mode(),)})
 

@@ -1,6 +1,6 @@
-"""CVE-2026-89932 (KVM, nested VMX): a VPID that was handed out again was not flushed on first use.
+"""CVE-2026-89932 (KVM, nested VMX): a reused VPID was not flushed on its first use.
 
-What it was used for last looked unchanged, so translations of its former life could be used.
+KVM's record of the VPID's last use looked unchanged, so that old translations could be used.
 """
 
 from refmodel.designs import EptCpus
@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "A25", "ISO-1"
 
 
 class Bug(EptCpus):
-    """A tag that is handed out again is taken to be clean."""
+    """The monitor assumes that a reused tag has no cached translations."""
 
     geometry = EptCpus.geometry.resized(Vm=2, Cpu=1)
 

@@ -1,6 +1,6 @@
-"""KVM/arm64, commit 13ec9308a857: what a fault had looked up was installed, though the host's memory had changed since.
+"""KVM/arm64, commit 13ec9308a857: a fault installed a translation that had been looked up before the host's memory changed.
 
-Whether it had changed was asked from too late a moment on, so that a change before that went unseen.
+The check for changes began too late, and missed a change before that.
 """
 
 from refmodel.designs import Memory
@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "C12", "ISO-1"
 
 
 class Bug(Memory):
-    """A fault looks a page up, and later installs what it has found, whatever has become of the page."""
+    """A fault looks up a page, and later installs the translation even if the page has changed since."""
 
     found: Total[tuple[Vm, Gfn], Derived]
 

@@ -1,6 +1,6 @@
-"""KVM/arm64, commit 2e8010bb71b3: a block was mapped though guest and host addresses differed modulo its size.
+"""KVM/arm64, commit 2e8010bb71b3: a large block was mapped although guest and host addresses differed modulo the block size.
 
-The host's page was huge, and nobody asked whether it lay as the guest's does; every page but one led to a neighbour's frame.
+The host page was huge, and its alignment was not compared with the guest's, so that most guest pages got a neighbour's frame.
 """
 
 from refmodel.designs import EptTwoSizes
@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "A08", "ISO-1"
 
 
 class Bug(EptTwoSizes):
-    """A region is mapped large where its pages lie in one block, in order or not."""
+    """A region is mapped large if its pages lie in one block, even if they lie there in another order."""
 
     def misfits(self, vm: Vm, region: Region, block: Block) -> int:
         return count(self.p2m, lambda entry, of, gfn: of == vm and self.is_covered(gfn) and self.lies_in(gfn, region) and not (

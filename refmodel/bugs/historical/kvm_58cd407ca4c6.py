@@ -1,6 +1,6 @@
-"""KVM, commit 58cd407ca4c6: a kept translation was refreshed while the host's memory changed, and the old one was kept.
+"""KVM, commit 58cd407ca4c6: a cached translation was refreshed while the host's memory changed, and the old translation was kept.
 
-The frame was looked up without a lock, and stored without asking whether it had been invalidated meanwhile.
+The frame was looked up without a lock, and recorded without a check for an invalidation since.
 """
 
 from refmodel.language import NOTHING, Total, operation, require
@@ -15,7 +15,7 @@ RegisteredAndShared = over("any", ("registered-pages", "sharing"))
 
 
 class Bug(RegisteredAndShared):  # type: ignore[valid-type, misc]
-    """The frame of a registered page is looked up first, and kept later, whatever has become of the page."""
+    """The frame of a registered page is looked up first, and recorded later even if the page has changed since."""
 
     geometry = RegisteredAndShared.geometry
 

@@ -1,6 +1,6 @@
-"""KVM, commit 65855ed8b034: an unsync shadow page was linked under a new parent without being brought up to date.
+"""KVM, commit 65855ed8b034: an unsync shadow page was linked under a new parent without being synced.
 
-A guest need not invalidate an address that was never translated, so what it finds there must not be stale.
+A guest need not invalidate an address that was never translated, so the shadow must not be stale there.
 """
 
 from refmodel.designs import ShadowUnsync
@@ -12,7 +12,7 @@ ENTRY, CLAUSE = "A12", "EQV-5"
 
 
 class Bug(ShadowUnsync):
-    """A leaf table that is unsync is linked under another root as it is."""
+    """A leaf table that is unsync is linked under another root without being synced."""
 
     geometry = ShadowUnsync.geometry.resized(Index=2)  # the page that faults is filled in anew: another one stays stale
 

@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "B11", "EQV-4"
 
 
 class Bug(EptFlags):
-    """A large entry's dirty flag puts one page into the log."""
+    """A large entry's dirty flag puts only one of its pages into the dirty log."""
 
     def clear_large(self, vm: Vm, region: Region) -> None:
         first: Gfn = choose(Gfn, lambda gfn: self.is_covered(gfn) and self.lies_in(gfn, region))

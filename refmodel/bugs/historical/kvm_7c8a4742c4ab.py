@@ -1,6 +1,7 @@
-"""KVM, commit 7c8a4742c4ab: an entry that was read-only for the dirty log was not write-protected again for a table's sake.
+"""KVM, commit 7c8a4742c4ab: an SPTE that was read-only for the dirty log was not write-protected again when its page became a
+table.
 
-The fast path then made it writable, and the shadow of the table did not see what was written.
+The fast page fault then made the SPTE writable, and the table's shadow missed the guest's stores.
 """
 
 from refmodel.designs import WriteProtection
@@ -11,7 +12,7 @@ ENTRY, CLAUSE = "A15", "EQV-5"
 
 
 class Bug(WriteProtection):
-    """A page that becomes a table is left as it is if its entry is read-only already."""
+    """When a page becomes a table, an SPTE that is already read-only is left MMU-writable."""
 
     def write_protect_table(self, gfn: Gfn) -> None:
         entry = self.sptes[gfn]

@@ -1,6 +1,6 @@
-"""KVM, commit 855149aaa900: that a page had been written to was read off its entry, which write protection had made read-only.
+"""KVM, commit 855149aaa900: KVM took a page's dirty state from its SPTE after write protection had cleared W.
 
-The host took the page for clean and dropped it; what came back from swap was old.
+The host took the page for clean and dropped it, and later read old contents from swap.
 """
 
 import attrs
@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "A19", "EQV-4"
 
 
 class Bug(WriteProtection):
-    """W is taken away without noting that the page may have been written to."""
+    """The monitor clears W in an SPTE without recording that the page may have been written to."""
 
     def write_protect_table(self, gfn: Gfn) -> None:
         entry = self.sptes[gfn]

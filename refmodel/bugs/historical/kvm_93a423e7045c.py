@@ -1,6 +1,6 @@
-"""KVM, commit 93a423e7045c: no remote flush when a large entry gave way to a table.
+"""KVM, commit 93a423e7045c: remote TLBs were not flushed when a large entry was replaced by a table.
 
-Another processor went on writing through the large entry to a page that had been write-protected.
+Another processor continued to store through the large entry to a page that had been write-protected.
 """
 
 from refmodel.designs import EptTwoSizes
@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "B09", "ISO-1"
 
 
 class Bug(EptTwoSizes):
-    """Nothing is flushed when a large entry is split. A page without a small entry is not flushed either, when it is protected."""
+    """Nothing is flushed when a large entry is split, or when a page without a small entry is write-protected."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         if self.small_entry(vm, gfn).present:

@@ -1,6 +1,6 @@
-"""KVM/arm64, commit 94d0e5980d67: vCPUs of one VM that took turns on a processor used each other's translations.
+"""KVM/arm64, commit 94d0e5980d67: vCPUs of one VM that ran on the same processor in turn used each other's translations.
 
-Their tables differ, and what the processor had cached of them carried the tag of the VM alone.
+The vCPUs have different page tables, and their cached translations carry only the VM's tag.
 """
 
 from refmodel.bare import Seen
@@ -14,7 +14,7 @@ ENTRY, CLAUSE = "C06", "EQV-2"
 
 
 class Bug(Ept):
-    """A vCPU finds in its processor's cache what another of its VM has left there."""
+    """A vCPU uses translations that another vCPU of its VM has left in the processor's cache."""
 
     geometry = Ept.geometry.resized(Vm=1, Vcpu=2)
 

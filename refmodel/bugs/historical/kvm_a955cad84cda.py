@@ -1,6 +1,6 @@
-"""KVM, commit a955cad84cda: a fault that began with one root went on when the root had been given up.
+"""KVM, commit a955cad84cda: a fault that began with one root continued after the root had become invalid.
 
-Entries were installed in tables that nobody used any more, and that were about to be freed.
+KVM installed entries in tables that were no longer used and were about to be freed.
 """
 
 from refmodel.designs import EptCpus
@@ -14,7 +14,7 @@ ENTRY, CLAUSE = "D05", "ISO-1"
 
 
 class Bug(EptCpus):
-    """A fault looks up which table its VM has, and later installs an entry there, whether or not that still is a table."""
+    """A fault looks up its VM's current table, and later installs an entry there even if the table is no longer a table."""
 
     root_seen: Total[Cpu, Eptp]
 

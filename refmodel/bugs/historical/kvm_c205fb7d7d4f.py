@@ -12,7 +12,7 @@ ENTRY, CLAUSE = "A17", "EQV-3"
 
 
 class Bug(ShadowRoles):
-    """A read-modify-write that is carried out for the guest translates for reading, and then for writing."""
+    """The monitor emulates a read-modify-write by translating for reading first, and for writing afterwards."""
 
     def rmw_fault(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege) -> tuple[bool, Fault]:
         if not self.bare_permits(vm, vcpu, top, middle, page, by, Access.READ):

@@ -1,6 +1,6 @@
-"""KVM, commit d47510e295c0: the IOMMU mapped for writing what a device was to be let read only.
+"""KVM, commit d47510e295c0: the IOMMU mapped pages writable that a device may only read.
 
-Memory slots may be read-only, and every page was mapped with both rights all the same.
+Memory slots may be read-only, and every page was mapped with both rights.
 """
 
 import attrs
@@ -15,7 +15,7 @@ ENTRY, CLAUSE = "C13", "ISO-1"
 
 
 class Bug(AssignedDevices):
-    """Every page that a device may reach it may store to."""
+    """A device may store to every page that it may read."""
 
     @guest
     def hand_to_device(self, vm: Vm, gfn: Gfn, write: bool) -> Handed:

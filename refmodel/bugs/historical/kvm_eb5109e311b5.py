@@ -1,6 +1,6 @@
-"""KVM, commit eb5109e311b5: guest-physical translations stayed behind when a vCPU moved to another processor.
+"""KVM, commit eb5109e311b5: guest-physical translations stayed cached when a vCPU moved to another processor.
 
-They were used again when it came back.
+The vCPU used them again when it moved back.
 """
 
 import attrs
@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "B14", "ISO-1"
 
 
 class Bug(EptCpus):
-    """Only the processors that run the VM are to forget; one that it ran on before is not."""
+    """Only processors that run the VM are asked to flush, and not a processor on which the VM ran before."""
 
     def request_flush(self, vm: Vm) -> None:
         tag = self.tags[vm].tag

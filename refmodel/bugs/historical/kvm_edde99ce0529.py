@@ -1,6 +1,6 @@
-"""KVM, commit edde99ce0529: KVM_GET_DIRTY_LOG write-protected the pages, and took the marks afterwards.
+"""KVM, commit edde99ce0529: KVM_GET_DIRTY_LOG write-protected the pages first, and took the marks afterwards.
 
-A store in between put its mark among those that were about to be taken, and made the page writable; the next one put none.
+A store between the two steps set a mark that was then taken, and made the page writable, so that the next store set no mark.
 """
 
 from refmodel.designs import Memory
@@ -12,7 +12,7 @@ ENTRY, CLAUSE = "A18", "EQV-4"
 
 
 class Bug(Memory):
-    """A page is write-protected first, and its mark is taken then."""
+    """The monitor write-protects a page first, and takes its dirty mark afterwards."""
 
     @operation
     def take_mark(self, vm: Vm, gfn: Gfn) -> None:

@@ -1,6 +1,6 @@
-"""KVM, commit ee3d1570b586: what a look-up of memory slots had found was remembered in the generation that came after it.
+"""KVM, commit ee3d1570b586: the result of a memory-slot lookup was recorded with a slot generation that was newer than the lookup.
 
-A slot was added between the look-up and the note of the generation. The guest's new memory stayed a device's place to it.
+A slot was added after the lookup and before the generation was read. KVM then treated the guest's new memory as MMIO.
 """
 
 from refmodel.designs import SlottedMemory
@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "C01", "EQV-2"
 
 
 class Bug(SlottedMemory):
-    """What a look-up has found is remembered in the generation of the slots as they are when it ends."""
+    """The result of a memory-slot lookup is recorded with the slot generation at the lookup's end, instead of that at its start."""
 
     def generation_of(self, vm: Vm, found: SlotLookUp) -> Generation:
         return self.generation[vm]

@@ -1,6 +1,6 @@
-"""Linux, commit 04fc7816089c: a compressed page was written to a swap slot that had been freed, and was another's by then.
+"""Linux, commit 04fc7816089c: a compressed page was written to a swap slot that had been freed and reused.
 
-Which page a slot was for was looked at before the page was expanded, and not again.
+The owner of the slot was checked before the page was expanded, and not afterwards.
 """
 
 from refmodel.designs import CompressedPages
@@ -12,7 +12,7 @@ ENTRY, CLAUSE = "D04", "EQV-1"
 
 
 class Bug(CompressedPages):
-    """A compressed page is expanded first, and later written to its slot, whatever has become of that."""
+    """A compressed page is expanded first, and later written to its swap slot even if the slot has been reused since."""
 
     geometry = CompressedPages.further_geometries[0]
 

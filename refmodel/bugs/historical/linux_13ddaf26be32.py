@@ -1,6 +1,7 @@
-"""Linux, commit 13ddaf26be32 (CVE-2024-26759): two readers of one swap slot, and the later one installed what it had read long ago.
+"""Linux, commit 13ddaf26be32 (CVE-2024-26759): a swap slot had two readers, and the slower reader installed contents that it had
+read long before.
 
-"The entry still names this slot" proved nothing: the page had come in, been written to, and gone out to the same slot again.
+The check "the entry still names this slot" proved nothing: the page had been read in, stored to, and swapped out to the same slot.
 """
 
 from refmodel.designs import Memory
@@ -10,7 +11,7 @@ ENTRY, CLAUSE = "A24", "EQV-1"
 
 
 class Bug(Memory):
-    """A slot that is being read is read again."""
+    """A swap slot that is already being read is read a second time."""
 
     def may_read(self, slot: Slot) -> bool:
         return True

@@ -1,6 +1,6 @@
-"""Linux, commit 25cd241408a2: zswap dropped a compressed page when it was read, though nobody had the page yet.
+"""Linux, commit 25cd241408a2: zswap dropped a compressed page when it was read, although the page was not mapped yet.
 
-The page that it was read into was dismissed where the fault had to be tried again, and there was no other copy.
+If the fault had to be retried, the page that had been read was freed, and no other copy existed.
 """
 
 from refmodel.designs import CompressedPages
@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "C11", "EQV-1"
 
 
 class Bug(CompressedPages):
-    """A compressed page is dropped when it is wanted, also where no frame can be had for it."""
+    """A compressed page is dropped from the pool when it is needed, even if no frame is free for its contents."""
 
     geometry = CompressedPages.further_geometries[0]
 

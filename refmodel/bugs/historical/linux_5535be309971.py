@@ -1,6 +1,6 @@
-"""Linux, commit 5535be309971 (CVE-2022-2590): that a page was dirty was taken for proof that its sharing had been broken.
+"""Linux, commit 5535be309971 (CVE-2022-2590): the kernel took a page's dirty flag as a proof that its sharing had been broken.
 
-A page can be dirty for other reasons, and a forced write by the kernel then went to the shared frame.
+A page can be dirty for other reasons, and a forced write by the kernel then changed the shared frame.
 """
 
 from refmodel.designs import Memory
@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "B12", "ISO-2"
 
 
 class Bug(Memory):
-    """The monitor stores to a page that is marked as written to without asking whether the frame is shared."""
+    """The monitor stores to a page that is marked dirty, without checking whether its frame is shared."""
 
     def ready_to_copy(self, vm: Vm, gfn: Gfn) -> Supply:
         entry = self.p2m[vm, gfn]

@@ -1,6 +1,6 @@
-"""Linux, commit 595cd8f256d2: KSM took a page for write-protected that was only withdrawn, with its right to write saved.
+"""Linux, commit 595cd8f256d2: KSM took a page for write-protected that was only access-tracked, with its write permission saved.
 
-The next access gave the right back, to a frame that several share by now.
+The next access restored the write permission, to a frame that several pages share by then.
 """
 
 from refmodel.designs import Memory
@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "A20", "ISO-2"
 
 
 class Bug(Memory):
-    """An idle page is merged without taking from it the right to write that it will get back."""
+    """A page that is withdrawn for access tracking is merged, and keeps the write permission that it will get back."""
 
     def seal(self, vm: Vm, gfn: Gfn) -> None:
         if self.p2m[vm, gfn].mapped:

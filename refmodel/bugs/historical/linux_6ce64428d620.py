@@ -1,6 +1,6 @@
-"""Linux, commit 6ce64428d620: a page was copied on write before the flush that went with its write protection.
+"""Linux, commit 6ce64428d620: a page was copied on write before the flush for its write protection.
 
-A processor with an old translation goes on writing to the old frame, and what it writes after the copy is lost.
+A processor with an old translation continued to store to the old frame, and its stores after the copy were lost.
 """
 
 from refmodel.designs import EptCpus
@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "A21", "ISO-2"
 
 
 class Bug(EptCpus):
-    """A page comes to be shared, to be copied on write, although not every processor has forgotten how to write to it."""
+    """A page becomes shared copy-on-write before every processor has flushed its writable translation."""
 
     geometry = EptCpus.geometry.resized(Gfn=2)
 

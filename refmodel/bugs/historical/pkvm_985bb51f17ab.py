@@ -1,6 +1,6 @@
-"""pKVM, commit 985bb51f17ab: a page could be taken back from the hypervisor though it was lent to somebody else.
+"""pKVM, commit 985bb51f17ab: a page could be taken back from the hypervisor although it was lent to another party.
 
-That the owner had lent it was checked, that the other side had borrowed it was not.
+pKVM checked that the owner had lent the page, and not that the hypervisor had borrowed it.
 """
 
 from refmodel.designs import MonitorPages
@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "B10", "RES-1"
 
 
 class Bug(MonitorPages):
-    """Who takes a page back need only have lent it, to whomever."""
+    """An owner may take back a page that it has lent to any party, and not only to the named one."""
 
     def borrows(self, mfn: Mfn, party: Party) -> bool:
         return True

@@ -1,6 +1,6 @@
-"""propolis, issue 387: a migration failed, and the marks that it had taken were not put back.
+"""propolis, issue 387: after a failed migration, the dirty marks that it had taken were not restored.
 
-The pages had been sent to a machine that was given up. The next one got only what the guest had stored to since.
+The pages had been sent to the failed destination. The next destination got only pages that the guest had stored to since.
 """
 
 from refmodel.designs import LiveMigration
@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "C03", "EQV-4"
 
 
 class Bug(LiveMigration):
-    """When the other machine is lost, the pages that it was sent stay unmarked."""
+    """When the destination machine is lost, the pages that were sent to it stay unmarked."""
 
     def mark_all(self, vm: Vm) -> None:
         """Nothing."""

@@ -1,6 +1,6 @@
-"""QEMU, commit 38e8e9007d4e: a page that left the balloon was still taken to be in it.
+"""QEMU, commit 38e8e9007d4e: a page that had left the balloon still counted as inflated.
 
-The host discards a large page once all of its small ones were inflated; one that the guest had back, and used, was among them.
+The host discards a large page when all of its small pages are inflated, and discarded a page that the guest used again.
 """
 
 from refmodel.designs import EptTwoSizes
@@ -12,7 +12,7 @@ ENTRY, CLAUSE = "A22", "EQV-1"
 
 
 class Bug(EptTwoSizes):
-    """Which pages of a block were ever inflated is remembered, and not forgotten when one is deflated."""
+    """The monitor records which pages of a block were inflated, and does not clear the record of a page that is deflated."""
 
     partial: Total[tuple[Vm, Gfn], bool]
 

@@ -1,6 +1,6 @@
-"""QEMU, commit f1c72795af57: in the first pass of a migration pages of zeroes were not sent.
+"""QEMU, commit f1c72795af57: the first pass of a migration did not send pages of zeroes.
 
-What the other machine had there was not zeroes: another version of the firmware was loaded. (Reverted by 9ef051e5536b.)
+The destination had other contents there: another version of the firmware. (Reverted by 9ef051e5536b.)
 """
 
 from refmodel.designs import LiveMigration
@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "C02", "EQV-4"
 
 
 class Bug(LiveMigration):
-    """A page of zeroes is not sent the first time: the other machine's memory is taken to be zeroes."""
+    """The first pass does not send a page of zeroes, because the destination's memory is assumed to hold zeroes."""
 
     sent_once: Total[tuple[Vm, Gfn], bool]
 

@@ -1,6 +1,6 @@
-"""Xen, commit 77690ea09ab2: an emulated INVEPT reached the nested p2m in use on the vCPU only.
+"""Xen, commit 77690ea09ab2: an emulated INVEPT flushed only the nested p2m that the vCPU was using.
 
-Others, made under the same pointer of L1's, stayed as they were.
+Other nested p2ms of the same EPT pointer of L1 were not flushed.
 """
 
 from refmodel.designs import Nested
@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "B04", "EQV-5"
 
 
 class Bug(Nested):
-    """INVEPT empties the composed table that was in use last, and no other."""
+    """INVEPT empties only the EPT02 table that was used last."""
 
     def invept(self, vm: Vm, vcpu: Vcpu, eptp: Gfn) -> None:
         require(not self.nested[vm, vcpu].in_l2)

@@ -1,4 +1,4 @@
-"""XSA-113 (Xen; xen.git 6913fa31fa89): a path on which MMU_MACHPHYS_UPDATE is refused kept the reference taken before.
+"""XSA-113 (Xen; xen.git 6913fa31fa89): a refused MMU_MACHPHYS_UPDATE kept the reference that it had taken.
 """
 
 from refmodel.designs import DirectWithGrants
@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "A28", "RES-1"
 
 
 class Bug(DirectWithGrants):
-    """A hypercall that is refused after it took a reference does not give it back."""
+    """A hypercall that is refused does not release the reference that it took."""
 
     def machphys_update(self, vm: Vm, mfn: Mfn, gfn: Gfn) -> MachphysUpdated:
         require(self.frames[mfn].owned)

@@ -1,6 +1,6 @@
-"""XSA-155, CVE-2015-8550: a backend read a request from shared memory twice, and mapped what it had not checked.
+"""XSA-155, CVE-2015-8550: a backend read a request from shared memory twice, and mapped a page that it had not checked.
 
-The frontend could change the reference in between.
+The frontend could change the reference between the two reads.
 """
 
 import attrs
@@ -14,7 +14,7 @@ ENTRY, CLAUSE = "D01", "ISO-1"
 
 
 class Bug(GrantedMemory):
-    """The entry that a page is mapped by is read again, and may be another one by then."""
+    """The monitor reads a mapping entry twice, and the guest may change the entry in between."""
 
     geometry = GrantedMemory.geometry.resized(Ref=2)
 

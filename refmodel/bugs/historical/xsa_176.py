@@ -1,6 +1,6 @@
-"""XSA-176, CVE-2016-4480 (Xen; xen.git 46699c7393bd): the software walker went on through entries with a reserved page-size flag.
+"""XSA-176, CVE-2016-4480 (Xen; xen.git 46699c7393bd): the software walker continued through entries with a reserved page-size flag.
 
-The processor faults on PS at level 4; the shadow made memory of what the entry's address led to.
+The processor faults on PS at level 4, and the shadow mapped the memory at the entry's address.
 """
 
 from refmodel.bare_roles import RoleCell
@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "A16", "EQV-2"
 
 
 class Bug(ShadowRoles):
-    """An upper entry with the page-size flag is walked as if it had none."""
+    """An upper entry with the page-size flag set is walked as if the flag were clear."""
 
     def leads_on(self, cell: RoleCell) -> bool:
         return cell.present

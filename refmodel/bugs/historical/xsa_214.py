@@ -1,6 +1,6 @@
-"""XSA-214 (Xen; xen.git eaf537342c90): a transferred frame kept its type, and that it had been found fit for it.
+"""XSA-214 (Xen; xen.git eaf537342c90): a transferred frame kept its type and the record that it had been checked for this type.
 
-What its old owner may have in descriptors its new owner may not; but nobody looks at a frame again that was looked at before.
+The old owner may have descriptors that the new owner may not have, and a checked frame is not checked again.
 """
 
 from refmodel.designs import DirectWithGrants
@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "A02", "ISO-3"
 
 
 class Bug(DirectWithGrants):
-    """A frame that is transferred keeps its type, and with it the check that was made for its former owner."""
+    """A frame that is transferred keeps its type, and with the type the check that was made for its former owner."""
 
     def transfer(self, vm: Vm, mfn: Mfn, other: Vm) -> None:
         require(self.idle(vm, mfn))

@@ -1,6 +1,7 @@
-"""XSA-217, CVE-2017-10912 (Xen; xen.git fae7d5be8bb8): a page was transferred while a processor had it cached for writing.
+"""XSA-217, CVE-2017-10912 (Xen; xen.git fae7d5be8bb8): a page was transferred while a processor had a writable translation of it
+cached.
 
-It had been mapped and unmapped before, without a flush. The new owner made a table of it.
+The page had been mapped and unmapped before without a flush, and its new owner used it as a table.
 """
 
 from refmodel.designs import DirectWithGrants
@@ -10,7 +11,7 @@ ENTRY, CLAUSE = "C10", "ISO-3"
 
 
 class Bug(DirectWithGrants):
-    """A frame changes hands, and processors remember how to write to it."""
+    """A frame is transferred while processors still have writable translations of it."""
 
     geometry = DirectWithGrants.further_geometries[0]
 

@@ -1,6 +1,6 @@
-"""XSA-222 (Xen; xen.git a0cce6048d01, b614f642c3): a frame was freed although it could not be taken from the p2m.
+"""XSA-222 (Xen; xen.git a0cce6048d01, b614f642c3): a frame was freed although its page could not be removed from the p2m.
 
-To take one page from a superpage takes a table; if there was none, the caller did not look.
+Removing one page of a superpage needs a new table, and the caller did not check whether a table was available.
 """
 
 from refmodel.designs import EptTwoSizes
@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "A05", "ISO-1"
 
 
 class Bug(EptTwoSizes):
-    """A page is given back even if its large entry could not be split, and the large entry stays."""
+    """A page is released although its large entry could not be split, so the large entry still maps the page."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         if not self.upper[vm, self.region[gfn]].large or self.divide(vm, self.region[gfn]):

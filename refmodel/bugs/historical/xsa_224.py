@@ -1,6 +1,6 @@
-"""XSA-224 (Xen; xen.git 8fdfcb2b6b): unmapping a grant without naming its device part dropped that part's references.
+"""XSA-224 (Xen; xen.git 8fdfcb2b6b): unmapping a grant without naming its device part dropped the device part's references.
 
-Done again and again, it brought the count to zero while the frame was still mapped.
+Repeated calls brought the reference count to zero while the frame was still mapped.
 """
 
 from refmodel.designs import DirectWithGrants
@@ -10,7 +10,7 @@ ENTRY, CLAUSE = "A04", "RES-1"
 
 
 class Bug(DirectWithGrants):
-    """Whoever unmaps a grant gives the device part's references back, even if that part stays."""
+    """Unmapping one part of a grant also releases the references of the device part, even if that part stays mapped."""
 
     def grant_unmap(self, vm: Vm, mfn: Mfn, host: bool, device: bool) -> None:
         stays = self.maptrack[vm, mfn].device and not device

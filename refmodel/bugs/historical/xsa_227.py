@@ -1,6 +1,7 @@
-"""XSA-227, CVE-2017-12137 (Xen; xen.git ce442926c253): a grant was mapped "into an entry" at an address that is none.
+"""XSA-227, CVE-2017-12137 (Xen; xen.git ce442926c253): a grant could be mapped at an address that is not the address of a
+page-table entry.
 
-The eight bytes written lie across two entries, and leave bits of the guest's choice in both.
+The eight written bytes then cover parts of two entries, and set bits of the guest's choice in both.
 """
 
 from refmodel.designs import DirectWithGrants
@@ -13,7 +14,7 @@ ENTRY, CLAUSE = "B01", "ISO-3"
 
 
 class Bug(DirectWithGrants):
-    """The address of the entry that is to map a grant need not be that of an entry."""
+    """The monitor does not check that the address at which a grant is to be mapped is the address of an entry."""
 
     def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantEntryMapped:
         if aligned:

@@ -1,6 +1,7 @@
-"""XSA-241, CVE-2017-15588 (Xen; xen.git 23a183607a42): the time from which a page needs a flush was read, then written down.
+"""XSA-241, CVE-2017-15588 (Xen; xen.git 23a183607a42): the time since which a page needs a flush was read first and recorded later.
 
-A processor that flushed in between counted as having flushed since the page's last writer went. So the flush was left out.
+A processor that flushed between the two steps counted as flushed after the page's last writer had gone, so that a flush was
+omitted.
 """
 
 import attrs
@@ -14,7 +15,7 @@ ENTRY, CLAUSE = "C09", "ISO-3"
 
 
 class Bug(Direct):
-    """That a frame needs a flush is noted while it has a writer still. A flush takes the note away, and the writer goes on."""
+    """A frame is recorded as needing a flush while it still has a writer. A flush clears the record, and the writer continues."""
 
     flush_due: Total[Mfn, bool]
     """Whether a processor may have a frame cached for writing, by when they flushed last."""

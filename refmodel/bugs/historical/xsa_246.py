@@ -1,6 +1,6 @@
-"""XSA-246 (Xen; xen.git a1c6c6768971): populate on demand tried again for ever when its superpage could not be split.
+"""XSA-246 (Xen; xen.git a1c6c6768971): populate on demand retried forever when its superpage could not be split.
 
-There was no table to be had, the error was not passed on, and the guest touched the page again, and again.
+No frame was free for a table, the error was not reported, and the guest accessed the page again and again.
 """
 
 from refmodel.designs import EptTwoSizes
@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "A27", "EFF-2"
 
 
 class Bug(PopulateOnDemand, EptSizesMmu):
-    """That there is no table for a page which was promised is not passed on: the access is to be tried again."""
+    """A populate-on-demand page that lacks a table is not reported as a failure, so the guest retries the access forever."""
 
     geometry = EptTwoSizes.geometry
 

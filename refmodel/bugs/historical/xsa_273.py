@@ -1,6 +1,6 @@
-"""XSA-273, CVE-2018-3620 (Xen; xen.git 06e8b622d3f3, b03a57c938): entries that are not present were not looked at.
+"""XSA-273, CVE-2018-3620 (Xen; xen.git 06e8b622d3f3, b03a57c938): entries that are not present were not checked.
 
-On processors with the L1 terminal fault their address is used all the same, to read what the first-level cache holds of any frame.
+Processors with the L1 terminal fault use the address of such an entry speculatively, to read any frame in the first-level cache.
 """
 
 import attrs

@@ -1,6 +1,6 @@
 """XSA-286 (Xen; xen.git 16a20963b320): the monitor's linear mapping of a guest's tables was stale after a level 2 update.
 
-What it then wrote for the guest went into the wrong table, perhaps one that was freed.
+The monitor then wrote the guest's entries to a wrong table, possibly to one that was freed.
 """
 
 from refmodel.designs import Direct
@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "B05", "EQV-5"
 
 
 class Bug(Direct):
-    """A change of a level 2 entry leaves the monitor's own view of the tables as it was."""
+    """A change of a level 2 entry does not update the monitor's linear mapping of the tables."""
 
     def update(self, vm: Vm, table: Mfn, index: Index, word: MachineWord) -> Hypercall:
         old, held = self.words[table, index], self.held[table, index]

@@ -12,7 +12,7 @@ ENTRY, CLAUSE = "B06", "ISO-3"
 
 
 class Bug(Direct):
-    """A device loses a frame that becomes a table only if the frame was of type writable before."""
+    """A device loses access to a frame that becomes a table only if the frame had the writable type before."""
 
     def pin(self, vm: Vm, mfn: Mfn, second: bool) -> Pinned:
         before = self.frames[mfn].type

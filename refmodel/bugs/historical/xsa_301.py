@@ -1,6 +1,6 @@
-"""XSA-301 (Xen on ARM; xen.git 88aaf40eeff7): a guest frame number beyond what the p2m can hold was cut to fit.
+"""XSA-301 (Xen on ARM; xen.git 88aaf40eeff7): a gfn beyond the range of the p2m was truncated.
 
-The page appeared at another number, over the guest's own.
+The page appeared at another gfn, in place of the guest's own page.
 """
 
 from refmodel.designs import EptTwoSizes
@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "B03", "RES-1"
 
 
 class Bug(EptTwoSizes):
-    """The bits of a guest frame number that the tables have no room for are ignored."""
+    """The monitor ignores the upper bits of a gfn that do not fit into its tables."""
 
     geometry = two_sizes(EptTwoSizes.geometry.resized(Gfn=3))  # the last is in no region
 

@@ -1,6 +1,6 @@
-"""XSA-379, CVE-2021-28697 (Xen; xen.git f147422bf947): where a status page was mapped was looked up before the lock was taken.
+"""XSA-379, CVE-2021-28697 (Xen; xen.git f147422bf947): the gfn of a status page was looked up before the lock was taken.
 
-Two calls at once left it at two guest frames; it was taken from one of them, and reused.
+Two concurrent calls left the page mapped at two gfns. It was unmapped from only one of them, and then reused.
 """
 
 import attrs
@@ -23,7 +23,7 @@ class Call:
 
 
 class Bug(MonitorPages):
-    """A guest maps a status page in two steps: see where it is, and move it from there."""
+    """A guest maps a status page in two steps: one step looks up where the page is, and the other moves it from there."""
 
     calls: Total[tuple[Vm, Gfn], Call]
     """By the guest frame that is asked for."""

@@ -1,6 +1,6 @@
 """XSA-393, CVE-2022-23033 (Xen on ARM; xen.git a428b913a085): an entry stayed in the p2m when its page was removed.
 
-To see whether the page is used the entry had been made invalid, and only valid ones were cleared. The next access made it valid.
+The entry had been made invalid for access tracking, and only valid entries were cleared. The next access made the entry valid.
 """
 
 from refmodel.machine.names import Gfn, Vm
@@ -14,7 +14,8 @@ ENTRY, CLAUSE = "C08", "ISO-1"
 
 
 class Bug(MemorySlots, AccessTracking, ContractMmu):
-    """A page that is idle when it is given up keeps its entry, which the next access makes good again."""
+    """A page that is withdrawn for access tracking keeps its entry when the guest gives the page up, and the next access restores
+    the entry."""
 
     geometry = over("any", ("memory-slots", "access-tracking")).geometry
 

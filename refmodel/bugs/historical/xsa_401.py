@@ -1,6 +1,6 @@
-"""XSA-401, CVE-2022-26362 (Xen; xen.git 8cc5036bc385): processors were made to forget before the type was taken.
+"""XSA-401, CVE-2022-26362 (Xen; xen.git 8cc5036bc385): processors were flushed before the frame's type was changed.
 
-Between the two another processor could map the frame for writing, use the mapping and take it away again; the type word looked as
+Between the two steps another processor could map the frame writable, use the mapping and remove it again. The type word looked as
 before, and the translation stayed cached.
 """
 
@@ -15,7 +15,7 @@ ENTRY, CLAUSE = "A03", "ISO-3"
 
 
 class Bug(Direct):
-    """Processors forget how to write to a frame first, and only then is its type taken."""
+    """Processors flush their writable translations of a frame first, and only then the frame loses its writable type."""
 
     forgotten: Total[Mfn, bool]
 

@@ -1,6 +1,6 @@
-"""XSA-449, CVE-2023-46839: the phantom functions of a device were given the context of another VM.
+"""XSA-449, CVE-2023-46839: a device's phantom functions got the IOMMU context of another VM.
 
-What such a function did went through the IOMMU's tables of a VM that the device did not belong to.
+The DMA of such a function used the IOMMU tables of a VM to which the device did not belong.
 """
 
 from refmodel.designs import AssignedDevices
@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "D02", "ISO-1"
 
 
 class Bug(AssignedDevices):
-    """What a device does goes by the IOMMU's table of some VM."""
+    """A device's accesses are translated by the IOMMU table of another VM."""
 
     geometry = AssignedDevices.geometry.resized(Vm=2, Gfn=1)
 

@@ -1,6 +1,6 @@
-"""XSA-480, CVE-2026-23554 (Xen; xen.git 4bc2e5333abb): a table was free before the flush that had been put off.
+"""XSA-480, CVE-2026-23554 (Xen; xen.git 4bc2e5333abb): a table was freed before its deferred flush.
 
-A processor could still walk it by its paging-structure cache, when it was somebody else's.
+A processor could still walk the table by its paging-structure cache when the frame belonged to another owner.
 """
 
 from refmodel.designs import EptTwoSizesAcknowledged
@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "A06", "ISO-3"
 
 
 class Bug(EptTwoSizesAcknowledged):
-    """A table that is linked no more is free at once."""
+    """A table that is no longer linked is freed at once."""
 
     def give_up_table(self, table: Mfn) -> None:
         EptSizesMmu.give_up_table(self, table)

@@ -144,7 +144,7 @@ ESTIMATORS: dict[str, Callable[[Watched], Estimated]] = {
 
 @attrs.frozen
 class Error:
-    """How far an estimator is off, over all periods, as a part of the largest working set."""
+    """The error of an estimator over all periods, as a part of the largest working set."""
 
     estimator: str
     mean: float

@@ -31,7 +31,7 @@ def exits() -> dict[str, tuple[float, float, int]]:
 
 @attrs.frozen
 class Crossover:
-    """Table edits in a million instructions at which shadow paging costs as much as EPT."""
+    """The number of table edits in a million instructions at which shadow paging and EPT cost the same."""
 
     tlb: int
     large: bool
@@ -41,7 +41,7 @@ class Crossover:
 
 @attrs.frozen
 class Translation:
-    """What translation costs on a stream."""
+    """The cost of translation on an address stream."""
 
     edits: float
     switches: float

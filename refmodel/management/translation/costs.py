@@ -38,7 +38,7 @@ class Hardware:
 
 @attrs.frozen
 class Walks:
-    """What a stream costs in misses and references, for a million instructions."""
+    """The TLB misses and memory references of an address stream, for a million instructions."""
 
     large: bool
     misses: float
@@ -85,7 +85,7 @@ def _host_walk(pages: Numbers, hardware: Hardware, levels: int) -> int:
 
 @attrs.frozen
 class Overhead:
-    """What translation costs on an MMU, in cycles for a thousand instructions."""
+    """The cost of translation on an MMU, in cycles for a thousand instructions."""
 
     mmu: str
     large: bool

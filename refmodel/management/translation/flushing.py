@@ -19,7 +19,7 @@ POOL = 8
 
 @attrs.frozen
 class Flushed:
-    """What a discipline costs under an MMU, in a million instructions."""
+    """The cost of a flush discipline under an MMU, in a million instructions."""
 
     discipline: str
     mmu: str

@@ -12,7 +12,7 @@ from refmodel.management.translation.streams import Stream
 
 @attrs.frozen
 class Tables:
-    """Table pages that the monitor keeps for a program, beside the guest's own."""
+    """The number of table pages that the monitor keeps for a program, in addition to the guest's own tables."""
 
     kind: str
     """``shadow`` or ``EPT``."""

@@ -32,7 +32,7 @@ def _about(row: Row) -> str:
     assert row.event.__doc__ is not None
     says = " ".join(row.event.__doc__.partition("\n\n")[0].replace("``", "").split())
     more = [f.name for f in msgspec.structs.fields(row.event) if not f.required and f.name not in COMMON]
-    besides = f" More: {', '.join(more)}." if more else ""
+    besides = f" Optional fields: {', '.join(more)}." if more else ""
     return f"{row.kind}: {says}{besides}"
 
 

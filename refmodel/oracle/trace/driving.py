@@ -58,7 +58,7 @@ class Died(Exception):
 
 @attrs.frozen
 class Met:
-    """A run that deviates: its commands, what deviates, and its trace."""
+    """A deviating run: its commands, the deviation, and its trace."""
 
     commands: tuple[Command, ...]
     deviation: Deviation
@@ -67,7 +67,7 @@ class Met:
 
 @attrs.frozen
 class KnownRuns:
-    """The runs that ended at one deviation that is known."""
+    """The runs that ended at one known deviation."""
 
     reason: str
     runs: int

@@ -98,4 +98,4 @@ def agree(k: Knowledge, concerned: About, condition: bool, instead: str) -> None
     """What the monitor records has to be what it did."""
     if not condition:
         why = f"{instead}, by what was told"
-        k.unless_silent(Deviates("RES-1", "records_are_exact", "The monitor's records match what it did.", why=why), concerned)
+        k.unless_silent(Deviates("RES-1", "records_are_exact", "The monitor's records match its actions.", why=why), concerned)

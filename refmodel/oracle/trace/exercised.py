@@ -13,7 +13,7 @@ from refmodel.oracle.trace.table import ROWS
 
 @attrs.frozen
 class Exercised:
-    """What some traces exercised, together."""
+    """The events and clauses that some traces exercised together."""
 
     events: dict[str, int]
     """How many events of each kind were reported, the most frequent first."""

@@ -70,9 +70,9 @@ ROWS: tuple[Row, ...] = (
         fills=True),
     Row(e.DmaWrite, guest.dma_write, "bare_memory frames memory p2m slots",
         "ISO-1 ISO-2 ISO-3 ISO-5 EQV-1 EQV-4",
-        "device models and vhost backends: nobody today; QEMU address_space_map (a window)", fills=True),
+        "device models and vhost backends: none today; QEMU address_space_map (a window)", fills=True),
     Row(e.DmaRead, guest.dma_read, "",
-        "ISO-1 ISO-3 ISO-4 EQV-1", "device models and vhost backends: nobody today"),
+        "ISO-1 ISO-3 ISO-4 EQV-1", "device models and vhost backends: none today"),
     Row(e.Hole, guest.hole, "",
         "EQV-2", "KVM kvm_mmio; QEMU memory_region_ops_read, _write; Xen HVM_IOMEM_READ, _WRITE"),
     Row(e.Mmio, guest.mmio, "",
@@ -90,7 +90,7 @@ ROWS: tuple[Row, ...] = (
         fills=True),
     # memory comes, goes and moves
     Row(e.Ram, memory.ram, "bare_memory p2m plugged sent",
-        "", "any VMM, at start", fills=True),
+        "", "any VMM, at its start", fills=True),
     Row(e.Populate, memory.populate, "bare_memory derived frames memory p2m plugged sent slots",
         "ISO-1 ISO-5 RES-2", "Xen POPULATE_ON_DEMAND records, P2M_ENTRY; KVM kvm_mmu_spte_requested", fills=True),
     Row(e.Promise, memory.promise, "bare_memory frames p2m plugged sent slots",
@@ -155,7 +155,7 @@ ROWS: tuple[Row, ...] = (
     Row(e.Share, mechanisms.share, "frames memory p2m",
         "ISO-1 ISO-2 ISO-3 ISO-5 RES-2 EQV-1", "Linux ksm_merge_one_page, ksm_merge_with_ksm_page"),
     Row(e.Break, mechanisms.break_, "bare_memory frames memory p2m slots",
-        "ISO-1 ISO-3 RES-2 EQV-1 EQV-4 EQV-5", "a copy on write: nobody today; Xen mem_sharing (untold)"),
+        "ISO-1 ISO-3 RES-2 EQV-1 EQV-4 EQV-5", "copy on write: no implementation today; Xen mem_sharing (not reported)"),
     Row(e.Inflate, mechanisms.inflate, "bare_memory destination frames p2m plugged sent slots",
         "ISO-1 ISO-3 EQV-1", "QEMU virtio_balloon_handle_output; cloud-hypervisor release_memory_range; Firecracker "
         "discard_range; Xen DECREASE_RESERVATION", fills=True),
@@ -193,7 +193,7 @@ ROWS: tuple[Row, ...] = (
     Row(e.Resume, logging.resume, "",
         "EQV-4", "QEMU run states; cloud-hypervisor migration events"),
     Row(e.Cancelled, logging.cancelled, "destination sent",
-        "", "QEMU migrate_cancel, a migration that failed; cloud-hypervisor, propolis: likewise"),
+        "", "QEMU migrate_cancel, a migration that failed; also cloud-hypervisor and propolis"),
     # what the hardware held
     Row(e.Entry, dumps.entry_, "borrowed derived lingering",
         "ISO-1 ISO-2 ISO-3", "any table walker: QEMU info tlb, debugfs, a TLB model"),

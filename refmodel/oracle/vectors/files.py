@@ -41,8 +41,8 @@ Memory = dict[Hex, Hex]
 
 
 class End(msgspec.Struct, forbid_unknown_fields=True):
-    """A way in which a test may end: what came of it, its code (error code, exit qualification, EXITINFO1) and address (physical,
-    CR2, guest-physical); the flags that must be set then, and those that may be, by the address of their entry."""
+    """A permitted end of a test: the result, its code (error code, exit qualification, EXITINFO1) and its address (physical, CR2,
+    guest-physical). By the addresses of their entries: the flags that must be set then, and the flags that may be set."""
 
     end: Literal["completed", "#PF", "#GP", "EPT violation", "EPT misconfiguration", "#NPF"]
     code: Hex

@@ -19,20 +19,20 @@ LAST_GFN, LAST_MFN = (1 << 40) - 1, (1 << 63) - 1
 
 Id: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 """Somebody's own number for a VM, a CPU, a frame, a slot: only whether two are the same matters."""
-Address: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 52) - 1, description="guest-physical, in bytes")]
+Address: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 52) - 1, description="a guest-physical address, in bytes")]
 Gfn: TypeAlias = Annotated[int, Meta(ge=0, le=LAST_GFN, description="a guest frame number: a guest-physical address / 4096")]
-Mfn: TypeAlias = Annotated[int, Meta(ge=0, le=LAST_MFN, description="the implementation's name for a machine frame")]
-Value: TypeAlias = Annotated[int, Meta(ge=0, description="at most 8 * size bits")]
-Word: TypeAlias = Annotated[int, Meta(ge=0, description="64 bits at most")]
-Size: TypeAlias = Annotated[int, Meta(ge=1, le=4096, description="in bytes")]
-Count: TypeAlias = Annotated[int, Meta(ge=1, le=1 << 28, description="how many pages of 4 KiB, from this one on")]
+Mfn: TypeAlias = Annotated[int, Meta(ge=0, le=LAST_MFN, description="the implementation's number for a machine frame")]
+Value: TypeAlias = Annotated[int, Meta(ge=0, description="a value of at most 8 * size bits")]
+Word: TypeAlias = Annotated[int, Meta(ge=0, description="a word of at most 64 bits")]
+Size: TypeAlias = Annotated[int, Meta(ge=1, le=4096, description="the size in bytes")]
+Count: TypeAlias = Annotated[int, Meta(ge=1, le=1 << 28, description="the number of 4 KiB pages, beginning with this page")]
 Level: TypeAlias = Annotated[int, Meta(ge=1, le=3, description="the level of a leaf: 1 is 4 KiB, 2 is 2 MiB, 3 is 1 GiB")]
 
 
 class Event(msgspec.Struct, forbid_unknown_fields=True, tag_field="e", gc=False):
-    """What every event may say besides: ``seq``, its number, one more than that of the event before; ``cpu``, the implementation's;
-    ``vm``; ``at``, where in the implementation's source it was told, such as ``mmu.c:120``; ``time``, when it happened, by a clock
-    that counts in any unit."""
+    """Every event may have these fields. ``seq`` is the event's number, one more than that of the event before. ``cpu`` is the
+    implementation's number of the CPU, and ``vm`` that of the VM. ``at`` is the place in the implementation's source that reported
+    the event, such as ``mmu.c:120``. ``time`` is when the event happened, by a clock of any unit."""
 
     vm: Id = 0
     cpu: Id = 0
@@ -46,17 +46,16 @@ class Event(msgspec.Struct, forbid_unknown_fields=True, tag_field="e", gc=False)
 
 
 class Header(Event, tag="trace", kw_only=True):
-    """The first line, if there is one: the version of the format and what the implementation promises to tell.
+    """The optional first line of a trace: the version of the format, and what the implementation promises to report.
 
-    ``start``: ``power-on`` if no memory has been given to anybody before the trace begins, ``running`` if anything may have
-    happened before. ``flushes``: ``told`` if a translation that was taken away may still be cached until a ``flush_end``,
-    ``implied`` if taking it away includes that. ``marks``: ``late`` if the dirty log may note a store after it has happened,
-    as with PML and vhost.
-    ``silent``: kinds of events that happen without being told.
+    ``start``: ``power-on`` if no VM had memory before the trace begins, ``running`` if anything may have happened before.
+    ``flushes``: ``told`` if a removed translation may stay cached until a ``flush_end``, ``implied`` if its removal includes the
+    flush. ``marks``: ``late`` if the dirty log may record a store after the store has happened, as with PML and vhost.
+    ``silent``: kinds of events that happen without being reported.
     ``order``: ``cpu`` if only the events of one CPU are in the order in which they happened, and ``seq`` counts those of a CPU.
-    Then events of two CPUs whose lines are at most ``window`` apart may have happened in the other order. With ``skew``, those that
-    have a ``time`` may have if their times are at most that far apart, however far apart their lines are.
-    Neither field is lawful without that order.
+    Then events of two CPUs whose lines are at most ``window`` apart may have happened in the other order. With ``skew``, events
+    that have a ``time`` may have happened in the other order if their times are at most ``skew`` apart, however far apart their
+    lines are. Without ``order``: ``cpu``, neither field is lawful.
     """
 
     version: Literal[1, 2] = 2
@@ -71,16 +70,16 @@ class Header(Event, tag="trace", kw_only=True):
 
 
 class Page(Event, kw_only=True):
-    """An event about one page of a VM's."""
+    """An event about one page of a VM."""
 
     gfn: Gfn
 
 
 class Pages(Page, kw_only=True):
-    """An event about pages of a VM's that follow each other: ``pages`` of them, or those whose bit is set in ``bits``; one page
-    without either. An event has no more than one of the two fields.
+    """An event about consecutive pages of a VM: about ``pages`` of them, or about those whose bit is set in ``bits``, or about one
+    page if the event has neither field. No event has both fields.
 
-    ``bits`` is a bitmap in hexadecimal, byte by byte as KVM_GET_DIRTY_LOG gives it: bit 0 of the first byte is the first page.
+    ``bits`` is a bitmap in hexadecimal, byte by byte as in KVM_GET_DIRTY_LOG: bit 0 of the first byte is the first page.
     """
 
     pages: Count | None = None

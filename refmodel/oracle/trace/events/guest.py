@@ -16,7 +16,7 @@ By: TypeAlias = Literal["guest", "monitor"]
 
 
 class Load(Event, tag="load", kw_only=True):
-    """A guest's load from guest-physical memory, and the value that it got. Little endian; of any size, at any address."""
+    """A guest has loaded this value from guest-physical memory, little endian, of any size and at any address."""
 
     gpa: Address
     value: Value
@@ -30,7 +30,7 @@ class Load(Event, tag="load", kw_only=True):
 
 
 class Store(Event, tag="store", kw_only=True):
-    """A guest's store to guest-physical memory, once it has happened."""
+    """A guest has stored this value to guest-physical memory."""
 
     gpa: Address
     value: Value
@@ -46,14 +46,14 @@ class Store(Event, tag="store", kw_only=True):
 
 
 class Hole(Event, tag="hole", kw_only=True):
-    """An access that found no memory: the guest was told so, or was given a device's answer."""
+    """A guest's access found no memory: the guest got a fault or a device's answer."""
 
     gpa: Address
     write: bool = False
 
 
 class Mmio(Event, tag="mmio", kw_only=True):
-    """An access that a device model answered: there is no memory, or memory that guests may only read."""
+    """A device model answered a guest's access: at the address is no memory, or memory that guests may only read."""
 
     gpa: Address
     write: bool = False
@@ -61,7 +61,7 @@ class Mmio(Event, tag="mmio", kw_only=True):
 
 
 class Exit(Event, tag="exit", kw_only=True):
-    """An access that no translation let through: a VM exit (EPT violation, nested page fault, hidden fault)."""
+    """No translation allowed a guest's access: a VM exit (EPT violation, nested page fault, hidden page fault)."""
 
     gpa: Address
     write: bool = False
@@ -70,28 +70,28 @@ class Exit(Event, tag="exit", kw_only=True):
 
 
 class DmaWrite(Event, tag="dma_write", kw_only=True):
-    """A device wrote to guest memory, or a backend in its name (virtio, vhost): without ``value`` it is not said what."""
+    """A device, or a backend for it (virtio, vhost), wrote to guest memory. Without ``value`` the written value is unknown."""
 
     gpa: Address
-    size: Annotated[int, Meta(ge=1, le=1 << 24, description="in bytes")]
+    size: Annotated[int, Meta(ge=1, le=1 << 24, description="the size in bytes")]
     value: Value | None = None
     device: Id = 0
 
 
 class DmaRead(Event, tag="dma_read", kw_only=True):
-    """A device read guest memory, or a backend in its name, and got this value, if it is said."""
+    """A device, or a backend for it (virtio, vhost), read guest memory. Without ``value`` the value that it got is unknown."""
 
     gpa: Address
-    size: Annotated[int, Meta(ge=1, le=1 << 24, description="in bytes")]
+    size: Annotated[int, Meta(ge=1, le=1 << 24, description="the size in bytes")]
     value: Value | None = None
     device: Id = 0
 
 
 class Registers(Event, tag="registers", kw_only=True):
-    """A CPU's registers, as far as walks depend on them: given once, and whenever they change. What is left out stays as it was.
+    """A CPU's registers that page walks depend on, reported at the start and after each change. An absent field is unchanged.
 
-    Changing ``cr3`` forgets as MOV to CR3 does, unless ``keep`` (bit 63 of the source); changing ``pge``, ``pcide`` or ``smep``
-    as MOV to CR4. With ``pcide``, bits 11:0 of ``cr3`` are the PCID.
+    A new ``cr3`` flushes as MOV to CR3 does, unless ``keep`` is set (bit 63 of the source). A new ``pge``, ``pcide`` or ``smep``
+    flushes as MOV to CR4 does. With ``pcide``, bits 11:0 of ``cr3`` are the PCID.
     """
 
     cr3: Word | None = None
@@ -107,13 +107,14 @@ class Registers(Event, tag="registers", kw_only=True):
 
 
 class Invlpg(Event, tag="invlpg", kw_only=True):
-    """INVLPG."""
+    """A guest executed INVLPG for this address."""
 
     gva: Word
 
 
 class Invpcid(Event, tag="invpcid", kw_only=True):
-    """INVPCID that did not fault: ``kind`` 0 an address of a PCID, 1 a PCID, 2 everything, 3 everything but global pages."""
+    """A guest executed INVPCID without a fault: ``kind`` 0 flushes an address of a PCID, 1 a PCID, 2 everything, 3 everything
+    except global pages."""
 
     kind: Annotated[int, Meta(ge=0, le=3)]
     pcid: Annotated[int, Meta(ge=0, le=0xFFF)] = 0
@@ -121,9 +122,10 @@ class Invpcid(Event, tag="invpcid", kw_only=True):
 
 
 class Linear(Event, tag="access", kw_only=True):
-    """A guest's access by linear address, through tables in its memory: the value that it loaded or stored, or the fault it got.
+    """A guest accessed memory by linear address, through its own page tables. The access has the value that was loaded or stored,
+    or the fault.
 
-    ``fault`` is a page fault's error code, with the linear address in CR2; ``gp`` a general-protection fault.
+    ``fault`` is a page fault's error code, with the linear address in CR2; ``gp`` is a general-protection fault.
     """
 
     gva: Word

@@ -8,7 +8,7 @@ from refmodel.oracle.trace.events.base import Address, Event, Id, Mfn, Page, Wor
 
 
 class Entry(Page, tag="entry", kw_only=True):
-    """A dump: a translation as it stands in a table, or in a TLB."""
+    """A dump: one translation in a page table or in a TLB."""
 
     mfn: Mfn
     writable: bool
@@ -17,7 +17,7 @@ class Entry(Page, tag="entry", kw_only=True):
 
 
 class Backed(Page, tag="p2m", kw_only=True):
-    """A dump: where the monitor says that a page is. ``shared`` if it says so of its frame."""
+    """A dump: the frame that the monitor records for a page. ``shared`` says whether the monitor records the frame as shared."""
 
     mfn: Mfn
     writable: bool | None = None
@@ -25,7 +25,7 @@ class Backed(Page, tag="p2m", kw_only=True):
 
 
 class FrameIs(Event, tag="frame", kw_only=True):
-    """A dump: what the monitor says of a frame; ``references`` counts the guest pages that it stands behind."""
+    """A dump: what the monitor records of a frame. ``references`` is the number of guest pages in the frame."""
 
     mfn: Mfn
     use: Literal["free", "private", "shared", "table"] | None = None
@@ -33,11 +33,11 @@ class FrameIs(Event, tag="frame", kw_only=True):
 
 
 class Cell(Event, tag="memory", kw_only=True):
-    """A dump: a word of guest memory, wherever it lies."""
+    """A dump: one word of guest memory, in whatever frame it is."""
 
     gpa: Address
     value: Word
 
 
 class Gap(Event, tag="gap", kw_only=True):
-    """Events were lost here: nothing is known any more."""
+    """Events were lost here, so nothing is known any more."""

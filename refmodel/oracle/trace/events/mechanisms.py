@@ -10,7 +10,7 @@ from refmodel.oracle.trace.events.base import Event, Gfn, Id, Mfn, Page, Pages
 
 
 class Share(Page, tag="share", kw_only=True):
-    """Two pages that hold the same stand on one frame from now on, read-only; without ``mfn`` it is not said on which."""
+    """Two pages with equal contents are merged in one frame, and are read-only. Without ``mfn`` the frame is unknown."""
 
     with_vm: Id
     with_gfn: Gfn
@@ -18,102 +18,104 @@ class Share(Page, tag="share", kw_only=True):
 
 
 class Break(Page, tag="break", kw_only=True):
-    """A page gets a frame of its own again, with a copy of what it held, and may be written to, unless that is watched for: it is
-    tracked, or to be sent. The last may keep the old."""
+    """A page leaves a shared frame and gets a private frame with a copy of its contents. The last sharer may keep the frame. The
+    page becomes writable, unless it is write-tracked or dirty-logged."""
 
     mfn: Mfn | None = None
 
 
 class Inflate(Pages, tag="inflate", kw_only=True):
-    """A guest gives pages up to its balloon; whatever stood behind them is the monitor's."""
+    """A guest gives pages to its balloon, and the monitor takes their frames or swap slots."""
 
     touchable: bool = False
     """Whether the guest may still touch them, and finds zeroes: the memory is there, its contents and frames are gone."""
 
 
 class Deflate(Pages, tag="deflate", kw_only=True):
-    """A guest takes pages back from its balloon: of zeroes, without ``mfn`` on frames that are not named; or, with ``kept``, with
-    what they hold, which is not told. Nor is it where no ``inflate`` is known."""
+    """A guest takes pages back from its balloon. They hold zeroes or, with ``kept``, contents that are unknown. Their contents are
+    unknown too if no ``inflate`` is known. Without ``mfn`` their frames are unknown."""
 
     mfn: Mfn | None = None
     kept: bool = False
 
 
 class Balloon(Event, tag="balloon", kw_only=True):
-    """How many pages a VM's balloon holds, by the monitor's count."""
+    """The monitor's count of the pages in a VM's balloon."""
 
     actual: Id
 
 
 class WriteBack(Page, tag="write_back", kw_only=True):
-    """A page is written to a swap slot, and stays in its frame, clean: nobody can write to it unseen, for it was protected or
-    unmapped before."""
+    """A page is written to a swap slot, and stays in its frame as a clean page. It was write-protected or unmapped before, so that
+    no guest can store to it unnoticed."""
 
     slot: Id
 
 
 class SwapOut(Page, tag="swap_out", kw_only=True):
-    """A page's frame is taken; what it held is in the slot that it was written back to, and still is what the page holds."""
+    """A page loses its frame, and its contents are in the swap slot that it was written back to."""
 
     slot: Id | None = None
 
 
 class SwapIn(Page, tag="swap_in", kw_only=True):
-    """A page is back, in a frame, read from its slot. With ``keep`` the slot stays a copy as long as the page is not written to."""
+    """A page is read from its swap slot into a frame. With ``keep`` the slot stays a valid copy until the next store to the
+    page."""
 
     mfn: Mfn | None = None
     keep: bool = False
 
 
 class Mark(Pages, tag="mark", kw_only=True):
-    """The dirty log notes a page."""
+    """The dirty log marks a page as dirty."""
 
 
 class TakeMark(Pages, tag="take_mark", kw_only=True):
-    """The mark is taken from the dirty log, by whoever is to send the page."""
+    """The process that will send a page takes the page's mark from the dirty log."""
 
 
 class Send(Pages, tag="send", kw_only=True):
-    """A page is copied to the other machine, as its frame is now."""
+    """A page is copied to the destination machine, with the present contents of its frame."""
 
 
 class Resume(Event, tag="resume", kw_only=True):
-    """The VM goes on on the other machine, with the memory that was sent there; pages marked were fetched first."""
+    """The VM resumes on the destination machine, with the memory that was sent there. Unless ``fetched`` is false, marked pages are
+    fetched before they are used."""
 
     fetched: bool = True
     """Whether pages that were still marked are fetched before they are used (post-copy). If not, each had to be sent before."""
 
 
 class Cancelled(Event, tag="cancelled", kw_only=True):
-    """Sending has ended, and the VM has not moved: what the other machine has of it is lost, and every page is to be sent again."""
+    """Migration has ended without moving the VM. The destination's copy is lost, and every page has to be sent again."""
 
 
 class Ring(Event, kw_only=True):
-    """An event about a dirty ring, one a CPU."""
+    """An event about the dirty ring of a CPU."""
 
     ring: Id
 
 
 class RingPush(Ring, tag="ring_push", kw_only=True):
-    """A dirty ring notes a page, in its entry ``index``: the entries are counted on and on."""
+    """A dirty ring records a page as dirty, in its entry ``index``. The index is never reset."""
 
     index: Id
     gfn: Gfn
 
 
 class RingHarvest(Ring, tag="ring_harvest", kw_only=True):
-    """The entries of a ring up to ``end`` (not itself) are taken by whoever is to send the pages."""
+    """The process that will send the pages takes the entries of a ring before the entry ``end``."""
 
     end: Id
 
 
 class RingReset(Ring, tag="ring_reset", kw_only=True):
-    """The entries of a ring up to ``end`` (not itself) are free again, and the right to write was taken from their pages."""
+    """The entries of a ring before the entry ``end`` are free again, and their pages are write-protected."""
 
     end: Id
 
 
 class RingFull(Ring, tag="ring_full", kw_only=True):
-    """A CPU has left its guest because its ring is full; ``size`` entries are in it."""
+    """A CPU exits because its dirty ring is full; the ring has ``size`` entries."""
 
     size: Annotated[int, Meta(ge=1, le=1 << 24)]

@@ -10,26 +10,27 @@ from refmodel.oracle.trace.events.base import Address, Count, Event, Gfn, Id, Le
 
 
 class Ram(Event, tag="ram", kw_only=True):
-    """Guest-physical memory of zeroes that is there from the start, however it is backed: ``bytes`` of it at ``gpa``."""
+    """A VM has ``bytes`` bytes of guest-physical memory at ``gpa`` from the start, which hold zeroes, with or without frames."""
 
     gpa: Address
     bytes: Annotated[int, Meta(ge=0, le=1 << 52)]
 
 
 class Populate(Pages, tag="populate", kw_only=True):
-    """The monitor gives a VM a page that it has not: a scrubbed frame behind a guest frame. Also how a promise is kept."""
+    """The monitor gives a VM a new page in a scrubbed frame, or a frame for a populate-on-demand page."""
 
     mfn: Mfn
 
 
 class Promise(Pages, tag="promise", kw_only=True):
-    """A page is promised: one that the guest had not, or one that holds zeroes again and whose frame goes. It has no frame until
-    it is populated."""
+    """A page becomes a populate-on-demand page: a new page, or one that holds zeroes and loses its frame. It has no frame until it
+    is populated."""
 
 
 class Fill(Pages, tag="fill", kw_only=True):
-    """Contents arrive in pages: they hold what the source says, which is not told, or zeroes. The pages are there from now on. By
-    ``userfaultfd`` a page arrives for an access that waits for it, and holds what its guest has left in it, if that is known."""
+    """Contents arrive in pages, and the pages are present from now on. With ``zero`` they hold zeroes, otherwise contents of the
+    ``source`` that are unknown. With ``userfaultfd`` a page arrives for a waiting access, and holds the guest's last contents if
+    they are known."""
 
     source: Literal["restore", "userfaultfd", "image", "migration", "copy", "other"] = "other"
     zero: bool = False
@@ -38,17 +39,17 @@ class Fill(Pages, tag="fill", kw_only=True):
 
 
 class Plug(Pages, tag="plug", kw_only=True):
-    """A VM gets memory while it runs: of zeroes, or of contents that are not told."""
+    """A running VM gets more memory, which holds zeroes, or unknown contents if ``zero`` is false."""
 
     zero: bool = True
 
 
 class Unplug(Pages, tag="unplug", kw_only=True):
-    """Memory is taken from a VM: its translations went before."""
+    """A VM loses memory. Its translations were removed before."""
 
 
 class SlotAdd(Event, tag="slot_add", kw_only=True):
-    """A memory slot is added (KVM_SET_USER_MEMORY_REGION): its memory is there, its contents are not told, or zeroes."""
+    """A memory slot is added (KVM_SET_USER_MEMORY_REGION). Its memory holds unknown contents or, with ``zero``, zeroes."""
 
     slot: Id
     gfn: Gfn
@@ -58,28 +59,28 @@ class SlotAdd(Event, tag="slot_add", kw_only=True):
 
 
 class SlotMove(Event, tag="slot_move", kw_only=True):
-    """A memory slot lies elsewhere from now on, with what it holds. The translations of its old place went before."""
+    """A memory slot moves to another guest address with its contents. The translations of its old address were removed before."""
 
     slot: Id
     gfn: Gfn
 
 
 class SlotDelete(Event, tag="slot_delete", kw_only=True):
-    """A memory slot is gone: there is no memory there. Its translations went before."""
+    """A memory slot is deleted with its memory. Its translations were removed before."""
 
     slot: Id
 
 
 class VmDestroyed(Event, tag="vm_destroyed", kw_only=True):
-    """A VM is gone, with its processors: all its frames are free, and nothing of it is cached."""
+    """A VM is destroyed with its processors: all its frames are free, and none of its translations is cached."""
 
 
 class Report(Pages, tag="report", kw_only=True):
-    """A guest reports pages as free (free page reporting, hinting): they may lose what they hold at any time, and their frames."""
+    """A guest reports pages as free (free page reporting or hinting). They may lose their contents and frames at any time."""
 
 
 class Move(Event, tag="move", kw_only=True):
-    """What a frame holds goes to another, with every page that stands on it (compaction, migration between nodes)."""
+    """The contents of a frame move to another frame, with every page in it (compaction, migration between NUMA nodes)."""
 
     mfn: Mfn
     to_mfn: Mfn
@@ -87,14 +88,14 @@ class Move(Event, tag="move", kw_only=True):
 
 
 class Convert(Pages, tag="convert", kw_only=True):
-    """Pages become private to their VM, or shared with the monitor again (guest_memfd). What they held is not relied on."""
+    """Pages become private to their VM, or shared with the monitor again (guest_memfd). Their contents become unknown."""
 
     private: bool
 
 
 class Map(Pages, tag="map", kw_only=True):
-    """A translation is installed: an EPT, NPT or shadow leaf. One of ``level`` 2 or 3 maps 512 or 262,144 pages and frames; where
-    small ones were, it replaces them (a collapse)."""
+    """A translation is installed: an EPT, NPT or shadow leaf. A leaf of ``level`` 2 or 3 maps 512 or 262,144 pages and frames, and
+    replaces the smaller leaves of its region (a collapse)."""
 
     mfn: Mfn
     writable: bool
@@ -103,35 +104,37 @@ class Map(Pages, tag="map", kw_only=True):
 
 
 class Split(Page, tag="split", kw_only=True):
-    """A leaf of ``level`` 2 or 3 becomes a table of smaller ones that lead where it led, with its rights. It takes no flush."""
+    """A leaf of ``level`` 2 or 3 becomes a table of smaller leaves with the same frames and rights. A split needs no flush."""
 
     level: Annotated[int, Meta(ge=2, le=3)]
 
 
 class Unmap(Pages, tag="unmap", kw_only=True):
-    """A translation is taken away."""
+    """The translation of a page is removed."""
 
 
 class Protect(Pages, tag="protect", kw_only=True):
-    """The right to write is taken from a page's translation, once. It may be mapped writable again at any time."""
+    """The translation of a page loses its write permission. The page may become writable again at any time."""
 
 
 class Unprotect(Pages, tag="unprotect", kw_only=True):
-    """The monitor lets stores to a page through again; a copy on swap is good no more. A writable ``map`` does so too."""
+    """The monitor lets stores to a page through again, so that its copy on swap is no longer valid. A writable ``map`` does so
+    too."""
 
 
 class Track(Pages, tag="track", kw_only=True):
-    """Writes to a page are tracked from now on (KVM's page tracking): until ``untrack`` no translation lets anybody write to it."""
+    """A page is write-tracked from now on (KVM's page tracking): until ``untrack``, no translation may be writable."""
 
 
 class Untrack(Pages, tag="untrack", kw_only=True):
-    """Writes to a page are tracked no longer."""
+    """A page is no longer write-tracked."""
 
 
 class FlushBegin(Event, tag="flush_begin", kw_only=True):
-    """Processors are told to forget a VM's cached translations that were taken away before this: all, or those of some pages.
+    """The monitor asks processors to flush a VM's cached translations that were removed before this event: all of them, or those of
+    some pages.
 
-    ``kind`` says by which means; it decides nothing.
+    ``kind`` names the kind of flush, and makes no difference to the judge.
     """
 
     gfn: Gfn | None = None
@@ -140,25 +143,25 @@ class FlushBegin(Event, tag="flush_begin", kw_only=True):
 
 
 class FlushEnd(Event, tag="flush_end", kw_only=True):
-    """They all have."""
+    """Every processor has completed the flush."""
 
     gfn: Gfn | None = None
     """The same as in the ``flush_begin``."""
 
 
 class DmaMap(Pages, tag="dma_map", kw_only=True):
-    """The IOMMU maps a page for devices of the VM's, at its guest-physical address."""
+    """The IOMMU maps a page for the VM's devices, at its guest-physical address."""
 
     mfn: Mfn
     writable: bool = True
 
 
 class DmaUnmap(Pages, tag="dma_unmap", kw_only=True):
-    """The IOMMU maps pages no longer, and no IOTLB has them cached."""
+    """The IOMMU no longer maps a page, and no IOTLB has the page cached."""
 
 
 class Grant(Page, tag="grant", kw_only=True):
-    """A page is granted: ``to_vm`` may reach it as its ``to_gfn``."""
+    """A VM grants a page: ``to_vm`` may access the page at its ``to_gfn``."""
 
     to_vm: Id
     to_gfn: Gfn
@@ -173,25 +176,25 @@ class Revoke(Page, tag="revoke", kw_only=True):
 
 
 class Alias(Page, tag="alias", kw_only=True):
-    """A guest reaches one page at two addresses, on purpose: this one leads to the page at ``of_gfn``."""
+    """A guest has one page at two addresses, on purpose: an access to this page reaches the page at ``of_gfn``."""
 
     of_gfn: Gfn
     writable: bool = True
 
 
 class Free(Event, tag="free", kw_only=True):
-    """A frame goes back to the free ones."""
+    """A frame becomes free."""
 
     mfn: Mfn
 
 
 class Table(Event, tag="table", kw_only=True):
-    """A frame becomes one of the monitor's own: a page table, or anything else that no guest may reach."""
+    """A frame becomes one of the monitor's own: a page table, or another frame that no guest may access."""
 
     mfn: Mfn
 
 
 class Abort(Event, tag="abort", kw_only=True):
-    """The monitor has given up: BUG, panic, an assertion."""
+    """The monitor has aborted: BUG, panic or a failed assertion."""
 
     why: str = ""
