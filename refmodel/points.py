@@ -64,8 +64,8 @@ from refmodel.monitor.swapping import Swapping
 from refmodel.monitor.virtio_mem import VirtioMem
 
 MMUS: dict[str, type[P2m]] = {
-    "any": ContractMmu, "any acknowledged": ContractMmuAcknowledged, "abstract": AbstractMmu, "interpreter": InterpreterMmu, "vtlb": VirtualTlbMmu,
-    "shadow_traced": ShadowTracedMmu,
+    "any": ContractMmu, "any acknowledged": ContractMmuAcknowledged, "abstract": AbstractMmu, "interpreter": InterpreterMmu,
+    "vtlb": VirtualTlbMmu, "shadow_traced": ShadowTracedMmu,
     "shadow_unsync": ShadowUnsyncMmu, "shadow_pages": ShadowPagesMmu, "ept": EptMmu,
     "ept acknowledged": EptAcknowledgedMmu, "ept 4K/2M": EptSizesMmu,
     "ept 4K/2M acknowledged": EptSizesAcknowledgedMmu, "ept 4K/2M/1G": EptThreeSizesMmu,

@@ -160,7 +160,8 @@ def test_what_is_shipped_has_something_pending_of_each_kind() -> None:
 def test_every_mmu_that_faults_says_that_accesses_get_through() -> None:
     faults = {"ept_violation", "page_fault", "derive", "guest_page_fault", "fault", "nested_page_fault"}
     silent = {name for name, cls in SHIPPED.items()
-              if faults & {op.name for op in claims_of(cls).operations}
+              if name != "abstract"  # an access may exit there as often as it likes: real MMUs promise more
+              and faults & {op.name for op in claims_of(cls).operations}
               and not any(each.until in faults and each.law.clause == "EFF-2" for each in claims_of(cls).pending)}
     assert silent == set()
 

@@ -281,16 +281,15 @@ class _Simulation:
                 yield candidate, arguments
 
     def _arguments(self, reading: Symbolic, segment: Segment, candidate: Operation, name: str, kind: Kind) -> list[Any]:
-        """What a step may be given: what its outcome says that it is a step of, arguments of the operation's (always, if the step is
-        called like the operation), what its outcome names so, or anything. What the step asks of it is a matter of this reading,
-        not of the one that the path was followed by.
-        """
+        """What a step may be given: what the operation's outcome says that it is a step of, arguments of the operation's (these too
+        for a step of the same name), what its outcome names so, or anything. What the step asks of it is a matter of this reading,
+        not of the one that the path was followed by."""
         owner, given = of_whom(segment.outcome, name), parameters_for(self.op, candidate, name, kind)
         own = [asking(reading, self.induction.arguments[at]) for at in given]
-        if owner is None and own:
-            return own
         if owner is not None:
             return [asking(reading, owner), *(own if candidate.name == self.op.name else [])]
+        if own:
+            return own
         told = named_in(segment.outcome, name, kind)
         return [reading.arbitrary(kind, f"any!!{self.op.name}.{name}") if told is None else asking(reading, told)]
 

@@ -108,10 +108,9 @@ class AnyTables(P2m):
         self.release(table)
 
     def may_take_table(self, vm: Vm) -> None:
-        """Perhaps the MMU takes a frame for a table, if one can be had."""
-        if cached("a table is wanted") and not self.lacks_frame(vm, "table frame"):
-            mfn = self.free_frame(vm)
-            self.frames[mfn] = Frame(Use.TABLE, vm)
+        """The MMU takes a frame for a table, if it wants one and one can be had."""
+        if not self.lacks_frame(vm, "table frame"):
+            self.frames[self.free_frame(vm)] = Frame(Use.TABLE, vm)
 
     def is_table(self, mfn: Mfn) -> bool:
         return self.frames[mfn].use == Use.TABLE
