@@ -59,6 +59,11 @@ def test_those_that_refine_it_flush_in_their_own_time() -> None:
 
 
 @pytest.mark.slow
+def test_an_mmu_with_pages_of_three_sizes_refines_it_too() -> None:
+    every_step_is_one_of_the_abstract_mmu("ept 4K/2M/1G acknowledged")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("mmu", ["npt", "any acknowledged", "ept tagged"])
 def test_real_mmus_refine_it_over_all_mechanisms(mmu: str) -> None:
     every_step_is_one_of_the_abstract_mmu(mmu, "everything")

@@ -74,13 +74,14 @@ class AnyTables(P2m):
         return self.serve(vm, gfn, cached("a store"))
 
     def serve(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
-        """What is derived from the p2m once a page is supplied may take a frame for a table, and fails where it cannot be had."""
+        """Once a page is supplied, the MMU derives a translation. That may take frames for tables, and fail for want of one."""
         found = self.supply(vm, gfn, write)
         if found == Supply.HOLE:
             return Handled(Result.HOLE, vm, gfn, write)
         if found == Supply.LATER:
             return Handled(Result.FAILED, vm, gfn, write)
-        self.may_take_table(vm)
+        if self.may_take_table(vm):
+            self.may_take_table(vm)  # entries of three sizes take two
         return Handled(Result.FAILED if cached("no table") else Result.INSTALLED, vm, gfn, write)
 
     @operation
@@ -107,10 +108,12 @@ class AnyTables(P2m):
         require(self.frames[table].use == Use.TABLE)
         self.release(table)
 
-    def may_take_table(self, vm: Vm) -> None:
-        """The MMU takes a frame for a table, if it wants one and one can be had."""
-        if not self.lacks_frame(vm, "table frame"):
-            self.frames[self.free_frame(vm)] = Frame(Use.TABLE, vm)
+    def may_take_table(self, vm: Vm) -> bool:
+        """Whether the MMU takes a frame for a table: if it wants one and one can be had."""
+        if self.lacks_frame(vm, "table frame"):
+            return False
+        self.frames[self.free_frame(vm)] = Frame(Use.TABLE, vm)
+        return True
 
     def is_table(self, mfn: Mfn) -> bool:
         return self.frames[mfn].use == Use.TABLE
