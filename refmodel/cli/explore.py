@@ -42,9 +42,9 @@ def explore(
     """Step through a design, from power-on or from the end of a run, or through a trace event by event.
 
     The explorer lists each step that applies, what the step would change, and the law that it would break. The explorer also shows
-    the state, how many names each law applies to, and how soon a law can break. For a trace, the explorer shows what is known
-    after each event. The explorer needs a terminal, and Textual (pip install 'refmodel[explorer]'). The page that --html writes
-    needs only a browser.
+    the state, for how many parameter values each law's premise holds, and after how few steps a law can break. For a trace, the
+    explorer shows what is known after each event. The explorer needs a terminal, and Textual (pip install 'refmodel[explorer]').
+    The page that --html writes needs only a browser.
 
     Exit status: 0, or 2 for bad input.
     """

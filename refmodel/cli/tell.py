@@ -146,9 +146,9 @@ def explain(
     topic: Annotated[str, typer.Argument(help="a clause (ISO-2), a law, a bug, a design, a theorem, a mechanism, a strategy or an "
                                              f"estimator of a VM's memory need; or a table: "
                                              f"{', '.join(TOPICS[:-1])} or {TOPICS[-1]}")],
-    workload: Annotated[Path | None, typer.Argument(help="the input file: a workload in TOML for policy, a recording for "
-                                                         "mechanisms, an address stream for exits; without it: the shipped "
-                                                         "files")] = None,
+    workload: Annotated[Path | None, typer.Argument(help="the input file of a topic: policy reads a workload in TOML, "
+                                                         "mechanisms a recording, exits an address stream; by default the "
+                                                         "shipped files")] = None,
     policy: Annotated[list[str] | None, typer.Option(help="for policy: compare only this strategy, and print how much memory each "
                                                           f"VM had; one of {', '.join(POLICIES)}; may be repeated")] = None,
     everything: Annotated[bool, typer.Option("--all", help="print everything that the chapters say about the topic, with full "
@@ -162,7 +162,7 @@ def explain(
     exits prints what each MMU costs; instructions prints how Popek and Goldberg's criteria classify x86 instructions; policy
     prints how strategies do on a workload; mechanisms prints what mechanisms regain, save and cost on a recording.
 
-    Exit status: 0, or 2 if there is no such topic.
+    Exit status: 0, or 2 for an unknown topic or other bad input.
     """
     if topic not in OF_MEMORY and (workload is not None or html is not None):
         raise BadDesign("a file and --html go with explain exits, explain policy and explain mechanisms only")

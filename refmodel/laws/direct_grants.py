@@ -113,7 +113,7 @@ def grants_change_while_unmapped(s: DirectGrants, before: DirectGrants, outcome:
     return outcome.done == (mapped == 0)
 
 
-@law("ISO-1", "Only the grantee of a frame can ask to map the frame, and only in a level 1 table that the grantee owns.")
+@law("ISO-1", "Only the grantee of a frame can request a mapping by the grant, and only in a level 1 table that the grantee owns.")
 def grants_are_mapped_by_those_they_are_for(s: DirectGrants, before: DirectGrants, outcome: GrantEntryMapped, actor: Vm) -> Any:
     return (before.granted(actor, outcome.mfn) and before.owns(actor, outcome.table)
             and before.frames[outcome.table].type == Type.L1)

@@ -37,7 +37,8 @@ def what_exits_has_not_happened(s: P2m, outcome: Seen) -> Any:
     return implies(outcome.shown.event == Event.EXITED, outcome.due == Reply() and outcome.shown == Reply())
 
 
-@law("EQV-2", "An exit reports missing memory only at a gfn without memory on the bare machine, and never reflects a page fault.")
+@law("EQV-2", "A second-stage fault reports missing memory only at a gfn without memory on the bare machine, and injects no "
+      "page fault.")
 def holes_are_real(s: P2m, outcome: Handled) -> Any:
     return (implies(outcome.result == Result.HOLE, not s.plugged[outcome.vm, outcome.gfn])
             and outcome.result != Result.REFLECTED)

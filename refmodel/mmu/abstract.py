@@ -109,8 +109,8 @@ class AnyTables(P2m):
         self.release(table)
 
     def may_take_table(self, vm: Vm) -> bool:
-        """Whether the MMU takes a frame for a table: if it wants one and one can be had."""
-        if self.lacks_frame(vm, "table frame"):
+        """Whether the MMU takes a frame for a table: if it wants one, and one can be had."""
+        if not cached("a table is wanted") or self.lacks_frame(vm, "table frame"):
             return False
         self.frames[self.free_frame(vm)] = Frame(Use.TABLE, vm)
         return True
