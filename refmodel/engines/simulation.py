@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -199,13 +200,9 @@ class _Simulation:
             return "none"
         reading = Symbolic(self.other)
         reading.solver = _Along(Solver(timeout=TIMEOUT), segment.conditions)
-        found: list[_Step] = []
-        told = shows(shown) or shows_all_of(self.op, segment.outcome, self.candidates)
-        for step in self._steps(path, reading, segment) if steps else ():
-            if self._differs(reading, segment, step, ()) is FALSE:  # it is the same step, term by term
-                self.completes = self.completes or self._completes(path, segment, shown)
-                return self._kind(path, segment, bool(changed) or told)
-            found.append(step)
+        found, is_same = self._tried(path, reading, segment) if steps else ([], False)
+        if is_same:
+            return self._explained(path, segment, shown, changed)
         free = self._free(segment)
         for number, freely in enumerate(FREELY):
             if number < self.freedom and free:
@@ -218,9 +215,24 @@ class _Simulation:
             answer = self._ask(path, segment, reading, wrong)
             if answer == z3.unsat:
                 self.freedom = max(self.freedom, number)
-                self.completes = self.completes or self._completes(path, segment, shown)
-                return self._kind(path, segment, bool(changed) or told)
+                return self._explained(path, segment, shown, changed)
         return "the solver gave up" if answer == z3.unknown else self._told(segment, shown, changed, found)
+
+    def _tried(self, path: Path, reading: Symbolic, segment: Segment) -> tuple[list[_Step], bool]:
+        """The steps that may explain a path, up to one that is the same term by term; and whether the last one is."""
+        found: list[_Step] = []
+        with closing(self._steps(path, reading, segment)) as steps:
+            for step in steps:
+                found.append(step)
+                if self._differs(reading, segment, step, ()) is FALSE:
+                    return found, True
+        return found, False
+
+    def _explained(self, path: Path, segment: Segment, shown: Any, changed: Sequence[str]) -> str | None:
+        """What a path is that nothing can be wrong with: a step if it changes or shows something."""
+        self.completes = self.completes or self._completes(path, segment, shown)
+        told = shows(shown) or shows_all_of(self.op, segment.outcome, self.candidates)
+        return self._kind(path, segment, bool(changed) or told)
 
     def _answers_another(self, path: Path, segment: Segment) -> str | None:
         """Why a request of the guest's may have been taken for another: what it returns names something else."""
@@ -253,7 +265,7 @@ class _Simulation:
         in_vain = any(answer is True for answer in segment.answers)
         return not has_to_be_a_step(self.design, self.other, self.op, segment.outcome, in_vain)
 
-    def _steps(self, path: Path, reading: Symbolic, segment: Segment) -> Iterator[_Step]:
+    def _steps(self, path: Path, reading: Symbolic, segment: Segment) -> Generator[_Step, None, None]:
         """The paths of what may explain it, from the same contents of the shared tables. What has to hold on them, and on the path
         too, does: that the operation itself does not go wrong is proved apart."""
         number = 0
