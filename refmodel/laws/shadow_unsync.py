@@ -11,7 +11,7 @@ from refmodel.mmu.shadow import mirrors
 from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
 
 
-@law("ISO-1", "Every leaf shadow entry gives the p2m's mfn for its gfn, a frame of guest memory, and at most the p2m's rights.")
+@law("ISO-1", "Every leaf shadow entry maps the p2m's mfn for its gfn, which is guest memory, with at most the p2m's rights.")
 def leaf_entries_lead_where_the_p2m_says(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, role: bool, page: Index) -> Any:
     entry = s.leaves[vm, table, role, page]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
