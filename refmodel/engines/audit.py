@@ -85,6 +85,8 @@ class OnTerms:
         self.perhaps = [False] * len(samples)
         self.objected = [False] * len(samples)
         """Whether something that must hold is found not to, so that the operation is known to go wrong there."""
+        self.may_object = [False] * len(samples)
+        """Whether nobody can say of something that must hold whether it does."""
         self.compared = self.questions = self.unvalued = 0
         self.disagreements: list[str] = []
         self._valued: list[list[Valuation]] = [[] for _ in samples]
@@ -132,29 +134,38 @@ class OnTerms:
     def _objects(self, number: int, path: Path, value: Valuation) -> None:
         """Note whether something that must hold on this path does not."""
         for o in path.obligations:
-            if not self._fails(o, value):
+            fails = self._fails(o, value)
+            if fails is None:
+                self.unvalued += 1
+                self.may_object[number] = True
+            if not fails:
                 continue
             self.objected[number] = True
             if self.samples[number].lawful and not self.samples[number].aborted:
                 self._disagree(self.samples[number], f"on terms something that must hold does not ({o.why}), and on ints nothing "
                                                      "goes wrong")
 
-    def _fails(self, o: Obligation, value: Valuation) -> bool:
-        """Whether an obligation is not met here; one about every entry of a table, whether it is not met for one of them."""
+    def _fails(self, o: Obligation, value: Valuation) -> bool | None:
+        """Whether an obligation is not met here; one about every entry of a table, whether it is not met for one of them. None if
+        its terms have no value that is known."""
         try:
             return all(value(c) for c in o.conditions) and not value(o.holds)
         except Unvalued:
             pass
-        for kind in self.design.tables:
-            for key in kind.all_keys(self.geometry):
-                parts = key if isinstance(key, tuple) else (key,)
-                names = [called(k) for k in formal(kind).key]
-                here = value.binding(**dict(zip(names, map(coded, kind.keys, parts), strict=True)))
-                try:
-                    if all(here(c) for c in o.conditions) and not here(o.holds):
-                        return True
-                except Unvalued:
-                    break  # it is about another table
+        told = [self._fails_for_one_of(kind, o, value) for kind in self.design.tables]
+        return None if all(each is None for each in told) else any(told)
+
+    def _fails_for_one_of(self, kind: TableKind, o: Obligation, value: Valuation) -> bool | None:
+        """Whether an obligation is not met for some entry of a table; None if it is about another table."""
+        for key in kind.all_keys(self.geometry):
+            parts = key if isinstance(key, tuple) else (key,)
+            names = [called(k) for k in formal(kind).key]
+            here = value.binding(**dict(zip(names, map(coded, kind.keys, parts), strict=True)))
+            try:
+                if all(here(c) for c in o.conditions) and not here(o.holds):
+                    return True
+            except Unvalued:
+                return None
         return False
 
     def _constants(self, induction: Induction, given: Sequence[Any], sample: Sample) -> dict[str, Any] | None:
@@ -271,7 +282,8 @@ class OnTerms:
 
     def _counts(self, induction: Induction, sample: Sample, counts: Mapping[int, Counted], value: Valuation) -> None:
         """What laws count after the step is as many on terms as there are in the state after it."""
-        later = [(counted, each) for counted in counts.values() for each in counted.later if each.exactly is not None]
+        later = [(counted, each) for counted in counts.values() for each in counted.later
+                 if each.is_last and each.exactly is not None]
         if not later or sample.aborted or sample.op.split:
             return
         value.counts.update({c.number.decl().name(): c for _, each in later for c in each.of})
@@ -313,7 +325,8 @@ class OnTerms:
             wanted = not sample.aborted
             if sample.lawful and every_path and not self.matched[number] and not self.perhaps[number] and wanted:
                 self._disagree(sample, "it happens on ints, and no path on terms applies")
-            if sample.lawful and every_path and sample.aborted and not self.objected[number] and not self.perhaps[number]:
+            if sample.lawful and every_path and sample.aborted and not (
+                    self.objected[number] or self.may_object[number] or self.perhaps[number]):
                 self._disagree(sample, f"on ints it goes wrong ({sample.outcome}), and on terms nothing that must hold fails")
             if self.matched[number] > 1 and wanted and not sample.op.split:
                 self._disagree(sample, f"{self.matched[number]} paths on terms apply to it")

@@ -142,6 +142,8 @@ class Later:
 
     number: Term
     work_out: Callable[[], tuple[Term, tuple[Counted, ...], tuple[Term, ...]] | None]
+    is_last: bool = False
+    """Whether nothing was written to the table after that."""
 
     @functools.cached_property
     def _worked_out(self) -> tuple[Term, tuple[Counted, ...], tuple[Term, ...]] | None:

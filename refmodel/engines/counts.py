@@ -83,7 +83,8 @@ def _after(reading: Symbolic, table: Table, first: Counted, holds: Holds, number
     any_number = applied(name, spoken_of, z3.IntSort())
     differs = z3.And(table.covers(write, key), before != after)
     found: Term = z3.If(differs, z3.If(any_number >= 0, any_number, z3.IntVal(0)), total)
-    later = Later(found, partial(_exactly, table, holds, tuple(table.writes[:number + 1])))
+    writes = tuple(table.writes[:number + 1])
+    later = Later(found, partial(_exactly, table, holds, writes), is_last=len(writes) == len(table.writes))
     reading.note_count(attrs.evolve(first, later=(later,)))
     return found
 
