@@ -22,8 +22,20 @@ from refmodel.machine import popek_goldberg as pg
 from refmodel.machine.popek_goldberg import Effect, Instruction, MachineState
 
 FLAG, NUMBER = FlagKind(), NaturalKind()
-TEXTS = (pg.user, pg.supervisor, pg.privileged_at, pg.keeps_control_at, pg.behaves_alike_at, pg.innocuous_at, pg.trapped,
-         pg.bare_step, pg.moved, pg.monitored_step, pg.hybrid_step, pg.recursive_step)
+TEXTS = (
+    pg.user,
+    pg.supervisor,
+    pg.privileged_at,
+    pg.keeps_control_at,
+    pg.behaves_alike_at,
+    pg.innocuous_at,
+    pg.trapped,
+    pg.bare_step,
+    pg.moved,
+    pg.monitored_step,
+    pg.hybrid_step,
+    pg.recursive_step,
+)
 
 
 @attrs.frozen
@@ -39,8 +51,7 @@ class Anything:
         return opaque(self.reading, FLAG, z3.Bool(name))
 
     def state(self, name: str) -> MachineState:
-        return MachineState(self.flag(f"{name}.supervisor"), self.number(f"{name}.place"),
-                     self.number(f"{name}.view"))
+        return MachineState(self.flag(f"{name}.supervisor"), self.number(f"{name}.place"), self.number(f"{name}.view"))
 
     def instruction(self) -> Instruction:
         """A function symbol for each thing that an instruction does."""
@@ -50,6 +61,7 @@ class Anything:
 
         def does(s: MachineState) -> Effect:
             at = [term_of(self.reading, kind, v) for kind, v in ((FLAG, s.supervisor), (NUMBER, s.place), (NUMBER, s.view))]
+
             def value(kind: Any, symbol: Any) -> Any:
                 return opaque(self.reading, kind, symbol(*at))
 
@@ -89,8 +101,10 @@ def _prove(claim: Callable[[Anything, Instruction, MachineState], tuple[Any, Any
 
 def _monitored(anything: Anything, i: Instruction, virtual: MachineState) -> tuple[Any, Any]:
     offset, handler = anything.number("offset"), anything.state("handler")
-    return (in_the_class(i, virtual, pg.moved(virtual, offset)),
-            _same(pg.monitored_step(i, virtual, offset, handler), pg.bare_step(i, virtual, handler)))
+    return (
+        in_the_class(i, virtual, pg.moved(virtual, offset)),
+        _same(pg.monitored_step(i, virtual, offset, handler), pg.bare_step(i, virtual, handler)),
+    )
 
 
 def _recursive(anything: Anything, i: Instruction, virtual: MachineState) -> tuple[Any, Any]:
@@ -103,8 +117,10 @@ def _recursive(anything: Anything, i: Instruction, virtual: MachineState) -> tup
 def _hybrid(anything: Anything, i: Instruction, virtual: MachineState) -> tuple[Any, Any]:
     offset, handler = anything.number("offset"), anything.state("handler")
     in_user_mode = pg.user(virtual)  # the condition is asked of user mode only
-    return (in_the_class(i, in_user_mode, pg.moved(in_user_mode, offset)),
-            _same(pg.hybrid_step(i, virtual, offset, handler), pg.bare_step(i, virtual, handler)))
+    return (
+        in_the_class(i, in_user_mode, pg.moved(in_user_mode, offset)),
+        _same(pg.hybrid_step(i, virtual, offset, handler), pg.bare_step(i, virtual, handler)),
+    )
 
 
 def a_monitor_may_be_constructed() -> None:

@@ -8,10 +8,38 @@ import pytest
 from proofs.theorems import THEOREMS, Theorem
 from refmodel.engines.proof_cache import ProofCache
 
-LONG = ("shadow_traced", "shadow_unsync", "shadow_pages", "shadow_on_ept", "direct", "direct_grants", "ept", "ept_acknowledged",
-        "ept_cpus", "ept_flags", "ept_pml", "ept_sizes", "ept_two_sizes", "ept_two_sizes_acknowledged", "memory_acknowledged",
-        "interpreter+", "memory+", "nested", "riscv", "compressed_memory", "patching", "reservation", "ZapToProtect", "vtlb",
-        "grants", "devices", "memory_slots", "tmem", "virtio_mem", "migration")
+LONG = (
+    "shadow_traced",
+    "shadow_unsync",
+    "shadow_pages",
+    "shadow_on_ept",
+    "direct",
+    "direct_grants",
+    "ept",
+    "ept_acknowledged",
+    "ept_cpus",
+    "ept_flags",
+    "ept_pml",
+    "ept_sizes",
+    "ept_two_sizes",
+    "ept_two_sizes_acknowledged",
+    "memory_acknowledged",
+    "interpreter+",
+    "memory+",
+    "nested",
+    "riscv",
+    "compressed_memory",
+    "patching",
+    "reservation",
+    "ZapToProtect",
+    "vtlb",
+    "grants",
+    "devices",
+    "memory_slots",
+    "tmem",
+    "virtio_mem",
+    "migration",
+)
 """What theorems are about that take longest: they are proved among the slow tests."""
 
 
@@ -33,8 +61,13 @@ def test_theorems_have_names_of_their_own() -> None:
 
 def test_certificates_are_asked_for_of_all_theorems_but_those_about_designs() -> None:
     without = {t.proof.__module__ for t in THEOREMS if not t.certified}
-    assert without == {"proofs.designs", "proofs.noninterference", "proofs.bare_machines", "proofs.refinement",
-                       "proofs.x86.references"}  # bare machines are designs too, and models show how long a walk can be
+    assert without == {
+        "proofs.designs",
+        "proofs.noninterference",
+        "proofs.bare_machines",
+        "proofs.refinement",
+        "proofs.x86.references",
+    }  # bare machines are designs too, and models show how long a walk can be
     assert not {t.proof.__module__ for t in THEOREMS if t.certified} & without
 
 

@@ -63,19 +63,29 @@ def must_differ(value: Values, same_end: bool, memory: Any, declared: Any) -> No
 
 def same_translation(reading: Symbolic, end: Any, declared: Any) -> Term:
     """That a translation is the declared one, field by field."""
-    return z3.And(plain(reading, end.physical) == declared.physical, declared.leaf_level == end.level,
-                  plain(reading, end.rights) == declared.rights, plain(reading, end.denied) == declared.denied_somewhere,
-                  plain(reading, end.entry) == declared.leaf_entry)
+    return z3.And(
+        plain(reading, end.physical) == declared.physical,
+        declared.leaf_level == end.level,
+        plain(reading, end.rights) == declared.rights,
+        plain(reading, end.denied) == declared.denied_somewhere,
+        plain(reading, end.entry) == declared.leaf_entry,
+    )
 
 
 def same_translation_on_ints(value: Values, end: Any, declared: Any) -> bool:
     """The same, of a translation on ints and the values that a model gives the declared one."""
-    return tuple(end) == tuple(map(value, (declared.physical, declared.leaf_level, declared.rights, declared.denied_somewhere,
-                                           declared.leaf_entry)))
+    return tuple(end) == tuple(
+        map(value, (declared.physical, declared.leaf_level, declared.rights, declared.denied_somewhere, declared.leaf_entry))
+    )
 
 
-def paths(reading: Symbolic, run: Callable[[], Any], texts: Sequence[Callable[..., Any]], summarised: Sequence[Callable[..., Any]],
-          **options: Any) -> list[Path]:
+def paths(
+    reading: Symbolic,
+    run: Callable[[], Any],
+    texts: Sequence[Callable[..., Any]],
+    summarised: Sequence[Callable[..., Any]],
+    **options: Any,
+) -> list[Path]:
     """Every path of a walk, with what it must not do proved impossible."""
     found = list(explore(reading, run, texts, summarised=summarised, **options))
     assert len(found) > 1, "a walk that has one way to go is none"
@@ -103,8 +113,12 @@ class Undecided(AssertionError):
 
 def obligations(found: Sequence[Path]) -> Term:
     """That on no path ints and terms part."""
-    return z3.And([z3.BoolVal(True), *(z3.Implies(z3.And([z3.BoolVal(True), *o.conditions]), o.holds)
-                                       for path in found for o in path.obligations)])
+    return z3.And(
+        [
+            z3.BoolVal(True),
+            *(z3.Implies(z3.And([z3.BoolVal(True), *o.conditions]), o.holds) for path in found for o in path.obligations),
+        ]
+    )
 
 
 def on_every_path(found: Sequence[Path], says: Callable[[Path], Term]) -> Term:
@@ -140,8 +154,33 @@ def _caller() -> str:
 
 
 __all__ = [
-    "AT", "EPT_HELPERS", "FLAG", "FLAGS", "GUEST_HELPERS", "LEGACY_HELPERS", "PHYSICAL_BITS", "WORD", "AnyMemory", "Claim",
-    "NarrowMemory", "Outcome", "Refuted", "Undecided", "Values", "arbitrary", "flag", "must_differ", "obligations",
-    "on_every_path", "paths", "plain", "reachable", "same_translation", "same_translation_on_ints", "show", "some_processor",
-    "terms", "word",
+    "AT",
+    "EPT_HELPERS",
+    "FLAG",
+    "FLAGS",
+    "GUEST_HELPERS",
+    "LEGACY_HELPERS",
+    "PHYSICAL_BITS",
+    "WORD",
+    "AnyMemory",
+    "Claim",
+    "NarrowMemory",
+    "Outcome",
+    "Refuted",
+    "Undecided",
+    "Values",
+    "arbitrary",
+    "flag",
+    "must_differ",
+    "obligations",
+    "on_every_path",
+    "paths",
+    "plain",
+    "reachable",
+    "same_translation",
+    "same_translation_on_ints",
+    "show",
+    "some_processor",
+    "terms",
+    "word",
 ]

@@ -62,8 +62,11 @@ if TYPE_CHECKING:
     from refmodel.oracle.writing_vectors import vectors
 
 __version__ = "0.1.0"
-HOMES = {"rule_machine": "refmodel.engines.rule_machine", "vectors": "refmodel.oracle.writing_vectors",
-         **dict.fromkeys(("judge", "Deviation", "TraceVerdict"), "refmodel.oracle.judging_traces")}
+HOMES = {
+    "rule_machine": "refmodel.engines.rule_machine",
+    "vectors": "refmodel.oracle.writing_vectors",
+    **dict.fromkeys(("judge", "Deviation", "TraceVerdict"), "refmodel.oracle.judging_traces"),
+}
 """The modules of the public names that come from neither ``refmodel.language`` nor ``refmodel.api``."""
 __all__ = [
     "NOTHING",

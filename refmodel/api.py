@@ -72,8 +72,9 @@ class Report:
     @property
     def broken_runs(self) -> tuple[BrokenRun, ...]:
         """The run of each engine that found one which breaks a law, and the further runs that were asked for."""
-        return tuple(self._run(each, failure) for each in self.engines for failure in each.examples or (each.failure,)
-                     if failure is not None)
+        return tuple(
+            self._run(each, failure) for each in self.engines for failure in each.examples or (each.failure,) if failure is not None
+        )
 
     def engine(self, name: Engine) -> EngineReport:
         """The report of one engine. Raises ``KeyError`` if it was not asked."""
@@ -89,8 +90,10 @@ class Report:
 
     def __str__(self) -> str:
         """What it comes to, a line for each engine, and the runs that break a law."""
-        lines = [f"{self.design.name}: {self.conclusion}",
-                 *(f"  {each.engine}: {each.why or each.covered}; {each.seconds:.1f} s" for each in self.engines)]
+        lines = [
+            f"{self.design.name}: {self.conclusion}",
+            *(f"  {each.engine}: {each.why or each.covered}; {each.seconds:.1f} s" for each in self.engines),
+        ]
         return "\n\n".join(["\n".join(lines), *map(str, self.broken_runs)])
 
     def __repr__(self) -> str:
@@ -100,14 +103,28 @@ class Report:
         return BrokenRun(self.design, report.geometry or self.design.cls.geometry, failure, self.spec, report.clause)
 
 
-def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None = None, *,
-          geometry: Geometry | Mapping[str, int] | None = None, law: str | None = None, seconds: float = 5.0,
-          runs: int | None = None, explore_seconds: float | None = None, explore_depth: int | None = None, depth: int = 4,
-          seed: int = 0, remember: bool = True,
-          why: bool = False, suggest: bool = False, examples: int = 1, exact: bool = False, jobs: int | None = None,
-          on: str | None = None,
-          progress: Progress = lambda engine, text: None,
-          finished: Callable[[EngineReport], None] = lambda report: None) -> Report:
+def check(
+    design: type[Design] | Outline | str,
+    engines: Sequence[Engine] | None = None,
+    *,
+    geometry: Geometry | Mapping[str, int] | None = None,
+    law: str | None = None,
+    seconds: float = 5.0,
+    runs: int | None = None,
+    explore_seconds: float | None = None,
+    explore_depth: int | None = None,
+    depth: int = 4,
+    seed: int = 0,
+    remember: bool = True,
+    why: bool = False,
+    suggest: bool = False,
+    examples: int = 1,
+    exact: bool = False,
+    jobs: int | None = None,
+    on: str | None = None,
+    progress: Progress = lambda engine, text: None,
+    finished: Callable[[EngineReport], None] = lambda report: None,
+) -> Report:
     """Let engines judge a design, one after the other.
 
     ``design`` is a class, its ``outline``, or a name as ``refmodel check`` takes it. ``engines`` are ``random``, ``exhaustive`` and
@@ -134,8 +151,13 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
     for what, time in (("seconds", seconds), ("explore_seconds", explore_seconds)):
         if time is not None and not (isinstance(time, int | float) and time >= 0):  # nan is none either
             raise BadDesign(f"{what}: {time!r}; expected a number of seconds")
-    for what, number in (("runs", 1 if runs is None else runs), ("depth", depth), ("examples", examples),
-                         ("explore_depth", 1 if explore_depth is None else explore_depth), ("jobs", 1 if jobs is None else jobs)):
+    for what, number in (
+        ("runs", 1 if runs is None else runs),
+        ("depth", depth),
+        ("examples", examples),
+        ("explore_depth", 1 if explore_depth is None else explore_depth),
+        ("jobs", 1 if jobs is None else jobs),
+    ):
         if not (isinstance(number, int) and number >= 1):
             raise BadDesign(f"{what}: {number!r}; expected a whole number from 1 on")
     for what, told in (("progress", progress), ("finished", finished)):
@@ -144,10 +166,27 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
     if not isinstance(seed, int):
         raise BadDesign(f"seed: {seed!r}; expected a whole number")
     outline, spec = named(design, geometry)
-    asked = Asked(None if law is None else outline.asked(law), seconds, runs, explore_seconds, explore_depth, exact, depth, seed,
-                  why, suggest, where=None if jobs is None and on is None else Where(jobs or 1, on))
-    reports = checking.check(outline, tuple(engines or checking.usual(outline)), asked, notice=progress,
-                             cache=ProofCache() if remember else None, finished=finished)
+    asked = Asked(
+        None if law is None else outline.asked(law),
+        seconds,
+        runs,
+        explore_seconds,
+        explore_depth,
+        exact,
+        depth,
+        seed,
+        why,
+        suggest,
+        where=None if jobs is None and on is None else Where(jobs or 1, on),
+    )
+    reports = checking.check(
+        outline,
+        tuple(engines or checking.usual(outline)),
+        asked,
+        notice=progress,
+        cache=ProofCache() if remember else None,
+        finished=finished,
+    )
     return Report(outline, spec, tuple(_with_examples(outline, reports, examples, seed)))
 
 
@@ -167,8 +206,14 @@ def prove(design: type[Design] | str, *, law: str | None = None, progress: Progr
     return check(design, ["prove"], law=law, progress=progress)
 
 
-def explore(design: type[Design] | str, *, geometry: Geometry | Mapping[str, int] | None = None, law: str | None = None,
-            seconds: float | None = None, progress: Progress = lambda engine, text: None) -> Report:
+def explore(
+    design: type[Design] | str,
+    *,
+    geometry: Geometry | Mapping[str, int] | None = None,
+    law: str | None = None,
+    seconds: float | None = None,
+    progress: Progress = lambda engine, text: None,
+) -> Report:
     """Visit every state of a design in a geometry, to the last one or for so many seconds at most. Raises as ``check`` does."""
     return check(design, ["exhaustive"], geometry=geometry, law=law, explore_seconds=seconds, progress=progress)
 
@@ -206,8 +251,11 @@ def named(design: type[Design] | Outline | str, geometry: Geometry | Mapping[str
     if not (isinstance(cls, type) and issubclass(cls, Design)):
         raise BadDesign(f"{design!r} is no design; expected a class derived from refmodel.Design, or a name")
     spec = design if isinstance(design, str) else spec_of_class(cls)
-    if not (geometry is None or isinstance(geometry, Geometry)
-            or (isinstance(geometry, Mapping) and all(isinstance(sort, str) for sort in geometry))):
+    if not (
+        geometry is None
+        or isinstance(geometry, Geometry)
+        or (isinstance(geometry, Mapping) and all(isinstance(sort, str) for sort in geometry))
+    ):
         raise BadDesign(f'geometry: {geometry!r}; expected a Geometry, or numbers of names such as {{"Vm": 2, "Mfn": 4}}')
     if isinstance(design, Outline) and geometry is None:
         return design, spec
@@ -232,8 +280,9 @@ def write_page(report: Report, file: str | PathLike[str]) -> None:
         raise BadDesign(f"{report!r:.200} is no report; expected what refmodel.check returns")
     if not isinstance(file, str | PathLike):
         raise BadDesign(f"{file!r:.200}: expected the path of a file")
-    stories = tuple(stories_of.of_broken_run(run, f"{report.design.name}: a run that breaks {run.clause}")
-                    for run in report.broken_runs)
+    stories = tuple(
+        stories_of.of_broken_run(run, f"{report.design.name}: a run that breaks {run.clause}") for run in report.broken_runs
+    )
     table = pages.verdicts(report.design.name, report.design, report.engines)
     pages.write(pages.Page(f"refmodel: {report.design.name}", (report.conclusion,), (table,), stories), Path(file))
 

@@ -31,14 +31,26 @@ class LinearAttempt:
 
 def combined(upper: Cell, leaf: Cell) -> Cell:
     """The rights that both levels give, to the frame that the lower one names."""
-    return Cell(upper.present and leaf.present, upper.writable and leaf.writable, upper.executable and leaf.executable, leaf.gfn,
-                upper.user and leaf.user)
+    return Cell(
+        upper.present and leaf.present,
+        upper.writable and leaf.writable,
+        upper.executable and leaf.executable,
+        leaf.gfn,
+        upper.user and leaf.user,
+    )
 
 
 def path(upper: Cell, leaf: Cell) -> Cell:
     """What two levels give together: the rights that both give, the flags of the one that maps, and accessed if both are."""
-    return Cell(upper.present and leaf.present, upper.writable and leaf.writable, upper.executable and leaf.executable, leaf.gfn,
-                upper.user and leaf.user, upper.accessed and leaf.accessed, leaf.dirty)
+    return Cell(
+        upper.present and leaf.present,
+        upper.writable and leaf.writable,
+        upper.executable and leaf.executable,
+        leaf.gfn,
+        upper.user and leaf.user,
+        upper.accessed and leaf.accessed,
+        leaf.dirty,
+    )
 
 
 class TwoLevelBareMachine(BareMemory):

@@ -272,8 +272,13 @@ class DirectMachine(DirectBareMachine):
     """The machine of a paravirtual guest, which knows its machine frames. Its hypercalls change tables, or are refused."""
 
     laws: ClassVar[tuple[Law, ...] | EveryLaw] = every_law("refmodel.laws.isolation", "refmodel.laws")
-    geometry = geometry(Vm=1, Vcpu=1, Mfn=2, Index=1, only={
-        MachineWord: (MachineWord(), MachineWord(True, True, mfn=0), MachineWord(True, True, large=True, mfn=0))})
+    geometry = geometry(
+        Vm=1,
+        Vcpu=1,
+        Mfn=2,
+        Index=1,
+        only={MachineWord: (MachineWord(), MachineWord(True, True, mfn=0), MachineWord(True, True, large=True, mfn=0))},
+    )
 
     def walk(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> CachedTranslation:
         """What the guest's tables say."""
@@ -370,9 +375,15 @@ class DirectMachine(DirectBareMachine):
 
 
 BARE_MACHINES: dict[type[Design], type[Design]] = {
-    L1Instructions: MachineWithL2, NestedBareMachine: NestedMachine, BareMachine: OneLevelMachine,
-    TwoLevelBareMachine: TwoLevelMachine, LargePageBareMachine: LargePageMachine, Tmem: TmemMachine,
-    BareMemory: PhysicalMachine, DirectBareMachine: DirectMachine}
+    L1Instructions: MachineWithL2,
+    NestedBareMachine: NestedMachine,
+    BareMachine: OneLevelMachine,
+    TwoLevelBareMachine: TwoLevelMachine,
+    LargePageBareMachine: LargePageMachine,
+    Tmem: TmemMachine,
+    BareMemory: PhysicalMachine,
+    DirectBareMachine: DirectMachine,
+}
 """For the designs that are made of one of these, the bare machine that each of their VMs believes it runs on; the first counts."""
 
 

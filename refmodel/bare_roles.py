@@ -95,8 +95,7 @@ class RolesBareMachine(Design):
         usable = first.present and second.present and not first.large and not second.large
         return RoleCell(usable, rights_of_both(first.rights, second.rights), second.gfn)
 
-    def bare_permits(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege,
-                     access: Access) -> bool:
+    def bare_permits(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege, access: Access) -> bool:
         """Whether the guest's processor would let an access through."""
         control = self.control[vm, vcpu]
         way = self.bare_above(vm, control.root, top, middle)
@@ -115,8 +114,9 @@ class RolesBareMachine(Design):
         second = self.cells[vm, first.gfn, middle]
         leaf = self.cells[vm, second.gfn, page]
         reserved_leaf = leaf.present and not (leaf.rights.executable or control.nxe)
-        reserved = first.present and (self.is_reserved(first, control) or (
-            second.present and (self.is_reserved(second, control) or reserved_leaf)))
+        reserved = first.present and (
+            self.is_reserved(first, control) or (second.present and (self.is_reserved(second, control) or reserved_leaf))
+        )
         mapped = first.present and second.present and leaf.present
         return Fault(reserved or mapped, reserved, True, by == Privilege.USER)
 

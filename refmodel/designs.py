@@ -63,8 +63,9 @@ EVERY_LAW = every_law("refmodel.laws.isolation", "refmodel.laws")
 class Memory(Swapping, DirtyLogging, Sharing, Ballooning, PopulateOnDemand, AccessTracking, GuestCopies, ContractMmu):
     """Seven mechanisms of memory management together, under any MMU."""
 
-    geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Slot=1, Index=1, naturals=1,
-                        only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
+    geometry = geometry(
+        Vm=1, Vcpu=1, Gfn=2, Mfn=2, Slot=1, Index=1, naturals=1, only={Cell: (Cell(), Cell(True, True, True, gfn=0))}
+    )
 
 
 class MemoryAcknowledged(Swapping, Sharing, Ballooning, ContractMmuAcknowledged):
@@ -168,8 +169,14 @@ class ShadowTraced(Sharing, Ballooning, ShadowTracedMmu):
 class ShadowUnsync(Sharing, Ballooning, ShadowUnsyncMmu):
     """Shadow tables whose leaf tables may lag behind the guest's tables, over copy-on-write sharing and ballooning."""
 
-    geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, only={
-        Cell: (Cell(), Cell(True, True, True, gfn=0), Cell(True, False, True, gfn=0)), Mode: (Mode(),)})
+    geometry = geometry(
+        Vm=1,
+        Vcpu=1,
+        Gfn=2,
+        Mfn=2,
+        Index=1,
+        only={Cell: (Cell(), Cell(True, True, True, gfn=0), Cell(True, False, True, gfn=0)), Mode: (Mode(),)},
+    )
     further_geometries = (MODES,)
 
 
@@ -232,20 +239,38 @@ class Direct(DirectMmu):
     """Direct paging: processors use the guests' own page tables, and the monitor checks every entry by frame types."""
 
     laws = EVERY_LAW
-    geometry = geometry(Vm=1, Vcpu=1, Mfn=3, Index=1, only={
-        MachineWord: (MachineWord(), MachineWord(True, True, mfn=0), MachineWord(True, False, mfn=0),
-                      MachineWord(True, True, large=True, mfn=0))})
+    geometry = geometry(
+        Vm=1,
+        Vcpu=1,
+        Mfn=3,
+        Index=1,
+        only={
+            MachineWord: (
+                MachineWord(),
+                MachineWord(True, True, mfn=0),
+                MachineWord(True, False, mfn=0),
+                MachineWord(True, True, large=True, mfn=0),
+            )
+        },
+    )
 
 
 class DirectWithGrants(DirectGrants):
     """Direct paging with frames that are granted, transferred or used as descriptor tables."""
 
     laws = EVERY_LAW
-    geometry = geometry(Vm=2, Vcpu=1, Gfn=1, Mfn=2, Index=1, only={
-        MachineWord: (MachineWord(), MachineWord(True, True, mfn=0), MachineWord(gate=True))})
+    geometry = geometry(
+        Vm=2,
+        Vcpu=1,
+        Gfn=1,
+        Mfn=2,
+        Index=1,
+        only={MachineWord: (MachineWord(), MachineWord(True, True, mfn=0), MachineWord(gate=True))},
+    )
     further_geometries = (
         attrs.evolve(geometry, only={MachineWord: (MachineWord(), MachineWord(True, True, large=True, mfn=0))}),
-        attrs.evolve(geometry, only={MachineWord: (MachineWord(), MachineWord(True, False, mfn=0))}))
+        attrs.evolve(geometry, only={MachineWord: (MachineWord(), MachineWord(True, False, mfn=0))}),
+    )
     """One in which a single table is enough to map a frame, which may then change hands; and one in which a guest may load from its
     tables, and store to them by way of the monitor."""
 
@@ -268,12 +293,29 @@ class ShadowRoles(ShadowRolesMmu):
     """How a shadow page's role determines its rights, for guest tables of three levels."""
 
     laws = EVERY_LAW
-    geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, only={
-        RoleCell: (RoleCell(), RoleCell(True, Rights(True, True, True), gfn=0), RoleCell(True, Rights(False, True, True), gfn=0),
-                   RoleCell(True, Rights(True, False, True), gfn=0), RoleCell(True, Rights(True, True, True), gfn=0, large=True),
-                   RoleCell(True, Rights(True, True, False), gfn=0)),
-        Control: (Control(0, False, True, False), Control(0, True, False, True), Control(0, False, True, True),
-                  Control(0, False, False, True, True))})
+    geometry = geometry(
+        Vm=1,
+        Vcpu=1,
+        Gfn=2,
+        Mfn=2,
+        Index=1,
+        only={
+            RoleCell: (
+                RoleCell(),
+                RoleCell(True, Rights(True, True, True), gfn=0),
+                RoleCell(True, Rights(False, True, True), gfn=0),
+                RoleCell(True, Rights(True, False, True), gfn=0),
+                RoleCell(True, Rights(True, True, True), gfn=0, large=True),
+                RoleCell(True, Rights(True, True, False), gfn=0),
+            ),
+            Control: (
+                Control(0, False, True, False),
+                Control(0, True, False, True),
+                Control(0, False, True, True),
+                Control(0, False, False, True, True),
+            ),
+        },
+    )
 
 
 class WriteProtection(WriteProtectionMmu):
@@ -314,8 +356,10 @@ class Riscv(Sharing, Ballooning, HgatpMmu):
     """RISC-V's G-stage: separate rights, few VMIDs and fences of single pages, over copy-on-write sharing and ballooning."""
 
     geometry = geometry(Vm=2, Cpu=1, Tag=1, Gfn=1, Mfn=2, Index=1, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
-    further_geometries = (attrs.evolve(geometry, only=EMPTY).resized(Vm=1, Gfn=2),
-                          attrs.evolve(geometry, only=EMPTY).resized(Vm=1, Cpu=2))
+    further_geometries = (
+        attrs.evolve(geometry, only=EMPTY).resized(Vm=1, Gfn=2),
+        attrs.evolve(geometry, only=EMPTY).resized(Vm=1, Cpu=2),
+    )
 
 
 class Nested(Sharing, Ballooning, NestedMmu):
@@ -376,17 +420,19 @@ SHIPPED: dict[str, type[Design]] = {
     "direct_grants": DirectWithGrants,
 }
 
-COMBINED: dict[str, type[Design]] = {f"{re.sub('[ /]', '_', mmu).replace('any', 'memory')}+": over(mmu, (EVERYTHING,))
-                                     for mmu in MMUS
-                                     if mmu not in ("abstract", "shadow_on_ept", "ept 4K/2M A/D", "ept 4K/2M PML", "riscv")
-                                     and "1G" not in mmu}
+COMBINED: dict[str, type[Design]] = {
+    f"{re.sub('[ /]', '_', mmu).replace('any', 'memory')}+": over(mmu, (EVERYTHING,))
+    for mmu in MMUS
+    if mmu not in ("abstract", "shadow_on_ept", "ept 4K/2M A/D", "ept 4K/2M PML", "riscv") and "1G" not in mmu
+}
 """The MMUs over everything together: too many states to explore to the end, but proved, and run at random. Those with three sizes
 of pages are left to a slow test: they take long, and have the text of those with two. So are those with dirty flags, logged or not,
 that flush at once, which have the text of those whose vCPUs acknowledge, and RISC-V's without flags. The abstract MMU leaves so
 much open that each exit takes hundreds of paths there."""
 
 REFERENCES: dict[str, tuple[type[Design], ...]] = {
-    "interpreter": (Interpreter, TwoLevelInterpreter, LargePageInterpreter, NestedInterpreter)}
+    "interpreter": (Interpreter, TwoLevelInterpreter, LargePageInterpreter, NestedInterpreter)
+}
 """What designs can be run beside: the interpreter, for guests with tables of one level, of two, of two with large pages, and with
 guests of their own."""
 

@@ -9,20 +9,41 @@ from refmodel.language import NOTHING, Geometry, geometry
 from refmodel.machine.cells import Cell, Mode
 
 SMALL: Geometry = geometry(
-    Vm=2, Vcpu=1, Gfn=2, Mfn=2, Index=1, naturals=1,
+    Vm=2,
+    Vcpu=1,
+    Gfn=2,
+    Mfn=2,
+    Index=1,
+    naturals=1,
     only={Cell: (Cell(), Cell(True, True, True, gfn=0)), Mode: (Mode(),)},
 )
 READ_ONLY_FOR_USERS = Cell(True, False, True, gfn=0, user=True)
-LARGE_PAGES: Geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, only={
-    Cell: (READ_ONLY_FOR_USERS, Cell(True, True, True, gfn=0, large=True)), Mode: (Mode(),)})
+LARGE_PAGES: Geometry = geometry(
+    Vm=1,
+    Vcpu=1,
+    Gfn=2,
+    Mfn=2,
+    Index=1,
+    only={Cell: (READ_ONLY_FOR_USERS, Cell(True, True, True, gfn=0, large=True)), Mode: (Mode(),)},
+)
 """For guests that have large pages."""
 EMPTY: dict[type, tuple[Any, ...]] = {Cell: (Cell(),), Mode: (Mode(),)}
 """Memory that holds zeroes only, where nothing but where pages lie can be explored."""
 MODES: Geometry = geometry(
-    Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, naturals=1,
-    only={Cell: (Cell(), Cell(True, True, True, gfn=0), READ_ONLY_FOR_USERS),
-          Mode: (*(Mode(*flags) for flags in itertools.product((False, True), repeat=3)),
-                 Mode(wp=False, smap=True), Mode(wp=False, smap=True, ac=True))},
+    Vm=1,
+    Vcpu=1,
+    Gfn=2,
+    Mfn=2,
+    Index=1,
+    naturals=1,
+    only={
+        Cell: (Cell(), Cell(True, True, True, gfn=0), READ_ONLY_FOR_USERS),
+        Mode: (
+            *(Mode(*flags) for flags in itertools.product((False, True), repeat=3)),
+            Mode(wp=False, smap=True),
+            Mode(wp=False, smap=True, ac=True),
+        ),
+    },
 )
 """Less memory, for more modes: all of CPL, WP and SMEP, and SMAP where it makes a difference to a monitor."""
 LARGER: Geometry = geometry(Vm=2, Vcpu=1, Gfn=2, Mfn=4, Index=1, Slot=2, naturals=2, only=MODES.only)
@@ -54,7 +75,8 @@ def _sized(small: Geometry, places: int) -> Geometry:
         "at": {gfn: gfn % places for gfn in range(pages)},
         "page_at": {(region, at): places * region + at if at < places else NOTHING for region in range(regions) for at in within},
         "block": {mfn: mfn // places if mfn < places * blocks else NOTHING for mfn in range(frames)},
-        "frame_at": {(block, at): places * block + at if at < places else NOTHING for block in range(blocks) for at in within}}
+        "frame_at": {(block, at): places * block + at if at < places else NOTHING for block in range(blocks) for at in within},
+    }
     return attrs.evolve(small.resized(Region=regions, Block=blocks, Index=len(within)), given=given)
 
 
@@ -66,7 +88,9 @@ def _larger(small: Geometry, parts: int) -> Geometry:
         "within": {region: regions if region < parts else NOTHING for region in range(regions + 1)},
         "part": {region: region if region < parts else NOTHING for region in range(regions + 1)},
         "block_within": {block: blocks if block < parts else NOTHING for block in range(blocks + 1)},
-        "block_at": {(block, at): at if block == blocks and at < parts else NOTHING
-                     for block in range(blocks + 1) for at in indices}}
+        "block_at": {
+            (block, at): at if block == blocks and at < parts else NOTHING for block in range(blocks + 1) for at in indices
+        },
+    }
     filled = {name: {**contents, **beyond.get(name, {})} for name, contents in small.given.items()}
     return attrs.evolve(small.resized(Region=regions + 1, Block=blocks + 1), given={**filled, **given})

@@ -64,9 +64,11 @@ def _sorts_are_mentioned(design: Outline) -> None:
     for attribute, each in stated:
         unknown = sorted(set(each.sizes) - known)
         if unknown:
-            raise BadDesign(f"{place_of(home_of(design.cls, attribute), attribute)}: {design.name} mentions no sort of names "
-                            f"called {', '.join(unknown)}; "
-                            f"{nearly_or(unknown[0], sorted(known), 'expected some of ' + ', '.join(sorted(known)))}")
+            raise BadDesign(
+                f"{place_of(home_of(design.cls, attribute), attribute)}: {design.name} mentions no sort of names "
+                f"called {', '.join(unknown)}; "
+                f"{nearly_or(unknown[0], sorted(known), 'expected some of ' + ', '.join(sorted(known)))}"
+            )
 
 
 SIZES = re.compile(r"(?P<design>.+)@(?P<sizes>\w+=\d+(?:,\w+=\d+)*)")
@@ -101,8 +103,13 @@ def _resized(cls: Any, sizes: tuple[tuple[str, int], ...]) -> type[Design]:
 
 
 def _placed(cls: type[Design], other: Geometry) -> type[Design]:
-    body = {"geometry": other, "further_geometries": (), "__module__": cls.__module__, "__qualname__": cls.__qualname__,
-            "__doc__": cls.__doc__}
+    body = {
+        "geometry": other,
+        "further_geometries": (),
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+        "__doc__": cls.__doc__,
+    }
     return type(cls.__name__, (cls,), body)
 
 
@@ -122,8 +129,10 @@ def _named_design(name: str) -> type[Design]:
         beside = [f"{place}.py"] if Path(f"{place}.py").is_file() else []
         meant = did_you_mean(name, [*SHIPPED, *COMBINED], first=beside)
         which = f"{meant} Expected" if meant else f"expected one of {', '.join(SHIPPED | COMBINED)},"
-        raise BadDesign(f"{name}: no such design; {which} an MMU over mechanisms (ept over ksm, swapping), file.py, file.py:Class "
-                        "or package.module:Class")
+        raise BadDesign(
+            f"{name}: no such design; {which} an MMU over mechanisms (ept over ksm, swapping), file.py, file.py:Class "
+            "or package.module:Class"
+        )
     return _class_in(module, place, cls)
 
 
@@ -159,8 +168,10 @@ def _from_file(path: Path) -> ModuleType:
         raise BadDesign(f"{path}: no such file")
     file = path.resolve()
     if any("\ud800" <= letter <= "\udfff" for letter in str(file)):
-        raise BadDesign(f"{path}: the name, or a folder's, is no text in this locale's encoding; expected another name, or another "
-                        "locale, such as LC_ALL=C.UTF-8")
+        raise BadDesign(
+            f"{path}: the name, or a folder's, is no text in this locale's encoding; expected another name, or another "
+            "locale, such as LC_ALL=C.UTF-8"
+        )
     try:
         text = file.read_bytes()
     except OSError as why:
@@ -273,12 +284,16 @@ def _class_in(module: ModuleType, place: str, name: str) -> type[Design]:
         found = getattr(module, name, None)
         if not (isinstance(found, type) and issubclass(found, Design)):
             there = [said for said, c in vars(module).items() if isinstance(c, type) and issubclass(c, Design) and c is not Design]
-            hint = did_you_mean(name, there) or (f"expected one of {', '.join(there)}" if there else
-                                                 "expected a class derived from refmodel.language.Design")
+            hint = did_you_mean(name, there) or (
+                f"expected one of {', '.join(there)}" if there else "expected a class derived from refmodel.language.Design"
+            )
             raise BadDesign(f"{place}: {name} is no design there; {hint}")
         return found
-    own = {c: said for said, c in vars(module).items()
-           if isinstance(c, type) and issubclass(c, Design) and c.__module__ == module.__name__}
+    own = {
+        c: said
+        for said, c in vars(module).items()
+        if isinstance(c, type) and issubclass(c, Design) and c.__module__ == module.__name__
+    }
     if len(own) == 1:
         return next(iter(own))
     if not own:

@@ -64,40 +64,85 @@ from refmodel.monitor.swapping import Swapping
 from refmodel.monitor.virtio_mem import VirtioMem
 
 MMUS: dict[str, type[P2m]] = {
-    "any": ContractMmu, "any acknowledged": ContractMmuAcknowledged, "abstract": AbstractMmu, "interpreter": InterpreterMmu,
-    "vtlb": VirtualTlbMmu, "shadow_traced": ShadowTracedMmu,
-    "shadow_unsync": ShadowUnsyncMmu, "shadow_pages": ShadowPagesMmu, "ept": EptMmu,
-    "ept acknowledged": EptAcknowledgedMmu, "ept 4K/2M": EptSizesMmu,
-    "ept 4K/2M acknowledged": EptSizesAcknowledgedMmu, "ept 4K/2M/1G": EptThreeSizesMmu,
-    "ept 4K/2M/1G acknowledged": EptThreeSizesAcknowledgedMmu, "ept 4K/2M A/D": EptFlagsMmu,
-    "ept 4K/2M A/D acknowledged": EptFlagsAcknowledgedMmu, "ept 4K/2M/1G A/D": EptThreeSizesFlagsMmu,
+    "any": ContractMmu,
+    "any acknowledged": ContractMmuAcknowledged,
+    "abstract": AbstractMmu,
+    "interpreter": InterpreterMmu,
+    "vtlb": VirtualTlbMmu,
+    "shadow_traced": ShadowTracedMmu,
+    "shadow_unsync": ShadowUnsyncMmu,
+    "shadow_pages": ShadowPagesMmu,
+    "ept": EptMmu,
+    "ept acknowledged": EptAcknowledgedMmu,
+    "ept 4K/2M": EptSizesMmu,
+    "ept 4K/2M acknowledged": EptSizesAcknowledgedMmu,
+    "ept 4K/2M/1G": EptThreeSizesMmu,
+    "ept 4K/2M/1G acknowledged": EptThreeSizesAcknowledgedMmu,
+    "ept 4K/2M A/D": EptFlagsMmu,
+    "ept 4K/2M A/D acknowledged": EptFlagsAcknowledgedMmu,
+    "ept 4K/2M/1G A/D": EptThreeSizesFlagsMmu,
     "ept 4K/2M/1G A/D acknowledged": EptThreeSizesFlagsAcknowledgedMmu,
-    "ept 4K/2M PML": EptPmlMmu, "ept 4K/2M PML acknowledged": EptPmlAcknowledgedMmu, "npt": NptMmu, "ept tagged": EptCpusMmu,
-    "riscv": HgatpMmu, "riscv A/D": HgatpFlagsMmu,
-    "nested": NestedMmu, "shadow_on_ept": ShadowOnEptMmu}
+    "ept 4K/2M PML": EptPmlMmu,
+    "ept 4K/2M PML acknowledged": EptPmlAcknowledgedMmu,
+    "npt": NptMmu,
+    "ept tagged": EptCpusMmu,
+    "riscv": HgatpMmu,
+    "riscv A/D": HgatpFlagsMmu,
+    "nested": NestedMmu,
+    "shadow_on_ept": ShadowOnEptMmu,
+}
 """MMUs by name: the sizes of their entries where there are several, whether these have accessed and dirty flags, whether
 stores that set one are logged besides (page-modification logging), and the way in which the MMU flushes where that is not at once.
 ``any`` stands for all of them, and ``abstract`` for all that flush in their own time: real ones refine it."""
 PROCESSORS = {
-    "any acknowledged": "Cpu", "abstract": "Cpu", "ept acknowledged": "Vcpu", "ept 4K/2M acknowledged": "Vcpu",
-    "ept 4K/2M/1G acknowledged": "Vcpu", "ept 4K/2M A/D acknowledged": "Vcpu", "ept 4K/2M/1G A/D acknowledged": "Vcpu",
-    "ept 4K/2M PML acknowledged": "Vcpu", "npt": "Cpu", "ept tagged": "Cpu", "riscv": "Cpu", "riscv A/D": "Cpu"}
+    "any acknowledged": "Cpu",
+    "abstract": "Cpu",
+    "ept acknowledged": "Vcpu",
+    "ept 4K/2M acknowledged": "Vcpu",
+    "ept 4K/2M/1G acknowledged": "Vcpu",
+    "ept 4K/2M A/D acknowledged": "Vcpu",
+    "ept 4K/2M/1G A/D acknowledged": "Vcpu",
+    "ept 4K/2M PML acknowledged": "Vcpu",
+    "npt": "Cpu",
+    "ept tagged": "Cpu",
+    "riscv": "Cpu",
+    "riscv A/D": "Cpu",
+}
 """Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
 MECHANISMS: dict[str, type[P2m]] = {
-    "migration": Migration, "compressed-memory": CompressedMemory, "swapping": Swapping,
-    "free-page-hinting": FreePageHinting, "dirty-ring": DirtyRing,
-    "dirty-logging": DirtyLogging, "dirty-flags": DirtyFlags,
-    "page-modification-logging": PageModificationLogging, "ksm": Ksm, "sharing": Sharing,
-    "deflate-on-oom": DeflateOnOom, "ballooning": Ballooning, "virtio-mem": VirtioMem, "memory-slots": MemorySlots,
+    "migration": Migration,
+    "compressed-memory": CompressedMemory,
+    "swapping": Swapping,
+    "free-page-hinting": FreePageHinting,
+    "dirty-ring": DirtyRing,
+    "dirty-logging": DirtyLogging,
+    "dirty-flags": DirtyFlags,
+    "page-modification-logging": PageModificationLogging,
+    "ksm": Ksm,
+    "sharing": Sharing,
+    "deflate-on-oom": DeflateOnOom,
+    "ballooning": Ballooning,
+    "virtio-mem": VirtioMem,
+    "memory-slots": MemorySlots,
     "free-page-reporting": FreePageReporting,
-    "populate-on-demand": PopulateOnDemand, "access-tracking": AccessTracking, "registered-pages": RegisteredPages,
-    "guest-copies": GuestCopies, "devices": Devices,
-    "grants": Grants, "buddy-frames": Buddy, "reservation": Reservation}
+    "populate-on-demand": PopulateOnDemand,
+    "access-tracking": AccessTracking,
+    "registered-pages": RegisteredPages,
+    "guest-copies": GuestCopies,
+    "devices": Devices,
+    "grants": Grants,
+    "buddy-frames": Buddy,
+    "reservation": Reservation,
+}
 """Mechanisms by name, in the order in which they lie over each other."""
 EVERYTHING = "everything"
 """In the place of mechanisms: all that an MMU can lie under but those that are apart; of the ways to log, the last that it can."""
 WAYS_TO_LOG: dict[str, type[P2m]] = {
-    "dirty-ring": P2m, "dirty-logging": P2m, "dirty-flags": NotedFlags, "page-modification-logging": EptPmlMmu}
+    "dirty-ring": P2m,
+    "dirty-logging": P2m,
+    "dirty-flags": NotedFlags,
+    "page-modification-logging": EptPmlMmu,
+}
 """Ways to keep one dirty log, and the MMUs that can: by write protection, in a ring or in a bitmap; by looking at dirty flags; and
 by what processors log."""
 NEED_A_LOG, LOGGED = ("free-page-hinting",), ("dirty-logging",)
@@ -162,9 +207,13 @@ def mechanisms_over(mmu: str) -> tuple[str, ...]:
 @functools.cache
 def _over(mmu: str, mechanisms: tuple[str, ...], called: str) -> type[Design]:
     """The class: it is made once, so that it is one design wherever it is named."""
-    body: dict[str, Any] = {"__doc__": f"{mmu.capitalize()} over {called}.", "__module__": __name__,
-                            "geometry": _geometry(mmu, mechanisms), "further_geometries": _further(mmu, mechanisms),
-                            "explored": _are_few(mechanisms) and not (mmu == "riscv A/D" and {*mechanisms} & {*MERGING})}
+    body: dict[str, Any] = {
+        "__doc__": f"{mmu.capitalize()} over {called}.",
+        "__module__": __name__,
+        "geometry": _geometry(mmu, mechanisms),
+        "further_geometries": _further(mmu, mechanisms),
+        "explored": _are_few(mechanisms) and not (mmu == "riscv A/D" and {*mechanisms} & {*MERGING}),
+    }
     name = "".join(word.capitalize() for word in re.split(r"[^A-Za-z0-9]+", f"{mmu} over {called}"))
     return type(name, (*_bases(mechanisms), MMUS[mmu]), body)
 
@@ -221,7 +270,7 @@ def _further(mmu: str, mechanisms: Sequence[str]) -> tuple[Geometry, ...]:
         return ()
     if mmu.startswith("riscv"):
         one_page = _geometry(mmu, mechanisms).resized(Gfn=1)
-        return ((one_page.resized(Cpu=2),) if mmu == "riscv A/D" else (one_page.resized(Vm=2), one_page.resized(Cpu=2)))
+        return (one_page.resized(Cpu=2),) if mmu == "riscv A/D" else (one_page.resized(Vm=2), one_page.resized(Cpu=2))
     return (_geometry(mmu, mechanisms).resized(Vm=2, Gfn=1, **{PROCESSORS[mmu]: 2}),)
 
 
@@ -233,6 +282,8 @@ def pairs_of(mmu: str) -> list[tuple[str, str]]:
 PAIRS: dict[str, type[Design]] = {f"any over {one}, {other}": over("any", (one, other)) for one, other in pairs_of("any")}
 """Every two mechanisms together, over any MMU, small enough to be explored to the last state. What goes wrong between
 mechanisms goes wrong between two, nearly always."""
+
+
 def pairs_over(mmu: str) -> list[str]:
     """The names of every two mechanisms together over an MMU, each in its smallest geometry: one VM with one page, or
     with two where pages are merged or make up a large one; two VMs with a page where one is granted. ``BadDesign`` if there is no

@@ -27,10 +27,20 @@ RUNS = 1000
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("refmodel", "designs judged by refmodel")
-    group.addoption("--refmodel-design", action="append", default=[], metavar="DESIGN",
-                    help="judge this design too: a name as refmodel check takes it; may be repeated")
-    group.addoption("--refmodel-engine", action="append", default=[], choices=ENGINES,
-                    help="the engines that judge every design; may be repeated")
+    group.addoption(
+        "--refmodel-design",
+        action="append",
+        default=[],
+        metavar="DESIGN",
+        help="judge this design too: a name as refmodel check takes it; may be repeated",
+    )
+    group.addoption(
+        "--refmodel-engine",
+        action="append",
+        default=[],
+        choices=ENGINES,
+        help="the engines that judge every design; may be repeated",
+    )
     group.addoption("--refmodel-runs", type=int, metavar="N", help=f"random runs of each design ({RUNS})")
     group.addoption("--refmodel-seed", type=int, default=0, metavar="N", help="where random runs start")
     parser.addini("refmodel_designs", "designs to judge, one a line, as refmodel check takes them", type="linelist", default=[])
@@ -87,31 +97,41 @@ class DesignOfSuite(pytest.Collector):
         engines = config.getoption("--refmodel-engine") or given.get("engines") or config.getini("refmodel_engines")
         runs = config.getoption("--refmodel-runs") or given.get("runs") or int(config.getini("refmodel_runs"))
         try:
-            suite = Suite.of(self.design, tuple(engines), given.get("geometry"), given.get("law"), runs,
-                             config.getoption("--refmodel-seed"))
+            suite = Suite.of(
+                self.design, tuple(engines), given.get("geometry"), given.get("law"), runs, config.getoption("--refmodel-seed")
+            )
         except (BadDesign, Unsound) as why:
             raise self.CollectError(str(why)) from None
         never = next((name for name in suite.design.text.unreached if name.startswith("test")), None)
         if never is not None:
-            raise self.CollectError(f"{suite.name}.{never} would never run: a design's methods are no tests; expected it outside "
-                                    "of the class")
-        return [LawOfSuite.from_parent(self, name=f"{law.name}[{engine}]", suite=suite, law=law, engine=engine)
-                for engine in suite.engines for law in suite.judged(engine)]
+            raise self.CollectError(
+                f"{suite.name}.{never} would never run: a design's methods are no tests; expected it outside of the class"
+            )
+        return [
+            LawOfSuite.from_parent(self, name=f"{law.name}[{engine}]", suite=suite, law=law, engine=engine)
+            for engine in suite.engines
+            for law in suite.judged(engine)
+        ]
 
     def _given(self) -> dict[str, Any]:
         if any(mark.name == "parametrize" for mark in self.own_markers):
-            raise self.CollectError(f"{self.name}: pytest.mark.parametrize gives a design nothing; expected pytest.mark.refmodel, "
-                                    "or a derived class for each case")
+            raise self.CollectError(
+                f"{self.name}: pytest.mark.parametrize gives a design nothing; expected pytest.mark.refmodel, "
+                "or a derived class for each case"
+            )
         mark = self.get_closest_marker("refmodel")
         given = dict(mark.kwargs) if mark is not None else {}
         unknown = sorted(set(given) - {"engines", "geometry", "law", "runs"})
         if unknown or (mark is not None and mark.args):
-            raise self.CollectError(f"{self.name}: pytest.mark.refmodel has {', '.join(unknown) or 'a value without a name'}; "
-                                    "expected engines=, geometry=, law= or runs=")
+            raise self.CollectError(
+                f"{self.name}: pytest.mark.refmodel has {', '.join(unknown) or 'a value without a name'}; "
+                "expected engines=, geometry=, law= or runs="
+            )
         engines, runs = given.get("engines", ()), given.get("runs", 1)
         if not isinstance(engines, list | tuple) or not all(engine in ENGINES for engine in engines):
-            raise self.CollectError(f"{self.name}: pytest.mark.refmodel has engines={engines!r}; expected a list of some of "
-                                    f"{', '.join(ENGINES)}")
+            raise self.CollectError(
+                f"{self.name}: pytest.mark.refmodel has engines={engines!r}; expected a list of some of {', '.join(ENGINES)}"
+            )
         if type(runs) is not int or runs < 1:
             raise self.CollectError(f"{self.name}: pytest.mark.refmodel has runs={runs!r}; expected a whole number from 1 on")
         return given

@@ -53,8 +53,15 @@ class Suite:
     _asking: dict[str, Iterator[tuple[Law, Answer]]] = attrs.field(factory=dict)
 
     @classmethod
-    def of(cls, design: type[Design] | str, engines: tuple[str, ...], geometry: Geometry | Mapping[str, int] | None,
-           law: str | None, runs: int, seed: int) -> Suite:
+    def of(
+        cls,
+        design: type[Design] | str,
+        engines: tuple[str, ...],
+        geometry: Geometry | Mapping[str, int] | None,
+        law: str | None,
+        runs: int,
+        seed: int,
+    ) -> Suite:
         """The suite of a design; ``BadDesign`` if it is none, or has no law of that clause."""
         outline, _ = named(design, geometry)
         law = None if law is None else outline.asked(law)

@@ -29,15 +29,35 @@ def drawn(draw: random.Random, kind: str) -> Told:
 
 
 NUMBERS: dict[str, tuple[int, ...]] = {
-    "value": (0, 0, 1, 2), "size": (8, 8, 8, 1, 2, 12), "pages": (1, 1, 2, 3), "physical_bits": (36, 52), "kind": (0, 1, 2, 3),
-    "gva": (0, 0x1000, 0x2000, 0x3FFE), "cr3": (0x1000,), "fault": (0, 2, 4, 7), "bytes": (0x2000, 0x4000), "levels": (4, 5),
-    "references": (1, 1, 2), "actual": (0, 1, 2), "pcid": (0, 1), "slot": (0, 1), "end": (0, 1, 2, 3), "index": (0, 1, 2),
-    "ring": (0,), "level": (2,), "device": (0,), "gpa": tuple(gfn << 12 | at for gfn in range(PAGES) for at in (0, 0, 8, 16, 4))}
+    "value": (0, 0, 1, 2),
+    "size": (8, 8, 8, 1, 2, 12),
+    "pages": (1, 1, 2, 3),
+    "physical_bits": (36, 52),
+    "kind": (0, 1, 2, 3),
+    "gva": (0, 0x1000, 0x2000, 0x3FFE),
+    "cr3": (0x1000,),
+    "fault": (0, 2, 4, 7),
+    "bytes": (0x2000, 0x4000),
+    "levels": (4, 5),
+    "references": (1, 1, 2),
+    "actual": (0, 1, 2),
+    "pcid": (0, 1),
+    "slot": (0, 1),
+    "end": (0, 1, 2, 3),
+    "index": (0, 1, 2),
+    "ring": (0,),
+    "level": (2,),
+    "device": (0,),
+    "gpa": tuple(gfn << 12 | at for gfn in range(PAGES) for at in (0, 0, 8, 16, 4)),
+}
 
 
 def value(draw: random.Random, event: Told, field: msgspec.structs.FieldInfo) -> Any:
-    if field.name in NUMBERS and not (event["e"] == "access" and field.name == "kind") and not (
-            event["e"] == "flush_begin" and field.name == "kind"):
+    if (
+        field.name in NUMBERS
+        and not (event["e"] == "access" and field.name == "kind")
+        and not (event["e"] == "flush_begin" and field.name == "kind")
+    ):
         return draw.choice(NUMBERS[field.name])
     literal = [part for part in (field.type, *get_args(field.type)) if get_origin(part) is Literal]
     if literal:
@@ -52,8 +72,12 @@ def value(draw: random.Random, event: Told, field: msgspec.structs.FieldInfo) ->
 def story(seed: int, length: int = 40) -> list[Told]:
     """A header, and events of any kind."""
     draw = random.Random(seed)
-    header: Told = {"e": "trace", "start": draw.choice(("power-on", "running")), "flushes": draw.choice(("told", "implied")),
-                    "marks": draw.choice(("before", "before", "late"))}
+    header: Told = {
+        "e": "trace",
+        "start": draw.choice(("power-on", "running")),
+        "flushes": draw.choice(("told", "implied")),
+        "marks": draw.choice(("before", "before", "late")),
+    }
     kinds = [kind for kind in KINDS if kind not in ("trace", "gap", "abort", "registers", "invlpg", "invpcid", "vm_destroyed")]
     often = ["populate", "populate", "map", "map", "map", "store", "load", "unmap"]
     told = [header]

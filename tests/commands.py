@@ -27,8 +27,14 @@ def pytest_in(folder: Path, *arguments: str, path: Path) -> subprocess.Completed
     return _carried_out(_pytest, arguments, {**os.environ, "PYTHONPATH": str(path)}, folder, 300)
 
 
-def _carried_out(main: Callable[[], None], arguments: tuple[str, ...], environment: dict[str, str], folder: Path,
-                 timeout: float, given: bytes = b"") -> subprocess.CompletedProcess[str]:
+def _carried_out(
+    main: Callable[[], None],
+    arguments: tuple[str, ...],
+    environment: dict[str, str],
+    folder: Path,
+    timeout: float,
+    given: bytes = b"",
+) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryDirectory() as written:
         files = [Path(written) / name for name in ("in", "out", "err")]
         files[0].write_bytes(given)
@@ -42,8 +48,9 @@ def _carried_out(main: Callable[[], None], arguments: tuple[str, ...], environme
     return subprocess.CompletedProcess(arguments, process.exitcode, out, err)
 
 
-def _carry_out(main: Callable[[], None], arguments: tuple[str, ...], environment: dict[str, str], folder: Path,
-               files: list[Path]) -> None:
+def _carry_out(
+    main: Callable[[], None], arguments: tuple[str, ...], environment: dict[str, str], folder: Path, files: list[Path]
+) -> None:
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)

@@ -60,10 +60,17 @@ def run(line: str, folder: Path) -> str:
     bin_.mkdir(exist_ok=True)
     plugin = "" if plugin_is_installed() else " -p refmodel.pytest_plugin"
     for name, called in (("refmodel", " -m refmodel"), ("pytest", f" -m pytest -p no:xdist{plugin}"), ("python3", "")):
-        (bin_ / name).write_text(f"#!/bin/sh\nexec {sys.executable}{called} \"$@\"\n")
+        (bin_ / name).write_text(f'#!/bin/sh\nexec {sys.executable}{called} "$@"\n')
         (bin_ / name).chmod(0o755)
-    done = subprocess.run(["sh", "-c", line], cwd=folder, capture_output=True, text=True, timeout=300, check=False,
-                          env={**os.environ, "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)})
+    done = subprocess.run(
+        ["sh", "-c", line],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
+    )
     return done.stdout + done.stderr
 
 

@@ -56,12 +56,16 @@ class Subtracts(Base):
 
 
 @pytest.mark.parametrize("engine", ["random", "exhaustive", "prove", "bounded"])
-@pytest.mark.parametrize(("design", "words"), [
-    (StoresUnderNothing, "a store under NOTHING"),
-    (LooksUp, "the key 0 is missing"),
-    (Deletes, "the key 0 is missing"),
-    (Subtracts, "0 - 1 leaves the values of a natural number"),
-    (Base, "NotImplementedError; another class has to provide this method")])
+@pytest.mark.parametrize(
+    ("design", "words"),
+    [
+        (StoresUnderNothing, "a store under NOTHING"),
+        (LooksUp, "the key 0 is missing"),
+        (Deletes, "the key 0 is missing"),
+        (Subtracts, "0 - 1 leaves the values of a natural number"),
+        (Base, "NotImplementedError; another class has to provide this method"),
+    ],
+)
 def test_an_abort_names_the_line_of_the_design(design: type[Design], words: str, engine: str) -> None:
     [report] = check(outline(design), [engine], Asked(seconds=1))
     assert report.failure is not None and report.disagreement is None

@@ -90,8 +90,9 @@ class WriteBack(Design):
 
     @law("RES-1", "What is absent has no tag.")
     def absent_is_empty(s: "WriteBack", gfn: Gfn) -> Any:
-        return implies(not s.front[gfn].there, s.front[gfn].tag == NOTHING) and implies(not s.back[gfn].there,
-                                                                                         s.back[gfn].tag == NOTHING)
+        return implies(not s.front[gfn].there, s.front[gfn].tag == NOTHING) and implies(
+            not s.back[gfn].there, s.back[gfn].tag == NOTHING
+        )
 
 
 class DropsTheFrontAlone(WriteBack):
@@ -198,10 +199,12 @@ def test_a_method_that_says_what_a_table_holds_only_looks() -> None:
         def newest(self, gfn: Gfn) -> Held:
             return self.front[gfn]
 
-    for design, says in [(Stores, "the abstraction newest only looks: it may not change a table"),
-                         (Asks, "the abstraction newest only looks"),
-                         (Other, "newest says that it returns a Held, and returns a flag"),
-                         (Own, "the abstraction newest is of back, a table of the design itself")]:
+    for design, says in [
+        (Stores, "the abstraction newest only looks: it may not change a table"),
+        (Asks, "the abstraction newest only looks"),
+        (Other, "newest says that it returns a Held, and returns a flag"),
+        (Own, "the abstraction newest is of back, a table of the design itself"),
+    ]:
         with pytest.raises(BadDesign, match=rf"\.py:\d+: {says}"):
             outline(design)
 

@@ -20,9 +20,37 @@ from refmodel.machine.cells import Cell
 from refmodel.machine.names import Gfn, Index, Mfn, Vm
 from tests.designs import small
 
-LANGUAGE = {"NOTHING", "BadDesign", "Bits", "Design", "Fault", "Geometry", "Law", "Name", "Natural", "Page", "Refused", "Total",
-            "Unsound", "abstraction", "assign", "cached", "choose", "count", "every_law", "fails", "geometry", "guest", "implies",
-            "law", "operation", "outline", "pending", "require", "reset"}
+LANGUAGE = {
+    "NOTHING",
+    "BadDesign",
+    "Bits",
+    "Design",
+    "Fault",
+    "Geometry",
+    "Law",
+    "Name",
+    "Natural",
+    "Page",
+    "Refused",
+    "Total",
+    "Unsound",
+    "abstraction",
+    "assign",
+    "cached",
+    "choose",
+    "count",
+    "every_law",
+    "fails",
+    "geometry",
+    "guest",
+    "implies",
+    "law",
+    "operation",
+    "outline",
+    "pending",
+    "require",
+    "reset",
+}
 FUNCTIONS = {"check", "draw", "explore", "judge", "prove", "replay", "rule_machine", "vectors", "write_page"}
 TYPES = {"BrokenRun", "Deviation", "EngineReport", "Numbers", "Report", "Status", "TraceVerdict", "Verdict"}
 HEAVY = ("z3", "llvmlite", "numpy", "hypothesis", "jinja2", "unicorn")
@@ -64,8 +92,10 @@ def test_importing_loads_nothing_heavy() -> None:
 
 
 def test_the_command_s_help_loads_nothing_heavy() -> None:
-    run = ("import contextlib, sys\nsys.argv = ['refmodel', '--help']\nfrom refmodel.cli import main\n"
-           "with contextlib.suppress(SystemExit): main()")
+    run = (
+        "import contextlib, sys\nsys.argv = ['refmodel', '--help']\nfrom refmodel.cli import main\n"
+        "with contextlib.suppress(SystemExit): main()"
+    )
     assert loaded_by(run) == set()
 
 
@@ -167,9 +197,15 @@ def test_outcomes_with_fields_called_as_replies_are_drawn(tmp_path: Path) -> Non
     assert "breaks EQV-1" in (tmp_path / "page.html").read_text()
 
 
-@pytest.mark.parametrize(("design", "options", "message"), [
-    ("epd", {}, "did you mean ept"), (int, {}, "is no design"), ("ept", {"law": "ISO-99"}, "Its clauses are EFF-1"),
-    ("ept", {"engines": ["magic"]}, "no such engine")])
+@pytest.mark.parametrize(
+    ("design", "options", "message"),
+    [
+        ("epd", {}, "did you mean ept"),
+        (int, {}, "is no design"),
+        ("ept", {"law": "ISO-99"}, "Its clauses are EFF-1"),
+        ("ept", {"engines": ["magic"]}, "no such engine"),
+    ],
+)
 def test_bad_input_says_what_was_expected(design: object, options: dict[str, object], message: str) -> None:
     with pytest.raises(refmodel.BadDesign, match=message):
         refmodel.check(design, **options)  # type: ignore[arg-type]
@@ -203,12 +239,28 @@ def test_what_is_no_event_is_bad_input(tmp_path: Path) -> None:
             refmodel.judge(nothing)
 
 
-@pytest.mark.parametrize("given, said", [
-    ({"engines": "random"}, "engines"), ({"engines": []}, "engines"), ({"geometry": "Vm=1"}, "geometry"),
-    ({"geometry": [("Vm", 1)]}, "geometry"), ({"seconds": "5"}, "seconds"), ({"seconds": float("nan")}, "seconds"),
-    ({"seconds": -1}, "seconds"), ({"explore_seconds": -1}, "explore_seconds"), ({"runs": 0}, "runs"), ({"runs": 1.5}, "runs"),
-    ({"depth": "2"}, "depth"), ({"examples": 0}, "examples"), ({"examples": None}, "examples"), ({"seed": "x"}, "seed"),
-    ({"engines": 1}, "engines"), ({"progress": 1}, "progress"), ({"finished": None}, "finished")])
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ({"engines": "random"}, "engines"),
+        ({"engines": []}, "engines"),
+        ({"geometry": "Vm=1"}, "geometry"),
+        ({"geometry": [("Vm", 1)]}, "geometry"),
+        ({"seconds": "5"}, "seconds"),
+        ({"seconds": float("nan")}, "seconds"),
+        ({"seconds": -1}, "seconds"),
+        ({"explore_seconds": -1}, "explore_seconds"),
+        ({"runs": 0}, "runs"),
+        ({"runs": 1.5}, "runs"),
+        ({"depth": "2"}, "depth"),
+        ({"examples": 0}, "examples"),
+        ({"examples": None}, "examples"),
+        ({"seed": "x"}, "seed"),
+        ({"engines": 1}, "engines"),
+        ({"progress": 1}, "progress"),
+        ({"finished": None}, "finished"),
+    ],
+)
 def test_an_argument_that_is_none_is_bad_input(given: dict[str, Any], said: str) -> None:
     with pytest.raises(refmodel.BadDesign, match=f"{said}: .*; expected"):
         refmodel.check("reservation", **{"engines": ["random"], "runs": 5, **given})
@@ -216,8 +268,12 @@ def test_an_argument_that_is_none_is_bad_input(given: dict[str, Any], said: str)
 
 def test_what_is_no_trace_no_token_and_no_folder_is_bad_input(tmp_path: Path) -> None:
     wrong: list[Callable[[], Any]] = [
-        lambda: refmodel.judge({"e": "gap"}), lambda: refmodel.replay(None), lambda: refmodel.vectors(None),  # type: ignore[arg-type]
-        lambda: refmodel.vectors(tmp_path, -1), lambda: refmodel.vectors(tmp_path, without="smap")]
+        lambda: refmodel.judge({"e": "gap"}),
+        lambda: refmodel.replay(None),
+        lambda: refmodel.vectors(None),  # type: ignore[arg-type]
+        lambda: refmodel.vectors(tmp_path, -1),
+        lambda: refmodel.vectors(tmp_path, without="smap"),
+    ]
     for call in wrong:
         with pytest.raises(refmodel.BadDesign, match="expected"):
             call()
@@ -226,8 +282,12 @@ def test_what_is_no_trace_no_token_and_no_folder_is_bad_input(tmp_path: Path) ->
 @pytest.mark.parametrize("wrong", [None, 1, "ept", object(), int, []], ids=lambda wrong: type(wrong).__name__)
 def test_what_is_no_design_no_run_and_no_report_is_bad_input(wrong: Any, tmp_path: Path) -> None:
     calls: list[Callable[[], Any]] = [
-        lambda: refmodel.draw(wrong), lambda: refmodel.write_page(wrong, tmp_path / "page.html"), lambda: refmodel.outline(wrong),
-        lambda: refmodel.rule_machine(wrong), lambda: refmodel.rule_machine(Reservations, wrong or 0)]
+        lambda: refmodel.draw(wrong),
+        lambda: refmodel.write_page(wrong, tmp_path / "page.html"),
+        lambda: refmodel.outline(wrong),
+        lambda: refmodel.rule_machine(wrong),
+        lambda: refmodel.rule_machine(Reservations, wrong or 0),
+    ]
     for call in calls:
         with pytest.raises(refmodel.BadDesign, match="expected"):
             call()

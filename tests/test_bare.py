@@ -138,7 +138,6 @@ def test_a_change_of_mode_forgets_only_where_it_sets_smep(was: bool, now: bool) 
 def test_a_change_of_mode_is_reported_to_the_mmu_after_it_was_made() -> None:
     told: list[tuple[Any, ...]] = []
     s = a_machine(Mode(user=True))
-    s.__class__ = type("Told", (Interpreter,), {
-        "mode_changes": lambda self, *about: told.append((*about, self.paging[0, 1].mode))})
+    s.__class__ = type("Told", (Interpreter,), {"mode_changes": lambda self, *about: told.append((*about, self.paging[0, 1].mode))})
     s.write_control(0, 1, Mode())
     assert told == [(0, 1, Mode(user=True), Mode(), Mode())]

@@ -37,8 +37,9 @@ def processor(control: Control) -> Cpu:
 
 
 def made_by(by: Privilege, access: Access) -> guest_walk.Access:
-    return guest_walk.Access(user=by == Privilege.USER, write=access == Access.WRITE, fetch=access == Access.FETCH,
-                             ac=by == Privilege.SUPERVISOR_WITH_AC)
+    return guest_walk.Access(
+        user=by == Privilege.USER, write=access == Access.WRITE, fetch=access == Access.FETCH, ac=by == Privilege.SUPERVISOR_WITH_AC
+    )
 
 
 def table(gfn: int) -> int:
@@ -80,8 +81,13 @@ def a_machine(path: tuple[RoleCell, RoleCell, RoleCell], control: Control) -> An
 
 def memory_of(path: tuple[RoleCell, RoleCell, RoleCell]) -> Marked:
     first, second, last = path
-    return Marked({table(ROOT) + 8 * TOP: word(first, table(SECOND)), table(SECOND) + 8 * MIDDLE: word(second, table(LEAF)),
-                   table(LEAF) + 8 * LAST: word(last, PAGE << 30 | PS)})
+    return Marked(
+        {
+            table(ROOT) + 8 * TOP: word(first, table(SECOND)),
+            table(SECOND) + 8 * MIDDLE: word(second, table(LEAF)),
+            table(LEAF) + 8 * LAST: word(last, PAGE << 30 | PS),
+        }
+    )
 
 
 def walked(path: tuple[RoleCell, RoleCell, RoleCell], control: Control, by: Privilege, access: Access) -> int | None:

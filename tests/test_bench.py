@@ -27,9 +27,10 @@ CVE-2024-26990 leaves an entry more rights than the p2m gives (ISO-1) before a s
 HISTORICAL = [name for name, mutant in MUTANTS.items() if mutant.entry]
 
 
-@pytest.mark.parametrize(("name", "engine"), [
-    *((name, "exhaustive") for name in HISTORICAL),
-    *(pytest.param(name, "prove", marks=pytest.mark.slow) for name in MUTANTS)])
+@pytest.mark.parametrize(
+    ("name", "engine"),
+    [*((name, "exhaustive") for name in HISTORICAL), *(pytest.param(name, "prove", marks=pytest.mark.slow) for name in MUTANTS)],
+)
 @pytest.mark.one_in(9)
 def test_each_bug_is_found(name: str, engine: str) -> None:
     mutant = MUTANTS[name]

@@ -11,14 +11,14 @@ from refmodel.engines.asked import Asked
 from refmodel.engines.checking import check
 from refmodel.loading import load
 
-RULES = '''
+RULES = """
 from refmodel.machine.names import Vm
 from refmodel.language import NOTHING
 
 def may_be_taken(vm: Vm) -> bool:
     return vm == NOTHING
-'''
-BASE = '''
+"""
+BASE = """
 import attrs
 from refmodel.language import NOTHING, Design, Total, geometry, guest, implies, law, operation, require
 from refmodel.machine.names import Mfn, Vm
@@ -46,14 +46,14 @@ class Frames(Design):
     @law("ISO-1", "A frame that has an owner keeps it.")
     def owners_are_kept(s, before, mfn: Mfn) -> bool:
         return implies(before.owner[mfn] != NOTHING, s.owner[mfn] == before.owner[mfn])
-'''
-MINE = '''
+"""
+MINE = """
 from base_beside import Frames
 
 
 class Mine(Frames):
     pass
-'''
+"""
 
 
 @pytest.fixture

@@ -84,11 +84,15 @@ def test_the_report_names_them() -> None:
 def test_the_report_names_what_no_state_has_otherwise() -> None:
     [report] = check(outline(Frames), engines=("exhaustive",), asked=Asked())
     [note] = [note for note in report.notes if "at power-on" in note]
-    assert note == f"{__file__}:{line_of_text('lent: Total')}: Frames.lent is in every state that was explored what it was at " \
-                   "power-on; none_is_lent looks at it"
+    assert (
+        note == f"{__file__}:{line_of_text('lent: Total')}: Frames.lent is in every state that was explored what it was at "
+        "power-on; none_is_lent looks at it"
+    )
     [report] = check(outline(Exchange), engines=("exhaustive",), asked=Asked())
     assert [note.partition(": ")[2].partition(" is in")[0] for note in report.notes if "at power-on" in note] == [
-        "Exchange.entry, field dirty,", "Exchange.seen, field dirty,"]
+        "Exchange.entry, field dirty,",
+        "Exchange.seen, field dirty,",
+    ]
 
 
 def line_of_text(text: str) -> int:

@@ -44,8 +44,9 @@ def test_flags_add_up() -> None:
 
 
 def test_what_is_left_out() -> None:
-    assert Cell() == Cell(present=False, writable=False, executable=False, gfn=NOTHING, user=False, accessed=False, dirty=False,
-                          large=False)
+    assert Cell() == Cell(
+        present=False, writable=False, executable=False, gfn=NOTHING, user=False, accessed=False, dirty=False, large=False
+    )
     assert Flags() == Flags(accessed=False, dirty=False)
     assert Mode() == Mode(user=False, wp=True, smep=False, smap=False, ac=False)
     assert Paging() == Paging(enabled=False, root=NOTHING, mode=Mode())

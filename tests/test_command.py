@@ -67,9 +67,16 @@ def test_several_runs_that_break_laws_are_printed_each_with_its_token(tmp_path: 
     assert refmodel("check", "--examples", "2", "--runs", "5").returncode == 2
 
 
-@pytest.mark.parametrize("command, expected", [
-    (("explore", "ept", "--html"), "--html stands without a value; expected --html FILE.html: write an HTML page"),
-    (("check", "ept", "--seconds"), "--seconds stands without a value; expected --seconds VALUE: how many seconds of random runs")])
+@pytest.mark.parametrize(
+    "command, expected",
+    [
+        (("explore", "ept", "--html"), "--html stands without a value; expected --html FILE.html: write an HTML page"),
+        (
+            ("check", "ept", "--seconds"),
+            "--seconds stands without a value; expected --seconds VALUE: how many seconds of random runs",
+        ),
+    ],
+)
 def test_an_option_without_its_value_says_what_was_expected(command: tuple[str, ...], expected: str) -> None:
     done = refmodel(*command)
     assert done.returncode == 2 and expected in done.stderr and "Traceback" not in done.stderr
@@ -83,9 +90,15 @@ def test_a_user_s_correct_design_is_proved_for_one_clause() -> None:
 
 
 def test_nothing_is_left_where_the_user_works(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "check", "host_pages", "--engine", "random", "--seconds", "0.5"],
-                          cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False,
-                          env={**os.environ, "PYTHONPATH": str(OWN.parents[2])})
+    done = subprocess.run(
+        [sys.executable, "-m", "refmodel.cli", "check", "host_pages", "--engine", "random", "--seconds", "0.5"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(OWN.parents[2])},
+    )
     assert done.returncode in (0, 3), done.stderr  # in so short a time not every operation need apply
     assert list(tmp_path.iterdir()) == []
 
@@ -112,7 +125,8 @@ BAD = {
     "a zero byte": ("\0", "mine.py:1: source code string cannot contain null bytes"),
     "what is nested too deeply to be read": ("x = " + "-" * 100_000 + "1\n", "mine.py: nested more deeply than Python can read"),
     "an error while loading": ("import nosuchmodule\n", ":1:"),
-    "an untyped parameter": ('''
+    "an untyped parameter": (
+        """
 from refmodel.language import Design, Total, law, operation
 from refmodel.machine.names import Vm
 class Mine(Design):
@@ -123,8 +137,11 @@ class Mine(Design):
     @law("ISO-1", "True.")
     def fine(self, vm: Vm) -> bool:
         return True
-''', "parameter vm has no type"),
-    "an unlawful initial state": ('''
+""",
+        "parameter vm has no type",
+    ),
+    "an unlawful initial state": (
+        """
 from refmodel.language import Design, Total, law, operation
 from refmodel.machine.names import Vm
 class Mine(Design):
@@ -135,8 +152,11 @@ class Mine(Design):
     @law("ISO-1", "All are seen.")
     def all_seen(self, vm: Vm) -> bool:
         return self.seen[vm]
-''', "initial state breaks ISO-1"),
-    "a text that means something else on terms": ('''
+""",
+        "initial state breaks ISO-1",
+    ),
+    "a text that means something else on terms": (
+        """
 from refmodel.language import Design, Total, law, operation
 from refmodel.machine.names import Vm
 class Mine(Design):
@@ -147,8 +167,11 @@ class Mine(Design):
     @law("ISO-1", "True.")
     def fine(self, vm: Vm) -> bool:
         return True
-''', ":8:"),
-    "no laws": ('''
+""",
+        ":8:",
+    ),
+    "no laws": (
+        """
 from refmodel.language import Design, Total, operation
 from refmodel.machine.names import Vm
 class Mine(Design):
@@ -156,12 +179,17 @@ class Mine(Design):
     @operation
     def look(self, vm: Vm) -> None:
         self.seen[vm] = True
-''', "no laws"),
-    "state outside tables": ('''
+""",
+        "no laws",
+    ),
+    "state outside tables": (
+        """
 from refmodel.language import Design
 class Mine(Design):
     clock: int
-''', "state is kept in tables"),
+""",
+        "state is kept in tables",
+    ),
 }
 
 
@@ -176,23 +204,44 @@ def test_bad_input_gets_one_message_and_status_2(case: str, tmp_path: Path) -> N
     assert str(file.name) in done.stderr or "Mine" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [
-    ("check", "nosuch"), ("check", "ept", "--law", "ISO-99"), ("check", "ept", "--engine", "magic"), ("check", "no/such.py"),
-    ("check", "no.such:Thing"), ("judge", "toaster"), ("replay", "rm1.nonsense"), ("check", f"{OWN}"), ("check", f"{OWN}:Nothing"),
-    ("check", "ept", "--seconds", "none"),
-])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "nosuch"),
+        ("check", "ept", "--law", "ISO-99"),
+        ("check", "ept", "--engine", "magic"),
+        ("check", "no/such.py"),
+        ("check", "no.such:Thing"),
+        ("judge", "toaster"),
+        ("replay", "rm1.nonsense"),
+        ("check", f"{OWN}"),
+        ("check", f"{OWN}:Nothing"),
+        ("check", "ept", "--seconds", "none"),
+    ],
+)
 def test_a_wrong_command_line_gets_status_2(arguments: tuple[str, ...]) -> None:
     done = refmodel(*arguments)
     assert done.returncode == 2
     assert done.stderr and "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [
-    ("check", "ept", "--combined"), ("check", "--combined", "--against", "interpreter"),
-    ("check", "ept", "--runs", "9", "--engine", "prove"),
-    ("check", "ept", "--against", "interpreter", "--html", "x.html"), ("judge", "unicorn", "--format", "kvmmmu"),
-    ("judge", "README.md", "--vectors", "v"), ("judge", "no-such-trace"), ("judge", "README.md", "--format", "other"),
-    ("explain", "nothing"), ("serve", "--socket", "README.md"), ("drive", "/no/such/program"), ("judge", "README.md")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "ept", "--combined"),
+        ("check", "--combined", "--against", "interpreter"),
+        ("check", "ept", "--runs", "9", "--engine", "prove"),
+        ("check", "ept", "--against", "interpreter", "--html", "x.html"),
+        ("judge", "unicorn", "--format", "kvmmmu"),
+        ("judge", "README.md", "--vectors", "v"),
+        ("judge", "no-such-trace"),
+        ("judge", "README.md", "--format", "other"),
+        ("explain", "nothing"),
+        ("serve", "--socket", "README.md"),
+        ("drive", "/no/such/program"),
+        ("judge", "README.md"),
+    ],
+)
 def test_options_that_do_not_go_together_and_files_that_are_none_are_refused(arguments: tuple[str, ...]) -> None:
     done = refmodel(*arguments)
     assert done.returncode == 2 and done.stderr.startswith("refmodel: ") and "Traceback" not in done.stderr

@@ -35,6 +35,11 @@ def test_clauses_engines_and_bugs_are_completed() -> None:
 @pytest.mark.parametrize(("words", "expected"), [("refmodel ju", "judge"), ('refmodel check "ept over ks', "ept over ksm")])
 def test_the_command_answers_a_shell(words: str, expected: str) -> None:
     asked = {"_REFMODEL_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "2" if "check" in words else "1"}
-    done = subprocess.run([sys.executable, "-c", "import sys; sys.argv = ['refmodel']; from refmodel.cli import main; main()"],
-                          env={**os.environ, **asked}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.argv = ['refmodel']; from refmodel.cli import main; main()"],
+        env={**os.environ, **asked},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout.split("\n")[0] == expected

@@ -27,6 +27,7 @@ def drawn(draw: random.Random, name: str) -> Any:
 
     def yes() -> bool:
         return draw.random() < 0.5
+
     if name == "p2m":
         return P2mEntry(draw.choice(list(Backing)), small(), yes(), small())
     if name == "frames":

@@ -13,7 +13,7 @@ from refmodel.engines.replaying import replay
 from refmodel.language import NOTHING, BadDesign
 from refmodel.loading import load
 
-REGIONS = '''
+REGIONS = """
 import attrs
 from typing import Any
 
@@ -62,7 +62,7 @@ class Regions(Design):
     @law("ISO-1", "Every page of a region that is mapped large is there.")
     def large_regions_are_whole(self, gfn: Gfn) -> Any:
         return implies(self.large[self.region[gfn]].there, self.p2m[gfn].present)
-'''
+"""
 DROPS = "        self.large[self.region[gfn]] = Large()\n"
 
 
@@ -92,24 +92,31 @@ def test_what_is_wrong_with_it_is_found_by_every_engine(tmp_path: Path) -> None:
 
 
 def test_a_condition_that_looks_at_a_table_which_changes_is_refused(tmp_path: Path) -> None:
-    moved = REGIONS + '''
+    moved = (
+        REGIONS
+        + """
     @operation
     def move(self, gfn: Gfn, region: Region) -> None:
         self.region[gfn] = region
-'''
-    with pytest.raises(BadDesign,
-                       match=r"regions.py:45: what is counted .* may not look at region; .* looked up before, into a local"):
+"""
+    )
+    with pytest.raises(
+        BadDesign, match=r"regions.py:45: what is counted .* may not look at region; .* looked up before, into a local"
+    ):
         load(design(tmp_path, moved))
 
 
 def test_what_was_looked_up_before_may_decide_what_is_counted(tmp_path: Path) -> None:
-    moved = REGIONS.replace("lambda entry, gfn: self.region[gfn] == region", "lambda entry, gfn: gfn == gfn") + '''
+    moved = (
+        REGIONS.replace("lambda entry, gfn: self.region[gfn] == region", "lambda entry, gfn: gfn == gfn")
+        + """
     @operation
     def move(self, gfn: Gfn, region: Region) -> None:
         old = self.region[gfn]
         require(count(self.region, lambda where, page: where == old) > 1)
         self.region[gfn] = region
-'''
+"""
+    )
     assert load(design(tmp_path, moved)).operation("move") is not None
 
 
@@ -135,7 +142,7 @@ def test_a_name_that_is_given_and_not_there_is_nobodys(tmp_path: Path) -> None:
     assert load("ept 4K/2M over sharing, ballooning@Gfn=1").cls.geometry.size("Gfn") == 1
 
 
-CAPS = '''
+CAPS = """
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation, require
@@ -157,7 +164,7 @@ class Caps(Design):
     @law("RES-1", "A VM uses no more than its cap.")
     def at_most_the_cap(self, vm: Vm) -> Any:
         return self.used[vm] <= self.cap[vm]
-'''
+"""
 
 
 def test_a_number_whose_initial_value_is_arbitrary_is_not_below_zero(tmp_path: Path) -> None:
@@ -174,8 +181,11 @@ def test_what_is_unknown_at_power_on_is_what_each_class_says_that_a_design_is_ma
     both = load(f"{TRAPS / 'what_a_part_does_not_know.py'}:WhatAPartDoesNotKnow")
     assert both.arbitrary == ("memory", "disk")
     assert "proved" not in {j.verdict for j in prove(both, processes=1).judgements() if j.operation is None}
-    for found in (explore(both, both.cls.geometry).failure, campaign(both, both.cls.geometry, seconds=1, runs=50).failure,
-                  search(both, 2).failure):
+    for found in (
+        explore(both, both.cls.geometry).failure,
+        campaign(both, both.cls.geometry, seconds=1, runs=50).failure,
+        search(both, 2).failure,
+    ):
         assert found is not None and found.broken.clause == "ISO-4"
 
 

@@ -15,7 +15,7 @@ from refmodel.language import Fault
 from tests.designs.generated import loaded
 from tests.test_readings_agree import disagreements
 
-HEAD = '''
+HEAD = """
 import enum
 from typing import Annotated, Any, ClassVar
 
@@ -88,7 +88,7 @@ class Generated(Design):
     @law("ISO-1", "It is so.")
     def so(s: Any, vm: Vm, mfn: Mfn) -> Any:
         return s.t[vm].n <= 100
-'''
+"""
 
 Entry, REFUSED, ABORTS = "t[0]", "refused", "aborts"
 """What is looked at afterwards; that the operation does not apply; that it goes wrong."""
@@ -103,16 +103,27 @@ CONSTRUCTS: dict[str, tuple[str, Any, Any]] = {
     "store under NOTHING": ("self.u[vm, NOTHING] = True", ABORTS, None),
     "lookup": ("self.t[vm] = Entry(self.t[vm].on, w=self.t[vm].w)", "t[0].w", 5),
     "lookup under NOTHING": ("self.t[vm] = Entry(self.u[vm, NOTHING])", "t[0].on", False),
-    "if, elif, else": ("if self.t[vm].on:\n    pass\nelif vm == vm:\n    self.t[vm] = Entry(True)\nelse:\n    pass", "t[0].on", True),
+    "if, elif, else": (
+        "if self.t[vm].on:\n    pass\nelif vm == vm:\n    self.t[vm] = Entry(True)\nelse:\n    pass",
+        "t[0].on",
+        True,
+    ),
     "conditional expression": ("self.t[vm] = Entry(n=1 if self.t[vm].on else 2)", "t[0].n", 2),
     "for over a tuple": ("for on in (True, False, True):\n    self.u[vm, mfn] = on != self.u[vm, mfn]", "u[0, 1]", False),
     "for over a range of constants": ("for n in range(2, LIMIT):\n    self.t[vm] = Entry(n=n)", "t[0].n", 2),
-    "any, all over a tuple or a generator": ("self.t[vm] = Entry(any(v == vm for v in (vm, vm)) and all((True, vm == vm)))", "t[0].on", True),
+    "any, all over a tuple or a generator": (
+        "self.t[vm] = Entry(any(v == vm for v in (vm, vm)) and all((True, vm == vm)))",
+        "t[0].on",
+        True,
+    ),
     "and, or, not": ("self.t[vm] = Entry(not self.t[vm].on and (self.t[vm].on or vm == vm))", "t[0].on", True),
     "an operand that does more than look": ("self.t[vm] = Entry(vm == vm and fails('x'))", "t[0].on", False),
     "== and != of scalars": ("self.t[vm] = Entry(self.t[vm].use == Use.FREE and self.t[vm].mfn != mfn)", "t[0].on", True),
-    "== and != of records, pages, tuples": ("self.t[vm] = Entry(self.t[vm] == Entry() and (vm, mfn) == (vm, mfn)"
-                                            " and self.page[mfn] == self.page[mfn].scrubbed())", "t[0].on", True),
+    "== and != of records, pages, tuples": (
+        "self.t[vm] = Entry(self.t[vm] == Entry() and (vm, mfn) == (vm, mfn) and self.page[mfn] == self.page[mfn].scrubbed())",
+        "t[0].on",
+        True,
+    ),
     "order of words and naturals": ("self.t[vm] = Entry(0 <= self.t[vm].n < 1)", "t[0].on", True),
     "in, not in a tuple": ("self.t[vm] = Entry(mfn in (NOTHING, mfn))", "t[0].on", True),
     "+ and - of naturals": ("self.t[vm] = Entry(n=plus(self.t[vm].n, 2) - 1)", "t[0].n", 1),
@@ -124,8 +135,11 @@ CONSTRUCTS: dict[str, tuple[str, Any, Any]] = {
     "a record": ("self.t[vm] = Entry(use=Use.HELD)", "t[0].use.name", "HELD"),
     "attrs.evolve": ("self.t[vm] = attrs.evolve(self.t[vm], on=True)", "t[0].w", 5),
     "a property of a record": ("self.t[vm] = Entry(Entry(use=Use.HELD).held)", "t[0].on", True),
-    "a page: a cell, put, scrubbed, is_zero": ("self.page[mfn] = self.page[mfn].put(vm, True)\n"
-                                               "self.t[vm] = Entry(self.page[mfn][vm] and not self.page[mfn].is_zero())", "t[0].on", True),
+    "a page: a cell, put, scrubbed, is_zero": (
+        "self.page[mfn] = self.page[mfn].put(vm, True)\nself.t[vm] = Entry(self.page[mfn][vm] and not self.page[mfn].is_zero())",
+        "t[0].on",
+        True,
+    ),
     "a call of a helper": ("self.t[vm] = Entry(self.helper(vm), n=plus(1, 1))", "t[0].n", 2),
     "a constant of the module or class": ("self.t[vm] = Entry(n=LIMIT - self.STEP)", "t[0].n", 1),
     "return": ("if vm == vm:\n    return\nself.t[vm] = Entry(True)", "t[0].on", False),
@@ -139,17 +153,34 @@ CONSTRUCTS: dict[str, tuple[str, Any, Any]] = {
     "count": ("self.t[vm] = Entry(n=count(self.u, lambda on, v, m: v == vm and not on))", "t[0].n", 2),
     "reset": ("self.u[vm, mfn] = True\nreset(self.u, lambda on, v, m: v == vm)", "u[0, 1]", False),
     "assign of a value": ("assign(self.u, lambda on, v, m: v == vm, True)", "u[0, 0]", True),
-    "assign of what a function gives": ("assign(self.t, lambda e, v: True, lambda e, v: attrs.evolve(e, on=v == vm))", "t[0].on", True),
+    "assign of what a function gives": (
+        "assign(self.t, lambda e, v: True, lambda e, v: attrs.evolve(e, on=v == vm))",
+        "t[0].on",
+        True,
+    ),
     "assign of what a function gives, which looks at the table": (
         "assign(self.t, lambda e, v: True, lambda e, v: Entry(n=e.n + 1))\n"
-        "assign(self.t, lambda e, v: True, lambda e, v: Entry(n=count(self.t, lambda f, w: f.n == 1)))", "t[1].n", 2),
-    "a condition means what it means where it stands": ("for v in (vm, NOTHING):\n    assign(self.t, lambda e, w: w == v, Entry(True))",
-                                                        "t[0].on", True),
+        "assign(self.t, lambda e, v: True, lambda e, v: Entry(n=count(self.t, lambda f, w: f.n == 1)))",
+        "t[1].n",
+        2,
+    ),
+    "a condition means what it means where it stands": (
+        "for v in (vm, NOTHING):\n    assign(self.t, lambda e, w: w == v, Entry(True))",
+        "t[0].on",
+        True,
+    ),
     "membership in a partial table": ("self.t[vm] = Entry(vm not in self.p)", "t[0].on", True),
     "lookup of a missing key": ("self.t[vm] = self.p[vm]", ABORTS, None),
-    "store to and del from a partial table": ("self.p[vm] = Entry()\ndel self.p[vm]\nself.t[vm] = Entry(vm in self.p)", "t[0].on", False),
-    "reset of a partial table": ("self.p[vm] = Entry(True)\nreset(self.p, lambda e, v: e.on)\nself.t[vm] = Entry(vm in self.p)",
-                                 "t[0].on", False),
+    "store to and del from a partial table": (
+        "self.p[vm] = Entry()\ndel self.p[vm]\nself.t[vm] = Entry(vm in self.p)",
+        "t[0].on",
+        False,
+    ),
+    "reset of a partial table": (
+        "self.p[vm] = Entry(True)\nreset(self.p, lambda e, v: e.on)\nself.t[vm] = Entry(vm in self.p)",
+        "t[0].on",
+        False,
+    ),
     "count over a partial table": ("self.p[vm] = Entry()\nself.t[vm] = Entry(n=count(self.p, lambda e, v: True))", "t[0].n", 1),
 }
 
@@ -204,8 +235,15 @@ def test_an_operator_takes_a_number_that_is_known_on_either_side(sign: str, left
     assert not found and columns and on_terms, found
 
 
-@pytest.mark.parametrize(("one", "other"), [("v in (vm, v)", "v == v"), ("v == v", "v in (vm, v)"), ("m in (mfn, m)", "v in (vm, v)"),
-                                            ("v in (vm, v) and m in (m, mfn)", "m in (mfn, m)")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("v in (vm, v)", "v == v"),
+        ("v == v", "v in (vm, v)"),
+        ("m in (mfn, m)", "v in (vm, v)"),
+        ("v in (vm, v) and m in (m, mfn)", "m in (mfn, m)"),
+    ],
+)
 def test_counts_are_kept_apart_that_count_the_same_and_speak_of_other_names(one: str, other: str) -> None:
     """A condition need not depend on a name that it speaks of. One was once taken for another, and z3 died of it."""
     counts = [f"count(self.u, lambda on, v, m: {each})" for each in (one, other)]
@@ -221,5 +259,5 @@ def test_counts_are_kept_apart_that_count_the_same_and_speak_of_other_names(one:
 
 def test_the_chapter_lists_every_construct() -> None:
     chapter = (Path(__file__).parent.parent / "specs" / "reading.md").read_text()
-    listed = set(re.findall(r"^\| ([^|`]+?) \|", chapter[chapter.index("## The grammar"):], re.MULTILINE))
+    listed = set(re.findall(r"^\| ([^|`]+?) \|", chapter[chapter.index("## The grammar") :], re.MULTILINE))
     assert listed >= set(CONSTRUCTS), sorted(set(CONSTRUCTS) - listed)

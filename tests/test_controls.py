@@ -12,7 +12,8 @@ from tests import controls
 
 CONTROLS: dict[str, type[Design]] = {
     module.name: importlib.import_module(f"{controls.__name__}.{module.name}").Control
-    for module in pkgutil.iter_modules(controls.__path__)}
+    for module in pkgutil.iter_modules(controls.__path__)
+}
 
 
 @pytest.mark.parametrize("name", CONTROLS)

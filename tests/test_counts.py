@@ -144,14 +144,26 @@ def proof_of(cls: type[Design], name: str) -> dict[str, str]:
     return {j.law.name if j.law else "": j.verdict for j in proof.judgements}
 
 
-@pytest.mark.parametrize("name", [pytest.param(op.name, marks=[pytest.mark.slow] * (op.name == "steal_and_drain"))
-                                  for op in outline(caches.FrameCaches).operations])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(op.name, marks=[pytest.mark.slow] * (op.name == "steal_and_drain"))
+        for op in outline(caches.FrameCaches).operations
+    ],
+)
 def test_a_count_after_writes_to_many_entries_is_exact(name: str) -> None:
     assert set(proof_of(caches.FrameCaches, name).values()) == {"proved"}
 
 
-@pytest.mark.parametrize(("cls", "name"), [(caches.DrainsEveryCache, "drain"), (caches.DrainsTooLittle, "drain"),
-                                           (caches.StealsFromItself, "steal"), (caches.CountsTwice, "steal")])
+@pytest.mark.parametrize(
+    ("cls", "name"),
+    [
+        (caches.DrainsEveryCache, "drain"),
+        (caches.DrainsTooLittle, "drain"),
+        (caches.StealsFromItself, "steal"),
+        (caches.CountsTwice, "steal"),
+    ],
+)
 def test_where_it_is_wrong_there_is_a_counterexample_that_happens_on_ints(cls: type[Design], name: str) -> None:
     assert proof_of(cls, name)["levels_are_exact"] == "refuted"
 

@@ -49,10 +49,10 @@ def test_so_it_is_with_processes(tmp_path: Path) -> None:
 def test_pieces_are_the_whole_file_and_begin_at_gaps(tmp_path: Path) -> None:
     name = written(tmp_path / "trace.jsonl")
     pieces, data = cut(name, 8), (tmp_path / "trace.jsonl").read_bytes()
-    assert b"".join(data[piece.start:piece.end] for piece in pieces) == data
+    assert b"".join(data[piece.start : piece.end] for piece in pieces) == data
     for piece in pieces[1:]:
-        assert json.loads(data[piece.start:].partition(b"\n")[0]) == {"e": "gap"}
-        assert data[:piece.start].count(b"\n") == piece.line - 1
+        assert json.loads(data[piece.start :].partition(b"\n")[0]) == {"e": "gap"}
+        assert data[: piece.start].count(b"\n") == piece.line - 1
 
 
 def test_what_is_no_event_is_said_with_its_line(tmp_path: Path) -> None:

@@ -97,8 +97,9 @@ def test_an_exhibit_is_what_exploration_finds(name: str) -> None:
     assert made.row in (home / "README.md").read_text().splitlines()
 
 
-@pytest.mark.parametrize("chapter, name", [pytest.param(*each, marks=[] if each[1] in QUICK_RUNS else pytest.mark.slow)
-                                           for each in RUNS])
+@pytest.mark.parametrize(
+    "chapter, name", [pytest.param(*each, marks=[] if each[1] in QUICK_RUNS else pytest.mark.slow) for each in RUNS]
+)
 def test_a_run_in_a_chapter_is_what_exploration_finds(chapter: str, name: str) -> None:
     run, text = chapters.explored(name), (SPECS / chapter).read_text()
     assert run.clause == MUTANTS[name].clause
@@ -133,8 +134,15 @@ def test_the_mutants_that_a_chapter_names_break_what_it_says(chapter: str) -> No
 def test_an_exhibit_does_not_depend_on_the_order_of_a_set(seed: str) -> None:
     """``xsa-224`` has a frame that is changed and broken by entries of several tables."""
     ask = "from refmodel.report.gallery import exhibit\nprint(exhibit('xsa-224').picture, end='')"
-    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=300, check=True, cwd=ROOT,
-                          env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)})
+    done = subprocess.run(
+        [sys.executable, "-c", ask],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+    )
     assert done.stdout == (SPECS / "gallery" / "xsa-224.svg").read_text()
 
 
@@ -145,7 +153,12 @@ def test_the_picture_of_the_front_page_is_what_exploration_finds() -> None:
 def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     if importlib.util.find_spec("mkdocs") is None or importlib.util.find_spec("material") is None:
         pytest.skip("MkDocs Material is not installed: pip install '.[docs]'")
-    done = subprocess.run([sys.executable, "-m", "mkdocs", "build", "-q", "-f", ROOT / ".config" / "mkdocs.yml", "-d", tmp_path],
-                          capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "-q", "-f", ROOT / ".config" / "mkdocs.yml", "-d", tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "guide" / "first_monitor" / "index.html").is_file()

@@ -101,8 +101,7 @@ def test_every_command_that_prints_documents_has_a_schema() -> None:
 
 def test_a_command_without_documents_has_no_verdict() -> None:
     """Recording, serving, writing: what these print is a file, or a protocol."""
-    assert set(COMMANDS) - {name.split()[0] for name in [*schemas.EACH_OF, *schemas.ONE]} == {
-        "record", "serve", "clients"}
+    assert set(COMMANDS) - {name.split()[0] for name in [*schemas.EACH_OF, *schemas.ONE]} == {"record", "serve", "clients"}
 
 
 def test_a_document_that_lacks_something_does_not_fit() -> None:

@@ -17,8 +17,8 @@ from refmodel.oracle.trace.commands import Decoder, Hello, Saved
 from refmodel.oracle.trace.driving import drive, repeat
 from refmodel.oracle.trace.lockstep import listening
 
-GO = "print('{\"hello\":1,\"commands\":{\"go\":[\"vm\"]}}', flush=True)\n"
-LOAD = "print('{\"hello\":1,\"gfns\":1,\"words\":1,\"commands\":{\"load\":[\"vm\",\"gpa\"]}}', flush=True)\n"
+GO = 'print(\'{"hello":1,"commands":{"go":["vm"]}}\', flush=True)\n'
+LOAD = 'print(\'{"hello":1,"gfns":1,"words":1,"commands":{"load":["vm","gpa"]}}\', flush=True)\n'
 DONE = "print('{\"done\":1}', flush=True)\n"
 ONCE = Saved(({"do": "go", "vm": 0},), ("here:1",))
 
@@ -29,13 +29,21 @@ def script(folder: Path, body: str) -> list[str]:
 
 
 def test_events_that_wait_for_others_are_judged_when_the_run_is_over(tmp_path: Path) -> None:
-    done = drive(script(tmp_path, LOAD + """
+    done = drive(
+        script(
+            tmp_path,
+            LOAD
+            + """
 for line in sys.stdin:
     if '"reset"' in line:
         print('{"e":"trace","order":"cpu"}\\n{"e":"store","vm":0,"cpu":0,"gpa":0,"value":1}')
     else:
         print('{"e":"load","vm":0,"cpu":0,"gpa":0,"value":5}')
-""" + f"    {DONE}"), runs=3)
+"""
+            + f"    {DONE}",
+        ),
+        runs=3,
+    )
     assert done.deviation is not None and done.deviation.clause == "EQV-1" and done.deviation.expected == ("value 0x1",)
 
 
@@ -52,7 +60,7 @@ def test_an_implementation_that_answers_without_being_asked_is_refused(tmp_path:
 
 def test_what_is_told_before_the_first_reset_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadDesign, match=r'told {"e":"trace"} before it was asked to reset'):
-        repeat(script(tmp_path, GO.replace("}}'", "}}\\n{\"e\":\"trace\"}'") + f"for line in sys.stdin:\n    {DONE}"), ONCE)
+        repeat(script(tmp_path, GO.replace("}}'", '}}\\n{"e":"trace"}\'') + f"for line in sys.stdin:\n    {DONE}"), ONCE)
 
 
 def test_a_complaint_shows_the_line_and_the_command(tmp_path: Path) -> None:
@@ -62,7 +70,7 @@ def test_a_complaint_shows_the_line_and_the_command(tmp_path: Path) -> None:
 
 
 def test_blank_lines_say_nothing(tmp_path: Path) -> None:
-    body = f"for line in sys.stdin:\n    print('\\n \\n{{\"e\":\"load\",\"gpa\":0,\"value\":0}}')\n    {DONE}"
+    body = f'for line in sys.stdin:\n    print(\'\\n \\n{{"e":"load","gpa":0,"value":0}}\')\n    {DONE}'
     done = repeat(script(tmp_path, GO + body), ONCE)
     assert done.deviation is None and done.events == 2
 

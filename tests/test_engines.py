@@ -54,8 +54,13 @@ from refmodel.machine.names import Count, Gfn, Mfn, Slot, Vm
 from tests.benchmarks.small_monitor import SmallMonitor
 from tests.designs.held import MapsTwice, OwnFrames, OwnWords, ScrubsOneWord
 
-FIRST_FIVE = ["no-flush-when-write-protecting", "break-copies-nothing", "deflated-unscrubbed", "inflated-but-cached",
-              "freed-while-shared"]
+FIRST_FIVE = [
+    "no-flush-when-write-protecting",
+    "break-copies-nothing",
+    "deflated-unscrubbed",
+    "inflated-but-cached",
+    "freed-while-shared",
+]
 SMALL = outline(SmallMonitor)
 
 
@@ -79,8 +84,13 @@ def test_exploration_finds_a_shortest_run(name: str) -> None:
     design = outline(MUTANTS[name].design)
     found = explore(design, Ept.geometry).failure
     assert found is not None
-    shortest = {"no-flush-when-write-protecting": 5, "break-copies-nothing": 4, "deflated-unscrubbed": 5,
-                "inflated-but-cached": 4, "freed-while-shared": 4}
+    shortest = {
+        "no-flush-when-write-protecting": 5,
+        "break-copies-nothing": 4,
+        "deflated-unscrubbed": 5,
+        "inflated-but-cached": 4,
+        "freed-while-shared": 4,
+    }
     assert len(found.run.steps) == shortest[name]
 
 
@@ -397,8 +407,9 @@ def test_a_broken_token_is_bad_input(token: str) -> None:
 
 
 def test_a_rule_machine_for_people_s_own_suites_finds_what_is_wrong() -> None:
-    quick = settings(max_examples=150, stateful_step_count=12, deadline=None, database=None,
-                     suppress_health_check=list(HealthCheck))
+    quick = settings(
+        max_examples=150, stateful_step_count=12, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
     from hypothesis.stateful import run_state_machine_as_test
 
     right = rule_machine(SMALL, SmallMonitor.geometry)

@@ -25,12 +25,17 @@ def ept_fields(word: int) -> dict[str, object]:
     return {**flags, "memory_type": word >> 3 & 7, "frame": word & 0xF_FFFF_FFFF_F000}
 
 
-@pytest.mark.parametrize(("decode", "encode", "fields", "ignored"), [
-    (entries.decode, entries.encode, guest_fields, 0x07F0_0000_0000_0E00),
-    (entries.decode_ept, entries.encode_ept, ept_fields, 0xFFF0_0000_0000_0800)], ids=["guest", "EPT"])
+@pytest.mark.parametrize(
+    ("decode", "encode", "fields", "ignored"),
+    [
+        (entries.decode, entries.encode, guest_fields, 0x07F0_0000_0000_0E00),
+        (entries.decode_ept, entries.encode_ept, ept_fields, 0xFFF0_0000_0000_0800),
+    ],
+    ids=["guest", "EPT"],
+)
 def test_a_record_is_its_word_but_for_what_the_processor_ignores(
-        decode: Callable[[int], Any], encode: Callable[[Any], int], fields: Callable[[int], dict[str, object]],
-        ignored: int) -> None:
+    decode: Callable[[int], Any], encode: Callable[[Any], int], fields: Callable[[int], dict[str, object]], ignored: int
+) -> None:
     for word in WORDS:
         assert attrs.asdict(decode(word)) == fields(word), hex(word)
         assert encode(decode(word)) == word & ~ignored, hex(word)
@@ -41,5 +46,8 @@ def test_a_cell_is_its_record() -> None:
     for word in WORDS:
         flags = guest_fields(word)
         assert entries.cell_of(entries.decode(word)) == Cell(
-            executable=not flags["no_execute"], gfn=flags["frame"], large=False,  # type: ignore[arg-type]
-            **{name: flags[name] for name in ("present", "writable", "user", "accessed", "dirty")})  # type: ignore[arg-type]
+            executable=not flags["no_execute"],
+            gfn=flags["frame"],
+            large=False,  # type: ignore[arg-type]
+            **{name: flags[name] for name in ("present", "writable", "user", "accessed", "dirty")},
+        )  # type: ignore[arg-type]

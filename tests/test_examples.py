@@ -12,10 +12,14 @@ from tests.test_command import refmodel as command
 
 RIGHT = [Directory, ZapToProtect, Retry]
 WRONG: dict[Any, tuple[str | None, str, int]] = {
-    GrantedEarly: ("ISO-2", "ISO-2", 5), ZapLazily: ("ISO-2", "ISO-2", 5),
-    OwnerStores: ("EQV-1", "EQV-1", 4), ReaderUnrecorded: ("EQV-1", "EQV-1", 6),
+    GrantedEarly: ("ISO-2", "ISO-2", 5),
+    ZapLazily: ("ISO-2", "ISO-2", 5),
+    OwnerStores: ("EQV-1", "EQV-1", 4),
+    ReaderUnrecorded: ("EQV-1", "EQV-1", 6),
     Unserialized: ("ISO-2", "EFF-3", 5),
-    NotedLate: ("ISO-1", "ISO-1", 6), SequenceForgotten: ("ISO-1", "ISO-1", 5), SequenceUnlooked: ("ISO-1", "ISO-1", 5),
+    NotedLate: ("ISO-1", "ISO-1", 6),
+    SequenceForgotten: ("ISO-1", "ISO-1", 5),
+    SequenceUnlooked: ("ISO-1", "ISO-1", 5),
     UnderWayUnlooked: ("ISO-1", "ISO-1", 5),
 }
 """By wrong design: the clause that is asked about, the one that the shortest run breaks, and the steps of that run."""

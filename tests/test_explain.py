@@ -101,25 +101,49 @@ def test_mechanisms_and_strategies_lead_to_their_chapter(topic: str) -> None:
     assert topic not in POLICIES or f"| `{topic}` |" in told.chapters[0][1]
 
 
-@pytest.mark.parametrize("name, rule, finds", [("esx-wrong-tax", "idle pages are taxed", "memory of 1.7"),
-                                               ("bound-by-the-past", "nobody reads fewer than the bound", "of all choices")])
+@pytest.mark.parametrize(
+    "name, rule, finds",
+    [
+        ("esx-wrong-tax", "idle pages are taxed", "memory of 1.7"),
+        ("bound-by-the-past", "nobody reads fewer than the bound", "of all choices"),
+    ],
+)
 def test_a_strategy_with_a_mistake_is_explained_with_what_its_rule_finds(name: str, rule: str, finds: str) -> None:
     told = explain(name)
     assert dict(told.checked_by)["breaks"][0].startswith(f"{rule}: ") and finds in dict(told.checked_by)["what the rule finds"][0]
     assert name in "".join(dict(explain(rule).checked_by)["broken by"])
 
 
-@pytest.mark.parametrize("typed, meant", [("balloning", "ballooning"), ("Swaping", "swapping"),
-                                          ("esx-wrong-taxes", "esx-wrong-tax"), ("host swaping", "host swapping"),
-                                          ("mechanism", "mechanisms"), ("stall", "stalls")])
+@pytest.mark.parametrize(
+    "typed, meant",
+    [
+        ("balloning", "ballooning"),
+        ("Swaping", "swapping"),
+        ("esx-wrong-taxes", "esx-wrong-tax"),
+        ("host swaping", "host swapping"),
+        ("mechanism", "mechanisms"),
+        ("stall", "stalls"),
+    ],
+)
 def test_a_name_that_is_nearly_one_is_asked_about(typed: str, meant: str) -> None:
     with pytest.raises(BadDesign, match=rf"did you mean .*\b{meant}\b"):
         explain(typed)
 
 
-@pytest.mark.parametrize("typed, name", [("MEB", "miss-ratio"), ("psi", "stalls"), ("zswap", "compressed-memory"),
-                                         ("difference-engine", "patching"), ("Idle tax", "esx"), ("double-paging", "paging twice"),
-                                         ("PML", "page-modification-logging"), ("ESX balloon", "ballooning"), ("oracle", "bound")])
+@pytest.mark.parametrize(
+    "typed, name",
+    [
+        ("MEB", "miss-ratio"),
+        ("psi", "stalls"),
+        ("zswap", "compressed-memory"),
+        ("difference-engine", "patching"),
+        ("Idle tax", "esx"),
+        ("double-paging", "paging twice"),
+        ("PML", "page-modification-logging"),
+        ("ESX balloon", "ballooning"),
+        ("oracle", "bound"),
+    ],
+)
 def test_names_of_the_literature_lead_to_what_is_here(typed: str, name: str) -> None:
     told, meant = explain(typed), explain(name)
     assert told.title == f"{typed}, here {meant.title}" and attrs.evolve(told, title=meant.title) == meant
@@ -137,9 +161,14 @@ def test_each_other_name_is_of_something_and_hides_nothing() -> None:
 def about(kind: str) -> list[str]:
     """Topics of a kind; of long families, some."""
     laws = all_laws()
-    return {"clauses": sorted({law.clause for law in laws.values()} | {EFF_3}), "laws": [*laws][::40],
-            "bugs": [*MUTANTS][::60], "historical defects": [n for n, m in MUTANTS.items() if m.entry][::15],
-            "designs": [*SHIPPED, *COMBINED][::8], "memory": managing.topics()[::4]}[kind]
+    return {
+        "clauses": sorted({law.clause for law in laws.values()} | {EFF_3}),
+        "laws": [*laws][::40],
+        "bugs": [*MUTANTS][::60],
+        "historical defects": [n for n, m in MUTANTS.items() if m.entry][::15],
+        "designs": [*SHIPPED, *COMBINED][::8],
+        "memory": managing.topics()[::4],
+    }[kind]
 
 
 @pytest.mark.parametrize("kind", ["clauses", "laws", "bugs", "historical defects", "designs", "memory"])

@@ -26,8 +26,13 @@ def begun(name: str) -> Stepping:
     return Stepping(design, design.cls.geometry)
 
 
-BREAKS = ("populate(vm=vm0, gfn=gfn0)", "ept_violation(vm=vm0, gfn=gfn0", "load_unpaged(vm=vm0", "populate(vm=vm1, gfn=gfn0)",
-          "share(vm=vm0, gfn=gfn0, other_vm=vm1, other_gfn=gfn0)")
+BREAKS = (
+    "populate(vm=vm0, gfn=gfn0)",
+    "ept_violation(vm=vm0, gfn=gfn0",
+    "load_unpaged(vm=vm0",
+    "populate(vm=vm1, gfn=gfn0)",
+    "share(vm=vm0, gfn=gfn0, other_vm=vm1, other_gfn=gfn0)",
+)
 """A shortest run of ZapLazily that breaks a law, by how its steps begin."""
 
 
@@ -171,11 +176,16 @@ def test_without_a_terminal_there_is_one_message() -> None:
     assert done.returncode == 2 and "explore needs a terminal" in done.stderr and "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"design": "memroy"}, "did you mean memory"), ({"design": "rm1.x"}, "not a replay token"),
-    ({"design": "memory", "geometry": "Vm"}, "no geometry"),
-    ({"design": "memory", "html": Path("/nowhere/x.html")}, "cannot be written"),
-    ({"design": "rm1.x", "geometry": "Vm=2"}, "a token has its own geometry")])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"design": "memroy"}, "did you mean memory"),
+        ({"design": "rm1.x"}, "not a replay token"),
+        ({"design": "memory", "geometry": "Vm"}, "no geometry"),
+        ({"design": "memory", "html": Path("/nowhere/x.html")}, "cannot be written"),
+        ({"design": "rm1.x", "geometry": "Vm=2"}, "a token has its own geometry"),
+    ],
+)
 def test_bad_input_says_what_was_expected(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(BadDesign, match=message):
         explore(**{"geometry": None, "html": None, "states": 5, **arguments})

@@ -71,10 +71,17 @@ def test_an_event_that_deviates_is_shown_with_what_comes_of_it_and_nothing_after
     assert (again := follower.at(4)) is not None and again.deviation is None
 
 
-@pytest.mark.parametrize(("wanted", "expected"), [
-    ("", [1, 2, 3, 4, 5, 6, 7]), ("vm 0, gfn 5", [1, 2, 4, 5, 7]), ("mfn 8", [1, 3, 6]),
-    ("vm 0 gfn 5; mfn 8", [1, 2, 3, 4, 5, 6, 7]),
-    ('"unmap"', [7]), ("nobody", [])])
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("", [1, 2, 3, 4, 5, 6, 7]),
+        ("vm 0, gfn 5", [1, 2, 4, 5, 7]),
+        ("mfn 8", [1, 3, 6]),
+        ("vm 0 gfn 5; mfn 8", [1, 2, 3, 4, 5, 6, 7]),
+        ('"unmap"', [7]),
+        ("nobody", []),
+    ],
+)
 def test_a_list_holds_the_events_that_are_about_something(lawful: str, wanted: str, expected: list[int]) -> None:
     assert [each.line for each in Follower(lawful).list(wanted).events] == expected
 
@@ -92,9 +99,16 @@ def test_of_a_long_trace_what_is_near_a_line_is_listed(tmp_path: Path) -> None:
     assert listing.more_before == listing.events[0].line - 1 - len(TOLD)
 
 
-@pytest.mark.parametrize(("words", "found"), [
-    ("vm 0, gfn 5", Concerned(((0, 5),), ())), ("vm0 gfn5; mfn7, mfn 8", Concerned(((0, 5),), (7, 8))), ("gfn 5", None),
-    ("map vm 0, gfn 5", None), ("", None)])
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("vm 0, gfn 5", Concerned(((0, 5),), ())),
+        ("vm0 gfn5; mfn7, mfn 8", Concerned(((0, 5),), (7, 8))),
+        ("gfn 5", None),
+        ("map vm 0, gfn 5", None),
+        ("", None),
+    ],
+)
 def test_pages_and_frames_are_named_as_reports_name_them(words: str, found: Concerned | None) -> None:
     assert concerned_in(words) == found
 
@@ -102,11 +116,23 @@ def test_pages_and_frames_are_named_as_reports_name_them(words: str, found: Conc
 # ---------------------------------------------------------------- expressions
 
 
-@pytest.mark.parametrize(("expression", "value"), [
-    ("p2m[0, 5].mfn", "7"), ("p2m[0, 5].backing == Backing.MAPPED", "true"), ("p2m[0, 5].mfn == p2m[1, 5].mfn", "false"),
-    ("derived[0, 5].present", "false"), ("derived[1, 5].writable and derived[1, 5].mfn == 8", "true"), ("memory[7][8]", "42"),
-    ("memory[7][16]", "0"), ("frames[7].use", "private"), ("p2m[0, 5].mapped", "true"), ("may_be_cached[0, 5].present", "false"),
-    ("p2m[0, 5]", "backing mapped, mfn mfn7, writable"), ("derived[3, 9].mfn == none", "true")])
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("p2m[0, 5].mfn", "7"),
+        ("p2m[0, 5].backing == Backing.MAPPED", "true"),
+        ("p2m[0, 5].mfn == p2m[1, 5].mfn", "false"),
+        ("derived[0, 5].present", "false"),
+        ("derived[1, 5].writable and derived[1, 5].mfn == 8", "true"),
+        ("memory[7][8]", "42"),
+        ("memory[7][16]", "0"),
+        ("frames[7].use", "private"),
+        ("p2m[0, 5].mapped", "true"),
+        ("may_be_cached[0, 5].present", "false"),
+        ("p2m[0, 5]", "backing mapped, mfn mfn7, writable"),
+        ("derived[3, 9].mfn == none", "true"),
+    ],
+)
 def test_an_expression_is_evaluated_after_an_event(lawful: str, expression: str, value: str) -> None:
     knowledge = Follower(lawful).knowledge_at(7)
     assert knowledge is not None and evaluate(knowledge, expression) == value
@@ -118,15 +144,31 @@ def test_what_nobody_told_is_not_known(tmp_path: Path) -> None:
     knowledge = Follower(str(file)).knowledge_at(1)
     assert knowledge is not None
     assert [evaluate(knowledge, each) for each in ("p2m[0, 5].mfn == 7", "bare_memory[0, 5][8]", "bare_memory[0, 5][16]")] == [
-        UNKNOWN, "42", UNKNOWN]
+        UNKNOWN,
+        "42",
+        UNKNOWN,
+    ]
 
 
-@pytest.mark.parametrize(("expression", "message"), [
-    ("p2n[0, 5]", "no table p2n; expected .*p2m"), ("p2m[0]", r"expected p2m\[vm, gfn\]"),
-    ("p2m[0, 5].nothing", "cannot be evaluated"), ("p2m[0, 5].__class__", "cannot be evaluated"), ("p2m[0,", "cannot be evaluated"),
-    ("p2m", "is a table"), ("9**9**9**9", "cannot"), ("-" * 10**5 + "1", "cannot"),
-    ("memory[7][3]", "expected the offset of an 8-byte word"), ("(lambda: 1)()", "cannot be evaluated"), ("1/0", "cannot"),
-    ("p2m[0, 5].mfn.to_bytes(9, 'big')", "cannot be evaluated"), ("[x for x in p2m]", "each a number"), ("", "cannot")])
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("p2n[0, 5]", "no table p2n; expected .*p2m"),
+        ("p2m[0]", r"expected p2m\[vm, gfn\]"),
+        ("p2m[0, 5].nothing", "cannot be evaluated"),
+        ("p2m[0, 5].__class__", "cannot be evaluated"),
+        ("p2m[0,", "cannot be evaluated"),
+        ("p2m", "is a table"),
+        ("9**9**9**9", "cannot"),
+        ("-" * 10**5 + "1", "cannot"),
+        ("memory[7][3]", "expected the offset of an 8-byte word"),
+        ("(lambda: 1)()", "cannot be evaluated"),
+        ("1/0", "cannot"),
+        ("p2m[0, 5].mfn.to_bytes(9, 'big')", "cannot be evaluated"),
+        ("[x for x in p2m]", "each a number"),
+        ("", "cannot"),
+    ],
+)
 def test_what_is_no_expression_is_refused(lawful: str, expression: str, message: str) -> None:
     knowledge = Follower(lawful).knowledge_at(7)
     assert knowledge is not None
@@ -160,12 +202,20 @@ def test_a_file_is_a_trace_unless_it_is_a_design(lawful: str) -> None:
     assert not any(map(is_trace, ("memory", "mine.py:Mine", __file__, "rm1.abc")))
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"line": 99}, "line 8 deviates"), ({"line": 9}, "line 8 deviates"), ({"about": "page 5"}, "expected pages and frames"),
-    ({"geometry": "Vm=2"}, "are for designs"), ({"states": 5}, "are for designs"),
-    ({"html": Path("/nowhere/x.html")}, "be written"),
-    ({"line": None}, "needs a terminal"), ({"evaluate": ["p2m["]}, "cannot be evaluated"),
-    ({"design": "memory", "line": 2}, "for traces")])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"line": 99}, "line 8 deviates"),
+        ({"line": 9}, "line 8 deviates"),
+        ({"about": "page 5"}, "expected pages and frames"),
+        ({"geometry": "Vm=2"}, "are for designs"),
+        ({"states": 5}, "are for designs"),
+        ({"html": Path("/nowhere/x.html")}, "be written"),
+        ({"line": None}, "needs a terminal"),
+        ({"evaluate": ["p2m["]}, "cannot be evaluated"),
+        ({"design": "memory", "line": 2}, "for traces"),
+    ],
+)
 def test_bad_input_says_what_was_expected(deviating: str, tmp_path: Path, arguments: dict[str, Any], message: str) -> None:
     given = {"design": deviating, "geometry": None, "html": None, "states": None, "line": None, "about": None, "evaluate": None}
     wants = {"html": tmp_path / "x.html"} if arguments.get("line") in (9, 99) else {}
@@ -207,6 +257,7 @@ def test_at_a_terminal_events_are_looked_at_and_narrowed(deviating: str) -> None
 
     async def used() -> None:
         async with explorer.run_test(size=(150, 40)) as pilot:
+
             async def settled() -> None:
                 await pilot.pause()
                 await explorer.workers.wait_for_complete()

@@ -54,11 +54,15 @@ class LosesElsewhere(Logged):
         return LostElsewhere(vm)
 
 
-@pytest.mark.parametrize(("cls", "returned"), [
-    (LosesQuietly, "states no record that it returns"), (LosesElsewhere, "returns LostElsewhere")])
+@pytest.mark.parametrize(
+    ("cls", "returned"), [(LosesQuietly, "states no record that it returns"), (LosesElsewhere, "returns LostElsewhere")]
+)
 def test_an_override_returns_what_laws_judge(cls: type[Design], returned: str) -> None:
-    with pytest.raises(BadDesign, match=rf"test_extending.py:\d+: operation lose_destination {returned}, .*DirtyLog.*"
-                                        r"law EQV-4 \(the_next_machine_has_nothing\) judges that.*expected -> DestinationLost, or"):
+    with pytest.raises(
+        BadDesign,
+        match=rf"test_extending.py:\d+: operation lose_destination {returned}, .*DirtyLog.*"
+        r"law EQV-4 \(the_next_machine_has_nothing\) judges that.*expected -> DestinationLost, or",
+    ):
         outline(cls)
 
 
@@ -97,9 +101,13 @@ class CopiesNothing(Memory):
         return Seen(self.access_for_guest(vm, gfn, offset, Access.READ, value), due)
 
 
-@pytest.mark.parametrize(("cls", "why"), [
-    (LosesStores, "store_physical may be load_physical, but PhysicalMachine has an instruction store_physical"),
-    (CopiesNothing, "copy_to_guest may be load_physical, and GuestCopies, .* says store_physical: that is claimed of it too")])
+@pytest.mark.parametrize(
+    ("cls", "why"),
+    [
+        (LosesStores, "store_physical may be load_physical, but PhysicalMachine has an instruction store_physical"),
+        (CopiesNothing, "copy_to_guest may be load_physical, and GuestCopies, .* says store_physical: that is claimed of it too"),
+    ],
+)
 def test_steps_take_no_instruction_for_another(cls: type[Design], why: str) -> None:
     design = outline(cls)
     with pytest.raises(BadDesign, match=rf"test_extending.py:\d+: {cls.__name__}.steps .*{why}.*; expected"):
@@ -111,11 +119,17 @@ def test_odd_steps_are_bad_input_whichever_engine_is_asked() -> None:
         check(outline(LosesStores), ["exhaustive"])
 
 
-@pytest.mark.parametrize(("only", "also", "why"), [
-    ({Cell: ()}, (), r"only has \(\) for Cell; expected a tuple of one or more values of Cell"),
-    ({Cell: (1, 2)}, (), r"only has \(1, 2\) for Cell"), ({Cell: [Cell()]}, (), "only has .* for Cell"),
-    ({"Cell": (Cell(),)}, (), "only has .* for 'Cell'"), ({}, (-1, "x"), r"also is \(-1, 'x'\); expected a tuple of numbers"),
-    ({}, 3, "also is 3")])
+@pytest.mark.parametrize(
+    ("only", "also", "why"),
+    [
+        ({Cell: ()}, (), r"only has \(\) for Cell; expected a tuple of one or more values of Cell"),
+        ({Cell: (1, 2)}, (), r"only has \(1, 2\) for Cell"),
+        ({Cell: [Cell()]}, (), "only has .* for Cell"),
+        ({"Cell": (Cell(),)}, (), "only has .* for 'Cell'"),
+        ({}, (-1, "x"), r"also is \(-1, 'x'\); expected a tuple of numbers"),
+        ({}, 3, "also is 3"),
+    ],
+)
 def test_a_geometry_that_makes_no_sense_is_refused(only: Any, also: Any, why: str) -> None:
     with pytest.raises(BadDesign, match=f"geometry: {why}"):
         attrs.evolve(Memory.geometry, only=only, also=also)
@@ -139,8 +153,11 @@ class Endless(Logged):
 
 
 def test_more_values_than_can_be_listed_are_refused() -> None:
-    with pytest.raises(BadDesign, match=r"test_extending.py:\d+: Endless.geometry: a page of Cell has more than 200,000 values; "
-                                        r"expected smaller numbers of names .*only=\{Cell: \(Cell\(\),\)\}"):
+    with pytest.raises(
+        BadDesign,
+        match=r"test_extending.py:\d+: Endless.geometry: a page of Cell has more than 200,000 values; "
+        r"expected smaller numbers of names .*only=\{Cell: \(Cell\(\),\)\}",
+    ):
         Machine(outline(Endless), Endless.geometry).power_on(lambda options: options[0])
 
 
@@ -161,11 +178,16 @@ class WithoutTable(Logged):
     sent: ClassVar[int] = 5  # type: ignore[misc,assignment]
 
 
-@pytest.mark.parametrize(("cls", "table", "base"), [
-    (WithTags, "frames", "Frames"), (WithOtherKeys, "sent", "DirtyLog"), (WithoutTable, "sent", "DirtyLog")])
+@pytest.mark.parametrize(
+    ("cls", "table", "base"),
+    [(WithTags, "frames", "Frames"), (WithOtherKeys, "sent", "DirtyLog"), (WithoutTable, "sent", "DirtyLog")],
+)
 def test_a_table_of_a_base_is_stated_once(cls: type[Design], table: str, base: str) -> None:
-    with pytest.raises(BadDesign, match=rf"test_extending.py:\d+: {cls.__name__}.{table} is not what .*:\d+: {base}.{table} "
-                                        "says, whose methods .*; expected another name"):
+    with pytest.raises(
+        BadDesign,
+        match=rf"test_extending.py:\d+: {cls.__name__}.{table} is not what .*:\d+: {base}.{table} "
+        "says, whose methods .*; expected another name",
+    ):
         outline(cls)
 
 

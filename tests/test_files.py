@@ -63,13 +63,25 @@ def test_what_cannot_be_written_is_bad_input_and_leaves_nothing(tmp_path: Path) 
 
 
 @needs_full
-@pytest.mark.parametrize("command", [["--version"], ["explain", "ISO-2"], ["check", "refmodel.examples.zap:ZapLazily", "--engine",
-                                                                          "random", "--runs", "1", "--json"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["--version"],
+        ["explain", "ISO-2"],
+        ["check", "refmodel.examples.zap:ZapLazily", "--engine", "random", "--runs", "1", "--json"],
+    ],
+)
 @pytest.mark.one_in(3)
 def test_output_that_cannot_be_written_is_no_verdict(command: list[str]) -> None:
     with FULL.open("w") as full:
-        done = subprocess.run([sys.executable, "-m", "refmodel.cli", *command], stdout=full, stderr=subprocess.PIPE, text=True,
-                              timeout=120, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "refmodel.cli", *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
     assert done.returncode == 2
     assert done.stderr == "refmodel: what it prints cannot be written: No space left on device\n"
 
@@ -99,8 +111,18 @@ def test_vectors_where_there_can_be_no_folder_are_bad_input(tmp_path: Path) -> N
     assert done.returncode == 2 and "cannot be written" in done.stderr and "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", ["check {}", "check {}.py", "judge {}", "leaks {}", "mutate host_pages --record {}",
-                                       "vectors --out . --judge {}", "record memory --output {}.memory.zst -- true"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "check {}",
+        "check {}.py",
+        "judge {}",
+        "leaks {}",
+        "mutate host_pages --record {}",
+        "vectors --out . --judge {}",
+        "record memory --output {}.memory.zst -- true",
+    ],
+)
 def test_a_name_that_is_too_long_for_a_file_is_bad_input(arguments: str) -> None:
     done = refmodel(*arguments.format("a" * 5000).split())
     assert done.returncode == 2 and "Traceback" not in done.stderr

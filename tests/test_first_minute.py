@@ -28,8 +28,14 @@ class Terminal:
 
     def __init__(self, *arguments: str) -> None:
         ours, theirs = pty.openpty()
-        self.process = subprocess.Popen([sys.executable, "-m", "refmodel.cli", *arguments], stdout=subprocess.PIPE, stderr=theirs,
-                                        text=True, cwd=ROOT, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"})
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "refmodel.cli", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+        )
         os.close(theirs)
         self.written, self._ours = "", ours
         self.seen = threading.Condition()
@@ -68,15 +74,24 @@ def terminal() -> Iterator[list[Terminal]]:
         each.process.wait()
 
 
-@pytest.mark.parametrize(("arguments", "shown", "kept"), [
-    (("check", "--fresh"), r"0/\d+ designs; left: memory", r"0 of \d+ designs have a verdict"),
-    (("check", "ept", "--fresh", "--engine", "random", "--seconds", "100"), "ept: random", "ended before any engine was done"),
-    (("prove", "--fresh", "designs"), r"0/\d+ theorems; left: designs", r"0 of \d+ theorems have a verdict, and what was proved"),
-    (("bench",), r"0/\d+ bugs; left: ", r"0 of \d+ bugs were looked for"),
-    (("judge", "unicorn", "--seconds", "100"), "unicorn: 4-level paging", "0 subjects of unicorn have a verdict")])
+@pytest.mark.parametrize(
+    ("arguments", "shown", "kept"),
+    [
+        (("check", "--fresh"), r"0/\d+ designs; left: memory", r"0 of \d+ designs have a verdict"),
+        (("check", "ept", "--fresh", "--engine", "random", "--seconds", "100"), "ept: random", "ended before any engine was done"),
+        (
+            ("prove", "--fresh", "designs"),
+            r"0/\d+ theorems; left: designs",
+            r"0 of \d+ theorems have a verdict, and what was proved",
+        ),
+        (("bench",), r"0/\d+ bugs; left: ", r"0 of \d+ bugs were looked for"),
+        (("judge", "unicorn", "--seconds", "100"), "unicorn: 4-level paging", "0 subjects of unicorn have a verdict"),
+    ],
+)
 @pytest.mark.one_in(2)
 def test_what_is_under_way_is_shown_and_ending_says_what_was_kept(
-        arguments: tuple[str, ...], shown: str, kept: str, terminal: list[Terminal]) -> None:
+    arguments: tuple[str, ...], shown: str, kept: str, terminal: list[Terminal]
+) -> None:
     begun = Terminal(*arguments)
     terminal.append(begun)
     begun.wait_for(shown)
@@ -86,8 +101,19 @@ def test_what_is_under_way_is_shown_and_ending_says_what_was_kept(
 
 
 def test_an_engine_s_answer_is_kept_when_the_next_is_ended(terminal: list[Terminal]) -> None:
-    begun = Terminal("check", "host_pages", "--fresh", "--engine", "exhaustive", "--engine", "random", "--seconds", "200",
-                     "--explore-seconds", "0.5")
+    begun = Terminal(
+        "check",
+        "host_pages",
+        "--fresh",
+        "--engine",
+        "exhaustive",
+        "--engine",
+        "random",
+        "--seconds",
+        "200",
+        "--explore-seconds",
+        "0.5",
+    )
     terminal.append(begun)
     begun.wait_for("host_pages: random")
     status, printed = begun.end()
@@ -111,10 +137,16 @@ def test_a_bar_counts_what_ends_in_any_order() -> None:
 # ---------------------------------------------------------------- names
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (("check", "etp"), "did you mean ept"), (("check", "shadow_page"), "did you mean shadow_pages"),
-    (("bench", "xsa-40"), "did you mean xsa-4"), (("chekc",), "no such command; did you mean check"),
-    (("explain", "ISO2"), "did you mean ISO-2")])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("check", "etp"), "did you mean ept"),
+        (("check", "shadow_page"), "did you mean shadow_pages"),
+        (("bench", "xsa-40"), "did you mean xsa-4"),
+        (("chekc",), "no such command; did you mean check"),
+        (("explain", "ISO2"), "did you mean ISO-2"),
+    ],
+)
 def test_a_misspelt_name_gets_a_suggestion(arguments: tuple[str, ...], message: str) -> None:
     done = refmodel(*arguments)
     assert done.returncode == 2 and message in done.stderr and len(done.stderr) < 600, done.stderr
@@ -132,8 +164,9 @@ def test_a_name_that_is_like_none_gets_the_list() -> None:
 
 
 def test_a_name_is_printed_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(f"import sys\nsys.path.append({str(ROOT)!r})\nfrom tests.designs.small import Pot\n\n\n"
-                                      "class Flushed(Pot):\n    pass\n")
+    (tmp_path / "mine.py").write_text(
+        f"import sys\nsys.path.append({str(ROOT)!r})\nfrom tests.designs.small import Pot\n\n\nclass Flushed(Pot):\n    pass\n"
+    )
     done = refmodel("check", f"{tmp_path}/mine.py:Flushed:"[:-1], "--engine", "exhaustive")
     assert "mine.py:Flushed: every law holds" in done.stdout.replace("\n", "")
 
@@ -150,10 +183,19 @@ def test_a_geometry_on_the_command_line_is_that_of_the_name() -> None:
     assert (numbers.size("Vm"), numbers.naturals, numbers.words) == (3, 5, 7)
 
 
-@pytest.mark.parametrize("arguments", [
-    ("check", "ept", "--geometry", "Vm"), ("check", "ept", "--geometry", "Vmm=1"), ("check", "ept", "--geometry", "Vm=0"),
-    ("check", "ept", "--geometry", "Vm=1,Vm=2"), ("check", "ept", "--geometry", "words=0"),
-    ("check", "--geometry", "Vm=1"), ("check", "ept", "--quick", "--engine", "prove"), ("check", "--quick", "--pairs")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "ept", "--geometry", "Vm"),
+        ("check", "ept", "--geometry", "Vmm=1"),
+        ("check", "ept", "--geometry", "Vm=0"),
+        ("check", "ept", "--geometry", "Vm=1,Vm=2"),
+        ("check", "ept", "--geometry", "words=0"),
+        ("check", "--geometry", "Vm=1"),
+        ("check", "ept", "--quick", "--engine", "prove"),
+        ("check", "--quick", "--pairs"),
+    ],
+)
 def test_a_geometry_or_haste_that_makes_no_sense_is_bad_input(arguments: tuple[str, ...]) -> None:
     done = refmodel(*arguments)
     assert done.returncode == 2 and done.stderr.startswith("refmodel: ") and "Traceback" not in done.stderr
@@ -180,10 +222,12 @@ def test_half_a_minute_is_enough_to_show_something() -> None:
 def test_a_clause_is_printed_as_it_is(tmp_path: Path) -> None:
     """What is in brackets was taken for a colour, and left out."""
     file = tmp_path / "mine.py"
-    file.write_text("from refmodel.language import Design, Total, law, operation\nfrom refmodel.machine.names import Vm\n\n\n"
-                    "class Mine(Design):\n    on: Total[Vm, bool]\n\n    @operation\n    def switch(self, vm: Vm) -> None:\n"
-                    '        self.on[vm] = True\n\n    @law("REQ[red]", "It is off.")\n    def off(s: "Mine", vm: Vm) -> bool:\n'
-                    "        return not s.on[vm]\n")
+    file.write_text(
+        "from refmodel.language import Design, Total, law, operation\nfrom refmodel.machine.names import Vm\n\n\n"
+        "class Mine(Design):\n    on: Total[Vm, bool]\n\n    @operation\n    def switch(self, vm: Vm) -> None:\n"
+        '        self.on[vm] = True\n\n    @law("REQ[red]", "It is off.")\n    def off(s: "Mine", vm: Vm) -> bool:\n'
+        "        return not s.on[vm]\n"
+    )
     done = refmodel("check", str(file), "--engine", "exhaustive")
     assert done.returncode == 1 and done.stdout.count("REQ[red]") == 2
     asked = refmodel("check", str(file), "--engine", "exhaustive", "--law", "REQ[red]")

@@ -30,7 +30,7 @@ def test_the_design_of_the_front_page_gets_the_counterexample_that_it_shows(tmp_
     design = next(found["text"] for found in BLOCK.finditer(README) if found["kind"] == "python")
     (tmp_path / "mine.py").write_text(design)
     line = re.search(r"`(refmodel check mine\.py [^`]*)`", README)
-    block = README[README.index("    exhaustive: a run of"):README.index("## Three doors")]
+    block = README[README.index("    exhaustive: a run of") : README.index("## Three doors")]
     assert line is not None
     shown = tuple(each for each in block.splitlines() if each.strip() not in ("", "..."))
     assert len(shown) == 7
@@ -68,11 +68,16 @@ def test_a_line_that_is_not_printed_is_missed(tmp_path: Path) -> None:
     assert Command("echo", ()).shown == ()
 
 
-@pytest.mark.parametrize(("page", "number"), [
-    ("designs.md", 1), pytest.param("first_monitor.md", 9, marks=pytest.mark.slow),
-    pytest.param("python.md", 1, marks=pytest.mark.slow),
-    pytest.param("pytest.md", 4, marks=pytest.mark.slow),
-    pytest.param("mechanism.md", 3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("page", "number"),
+    [
+        ("designs.md", 1),
+        pytest.param("first_monitor.md", 9, marks=pytest.mark.slow),
+        pytest.param("python.md", 1, marks=pytest.mark.slow),
+        pytest.param("pytest.md", 4, marks=pytest.mark.slow),
+        pytest.param("mechanism.md", 3, marks=pytest.mark.slow),
+    ],
+)
 def test_the_page_does_what_it_says(page: str, number: int, tmp_path: Path) -> None:
     assert carry_out(GUIDE / page, tmp_path) == number
 

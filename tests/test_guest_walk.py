@@ -58,8 +58,19 @@ def test_memory_that_is_late_sets_nothing_before_it_is_told_to() -> None:
 
 
 def test_what_is_left_out_of_a_processor_and_of_an_access() -> None:
-    assert Cpu(0x1000) == Cpu(cr3=0x1000, levels=4, wp=True, smep=False, smap=False, nxe=True, pke=False, pkru=0,
-                              beyond=0xF_FF00_0000_0000, gigabyte_pages=True, amd=False)
+    assert Cpu(0x1000) == Cpu(
+        cr3=0x1000,
+        levels=4,
+        wp=True,
+        smep=False,
+        smap=False,
+        nxe=True,
+        pke=False,
+        pkru=0,
+        beyond=0xF_FF00_0000_0000,
+        gigabyte_pages=True,
+        amd=False,
+    )
     assert Access() == Access(user=False, write=False, fetch=False, ac=False, implicit=False)
 
 
@@ -72,38 +83,44 @@ def test_large_pages_take_the_rest_of_the_address() -> None:
     assert translate({**CHAIN, 0x2000: 0x40000000 | FULL | PS}, 0x1234567)[:2] == (0x41234567, 3)
 
 
-@pytest.mark.parametrize(("change", "access", "registers", "expected"), [
-    ({0x4000: 0}, Access(), {}, 0),
-    ({0x4000: 0}, Access(user=True, write=True), {}, 6),
-    ({0x4000: 0}, Access(fetch=True), {}, 0x10),
-    ({0x4000: 0}, Access(fetch=True), {"nxe": False}, 0),
-    ({0x3000: 0x4000 | P | US}, Access(write=True), {}, 3),
-    ({0x3000: 0x4000 | P | RW}, Access(user=True), {}, 5),
-    ({0x2000: 0x3000 | FULL | NX}, Access(fetch=True), {}, 0x11),
-    ({0x2000: 0x3000 | FULL | NX}, Access(), {"nxe": False}, 9),
-    ({0x1000: 0x2000 | FULL | PS}, Access(), {}, 9),
-    ({0x3000: 0x402000 | FULL | PS}, Access(), {}, 9),
-    ({0x4000: 1 << 45 | FULL}, Access(), {}, 9),
-    ({0x1000: 0x2000 | FULL | G}, Access(), {"amd": True}, 9),
-    ({0x2000: 0x40000000 | FULL | PS}, Access(), {"gigabyte_pages": False}, 9),
-    ({}, Access(fetch=True), {"smep": True}, 0x11),
-    ({}, Access(), {"smap": True}, 1),
-    ({}, Access(ac=True, implicit=True), {"smap": True}, 1),
-    ({}, Access(), {"pke": True, "pkru": 1}, 1 | PK),
-    ({0x4000: 0x5000 | FULL | 3 << 59}, Access(user=True, write=True), {"pke": True, "pkru": 2 << 6}, 7 | PK),
-])
+@pytest.mark.parametrize(
+    ("change", "access", "registers", "expected"),
+    [
+        ({0x4000: 0}, Access(), {}, 0),
+        ({0x4000: 0}, Access(user=True, write=True), {}, 6),
+        ({0x4000: 0}, Access(fetch=True), {}, 0x10),
+        ({0x4000: 0}, Access(fetch=True), {"nxe": False}, 0),
+        ({0x3000: 0x4000 | P | US}, Access(write=True), {}, 3),
+        ({0x3000: 0x4000 | P | RW}, Access(user=True), {}, 5),
+        ({0x2000: 0x3000 | FULL | NX}, Access(fetch=True), {}, 0x11),
+        ({0x2000: 0x3000 | FULL | NX}, Access(), {"nxe": False}, 9),
+        ({0x1000: 0x2000 | FULL | PS}, Access(), {}, 9),
+        ({0x3000: 0x402000 | FULL | PS}, Access(), {}, 9),
+        ({0x4000: 1 << 45 | FULL}, Access(), {}, 9),
+        ({0x1000: 0x2000 | FULL | G}, Access(), {"amd": True}, 9),
+        ({0x2000: 0x40000000 | FULL | PS}, Access(), {"gigabyte_pages": False}, 9),
+        ({}, Access(fetch=True), {"smep": True}, 0x11),
+        ({}, Access(), {"smap": True}, 1),
+        ({}, Access(ac=True, implicit=True), {"smap": True}, 1),
+        ({}, Access(), {"pke": True, "pkru": 1}, 1 | PK),
+        ({0x4000: 0x5000 | FULL | 3 << 59}, Access(user=True, write=True), {"pke": True, "pkru": 2 << 6}, 7 | PK),
+    ],
+)
 def test_faults_carry_their_reason(change: dict[int, int], access: Access, registers: dict[str, int], expected: int) -> None:
     assert code({**CHAIN, **change}, access, **registers) == expected
 
 
-@pytest.mark.parametrize(("change", "access", "registers"), [
-    ({0x4000: 0x5000 | P | US}, Access(write=True), {"wp": False}),
-    ({}, Access(ac=True), {"smap": True}),
-    ({}, Access(fetch=True), {"pke": True, "pkru": 3}),
-    ({}, Access(write=True), {"pke": True, "pkru": 2, "wp": False}),
-    ({0x4000: 0x5000 | P | RW}, Access(write=True), {"pke": True, "pkru": 3}),
-    ({0x1000: 0x2000 | FULL | G}, Access(), {}),
-])
+@pytest.mark.parametrize(
+    ("change", "access", "registers"),
+    [
+        ({0x4000: 0x5000 | P | US}, Access(write=True), {"wp": False}),
+        ({}, Access(ac=True), {"smap": True}),
+        ({}, Access(fetch=True), {"pke": True, "pkru": 3}),
+        ({}, Access(write=True), {"pke": True, "pkru": 2, "wp": False}),
+        ({0x4000: 0x5000 | P | RW}, Access(write=True), {"pke": True, "pkru": 3}),
+        ({0x1000: 0x2000 | FULL | G}, Access(), {}),
+    ],
+)
 def test_accesses_that_are_let_through(change: dict[int, int], access: Access, registers: dict[str, int]) -> None:
     assert translate({**CHAIN, **change}, 0, access, **registers).physical == 0x5000
 

@@ -10,8 +10,12 @@ import refmodel
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-CONFIGURATION = [*(ROOT / ".github").rglob("*.yml"), ROOT / ".config" / "mkdocs.yml", ROOT / ".pre-commit-config.yaml",
-                 ROOT / "CITATION.cff"]
+CONFIGURATION = [
+    *(ROOT / ".github").rglob("*.yml"),
+    ROOT / ".config" / "mkdocs.yml",
+    ROOT / ".pre-commit-config.yaml",
+    ROOT / "CITATION.cff",
+]
 
 
 def test_the_version_is_the_same_everywhere() -> None:

@@ -67,11 +67,18 @@ def witness(cls: Any, **tables: Any) -> Witness:
 def test_a_minimal_counterexample_has_what_it_takes_and_nothing_else() -> None:
     design = outline(lacking.WantsAnOwner)
     (mfn,) = witness(lacking.WantsAnOwner).step.arguments
-    crowded = witness(lacking.WantsAnOwner, seen={0: True, 1: True},
-                      frames={mfn: lacking.Frame(used=True, dirty=True), 1 - mfn: lacking.Frame(True, 0, True)})
+    crowded = witness(
+        lacking.WantsAnOwner,
+        seen={0: True, 1: True},
+        frames={mfn: lacking.Frame(used=True, dirty=True), 1 - mfn: lacking.Frame(True, 0, True)},
+    )
     left = minimal(design, crowded)
-    differing = {(name, key): entry for name, entries in left.tables.items() for key, entry in entries.items()
-                 if entry != design.table(name).value.default()}
+    differing = {
+        (name, key): entry
+        for name, entries in left.tables.items()
+        for key, entry in entries.items()
+        if entry != design.table(name).value.default()
+    }
     assert differing == {("frames", mfn): lacking.Frame(used=True)}
     assert left.broken.law is design.laws[0] and left.step == crowded.step
 
@@ -168,8 +175,11 @@ def test_every_refuted_obligation_is_shown() -> None:
 def test_a_counterexample_is_a_story_in_terminal_json_and_page(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     text = refmodel("check", f"{LACKING}:WantsAnOwner", "--engine", "prove", "--html", str(page)).stdout
-    assert re.search(r"frames\[mfn\d\]  used\n1\. give\(mfn=mfn\d\)\n├── frames\[mfn\d\]  used  ->  -\n"
-                     r"└── lost\[mfn\d\]  false  ->  true\nbreaks RES-1", text)
+    assert re.search(
+        r"frames\[mfn\d\]  used\n1\. give\(mfn=mfn\d\)\n├── frames\[mfn\d\]  used  ->  -\n"
+        r"└── lost\[mfn\d\]  false  ->  true\nbreaks RES-1",
+        text,
+    )
     assert "--suggest looks for laws that exclude it" in text
     assert "a counterexample to induction in give" in page.read_text() and "frames[mfn" in page.read_text()
     document = document_of("x", outline(lacking.WantsAnOwner), [proof(lacking.WantsAnOwner)])
@@ -254,18 +264,21 @@ def test_what_cuts_paths_off_counts() -> None:
 
 LACKED = {
     lacking.WantsAnOwner: ["implies(s.frames[mfn].used, s.frames[mfn].owner != NOTHING)"],
-    lacking.WantsUniqueness: ["implies(s.pages[vm].mfn != NOTHING and s.pages[vm].mfn == s.pages[other_vm].mfn, "
-                              "vm == other_vm)"],
+    lacking.WantsUniqueness: ["implies(s.pages[vm].mfn != NOTHING and s.pages[vm].mfn == s.pages[other_vm].mfn, vm == other_vm)"],
     lacking.WantsACount: ["s.frames[mfn].references == count(s.pages, lambda entry, key0: entry.mfn == mfn)"],
-    likened.Rmp: ["implies(s.rmp[mfn].assigned, s.rmp[mfn].vm != NOTHING)",
-                  "implies(s.rmp[mfn].assigned, s.rmp[mfn].gfn != NOTHING)",
-                  "implies(s.rmp[mfn].validated, s.accepted[s.rmp[mfn].vm, s.rmp[mfn].gfn])"],
+    likened.Rmp: [
+        "implies(s.rmp[mfn].assigned, s.rmp[mfn].vm != NOTHING)",
+        "implies(s.rmp[mfn].assigned, s.rmp[mfn].gfn != NOTHING)",
+        "implies(s.rmp[mfn].validated, s.accepted[s.rmp[mfn].vm, s.rmp[mfn].gfn])",
+    ],
     likened.RmpOverP2m: ["implies(s.p2m[vm, gfn].mfn != NOTHING, s.rmp[s.p2m[vm, gfn].mfn].gfn == gfn)"],
     likened.GracePeriods: ["implies(s.pages[table].listed, s.pages[table].life == Life.DYING)"],
     likened.LargeMappings: ["implies(s.directory[vm, region].large, s.directory[vm, region].table == NOTHING)"],
-    likened.Levels: ["implies(s.top[vm] != NOTHING, s.taken[s.top[vm]])",
-                     "implies(s.top[vm] != NOTHING and s.top[vm] == s.top[other_vm], vm == other_vm)",
-                     "implies(s.leaf[table, index] != NOTHING, s.taken[table])"],
+    likened.Levels: [
+        "implies(s.top[vm] != NOTHING, s.taken[s.top[vm]])",
+        "implies(s.top[vm] != NOTHING and s.top[vm] == s.top[other_vm], vm == other_vm)",
+        "implies(s.leaf[table, index] != NOTHING, s.taken[table])",
+    ],
     likened.ZeroPages: ["implies(s.p2m[vm, gfn].writable, not s.zero[s.p2m[vm, gfn].mfn])"],
     likened.Hinting: ["implies(s.pages[vm, gfn].busy, not s.pages[vm, gfn].hinted)"],
 }
@@ -287,7 +300,7 @@ def test_a_suggestion_is_in_the_language_and_can_be_pasted(tmp_path: Path) -> No
     """The printed text, pasted under the imports and listed in the class, makes the proof go through."""
     file = tmp_path / "mine.py"
     text = Path(LACKING).read_text()
-    body = text[:text.index("class IsFalse")]
+    body = text[: text.index("class IsFalse")]
     found = suggested(lacking.WantsUniqueness)
     laws = ", ".join(each.name for each in found.laws)
     pasted = body.replace("class WantsUniqueness(Design):", f"{found.text}\n\nclass WantsUniqueness(Design):\n    laws = ({laws},)")
@@ -300,7 +313,7 @@ def test_a_suggestion_pasted_at_the_end_of_the_file_is_a_law_of_the_design(tmp_p
     """Its first parameter says which design it is about, so it need not be listed."""
     file = tmp_path / "mine.py"
     text = Path(LACKING).read_text()
-    file.write_text(f"{text[:text.index('class IsFalse')]}\n\n{suggested(lacking.WantsUniqueness).text}")
+    file.write_text(f"{text[: text.index('class IsFalse')]}\n\n{suggested(lacking.WantsUniqueness).text}")
     done = refmodel("check", f"{file}:WantsUniqueness", "--engine", "prove")
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -387,14 +400,19 @@ def test_laws_are_followed_along_a_chain_of_which_each_names_what_the_next_speak
 def test_an_unknown_says_which_path_and_that_the_geometry_may_be_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("refmodel.engines.scope.LAWS", 0)
     (found,) = [j for j in prove_operation(outline(OneVm), "unmap").judgements if j.verdict == "unknown"]
-    assert found.why == ("not proved, and no counterexample with 2 Mfn, 1 Vm; a larger geometry may have one. "
-                         "The path is the one where pages[vm].mfn is not NOTHING.")
+    assert found.why == (
+        "not proved, and no counterexample with 2 Mfn, 1 Vm; a larger geometry may have one. "
+        "The path is the one where pages[vm].mfn is not NOTHING."
+    )
 
 
 def test_an_unknown_says_what_is_known_of_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("refmodel.engines.scope.LAWS", 0)
-    found = next(j for j in prove_operation(outline(OneVmCounted), "replace").judgements
-                 if j.law is not None and j.law.name == "frames_have_one_page")
+    found = next(
+        j
+        for j in prove_operation(outline(OneVmCounted), "replace").judgements
+        if j.law is not None and j.law.name == "frames_have_one_page"
+    )
     assert found.verdict == "unknown"
     assert "The claim counts entries of pages." in found.why and "entries that were looked at adds one if it counts" in found.why
     assert all(len(sentence.split()) <= 25 for sentence in re.split(r"[.;:] ", found.why))

@@ -17,8 +17,14 @@ from refmodel.points import over
 G_ROOT, G_LEAVES, VS_ROOT, VS_LEAVES, DATA = 0x10000, 0x14000, 0x1000, 0x2000, 0x3000
 """Frames: guest-physical addresses of the last three are the same."""
 RIGHTS = {Access.READ: R, Access.WRITE: R | W, Access.FETCH: X}
-NEEDED = {Instruction.LOAD: R, Instruction.HLV: R, Instruction.STORE: R | W, Instruction.HSV: R | W, Instruction.AMO: R | W,
-          Instruction.FETCH: X}
+NEEDED = {
+    Instruction.LOAD: R,
+    Instruction.HLV: R,
+    Instruction.STORE: R | W,
+    Instruction.HSV: R | W,
+    Instruction.AMO: R | W,
+    Instruction.FETCH: X,
+}
 """Of the page that is accessed. HLVX is apart."""
 
 
@@ -70,8 +76,9 @@ def served(instruction: Instruction, sets_flags: bool) -> tuple[dict[int, int], 
 
 @pytest.mark.parametrize("sets_flags", (False, True), ids=("flags set", "flags clear"))
 @pytest.mark.parametrize("instruction", NEEDED, ids=lambda i: i.value)
-def test_a_monitor_that_serves_what_is_reported_gives_what_is_needed_and_no_more(instruction: Instruction,
-                                                                                 sets_flags: bool) -> None:
+def test_a_monitor_that_serves_what_is_reported_gives_what_is_needed_and_no_more(
+    instruction: Instruction, sets_flags: bool
+) -> None:
     given, reported = served(instruction, sets_flags)
     assert given == {1: R, 4: R, 2: R | (W if sets_flags else 0), 3: NEEDED[instruction]}
     assert (Implicit.WRITE in {implicit for _, implicit in reported}) == sets_flags

@@ -8,8 +8,12 @@ import pytest
 from refmodel.bugs import MUTANTS
 from refmodel.bugs.historical import DEFECTS
 
-ENTRIES = {f"A{n:02}" for n in range(1, 29)} | {f"B{n:02}" for n in range(1, 15)} | {f"C{n:02}" for n in range(1, 14)} | {
-    f"D{n:02}" for n in range(1, 11)}
+ENTRIES = (
+    {f"A{n:02}" for n in range(1, 29)}
+    | {f"B{n:02}" for n in range(1, 15)}
+    | {f"C{n:02}" for n in range(1, 14)}
+    | {f"D{n:02}" for n in range(1, 11)}
+)
 """C and D are those that were found on record later."""
 
 

@@ -28,25 +28,56 @@ from tests.test_traces import LAWFUL, UNLAWFUL
 ROOT = Path(__file__).parent.parent
 TRACES = [*LAWFUL.values(), *(told for _, told in UNLAWFUL.values())]
 KERNEL = (ROOT / "tests" / "data" / "kvmmmu.txt").read_bytes()
-VECTOR = json.dumps({
-    "id": "x", "kind": "guest", "clauses": ["EQV-2"], "needs": ["nx"], "because": "a path",
-    "cpu": {"cr3": "0x2000", "levels": 4}, "second": {}, "address": "0x0", "access": {"write": 1}, "memory": {"0x2000": "0x3"},
-    "allowed": [{"end": "#PF", "code": "0x2", "address": "0x0", "flags": {}, "may": {}}]}).encode() + b"\n"
+VECTOR = (
+    json.dumps(
+        {
+            "id": "x",
+            "kind": "guest",
+            "clauses": ["EQV-2"],
+            "needs": ["nx"],
+            "because": "a path",
+            "cpu": {"cr3": "0x2000", "levels": 4},
+            "second": {},
+            "address": "0x0",
+            "access": {"write": 1},
+            "memory": {"0x2000": "0x3"},
+            "allowed": [{"end": "#PF", "code": "0x2", "address": "0x0", "flags": {}, "may": {}}],
+        }
+    ).encode()
+    + b"\n"
+)
 QUIET = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
 
-VALUES = st.one_of(st.integers(), st.integers(0, 1 << 70), st.none(), st.booleans(), st.text(max_size=5), st.floats(),
-                   st.lists(st.integers(), max_size=3), st.dictionaries(st.text(max_size=3), st.integers(), max_size=2))
+VALUES = st.one_of(
+    st.integers(),
+    st.integers(0, 1 << 70),
+    st.none(),
+    st.booleans(),
+    st.text(max_size=5),
+    st.floats(),
+    st.lists(st.integers(), max_size=3),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)
 FIELDS = sorted({field for cls in KINDS.values() for field in cls.__struct_fields__})
-EVENTS = st.builds(lambda kind, fields: {"e": kind, **fields}, st.sampled_from(sorted(KINDS)),
-                   st.dictionaries(st.sampled_from(FIELDS), st.one_of(st.integers(0, 5), VALUES), max_size=8))
+EVENTS = st.builds(
+    lambda kind, fields: {"e": kind, **fields},
+    st.sampled_from(sorted(KINDS)),
+    st.dictionaries(st.sampled_from(FIELDS), st.one_of(st.integers(0, 5), VALUES), max_size=8),
+)
 """Events with fields of any event's, of any type."""
 
 
 SMALL = st.integers(0, 3)
 NUMBERS: dict[str, st.SearchStrategy[Any]] = {
-    "gpa": st.builds(lambda gfn, word: gfn << 12 | word << 3, SMALL, SMALL), "gva": st.integers(0, 1 << 48),
-    "bytes": st.integers(0, 1 << 20), "physical_bits": st.integers(32, 52), "size": st.integers(1, 16), "pages": st.integers(1, 4),
-    "level": st.integers(2, 3), "bits": st.sampled_from(("", "01", "05c0"))}
+    "gpa": st.builds(lambda gfn, word: gfn << 12 | word << 3, SMALL, SMALL),
+    "gva": st.integers(0, 1 << 48),
+    "bytes": st.integers(0, 1 << 20),
+    "physical_bits": st.integers(32, 52),
+    "size": st.integers(1, 16),
+    "pages": st.integers(1, 4),
+    "level": st.integers(2, 3),
+    "bits": st.sampled_from(("", "01", "05c0")),
+}
 """Fields that are no small number."""
 
 
@@ -61,9 +92,11 @@ def values_of(field: msgspec.structs.FieldInfo) -> st.SearchStrategy[Any]:
 def good(kind: str) -> st.SearchStrategy[dict[str, object]]:
     """An event that is well formed, in any order with others: what is wrong with it is what it says."""
     fields = [field for field in msgspec.structs.fields(KINDS[kind]) if field.name not in ("seq", "at")]
-    return st.builds(lambda required, optional: {"e": kind, **optional, **required},
-                     st.fixed_dictionaries({f.name: values_of(f) for f in fields if f.required}),
-                     st.fixed_dictionaries({}, optional={f.name: values_of(f) for f in fields if not f.required}))
+    return st.builds(
+        lambda required, optional: {"e": kind, **optional, **required},
+        st.fixed_dictionaries({f.name: values_of(f) for f in fields if f.required}),
+        st.fixed_dictionaries({}, optional={f.name: values_of(f) for f in fields if not f.required}),
+    )
 
 
 GOOD = st.lists(st.one_of([good(kind) for kind in sorted(KINDS) if kind not in ("trace", "gap", "abort")]), max_size=30)
@@ -105,8 +138,12 @@ def allowed(kind: str) -> set[str]:
 
 
 @settings(QUIET)
-@given(st.sampled_from([{}, {"start": "power-on"}, {"flushes": "told"},
-                        {"start": "power-on", "flushes": "told", "silent": ["break"]}]), GOOD)
+@given(
+    st.sampled_from(
+        [{}, {"start": "power-on"}, {"flushes": "told"}, {"start": "power-on", "flushes": "told", "silent": ["break"]}]
+    ),
+    GOOD,
+)
 def test_well_formed_events_in_any_order(header: dict[str, object], events: list[dict[str, object]]) -> None:
     """A file and a conversation come to the same; what is refused is refused for what it says of its frames, never for its form."""
     data = lines([{"e": "trace", **header}, *events])
@@ -128,7 +165,7 @@ def test_traces_cut_shuffled_doubled_and_spliced(trace: tuple[dict[str, object],
     numbered = draw.choice((0, len(told), draw.randrange(len(told))))  # the first that has a number, if any has
     data = lines([{**event, "seq": n} if n >= numbered else event for n, event in enumerate(told)])
     if kind == 2:
-        data = data[:draw.randrange(len(data))]
+        data = data[: draw.randrange(len(data))]
     elif kind == 3:
         at = draw.randrange(len(data))
         data = data[:at] + draw.randbytes(draw.randrange(1, 9)) + data[at:]
@@ -137,7 +174,7 @@ def test_traces_cut_shuffled_doubled_and_spliced(trace: tuple[dict[str, object],
     plain = READERS["trace"](data)
     for packing in (gzip.compress, zstandard.compress):
         assert ending(READERS["trace"](packing(data))) == ending(plain)
-        part = READERS["trace"](packing(data)[:draw.randrange(20, 2000)])
+        part = READERS["trace"](packing(data)[: draw.randrange(20, 2000)])
         assert isinstance(part, Refusal) or part.deviation is None or ending(part) == ending(plain)
     agree(data if data.endswith(b"\n") else data + b"\n")
 
@@ -157,7 +194,7 @@ def test_other_files_with_bytes_changed(what: tuple[str, bytes], draw: random.Ra
     changed = bytearray(data)
     for _ in range(draw.randrange(1, 6)):
         changed[draw.randrange(len(changed))] = draw.randrange(256)
-    given_ = bytes(changed[:draw.randrange(1, len(changed) + 1)])
+    given_ = bytes(changed[: draw.randrange(1, len(changed) + 1)])
     first = next((at for at, (one, other) in enumerate(zip(data, given_, strict=False)) if one != other), len(given_))
     line = data[:first].count(b"\n") + 1
     found = READERS[reader](given_)
@@ -166,21 +203,30 @@ def test_other_files_with_bytes_changed(what: tuple[str, bytes], draw: random.Ra
     elif isinstance(found, TraceVerdict):
         assert found.deviation is None or found.deviation.line >= line, found
     else:
-        whole = [vector for vector, _, _ in found[:line - 1]]
+        whole = [vector for vector, _, _ in found[: line - 1]]
         assert whole == [msgspec.json.decode(VECTOR, type=Vector)] * (line - 1)
 
 
-@pytest.mark.parametrize(("told", "line", "note"), [
-    (b'\n%b\n%b\n', 3, ""), (b'%b\n \n%b\n', 3, ""), (b'%b\n\t\n\n%b', 4, ""), (b'%b\r\n%b\r\n', 2, ""),
-    (b'%b\n{"e":"gap"}\n%b\n', None, "line 2 tells of a gap")])
+@pytest.mark.parametrize(
+    ("told", "line", "note"),
+    [
+        (b"\n%b\n%b\n", 3, ""),
+        (b"%b\n \n%b\n", 3, ""),
+        (b"%b\n\t\n\n%b", 4, ""),
+        (b"%b\r\n%b\r\n", 2, ""),
+        (b'%b\n{"e":"gap"}\n%b\n', None, "line 2 tells of a gap"),
+    ],
+)
 def test_the_line_is_told_by_its_place_in_the_file(told: bytes, line: int | None, note: str) -> None:
     """Blank lines count, and a gap is said wherever it is: judging by blocks once lost both."""
     found = READERS["trace"](told % (b'{"e":"load","gpa":0,"value":1}', b'{"e":"load","gpa":0,"value":2}'))
     assert (found.deviation and found.deviation.line) == line and note in "".join(found.notes)
 
 
-@pytest.mark.parametrize(("second", "third", "refused"), [
-    (b'"seq":5', b'"seq":3', "seq: 3 comes after 5; expected 6"), (b'"\\u0073eq":5', b'"seq":4', "seq: 4 comes after 5")])
+@pytest.mark.parametrize(
+    ("second", "third", "refused"),
+    [(b'"seq":5', b'"seq":3', "seq: 3 comes after 5; expected 6"), (b'"\\u0073eq":5', b'"seq":4', "seq: 4 comes after 5")],
+)
 def test_numbers_are_heeded_that_begin_in_the_middle(second: bytes, third: bytes, refused: str) -> None:
     load = b'{"e":"load","gpa":0,"value":1,%b}\n'
     found = READERS["trace"](load % b'"cpu":0' + load % second + load % third)
@@ -241,6 +287,12 @@ def test_atheris_finds_no_crash(reader: str, tmp_path: Path) -> None:
     for number, seed in enumerate(seeds):
         (corpus / str(number)).write_bytes(seed)
     flags = ["-max_total_time=60", "-timeout=20", "-rss_limit_mb=8000", f"-artifact_prefix={tmp_path}/"]
-    done = subprocess.run([sys.executable, "-m", "tests.fuzz.atheris_readers", reader, str(corpus), *flags], cwd=ROOT,
-                          capture_output=True, text=True, timeout=200, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.fuzz.atheris_readers", reader, str(corpus), *flags],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]

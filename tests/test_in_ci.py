@@ -21,8 +21,11 @@ from refmodel.oracle.trace.table import KINDS
 from refmodel.report import ci
 from tests.commands import refmodel
 
-WRONG = [{"e": "store", "gpa": 0, "value": 1}, {"e": "load", "gpa": 0, "value": 2, "at": "mm/walk.c:40:7"},
-         {"e": "load", "gpa": 0, "value": 1}]
+WRONG = [
+    {"e": "store", "gpa": 0, "value": 1},
+    {"e": "load", "gpa": 0, "value": 2, "at": "mm/walk.c:40:7"},
+    {"e": "load", "gpa": 0, "value": 1},
+]
 """A load that gives what was never stored, and the place in the monitor's source that reported it."""
 RIGHT = WRONG[:1]
 
@@ -104,8 +107,11 @@ def test_a_file_that_cannot_be_written_is_bad_input(tmp_path: Path) -> None:
 
 
 def test_what_is_known_does_not_fail_and_says_why(tmp_path: Path) -> None:
-    file = known(tmp_path, '[[known]]\nclause = "EQV-1"\nevent = "load"\nat = "mm/walk.c"\nreason = "Issue 12."\n'
-                           '[[known]]\nclause = "ISO-2"\nreason = "Issue 13."\n')
+    file = known(
+        tmp_path,
+        '[[known]]\nclause = "EQV-1"\nevent = "load"\nat = "mm/walk.c"\nreason = "Issue 12."\n'
+        '[[known]]\nclause = "ISO-2"\nreason = "Issue 13."\n',
+    )
     sarif = tmp_path / "log.sarif"
     done = refmodel("judge", trace(tmp_path, WRONG), "--known", file, "--sarif", str(sarif))
     assert done.returncode == 0
@@ -123,12 +129,21 @@ def test_what_differs_in_one_field_is_not_known(entry: str, tmp_path: Path) -> N
     assert refmodel("judge", trace(tmp_path, WRONG), "--known", file).returncode == 1
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ("[[known]]\nclause = 'ISO-99'\nreason = 'x'", "there is no ISO-99"), ("#" * 2_000_000, "longer than"),
-    ("[[known]]\nevent = 'sharee'\nreason = 'x'", "did you mean share"), ("known = 3", "expected tables"),
-    ("[[knwon]]\n", "knwon"), ("[[known]]\nclause = 'ISO-2'", "reason is missing"),
-    ("[[known]]\nreason = 'all of them'", "at least one of"), ("[[known]]\nclause = 2\nreason = 'x'", "clause: expected a text"),
-    ("[[known]]\nclasue = 'ISO-2'\nreason = 'x'", "clasue: no such field"), ("[[known", "not TOML")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[known]]\nclause = 'ISO-99'\nreason = 'x'", "there is no ISO-99"),
+        ("#" * 2_000_000, "longer than"),
+        ("[[known]]\nevent = 'sharee'\nreason = 'x'", "did you mean share"),
+        ("known = 3", "expected tables"),
+        ("[[knwon]]\n", "knwon"),
+        ("[[known]]\nclause = 'ISO-2'", "reason is missing"),
+        ("[[known]]\nreason = 'all of them'", "at least one of"),
+        ("[[known]]\nclause = 2\nreason = 'x'", "clause: expected a text"),
+        ("[[known]]\nclasue = 'ISO-2'\nreason = 'x'", "clasue: no such field"),
+        ("[[known", "not TOML"),
+    ],
+)
 def test_a_file_that_says_no_deviations_is_bad_input(text: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(BadDesign, match=said):
         read_expected(Path(known(tmp_path, text)))
@@ -166,19 +181,31 @@ def test_saved_commands_are_carried_out_again(tmp_path: Path) -> None:
     assert refmodel("drive", "--commands", str(saved), *program(tmp_path, 99)).returncode == 0
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ("", "no commands"), ("[1]", "do: expected"), ('{"do":"load","vm":"x"}', "vm: expected a number"), ("{", "not a command"),
-    ('{"do":"load","gap":1}', "gap: expected")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no commands"),
+        ("[1]", "do: expected"),
+        ('{"do":"load","vm":"x"}', "vm: expected a number"),
+        ("{", "not a command"),
+        ('{"do":"load","gap":1}', "gap: expected"),
+    ],
+)
 def test_a_file_without_commands_is_bad_input(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "commands").write_text(text)
     with pytest.raises(BadDesign, match=said):
         read_commands(tmp_path / "commands")
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ('{"do":"fly","vm":0}', "do: fly is none of its commands"), ('{"do":"store","vm":0}', "gpa, value: the command store takes"),
-    ('{"do":"load","vm":1,"gpa":0}', "vm: 1; expected a number from 0, below 1"),
-    ('{"do":"load","vm":0,"gpa":0}\n{"do":"load","vm":0,"gpa":8192}', "commands:2: gpa: 8192; expected")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"do":"fly","vm":0}', "do: fly is none of its commands"),
+        ('{"do":"store","vm":0}', "gpa, value: the command store takes"),
+        ('{"do":"load","vm":1,"gpa":0}', "vm: 1; expected a number from 0, below 1"),
+        ('{"do":"load","vm":0,"gpa":0}\n{"do":"load","vm":0,"gpa":8192}', "commands:2: gpa: 8192; expected"),
+    ],
+)
 def test_commands_that_the_program_does_not_have_are_bad_input(text: str, said: str, tmp_path: Path) -> None:
     """Were they carried out, a file of regressions would stay green after a command is renamed."""
     (tmp_path / "commands").write_text(text)
@@ -244,9 +271,15 @@ def test_the_report_of_a_command_that_fails_is_no_earlier_success(tmp_path: Path
     assert xml.parse(junit).getroot()[0].get("errors") == "1"
 
 
-@pytest.mark.parametrize("command", [
-    ["judge", "missing.jsonl"], ["judge", "right.jsonl", "--known", "missing.toml"],
-    ["drive", "--known", "missing.toml", "--", "true"], ["drive", "--commands", "missing.txt", "--", "true"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["judge", "missing.jsonl"],
+        ["judge", "right.jsonl", "--known", "missing.toml"],
+        ["drive", "--known", "missing.toml", "--", "true"],
+        ["drive", "--commands", "missing.txt", "--", "true"],
+    ],
+)
 def test_where_a_file_is_missing_the_report_says_so(command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     trace(tmp_path, RIGHT, "right.jsonl")
@@ -257,8 +290,9 @@ def test_where_a_file_is_missing_the_report_says_so(command: list[str], tmp_path
     assert "missing." in error.attrib["message"] and "ended before" not in error.attrib["message"]
 
 
-@pytest.mark.parametrize("options", [
-    ["--junit", "TRACE"], ["--junit", "a", "--sarif", "a"], ["--junit", "no/such/file"], ["--sarif", "."], ["-", "-"]])
+@pytest.mark.parametrize(
+    "options", [["--junit", "TRACE"], ["--junit", "a", "--sarif", "a"], ["--junit", "no/such/file"], ["--sarif", "."], ["-", "-"]]
+)
 def test_files_that_clash_are_refused_before_anything_is_lost(options: list[str], tmp_path: Path) -> None:
     right = trace(tmp_path, RIGHT)
     before = Path(right).read_text()
@@ -267,9 +301,18 @@ def test_files_that_clash_are_refused_before_anything_is_lost(options: list[str]
     assert Path(right).read_text() == before
 
 
-@pytest.mark.parametrize(("at", "covers"), [
-    ("mm/walk.c", True), ("mm", True), ("mm/walk.c:40", True), ("mm/walk.c:40:7", True), ("mm/walk.c:4", False), ("m", False),
-    ("mm/walk", False)])
+@pytest.mark.parametrize(
+    ("at", "covers"),
+    [
+        ("mm/walk.c", True),
+        ("mm", True),
+        ("mm/walk.c:40", True),
+        ("mm/walk.c:40:7", True),
+        ("mm/walk.c:4", False),
+        ("m", False),
+        ("mm/walk", False),
+    ],
+)
 def test_a_place_is_a_folder_a_file_or_a_line(at: str, covers: bool) -> None:
     found = judge_events(WRONG).deviation
     assert found is not None and Entry("x", at=at).covers(found) == covers

@@ -66,7 +66,8 @@ def by_any_cpu(told: Iterable[Told]) -> list[Told]:
 @pytest.mark.parametrize("cpus", [on_cpus, by_any_cpu])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_correct_monitor_is_lawful_in_whatever_order_its_events_come(
-        seed: int, cpus: Callable[[Iterable[Told]], list[Told]]) -> None:
+    seed: int, cpus: Callable[[Iterable[Told]], list[Told]]
+) -> None:
     told = cpus(Monitor(seed, vms=2, pages=512).events(1500))[1:]
     verdict = judged(shuffled(told, random.Random(seed)))
     assert verdict.deviation is None, verdict.deviation

@@ -82,8 +82,11 @@ def test_a_counterexample_shows_where_the_operation_began_and_where_it_goes_on()
 
 def test_the_printed_counterexample_says_what_helps() -> None:
     done = command("check", f"{__file__}:Retries", "--engine", "prove")
-    assert re.search(r"fault begins in a lawful state\n└── there\[vm0\]  true\nothers run, and it goes on in a lawful state; if no "
-                     r"run gets there, say so by a law, or by require after\s+the yield\n", done.stdout), done.stdout
+    assert re.search(
+        r"fault begins in a lawful state\n└── there\[vm0\]  true\nothers run, and it goes on in a lawful state; if no "
+        r"run gets there, say so by a law, or by require after\s+the yield\n",
+        done.stdout,
+    ), done.stdout
     assert "1. fault(vm=vm0)   goes on\n└── mapped[vm0]  false  ->  true" in done.stdout
 
 

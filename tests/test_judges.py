@@ -1,6 +1,5 @@
 """The judges: who does what the model does is right, planted deviations are found, real ones are rediscovered."""
 
-
 import random
 import subprocess
 import sys
@@ -61,11 +60,21 @@ def stale_walks(choice: Callable[[list[Lawful]], Lawful], careless: bool = False
 EPTS = [Ept(ROOT, accessed_dirty=False, advanced=True), Ept(ROOT, accessed_dirty=True, advanced=True)]
 
 
-@pytest.mark.parametrize("campaign", [
-    plain_walks(), plain_walks(levels=5, amd=True), nested_walks(None), nested_walks(EPTS[0]), nested_walks(EPTS[1]),
-    nested_walks(EPTS[0], which=-1), stale_walks(lambda ways: ways[0]), stale_walks(lambda ways: ways[-1]),
-    stale_walks(lambda ways: ways[-1], vpid=True),
-], ids=lambda c: c.subject)
+@pytest.mark.parametrize(
+    "campaign",
+    [
+        plain_walks(),
+        plain_walks(levels=5, amd=True),
+        nested_walks(None),
+        nested_walks(EPTS[0]),
+        nested_walks(EPTS[1]),
+        nested_walks(EPTS[0], which=-1),
+        stale_walks(lambda ways: ways[0]),
+        stale_walks(lambda ways: ways[-1]),
+        stale_walks(lambda ways: ways[-1], vpid=True),
+    ],
+    ids=lambda c: c.subject,
+)
 @pytest.mark.one_in(2)
 def test_the_model_does_not_deviate_from_itself(campaign: Campaign) -> None:
     verdict = judge(campaign, seconds=60, checks=3000)
@@ -100,18 +109,22 @@ def let_through(way: Lawful, test: object) -> Lawful:
     return attrs.evolve(way, outcome=Outcome("completed", 0, 0x100000)) if write else way
 
 
-@pytest.mark.parametrize(("campaign", "said"), [
-    (plain_walks(without_bit(RSVD, RSVD)), "not taken as reserved"),
-    (plain_walks(taken_for_no_address), "#GP where a #PF for reserved bits is due"),
-    (plain_walks(without_bit(P, RSVD)), "error code of a #PF for reserved bits lacks P"),
-    (plain_walks(unmarked), "dirty flag"),
-    (plain_walks(astray), "another physical address"),
-    (plain_walks(let_through), "completed where a #PF"),
-    (nested_walks(None, without_bit(1 << 33, 1 << 33)), "tells another stage"),
-    (nested_walks(EPTS[1], without_bit(1, 2)), "lacks 'read'"),
-    (nested_walks(EPTS[0], astray), "no completed"),
-    (stale_walks(lambda ways: ways[-1], careless=True), "outside the envelope"),
-], ids=lambda x: x if isinstance(x, str) else "")
+@pytest.mark.parametrize(
+    ("campaign", "said"),
+    [
+        (plain_walks(without_bit(RSVD, RSVD)), "not taken as reserved"),
+        (plain_walks(taken_for_no_address), "#GP where a #PF for reserved bits is due"),
+        (plain_walks(without_bit(P, RSVD)), "error code of a #PF for reserved bits lacks P"),
+        (plain_walks(unmarked), "dirty flag"),
+        (plain_walks(astray), "another physical address"),
+        (plain_walks(let_through), "completed where a #PF"),
+        (nested_walks(None, without_bit(1 << 33, 1 << 33)), "tells another stage"),
+        (nested_walks(EPTS[1], without_bit(1, 2)), "lacks 'read'"),
+        (nested_walks(EPTS[0], astray), "no completed"),
+        (stale_walks(lambda ways: ways[-1], careless=True), "outside the envelope"),
+    ],
+    ids=lambda x: x if isinstance(x, str) else "",
+)
 @pytest.mark.one_in(5)
 def test_a_planted_deviation_is_found(campaign: Campaign, said: str) -> None:
     found = judge(campaign, seconds=60, checks=12_000).deviations
@@ -125,8 +138,9 @@ def test_a_wrong_address_cites_the_section_about_addresses_and_no_other() -> Non
     assert "4.7" in cited.get("another CR2 than is due", "4.7"), cited
 
 
-def first_finding(ways: Callable[[stale_tests.StaleTest], list[Lawful]],
-                  profile: Profile = Profile(pcid=True, invpcid=True)) -> Finding | None:
+def first_finding(
+    ways: Callable[[stale_tests.StaleTest], list[Lawful]], profile: Profile = Profile(pcid=True, invpcid=True)
+) -> Finding | None:
     """The first of some thousand tests of staleness in which a machine is found out that ends accesses in one of these ways."""
     draw = random.Random(0)
     for _ in range(6000):
@@ -141,20 +155,44 @@ def first_finding(ways: Callable[[stale_tests.StaleTest], list[Lawful]],
 S = stale_tests
 
 
-@pytest.mark.parametrize("ignores", [
-    lambda o, t: isinstance(o, S.Invlpg) and o.gva == t.gva, lambda o, t: isinstance(o, S.LoadCr3) and not o.keep,
-    lambda o, t: isinstance(o, S.TogglePge), lambda o, t: isinstance(o, S.TogglePge) and t.global_page,
-    lambda o, t: isinstance(o, S.ToggleSmep), lambda o, t: isinstance(o, S.Invpcid) and o.kind == 0,
-    lambda o, t: isinstance(o, S.Invpcid) and o.kind == 1, lambda o, t: isinstance(o, S.Invpcid) and o.kind == 2,
-    lambda o, t: isinstance(o, S.Invpcid) and o.kind == 2 and t.global_page, lambda o, t: isinstance(o, S.Invpcid) and o.kind == 3,
-    lambda o, t: isinstance(o, S.Invlpg) and o.gva == t.gva and t.gva >> 63,
-    lambda o, t: isinstance(o, S.Invlpg) and o.gva == t.gva == 0xFFFFFFFFFFFFF000,
-    lambda o, t: isinstance(o, S.Invlpg) and o.gva == t.gva and any(e & PS for a, e in t.before.items() if a >= 0x3000),
-    lambda o, t: isinstance(o, S.Invlpg) and o.gva == t.gva and t.edits[0][0] < 0x3000,
-], ids=["INVLPG", "MOV CR3", "PGE", "PGE, global", "SMEP", "INVPCID 0", "INVPCID 1", "INVPCID 2", "INVPCID 2, global", "INVPCID 3",
-        "INVLPG, upper half", "INVLPG, last page", "INVLPG, large page", "INVLPG, root entry"])
+@pytest.mark.parametrize(
+    "ignores",
+    [
+        lambda o, t: isinstance(o, S.Invlpg) and o.gva == t.gva,
+        lambda o, t: isinstance(o, S.LoadCr3) and not o.keep,
+        lambda o, t: isinstance(o, S.TogglePge),
+        lambda o, t: isinstance(o, S.TogglePge) and t.global_page,
+        lambda o, t: isinstance(o, S.ToggleSmep),
+        lambda o, t: isinstance(o, S.Invpcid) and o.kind == 0,
+        lambda o, t: isinstance(o, S.Invpcid) and o.kind == 1,
+        lambda o, t: isinstance(o, S.Invpcid) and o.kind == 2,
+        lambda o, t: isinstance(o, S.Invpcid) and o.kind == 2 and t.global_page,
+        lambda o, t: isinstance(o, S.Invpcid) and o.kind == 3,
+        lambda o, t: isinstance(o, S.Invlpg) and o.gva == t.gva and t.gva >> 63,
+        lambda o, t: isinstance(o, S.Invlpg) and o.gva == t.gva == 0xFFFFFFFFFFFFF000,
+        lambda o, t: isinstance(o, S.Invlpg) and o.gva == t.gva and any(e & PS for a, e in t.before.items() if a >= 0x3000),
+        lambda o, t: isinstance(o, S.Invlpg) and o.gva == t.gva and t.edits[0][0] < 0x3000,
+    ],
+    ids=[
+        "INVLPG",
+        "MOV CR3",
+        "PGE",
+        "PGE, global",
+        "SMEP",
+        "INVPCID 0",
+        "INVPCID 1",
+        "INVPCID 2",
+        "INVPCID 2, global",
+        "INVPCID 3",
+        "INVLPG, upper half",
+        "INVLPG, last page",
+        "INVLPG, large page",
+        "INVLPG, root entry",
+    ],
+)
 def test_a_machine_that_ignores_an_invalidation_is_found_out(
-        ignores: Callable[[stale_tests.Operation, stale_tests.StaleTest], bool]) -> None:
+    ignores: Callable[[stale_tests.Operation, stale_tests.StaleTest], bool],
+) -> None:
     assert first_finding(ignoring(ignores)) is not None
 
 
@@ -169,8 +207,9 @@ def test_what_is_invalidated_of_others_is_of_no_effect() -> None:
     assert first_finding(ignoring(lambda o, t: o in others), Profile(vpid=True)) is None
 
 
-def ignoring(ignores: Callable[[stale_tests.Operation, stale_tests.StaleTest], bool]
-             ) -> Callable[[stale_tests.StaleTest], list[Lawful]]:
+def ignoring(
+    ignores: Callable[[stale_tests.Operation, stale_tests.StaleTest], bool],
+) -> Callable[[stale_tests.StaleTest], list[Lawful]]:
     def ways(test: stale_tests.StaleTest) -> list[Lawful]:
         heeded = tuple(o for o in test.invalidation if not ignores(o, test))
         return stale_tests.due(attrs.evolve(test, invalidation=heeded)) if heeded != test.invalidation else []
@@ -180,8 +219,9 @@ def ignoring(ignores: Callable[[stale_tests.Operation, stale_tests.StaleTest], b
 
 def test_a_machine_that_uses_another_pcid_s_translations_is_found_out() -> None:
     def ways(test: stale_tests.StaleTest) -> list[Lawful]:
-        same = tuple(attrs.evolve(o, pcid=test.pcid, keep=True) if isinstance(o, S.LoadCr3) and test.pcids else o
-                     for o in test.invalidation)
+        same = tuple(
+            attrs.evolve(o, pcid=test.pcid, keep=True) if isinstance(o, S.LoadCr3) and test.pcids else o for o in test.invalidation
+        )
         return stale_tests.due(attrs.evolve(test, invalidation=same))
 
     assert first_finding(ways) is not None
@@ -198,11 +238,16 @@ def test_a_machine_that_never_sets_an_accessed_flag_again_is_found_out() -> None
 
 def test_until_an_invalidation_the_accessed_flag_may_stay_clear_and_after_it_may_not() -> None:
     plain, profile = stale_tests.make(bytes(stale_tests.SIZE), Profile()), Profile(invpcid=True)
-    (address, entry), = plain.edits
+    ((address, entry),) = plain.edits
     for invalidation in stale_tests.invalidations(0, profile, False):
         test = attrs.evolve(plain, edits=((address, entry & FRAME | P | RW | US | D),), invalidation=invalidation)
-        kept = not any(isinstance(o, S.LoadCr3 | S.TogglePge | S.ToggleSmep) or o == S.Invlpg(0)
-                       or o == S.Invpcid(0, 0, 0) or (isinstance(o, S.Invpcid) and o.kind) for o in invalidation)
+        kept = not any(
+            isinstance(o, S.LoadCr3 | S.TogglePge | S.ToggleSmep)
+            or o == S.Invlpg(0)
+            or o == S.Invpcid(0, 0, 0)
+            or (isinstance(o, S.Invpcid) and o.kind)
+            for o in invalidation
+        )
         lazy = Observed(Outcome("completed", 0, 0x100000), test.after)
         assert (stale_tests.compare(test, lazy) is None) == kept, invalidation
 
@@ -272,19 +317,36 @@ def test_every_byte_string_is_a_test() -> None:
 
 # ---------------------------------------------------------------- real ones
 
-REDISCOVERED = {"qemu": {"Q1", "Q2", "Q3", "Q4", "Q5", "Q6", "Q7"}, "bochs": {"B1", "B2", "B3"}, "unicorn": {"U1", "U2"},
-                "kvm": {"K1", "K2"},
-                "spike": {"S1"}, "qemu-riscv64": {f"R{number}" for number in range(1, 11)},
-                "qemu-riscv32": {"R1", "R2", "R3", "R6", "R7", "R8", "R9", "R10"},
-                "unicorn-riscv64": {"U3", "U4", "U5", "U6", "U7"}, "unicorn-riscv32": {"U4", "U5", "U6", "U7", "U8"}}
-OF_QEMU_7 = {"qemu-riscv64": {f"R{number}" for number in (2, 3, 4, 5, 8, 9, 10, *range(11, 21), 23)},
-             "qemu-riscv32": {f"R{number}" for number in (2, 3, 8, 9, 10, *range(13, 23))}}
+REDISCOVERED = {
+    "qemu": {"Q1", "Q2", "Q3", "Q4", "Q5", "Q6", "Q7"},
+    "bochs": {"B1", "B2", "B3"},
+    "unicorn": {"U1", "U2"},
+    "kvm": {"K1", "K2"},
+    "spike": {"S1"},
+    "qemu-riscv64": {f"R{number}" for number in range(1, 11)},
+    "qemu-riscv32": {"R1", "R2", "R3", "R6", "R7", "R8", "R9", "R10"},
+    "unicorn-riscv64": {"U3", "U4", "U5", "U6", "U7"},
+    "unicorn-riscv32": {"U4", "U5", "U6", "U7", "U8"},
+}
+OF_QEMU_7 = {
+    "qemu-riscv64": {f"R{number}" for number in (2, 3, 4, 5, 8, 9, 10, *range(11, 21), 23)},
+    "qemu-riscv32": {f"R{number}" for number in (2, 3, 8, 9, 10, *range(13, 23))},
+}
 """What QEMU 7.2 shows on RISC-V, where QEMU 10 shows what is above."""
 RARE = {"R2", "R3", "R4", "R7", "R8", "R18", "R19", "R20", "S1", "U7", "K1", "K2"}
 """Those that so few checks need not meet; and KVM's, which it shows where it walks tables of 32-bit paging itself."""
 STALE_CHECKS = 2500
-CHECKS = {"qemu": 4000, "bochs": 16_000, "unicorn": 3000, "kvm": 1500, "spike": 360, "qemu-riscv64": 1200, "qemu-riscv32": 1200,
-          "unicorn-riscv64": 2400, "unicorn-riscv32": 2400}
+CHECKS = {
+    "qemu": 4000,
+    "bochs": 16_000,
+    "unicorn": 3000,
+    "kvm": 1500,
+    "spike": 360,
+    "qemu-riscv64": 1200,
+    "qemu-riscv32": 1200,
+    "unicorn-riscv64": 2400,
+    "unicorn-riscv32": 2400,
+}
 
 
 @pytest.mark.parametrize("part", [4, pytest.param(1, marks=pytest.mark.slow)])
@@ -337,8 +399,9 @@ def test_known_deviations_are_of_implementations_that_there_are() -> None:
     assert known.explanation("qemu 12.0", "accessed flag of a 1 GiB leaf set although the access faults") is None
 
 
-@pytest.mark.parametrize(("source", "embedded"), [
-    ("agent.asm", lambda: code.AGENT), ("agent_32.asm", lambda: code.AGENT_32), ("rom.asm", code.rom)])
+@pytest.mark.parametrize(
+    ("source", "embedded"), [("agent.asm", lambda: code.AGENT), ("agent_32.asm", lambda: code.AGENT_32), ("rom.asm", code.rom)]
+)
 def test_the_embedded_bytes_are_what_the_assembler_makes(source: str, embedded: Callable[[], bytes], tmp_path: Path) -> None:
     try:
         subprocess.run(["nasm", "-f", "bin", AGENT / source, "-o", tmp_path / "out"], check=True, capture_output=True, timeout=60)
@@ -362,8 +425,6 @@ with changed({{pathlib.Path({str(setting)!r}): "1"}}):
 """
     done = subprocess.run([sys.executable, "-c", script], check=False, timeout=60)
     assert done.returncode == 143 and setting.read_text() == "7"
-
-
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, ValueError])

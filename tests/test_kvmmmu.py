@@ -23,16 +23,19 @@ LINES = RECORDED.read_text().splitlines(keepends=True)
 
 def replaced(pattern: str, to: str) -> Callable[[list[str]], list[str]]:
     """The first line in which this is found, changed."""
+
     def change(lines: list[str]) -> list[str]:
         at = next(i for i, line in enumerate(lines) if re.search(pattern, line))
-        return [*lines[:at], re.sub(pattern, to, lines[at]), *lines[at + 1:]]
+        return [*lines[:at], re.sub(pattern, to, lines[at]), *lines[at + 1 :]]
+
     return change
 
 
 def without(pattern: str) -> Callable[[list[str]], list[str]]:
     def change(lines: list[str]) -> list[str]:
         at = next(i for i, line in enumerate(lines) if re.search(pattern, line))
-        return [*lines[:at], *lines[at + 1:]]
+        return [*lines[:at], *lines[at + 1 :]]
+
     return change
 
 
@@ -70,20 +73,46 @@ def told(*events: str, second: int = 1) -> str:
     return "".join(f"guest-1 [000] ..... {second}.{i:06}: {event}\n" for i, event in enumerate(events))
 
 
-@pytest.mark.parametrize("clause, events", [
-    (None, (f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_unsync_page: {PAGE} sync", f"kvm_mmu_get_page: {PAGE} unsync existing",
-            f"kvm_mmu_sync_page: {PAGE} unsync", f"kvm_mmu_get_page: {PAGE} sync existing")),
-    ("EQV-5", (f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_unsync_page: {PAGE} sync",
-               f"kvm_mmu_get_page: {PAGE} sync existing")),
-    ("EQV-5", (f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_sync_page: {PAGE} sync")),
-    ("EQV-5", (f"kvm_mmu_get_page: {PAGE} unsync existing", f"kvm_mmu_unsync_page: {PAGE} sync")),
-    (None, ("mark_mmio_spte: sptep:1 gfn fee00 access 3 gen 2", "kvm_mmu_set_spte: gfn fee00 spte 1003 (rw--) level 1 at 10",
-            "mark_mmio_spte: sptep:1 gfn fee00 access 3 gen 4")),
-    ("ISO-1", ("mark_mmio_spte: sptep:1 gfn fee00 access 3 gen 2", "kvm_mmu_set_spte: gfn fee00 spte 1003 (rw--) level 1 at 10",
-               "mark_mmio_spte: sptep:1 gfn fee00 access 3 gen 2")),
-])
-def test_pages_fall_behind_by_turns_and_slots_are_what_they_are(clause: str | None, events: tuple[str, ...],
-                                                                tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "clause, events",
+    [
+        (
+            None,
+            (
+                f"kvm_mmu_get_page: {PAGE} sync new",
+                f"kvm_mmu_unsync_page: {PAGE} sync",
+                f"kvm_mmu_get_page: {PAGE} unsync existing",
+                f"kvm_mmu_sync_page: {PAGE} unsync",
+                f"kvm_mmu_get_page: {PAGE} sync existing",
+            ),
+        ),
+        (
+            "EQV-5",
+            (f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_unsync_page: {PAGE} sync", f"kvm_mmu_get_page: {PAGE} sync existing"),
+        ),
+        ("EQV-5", (f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_sync_page: {PAGE} sync")),
+        ("EQV-5", (f"kvm_mmu_get_page: {PAGE} unsync existing", f"kvm_mmu_unsync_page: {PAGE} sync")),
+        (
+            None,
+            (
+                "mark_mmio_spte: sptep:1 gfn fee00 access 3 gen 2",
+                "kvm_mmu_set_spte: gfn fee00 spte 1003 (rw--) level 1 at 10",
+                "mark_mmio_spte: sptep:1 gfn fee00 access 3 gen 4",
+            ),
+        ),
+        (
+            "ISO-1",
+            (
+                "mark_mmio_spte: sptep:1 gfn fee00 access 3 gen 2",
+                "kvm_mmu_set_spte: gfn fee00 spte 1003 (rw--) level 1 at 10",
+                "mark_mmio_spte: sptep:1 gfn fee00 access 3 gen 2",
+            ),
+        ),
+    ],
+)
+def test_pages_fall_behind_by_turns_and_slots_are_what_they_are(
+    clause: str | None, events: tuple[str, ...], tmp_path: Path
+) -> None:
     (tmp_path / "t").write_text(told(*events))
     found = judge_kernel_trace(str(tmp_path / "t")).deviation
     assert (found and found.clause) == clause
@@ -101,12 +130,20 @@ def test_a_stretch_around_lost_events_is_lawful_and_says_what_was_judged() -> No
     assert verdict.counted["walks judged"] > 5 and verdict.counted["walks skipped"] == 4  # two cut off at the ends
 
 
-@pytest.mark.parametrize("line", ["CPU:0 [LOST 11165 EVENTS]", "CPU:0 [LOST EVENTS]", "CPU:0 [44 EVENTS DROPPED]",
-                                  "CPU:0 [EVENTS DROPPED]", "##### CPU 0 buffer started ####"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "CPU:0 [LOST 11165 EVENTS]",
+        "CPU:0 [LOST EVENTS]",
+        "CPU:0 [44 EVENTS DROPPED]",
+        "CPU:0 [EVENTS DROPPED]",
+        "##### CPU 0 buffer started ####",
+    ],
+)
 def test_wherever_events_are_lost_nothing_is_called_a_deviation(line: str, tmp_path: Path) -> None:
     for at in range(0, len(LINES), 5):
         for lost in (1, 4, 30):
-            verdict = judged([*LINES[:at], line + "\n", *LINES[at + lost:]], tmp_path / "t")
+            verdict = judged([*LINES[:at], line + "\n", *LINES[at + lost :]], tmp_path / "t")
             assert verdict.deviation is None, f"{lost} lines lost at {at}: {verdict.deviation}"
             assert verdict.counted["gaps"] == 1
 
@@ -115,7 +152,7 @@ def test_a_loss_on_another_cpu_is_reported_late_and_still_covers_what_came_about
     """A task whose events on CPU 7 were lost seems to leave out a level. The line that says so comes when CPU 7 next speaks."""
     at = next(i for i, line in enumerate(LINES) if "level 3" in line)
     elsewhere, again = (f"other-9 [007] ..... {time}: kvm_mmu_zap_all_fast: x\n" for time in ("0.5", "9999.5"))
-    left_out = [elsewhere, *LINES[:at], *LINES[at + 1:]]
+    left_out = [elsewhere, *LINES[:at], *LINES[at + 1 :]]
     lossy = judged([*left_out, "CPU:7 [LOST 3 EVENTS]\n", again], tmp_path / "t")
     assert lossy.deviation is None
     assert any("would have been" in note for note in lossy.notes)
@@ -153,8 +190,9 @@ def test_where_nothing_can_be_held_to_anything_the_verdict_is_undecided(tmp_path
     assert done.returncode == 3 and "undecided" in done.stdout
 
 
-@pytest.mark.parametrize("entry", [0x23067, 0x23005, 0x800000023067, 0xFFFFFF000A3, 0x8000000000023067, 0x230A7, 0x2300A7,
-                                   0x1FE0E7])
+@pytest.mark.parametrize(
+    "entry", [0x23067, 0x23005, 0x800000023067, 0xFFFFFF000A3, 0x8000000000023067, 0x230A7, 0x2300A7, 0x1FE0E7]
+)
 def test_the_bits_that_no_end_depends_on_are_such(entry: int) -> None:
     for at in range(4):
         entries = (0x1067,) * at + (entry,)
@@ -192,8 +230,9 @@ def test_what_is_no_such_trace_is_refused(tmp_path: Path) -> None:
         judge_kernel_trace(str(tmp_path / "t"))
 
 
-@pytest.mark.parametrize("fields", [
-    "pte 23067", "pte 23067 level 9", "pte 23067 level 10", f"pte {'f' * 17} level 4", "pte 0x1 level 4"])
+@pytest.mark.parametrize(
+    "fields", ["pte 23067", "pte 23067 level 9", "pte 23067 level 10", f"pte {'f' * 17} level 4", "pte 0x1 level 4"]
+)
 def test_an_entry_that_there_cannot_be_is_bad_input(fields: str, tmp_path: Path) -> None:
     (tmp_path / "t").write_text(f"guest-1 [000] ..... 1.0: kvm_mmu_paging_element: {fields}\n")
     with pytest.raises(BadDesign, match="t:1: kvm_mmu_paging_element: expected fields such as pte 23067 level 4, got " + fields):

@@ -218,7 +218,7 @@ def test_a_missing_key_is_an_obligation() -> None:
 
 def test_what_values_cannot_catch_is_found_in_the_text(tmp_path: Any) -> None:
     source = tmp_path / "texts.py"
-    source.write_text('''
+    source.write_text("""
 from refmodel.language import Design, Total, law, operation, geometry
 from refmodel.machine.names import Vm
 class Odd(Design):
@@ -239,7 +239,7 @@ class Odd(Design):
     @law("ISO-1", "True.")
     def nothing(self, vm: Vm) -> bool:
         return True
-''')
+""")
     from refmodel.loading import load
 
     with pytest.raises(BadDesign) as refused:
@@ -252,8 +252,10 @@ class Odd(Design):
 
 def test_a_design_in_a_function_knows_the_types_and_values_of_that_function() -> None:
     """Nothing of it is evaluated anew when its text is compiled again: neither annotations nor defaults."""
+
     def made(limit: int) -> type[Design]:
         from refmodel.machine.names import Count, Mfn
+
         step = 1
 
         def more(s: Any, mfn: Mfn, by: Count = step) -> Any:
@@ -300,6 +302,7 @@ class NamesWhatIsRefused(Design):
     def function_within(self, vm: Vm) -> None:
         def value() -> Both:
             return Both(a=True)
+
         self.both[vm] = value()
 
     @law("ISO-1", "Not both.")

@@ -43,11 +43,19 @@ from tests.designs.split import Allocator
 from tests.test_pairs import FEW
 
 MANY_STATES = ("devices", "hinting", "memory-slots", "dirty-logging", "dirty-ring", "compressed", "virtio", "reservation")
-LARGE = [name for name in PAIRS if any(each in name for each in MANY_STATES)
-         or ("grants" in name and name != "any over access-tracking, grants")
-         or name in ("any over ksm, ballooning", "any over ksm, deflate-on-oom")]
-FAST = [*(name for name in FEW if name not in LARGE), "any over compressed-memory, swapping",
-        "any over dirty-logging, guest-copies", "any over guest-copies, devices"]
+LARGE = [
+    name
+    for name in PAIRS
+    if any(each in name for each in MANY_STATES)
+    or ("grants" in name and name != "any over access-tracking, grants")
+    or name in ("any over ksm, ballooning", "any over ksm, deflate-on-oom")
+]
+FAST = [
+    *(name for name in FEW if name not in LARGE),
+    "any over compressed-memory, swapping",
+    "any over dirty-logging, guest-copies",
+    "any over guest-copies, devices",
+]
 
 
 @pytest.mark.parametrize("name", LEAKS)
@@ -76,8 +84,7 @@ def test_nor_does_it_pass_as_a_theorem(name: str) -> None:
     assert twins.pairs and twins.possible and twins.failing
 
 
-@pytest.mark.parametrize("name", [*FAST,
-                                  *(pytest.param(name, marks=pytest.mark.slow) for name in PAIRS if name not in FAST)])
+@pytest.mark.parametrize("name", [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in PAIRS if name not in FAST)])
 @pytest.mark.one_in(4)
 def test_mechanisms_in_pairs_leak_nothing(name: str) -> None:
     found = search(outline(PAIRS[name]), watching(PAIRS[name].geometry), seconds=600)
@@ -177,11 +184,15 @@ def test_what_vms_know_is_tables_by_vm() -> None:
         _refuse("mine", outline(type("Wrong", (Taken,), {"known": ("owner",)})))
 
 
-@pytest.mark.parametrize(("says", "message"), [
-    ({"known": ("tol",)}, "names 'tol', which is no table of Wrong; did you mean told?"),
-    ({"arbitrary": ("tol",)}, "names 'tol', which is no table of Wrong; did you mean told?"),
-    ({"flows": {"tak": "frames"}}, "names 'tak', which is no operation of Wrong; did you mean take?"),
-    ({"steps": {"tak": ("gain_page",)}}, "names 'tak', which is no operation of Wrong; did you mean take?")])
+@pytest.mark.parametrize(
+    ("says", "message"),
+    [
+        ({"known": ("tol",)}, "names 'tol', which is no table of Wrong; did you mean told?"),
+        ({"arbitrary": ("tol",)}, "names 'tol', which is no table of Wrong; did you mean told?"),
+        ({"flows": {"tak": "frames"}}, "names 'tak', which is no operation of Wrong; did you mean take?"),
+        ({"steps": {"tak": ("gain_page",)}}, "names 'tak', which is no operation of Wrong; did you mean take?"),
+    ],
+)
 def test_what_a_class_says_of_tables_and_operations_names_some(says: dict[str, Any], message: str) -> None:
     """A base class is asked too: what it says is claimed of the design."""
     wrong = type("Wrong", (Taken,), says)
@@ -191,10 +202,18 @@ def test_what_a_class_says_of_tables_and_operations_names_some(says: dict[str, A
         outline(type("Derived", (wrong,), {}))
 
 
-@pytest.mark.parametrize(("says", "meant"), [
-    ({"knwon": ("told",)}, "known"), ({"abitrary": ("told",)}, "arbitrary"), ({"flow": {"take": "frames"}}, "flows"),
-    ({"step": {"take": ("gain_page",)}}, "steps"), ({"further_geometry": (Taken.geometry,)}, "further_geometries"),
-    ({"explore": False}, "explored"), ({"no_bare_machines": "there is none"}, "no_bare_machine")])
+@pytest.mark.parametrize(
+    ("says", "meant"),
+    [
+        ({"knwon": ("told",)}, "known"),
+        ({"abitrary": ("told",)}, "arbitrary"),
+        ({"flow": {"take": "frames"}}, "flows"),
+        ({"step": {"take": ("gain_page",)}}, "steps"),
+        ({"further_geometry": (Taken.geometry,)}, "further_geometries"),
+        ({"explore": False}, "explored"),
+        ({"no_bare_machines": "there is none"}, "no_bare_machine"),
+    ],
+)
 def test_a_misspelt_attribute_is_not_passed_over(says: dict[str, Any], meant: str) -> None:
     with pytest.raises(BadDesign, match=rf"says nothing of a design; did you mean {meant}\?"):
         outline(type("Wrong", (Taken,), says))
@@ -323,8 +342,7 @@ class ShowsAProperty(Flags):
         return SeenByProperty(self.flag[other])
 
 
-@pytest.mark.parametrize("design", [ShowsByName, IsDueByName, ExitsByName, IsDueUnasked, SaysThatAnExitIsDue,
-                                    ShowsAProperty])
+@pytest.mark.parametrize("design", [ShowsByName, IsDueByName, ExitsByName, IsDueUnasked, SaysThatAnExitIsDue, ShowsAProperty])
 def test_no_field_of_an_outcome_leaves_out_another_by_its_name(design: type[Design]) -> None:
     read = outline(design)
     found = search(read, read.cls.geometry, seconds=20)
@@ -375,8 +393,12 @@ class ShowsAReply(Flags):
 def test_of_which_outcomes_a_part_is_not_compared() -> None:
     assert partly_shown(outline(ShowsAReply)) == ("of Seen its shown alone",)
     assert partly_shown(outline(ShowsByName)) == partly_shown(outline(ShowsAProperty)) == ()
-    assert partly_shown(load("devices")) == ("nothing of Handed", "of Seen its shown alone", "nothing of LetGo",
-                                             "of DeviceAccess its shown alone")
+    assert partly_shown(load("devices")) == (
+        "nothing of Handed",
+        "of Seen its shown alone",
+        "nothing of LetGo",
+        "of DeviceAccess its shown alone",
+    )
 
 
 def test_what_a_guest_is_shown_is_a_reply_where_its_outcome_holds_one() -> None:
@@ -412,6 +434,7 @@ def test_what_it_cannot_judge_is_refused(name: str) -> None:
 
 def test_designs_that_wait_in_their_midst_are_refused() -> None:
     """What an operation remembers while it waits is in no table, so no state here would be whole."""
+
     class Waiting(Allocator):
         known = ("holds",)
 
@@ -492,8 +515,9 @@ def test_each_flow_that_is_meant_has_a_run_that_shows_it(name: str) -> None:
     assert flows_of(design)
     for op in flows_of(design):
         found = search(design, watching(design.cls.geometry), unmeant=op)
-        assert found.leak is not None and op in {step.operation for run in (found.leak.run, found.leak.other) if run
-                                                 for step in run.steps}
+        assert found.leak is not None and op in {
+            step.operation for run in (found.leak.run, found.leak.other) if run for step in run.steps
+        }
 
 
 def test_every_flow_of_a_mechanism_is_shown_by_one_of_those_designs() -> None:
@@ -501,7 +525,7 @@ def test_every_flow_of_a_mechanism_is_shown_by_one_of_those_designs() -> None:
     assert {op for cls in [*SHIPPED.values(), *COMBINED.values()] for op in flows_of(outline(cls))} == shown
 
 
-BELL = '''
+BELL = """
 from refmodel.language import Design, Total, geometry, guest, law, operation, require
 from refmodel.machine.names import Vm
 
@@ -524,14 +548,17 @@ class Bell(Design):
     @law("ISO-6", "No bell is rung.")
     def none(self, vm: Vm) -> bool:
         return not self.rung[vm]
-'''
+"""
 
 
 def test_the_command_shows_flows(tmp_path: Path) -> None:
     done = refmodel("leaks", "tmem", "--flows")
     assert done.returncode == 0 and "whether a page was kept, by get: happens, as it is meant to" in done.stdout
     assert {each["operation"] for each in json.loads(refmodel("leaks", "tmem", "--flows", "--json").stdout)} == {
-        "populate", "put", "get"}
+        "populate",
+        "put",
+        "get",
+    }
     assert refmodel("leaks", "--flows").returncode == 2
     never = tmp_path / "never.py"
     never.write_text(BELL)
@@ -598,6 +625,9 @@ def test_a_search_says_of_which_records_it_had_few_values() -> None:
 def test_those_who_act_may_be_of_a_sort_of_its_own() -> None:
     done = refmodel("leaks", f"{__file__}:ToldOfTwo")
     assert done.returncode == 1 and done.stdout.count("Two runs look the same to tenant0") == 2, done.stdout
-    with pytest.raises(BadDesign, match=r"known names by_number; the guests' instructions are those of a Tenant \(vm\); "
-                                        "expected tables whose first key is a Tenant: secret, told"):
+    with pytest.raises(
+        BadDesign,
+        match=r"known names by_number; the guests' instructions are those of a Tenant \(vm\); "
+        "expected tables whose first key is a Tenant: secret, told",
+    ):
         _refuse("mine", outline(type("Wrong", (ByNumber,), {"known": ("by_number",)})))

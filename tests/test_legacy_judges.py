@@ -40,6 +40,7 @@ def first_way(test: LegacyTest) -> Lawful:
 
 def model(profile: LegacyProfile, way_of: Choose = first_way) -> LegacyCampaign:
     """A machine that does what the model does, or something else."""
+
     def perform(tests: Sequence[LegacyTest]) -> list[Observed]:
         ways = [(test, way_of(test)) for test in tests]
         return [Observed(way.outcome, {a: e | way.must.get(a, 0) for a, e in test.entries.items()}) for test, way in ways]
@@ -47,9 +48,17 @@ def model(profile: LegacyProfile, way_of: Choose = first_way) -> LegacyCampaign:
     return LegacyCampaign("model 0", profile, perform)
 
 
-@pytest.mark.parametrize("profile", [
-    LegacyProfile(False), LegacyProfile(False, 36), LegacyProfile(False, pse36=False, nxe=False), LegacyProfile(True),
-    LegacyProfile(True, 52, smep_smap=False, nxe=False)], ids=str)
+@pytest.mark.parametrize(
+    "profile",
+    [
+        LegacyProfile(False),
+        LegacyProfile(False, 36),
+        LegacyProfile(False, pse36=False, nxe=False),
+        LegacyProfile(True),
+        LegacyProfile(True, 52, smep_smap=False, nxe=False),
+    ],
+    ids=str,
+)
 def test_the_model_does_not_deviate_from_itself(profile: LegacyProfile) -> None:
     verdict = judge(model(profile), seconds=60, checks=4000)
     assert verdict.checks >= 4000 and verdict.deviations == () and set(verdict.outcomes) == {"completed", "#PF"}
@@ -80,30 +89,50 @@ def pse_36_of_36_bits(test: LegacyTest) -> Lawful:
     entry = test.entries.get(DIRECTORY + 4 * (test.gva >> 22), 0)
     refused = not test.pae and entry & 0x81 == 0x81 and getattr(test.cpu, "pse", False) and entry >> 17 & 0xF
     access = test.access
-    code = P | RSVD | (RW if access.write else 0) | (US if access.user else 0) | (
-        FETCH if access.fetch and test.cpu.smep else 0)
+    code = P | RSVD | (RW if access.write else 0) | (US if access.user else 0) | (FETCH if access.fetch and test.cpu.smep else 0)
     return Lawful(Outcome("#PF", code, test.gva), {}, {}) if refused else first_way(test)
 
 
-@pytest.mark.parametrize(("pae", "way_of", "title"), [
-    (False, code_with(lambda t, c: c & ~P if c & RSVD else c), "error code of a #PF for reserved bits lacks P, 32-bit paging"),
-    (True, code_with(lambda t, c: c & ~P if c & RSVD else c), "error code of a #PF for reserved bits lacks P, PAE paging"),
-    (False, code_with(lambda t, c: c | FETCH if t.unused_nxe and t.access.fetch else c),
-     "error code of a #PF for a page not present has I/D, 32-bit paging with EFER.NXE"),
-    (True, spoiled(flags_of_pdptes), "accessed flag of a PDPTE set by an access that completes, PAE paging"),
-    (False, pse_36_of_36_bits, "taken as reserved: address bits 39:36 of a 4 MiB leaf, 32-bit paging"),
-    (False, spoiled(lambda t, w: attrs.evolve(w, must={a: f & ~D for a, f in w.must.items()})),
-     "dirty flag of a 4 MiB leaf not set by an access that completes, 32-bit paging"),
-    (True, spoiled(lambda t, w: attrs.evolve(w, must={a: f & ~A for a, f in w.must.items()})),
-     "accessed flag of a directory entry not set by an access that completes, PAE paging"),
-    (True, seen_as(legacy_tests.with_pdptes_of_memory), NO_REGISTERS),
-    (True, seen_as(lambda t: attrs.evolve(t, entries={a: e & ~NX for a, e in t.entries.items()})),
-     "not taken as reserved: bit 63 without EFER.NXE, PAE paging"),
-    (True, seen_as(lambda t: attrs.evolve(t, entries={a: e & ~(0x7FF << 52) for a, e in t.entries.items()})),
-     "not taken as reserved: bits 62:52, PAE paging"),
-    (False, seen_as(lambda t: attrs.evolve(t, entries={a: e & ~(1 << 21) for a, e in t.entries.items()})),
-     "not taken as reserved: bit 21 of a 4 MiB leaf, 32-bit paging"),
-])
+@pytest.mark.parametrize(
+    ("pae", "way_of", "title"),
+    [
+        (False, code_with(lambda t, c: c & ~P if c & RSVD else c), "error code of a #PF for reserved bits lacks P, 32-bit paging"),
+        (True, code_with(lambda t, c: c & ~P if c & RSVD else c), "error code of a #PF for reserved bits lacks P, PAE paging"),
+        (
+            False,
+            code_with(lambda t, c: c | FETCH if t.unused_nxe and t.access.fetch else c),
+            "error code of a #PF for a page not present has I/D, 32-bit paging with EFER.NXE",
+        ),
+        (True, spoiled(flags_of_pdptes), "accessed flag of a PDPTE set by an access that completes, PAE paging"),
+        (False, pse_36_of_36_bits, "taken as reserved: address bits 39:36 of a 4 MiB leaf, 32-bit paging"),
+        (
+            False,
+            spoiled(lambda t, w: attrs.evolve(w, must={a: f & ~D for a, f in w.must.items()})),
+            "dirty flag of a 4 MiB leaf not set by an access that completes, 32-bit paging",
+        ),
+        (
+            True,
+            spoiled(lambda t, w: attrs.evolve(w, must={a: f & ~A for a, f in w.must.items()})),
+            "accessed flag of a directory entry not set by an access that completes, PAE paging",
+        ),
+        (True, seen_as(legacy_tests.with_pdptes_of_memory), NO_REGISTERS),
+        (
+            True,
+            seen_as(lambda t: attrs.evolve(t, entries={a: e & ~NX for a, e in t.entries.items()})),
+            "not taken as reserved: bit 63 without EFER.NXE, PAE paging",
+        ),
+        (
+            True,
+            seen_as(lambda t: attrs.evolve(t, entries={a: e & ~(0x7FF << 52) for a, e in t.entries.items()})),
+            "not taken as reserved: bits 62:52, PAE paging",
+        ),
+        (
+            False,
+            seen_as(lambda t: attrs.evolve(t, entries={a: e & ~(1 << 21) for a, e in t.entries.items()})),
+            "not taken as reserved: bit 21 of a 4 MiB leaf, 32-bit paging",
+        ),
+    ],
+)
 @pytest.mark.one_in(3)
 def test_a_planted_deviation_is_put_into_its_class(pae: bool, way_of: Choose, title: str) -> None:
     found = {d.finding.title: d for d in judge(model(LegacyProfile(pae), way_of), seconds=60, checks=12_000).deviations}
@@ -121,7 +150,8 @@ def test_pdptes_that_are_read_when_walking_are_lawful_where_the_manual_says_so()
 
 @pytest.mark.parametrize(("written", "nested"), [(None, False), ("Y\n", True), ("1\n", True), ("N\n", False)])
 def test_kvm_says_whether_its_guests_are_under_nested_paging_of_amd(
-        written: str | None, nested: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: str | None, nested: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(kvm, "NPT", tmp_path / "npt")
     if written is not None:
         kvm.NPT.write_text(written)
@@ -145,12 +175,23 @@ def test_the_model_loads_pdptes_as_it_says(which: int) -> None:
     assert verdict.deviations == () and set(verdict.outcomes) == {"completed", "#GP"}
 
 
-@pytest.mark.parametrize(("way", "titles"), [
-    (Lawful(Outcome("completed"), {}, {}), {f"MOV to CR3 completes where it must give #GP: {bits} of a PDPTE" for bits in (
-        "bits 2:1", "bits 8:5", "address bits above MAXPHYADDR", "bits 63:52")}),
-    (Lawful(Outcome("#GP"), {}, {}), {"MOV to CR3 gives #GP where it must complete: no reserved bit of a PDPTE"}),
-    (Lawful(Outcome("exception 8"), {}, {}), {"MOV to CR3 gives exception 8 where it must complete: no reserved bit of a PDPTE"}),
-])
+@pytest.mark.parametrize(
+    ("way", "titles"),
+    [
+        (
+            Lawful(Outcome("completed"), {}, {}),
+            {
+                f"MOV to CR3 completes where it must give #GP: {bits} of a PDPTE"
+                for bits in ("bits 2:1", "bits 8:5", "address bits above MAXPHYADDR", "bits 63:52")
+            },
+        ),
+        (Lawful(Outcome("#GP"), {}, {}), {"MOV to CR3 gives #GP where it must complete: no reserved bit of a PDPTE"}),
+        (
+            Lawful(Outcome("exception 8"), {}, {}),
+            {"MOV to CR3 gives exception 8 where it must complete: no reserved bit of a PDPTE"},
+        ),
+    ],
+)
 def test_a_planted_deviation_of_mov_to_cr3_is_put_into_its_class(way: Lawful, titles: set[str]) -> None:
     found = judge(loads(lambda test: way), seconds=60, checks=4000).deviations
     assert titles <= {d.finding.title for d in found}
@@ -172,9 +213,9 @@ def test_data_tell_where_they_lie_to_loads_and_to_fetches() -> None:
     for number, base in enumerate((0, *HIGH)):
         memory = image.memory if number == 0 else image.pieces[number - 1]
         for offset in (WINDOW.start, WINDOW.start + 0xFF8, 0x1FFFF8):
-            word = int.from_bytes(memory[offset:offset + 4], "little")
-            fetched = int.from_bytes(memory[offset + 1:offset + 5], "little")
-            assert memory[offset] == 0xB8 and memory[offset + 5:offset + 7] == image.trap
+            word = int.from_bytes(memory[offset : offset + 4], "little")
+            fetched = int.from_bytes(memory[offset + 1 : offset + 5], "little")
+            assert memory[offset] == 0xB8 and memory[offset + 5 : offset + 7] == image.trap
             assert image.address_told(word, fetched=False) == image.address_told(fetched, fetched=True) == base + offset
     assert image.address_told(0, fetched=False) is None and image.address_told(0xFFFFFFFF, fetched=True) is None
     assert LegacyImage(pae=True).address_told(1 << 19, fetched=True) is None
@@ -228,8 +269,10 @@ MUTANTS_32 = {
     "PSE-36 has 36 bits": ("((beyond >> 32 & 0xFF) << 13 if pse36 else", "(0xF0 << 13 if pse36 else"),
     "PSE-36 is not there": ("physical |= (entry >> 13 & 0xFF) << 32", "physical |= 0"),
     "PSE-36 is a bit off": ("physical |= (entry >> 13 & 0xFF) << 32", "physical |= (entry >> 12 & 0xFF) << 32"),
-    "the directory gives all rights": ("rights, table = rights & entry, entry & FRAME_32",
-                                       "rights, table = rights & (entry if leaf else rights), entry & FRAME_32"),
+    "the directory gives all rights": (
+        "rights, table = rights & entry, entry & FRAME_32",
+        "rights, table = rights & (entry if leaf else rights), entry & FRAME_32",
+    ),
     "the directory's accessed flag is left": ("        memory.mark(slot, entry, A)\n", ""),
     "a leaf's flags are left": ("    memory.mark(slot, entry, flags_due(access))\n    offset", "    offset"),
     "EFER.NXE matters": ("smap=cpu.smap, nxe=False)", "smap=cpu.smap, nxe=True)"),
@@ -244,10 +287,14 @@ MUTANTS_PAE = {
     "bits 62:52 are software's": ("beyond=cpu.beyond | ABOVE_FRAME", "beyond=cpu.beyond"),
     "address bits above MAXPHYADDR are there": ("beyond=cpu.beyond | ABOVE_FRAME", "beyond=ABOVE_FRAME"),
     "EFER.NXE does not matter": ("nxe=cpu.nxe, beyond=cpu.beyond | ABOVE_FRAME", "nxe=True, beyond=cpu.beyond | ABOVE_FRAME"),
-    "CR0.WP does not matter": ("wp=cpu.wp, smep=cpu.smep, smap=cpu.smap, nxe=cpu.nxe, beyond=cpu.beyond |",
-                               "wp=True, smep=cpu.smep, smap=cpu.smap, nxe=cpu.nxe, beyond=cpu.beyond |"),
-    "CR4.SMEP does not matter": ("smep=cpu.smep, smap=cpu.smap, nxe=cpu.nxe, beyond=cpu.beyond |",
-                                 "smep=False, smap=cpu.smap, nxe=cpu.nxe, beyond=cpu.beyond |"),
+    "CR0.WP does not matter": (
+        "wp=cpu.wp, smep=cpu.smep, smap=cpu.smap, nxe=cpu.nxe, beyond=cpu.beyond |",
+        "wp=True, smep=cpu.smep, smap=cpu.smap, nxe=cpu.nxe, beyond=cpu.beyond |",
+    ),
+    "CR4.SMEP does not matter": (
+        "smep=cpu.smep, smap=cpu.smap, nxe=cpu.nxe, beyond=cpu.beyond |",
+        "smep=False, smap=cpu.smap, nxe=cpu.nxe, beyond=cpu.beyond |",
+    ),
     "CR4.SMAP does not matter": ("smap=cpu.smap, nxe=cpu.nxe, beyond=cpu.beyond |", "smap=False, nxe=cpu.nxe, beyond=cpu.beyond |"),
 }
 
@@ -268,8 +315,11 @@ def seen_by(campaign: LegacyCampaign) -> Seen:
     """Some thousand tests, and what came of them."""
     draw = random.Random(3)
     tests = [campaign.make(draw.randbytes(campaign.size)) for _ in range(4000)]
-    return [pair for at in range(0, len(tests), 200)
-            for pair in zip(tests[at:at + 200], campaign.perform(tests[at:at + 200]), strict=True)]
+    return [
+        pair
+        for at in range(0, len(tests), 200)
+        for pair in zip(tests[at : at + 200], campaign.perform(tests[at : at + 200]), strict=True)
+    ]
 
 
 def has_news(campaign: LegacyCampaign, seen: Seen) -> bool:
@@ -342,8 +392,8 @@ AGENT_MUTANTS = {
 def test_every_mutant_of_the_agent_is_found_out(name: str, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     at, there, instead = AGENT_MUTANTS[what]
     agent = code.AGENT_32
-    assert agent[at:at + len(there) // 2].hex() == there
-    monkeypatch.setattr(LegacyImage, "agent", agent[:at] + bytes.fromhex(instead) + agent[at + len(there) // 2:])
+    assert agent[at : at + len(there) // 2].hex() == there
+    monkeypatch.setattr(LegacyImage, "agent", agent[:at] + bytes.fromhex(instead) + agent[at + len(there) // 2 :])
     with on(name, pae=True) as campaign:
         assert has_news(campaign, seen_by(campaign))
 

@@ -62,8 +62,10 @@ def test_a_page_of_4_mib_takes_address_bits_39_to_32_from_bits_20_to_13() -> Non
     assert memory.marks == [(0x1D14, A | D)]
 
 
-@pytest.mark.parametrize(("physical_bits", "pse36", "reserved"), [
-    (40, True, 1 << 21), (52, True, 1 << 21), (36, True, 0x1F << 17), (32, True, 0x1FF << 13), (40, False, 0x1FF << 13)])
+@pytest.mark.parametrize(
+    ("physical_bits", "pse36", "reserved"),
+    [(40, True, 1 << 21), (52, True, 1 << 21), (36, True, 0x1F << 17), (32, True, 0x1FF << 13), (40, False, 0x1FF << 13)],
+)
 def test_bits_of_a_4_mib_entry_are_reserved_from_maxphyaddr_on(physical_bits: int, pse36: bool, reserved: int) -> None:
     """Bits 21:(M - 19), M at most 40; without PSE-36 bits 21:13."""
     assert reserved_of_4_mib(pse36, lacking(physical_bits)) == reserved
@@ -170,7 +172,23 @@ def test_a_reserved_bit_of_a_present_pdpte_is_a_protection_fault(bit: int) -> No
 
 def test_faults_are_faults() -> None:
     assert issubclass(BadPdpte, Fault)
-    assert attrs.asdict(Cpu32(0)) == {"cr3": 0, "wp": True, "smep": False, "smap": False, "pse": True, "pse36": True,
-                                      "beyond": lacking(40)}
-    assert attrs.asdict(CpuPae(1, 2, 3, 4)) == {"pdpte0": 1, "pdpte1": 2, "pdpte2": 3, "pdpte3": 4, "wp": True, "smep": False,
-                                                "smap": False, "nxe": True, "beyond": lacking(40)}
+    assert attrs.asdict(Cpu32(0)) == {
+        "cr3": 0,
+        "wp": True,
+        "smep": False,
+        "smap": False,
+        "pse": True,
+        "pse36": True,
+        "beyond": lacking(40),
+    }
+    assert attrs.asdict(CpuPae(1, 2, 3, 4)) == {
+        "pdpte0": 1,
+        "pdpte1": 2,
+        "pdpte2": 3,
+        "pdpte3": 4,
+        "wp": True,
+        "smep": False,
+        "smap": False,
+        "nxe": True,
+        "beyond": lacking(40),
+    }

@@ -94,8 +94,9 @@ BUGS = {1: "ISO-2", 2: "ISO-4", 3: "EQV-2", 4: "EQV-1", 5: "ISO-3", 6: "EQV-1"}
 
 def tinyvmm(folder: Path, bug: int) -> str:
     program = folder / f"tinyvmm{bug}"
-    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", f"-DBUG={bug}", "-o", str(program), str(CLIENTS / "c" / "tinyvmm.c")],
-                   check=True)
+    subprocess.run(
+        ["gcc", "-Wall", "-Wextra", "-Werror", f"-DBUG={bug}", "-o", str(program), str(CLIENTS / "c" / "tinyvmm.c")], check=True
+    )
     return str(program)
 
 
@@ -121,8 +122,9 @@ def test_each_planted_bug_is_caught_in_a_few_commands(bug: int, tmp_path: Path) 
 @needs_gcc
 def test_the_command_drives_saves_and_explains(tmp_path: Path) -> None:
     saved = tmp_path / "trace.jsonl"
-    done = subprocess.run([*COMMAND, "drive", "--save", str(saved), tinyvmm(tmp_path, 1)], capture_output=True, text=True,
-                          timeout=100, check=False)
+    done = subprocess.run(
+        [*COMMAND, "drive", "--save", str(saved), tinyvmm(tmp_path, 1)], capture_output=True, text=True, timeout=100, check=False
+    )
     assert done.returncode == 1 and "breaks ISO-2" in done.stdout and "share(" in done.stdout
     assert judge_trace(str(saved)).deviation is not None
 
@@ -140,14 +142,16 @@ def commands(folder: Path, script: str = "") -> str:
     """A path on which there is a command refmodel: this text's, or a script."""
     there = folder / "bin"
     there.mkdir()
-    (there / "refmodel").write_text(f"#!/bin/sh\n{script}" if script else f"#!/bin/sh\nexec {' '.join(COMMAND)} \"$@\"\n")
+    (there / "refmodel").write_text(f"#!/bin/sh\n{script}" if script else f'#!/bin/sh\nexec {" ".join(COMMAND)} "$@"\n')
     (there / "refmodel").chmod(0o755)
     return f"{there}:{os.environ['PATH']}"
 
 
 @needs_gcc
 def test_a_c_program_is_judged_in_lockstep(tmp_path: Path) -> None:
-    done = c_program(tmp_path, """
+    done = c_program(
+        tmp_path,
+        """
     if (refmodel_spawn(&rm))
         return 9;
     int one = refmodel_tell(&rm, "\\"e\\":\\"store\\",\\"gpa\\":%d,\\"value\\":%d", 8, 1);
@@ -155,7 +159,9 @@ def test_a_c_program_is_judged_in_lockstep(tmp_path: Path) -> None:
     int three = refmodel_tell(&rm, "nonsense");
     fputs(rm.answer, stderr);
     return one == 0 && two == 1 && three == -1 ? 0 : 1;
-""", commands(tmp_path))
+""",
+        commands(tmp_path),
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -168,12 +174,16 @@ def test_where_there_is_no_refmodel_a_c_program_is_told(tmp_path: Path) -> None:
 @needs_gcc
 def test_an_answer_that_is_longer_than_there_is_room_for_is_not_taken_for_two(tmp_path: Path) -> None:
     answers = """read line; printf '{"ok":true,"notes":["%5000s"]}\\n' x; read line; echo '{"ok":false}'; read line"""
-    done = c_program(tmp_path, """
+    done = c_program(
+        tmp_path,
+        """
     if (refmodel_spawn(&rm))
         return 9;
     int one = refmodel_tell(&rm, "\\"e\\":\\"gap\\""), two = refmodel_tell(&rm, "\\"e\\":\\"gap\\"");
     return one == 0 && two == 1 ? 0 : 1;
-""", commands(tmp_path, answers))
+""",
+        commands(tmp_path, answers),
+    )
     assert done.returncode == 0
 
 
@@ -182,12 +192,16 @@ AT = '#line 7 "C:\\\\mm\\\\\\"x\\".c"\n'
 
 @needs_gcc
 def test_a_place_with_backslashes_and_what_is_true_are_understood_in_c(tmp_path: Path) -> None:
-    done = c_program(tmp_path, f"""
+    done = c_program(
+        tmp_path,
+        f"""
     const char *command = "{{\\"do\\":\\"touch\\",\\"write\\":true,\\"vm\\": 3}}";
     refmodel_file(&rm, stdout);
 {AT}    refmodel_tell(&rm, "\\"e\\":\\"gap\\"");
     return refmodel_number(command, "write") == 1 && refmodel_number(command, "vm") == 3 ? 0 : 1;
-""", os.environ["PATH"])
+""",
+        os.environ["PATH"],
+    )
     assert done.returncode == 0
     assert json.loads(done.stdout)["at"] == 'C:\\mm\\"x".c:7'
 
@@ -203,8 +217,9 @@ fn main() -> std::io::Result<()> {
     refmodel::Refmodel::to(std::io::stdout()).tell_at("\"e\":\"gap\"", "C:\\mm\\\"x\".rs", 7).map(|_| ())
 }
 """)
-    subprocess.run(["rustc", "-A", "unused", "-o", str(tmp_path / "mine"), str(tmp_path / "mine.rs")], check=True,
-                   capture_output=True)
+    subprocess.run(
+        ["rustc", "-A", "unused", "-o", str(tmp_path / "mine"), str(tmp_path / "mine.rs")], check=True, capture_output=True
+    )
     done = subprocess.run([str(tmp_path / "mine")], capture_output=True, text=True, timeout=60, check=True)
     assert json.loads(done.stdout)["at"] == 'C:\\mm\\"x".rs:7'
 
@@ -214,8 +229,9 @@ def test_an_implementation_in_rust_is_judged_and_its_bug_is_caught(tmp_path: Pat
     done: list[Driven] = []
     for flags in ([], ["--cfg", "bug"]):
         source = str(CLIENTS / "rust" / "tinyvmm.rs")
-        subprocess.run(["rustc", "-A", "unexpected_cfgs", *flags, "-o", str(tmp_path / "tiny"), source], check=True,
-                       capture_output=True)
+        subprocess.run(
+            ["rustc", "-A", "unexpected_cfgs", *flags, "-o", str(tmp_path / "tiny"), source], check=True, capture_output=True
+        )
         done.append(drive([str(tmp_path / "tiny")], seconds=3))
     assert done[0].deviation is None and done[0].runs > 50
     assert done[1].deviation is not None and done[1].deviation.clause == "ISO-4" and len(done[1].failing) <= 6
@@ -242,24 +258,59 @@ def reported(answers: str, line: str) -> None:
 @needs_gcc
 def test_every_event_can_be_reported_in_c(tmp_path: Path) -> None:
     calls = [f"    refmodel_event_{row.kind}({', '.join(['&rm', *_arguments(row, '1'), _more(row)])});" for row in ROWS]
-    body = "\n".join(['#include "refmodel_events.h"', "int main(void)", "{", "    struct refmodel rm;",
-                      "    refmodel_file(&rm, stdout);", *calls, "    return 0;", "}", ""])
+    body = "\n".join(
+        [
+            '#include "refmodel_events.h"',
+            "int main(void)",
+            "{",
+            "    struct refmodel rm;",
+            "    refmodel_file(&rm, stdout);",
+            *calls,
+            "    return 0;",
+            "}",
+            "",
+        ]
+    )
     (tmp_path / "every.c").write_text(body)
-    subprocess.run(["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-I", str(CLIENTS / "c"), "-o", str(tmp_path / "every"),
-                    str(tmp_path / "every.c")], check=True)
+    subprocess.run(
+        [
+            "gcc",
+            "-std=c11",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-I",
+            str(CLIENTS / "c"),
+            "-o",
+            str(tmp_path / "every"),
+            str(tmp_path / "every.c"),
+        ],
+        check=True,
+    )
     reported(subprocess.run([str(tmp_path / "every")], capture_output=True, text=True, check=True).stdout, "every.c:")
 
 
 @pytest.mark.skipif(shutil.which("rustc") is None, reason="rustc is not installed")
 def test_every_event_can_be_reported_in_rust(tmp_path: Path) -> None:
     calls = [f"    rm.event_{row.kind}({', '.join([*_arguments(row, 'true'), f'r#{_more(row, plain=True)}#'])})?;" for row in ROWS]
-    body = "\n".join(["mod refmodel;", "mod refmodel_events;", "fn main() -> std::io::Result<()> {",
-                      "    let mut rm = refmodel::Refmodel::to(std::io::stdout());", *calls, "    Ok(())", "}", ""])
+    body = "\n".join(
+        [
+            "mod refmodel;",
+            "mod refmodel_events;",
+            "fn main() -> std::io::Result<()> {",
+            "    let mut rm = refmodel::Refmodel::to(std::io::stdout());",
+            *calls,
+            "    Ok(())",
+            "}",
+            "",
+        ]
+    )
     (tmp_path / "every.rs").write_text(body)
     for name in ("refmodel.rs", "refmodel_events.rs"):
         shutil.copy(CLIENTS / "rust" / name, tmp_path)
-    subprocess.run(["rustc", "-A", "unused", "-o", str(tmp_path / "every"), str(tmp_path / "every.rs")], check=True,
-                   capture_output=True)
+    subprocess.run(
+        ["rustc", "-A", "unused", "-o", str(tmp_path / "every"), str(tmp_path / "every.rs")], check=True, capture_output=True
+    )
     reported(subprocess.run([str(tmp_path / "every")], capture_output=True, text=True, check=True).stdout, "every.rs:")
 
 
@@ -281,23 +332,26 @@ def script(folder: Path, body: str) -> list[str]:
     return [sys.executable, str(folder / "it.py")]
 
 
-HELLO = "print('{\"hello\":1,\"commands\":{\"go\":[\"vm\"]}}', flush=True)\n"
+HELLO = 'print(\'{"hello":1,"commands":{"go":["vm"]}}\', flush=True)\n'
 
 
-@pytest.mark.parametrize("body, expected", [
-    ("print('nonsense')", "no hello"),
-    ("print('{\"hello\":1,\"commands\":{}}')", "no commands"),
-    ("print('{\"hello\":1,\"commands\":{\"go\":[\"size_of_it\"]}}')", "size_of_it"),
-    ("print('{\"hello\":1,\"vms\":0,\"commands\":{\"go\":[]}}')", r"`int` >= 1 - at `\$.vms`"),
-    ("print('{\"hello\":1,\"gfns\":1000,\"commands\":{\"go\":[]}}')", r"`int` <= 256 - at `\$.gfns`"),
-    ("print('{\"hello\":1,\"words\":-1,\"commands\":{\"go\":[]}}')", r"`int` >= 1 - at `\$.words`"),
-    ("print('{\"hello\":2,\"commands\":{\"go\":[]}}')", r"at `\$.hello`"),
-    ("print('{\"hello\":1,\"vms\":99,\"gfns\":99,\"words\":9,\"commands\":{\"go\":[]}}')", r"vms \* gfns \* words is 88,209"),
-    ("print('{\"hello\":1,\"commands\":{\"reset\":[]}}')", "reset begins each run"),
-    ("print('{\"hello\":1,\"commands\":{\"go\":[\"vm\",\"vm\"]}}')", "go take a parameter twice"),
-    ("", "ended with status 0 before it said hello"),
-    (HELLO + "sys.stdin.readline(); print('{\"e\":\"load\"}', flush=True); sys.stdin.read()", "gpa"),
-])
+@pytest.mark.parametrize(
+    "body, expected",
+    [
+        ("print('nonsense')", "no hello"),
+        ('print(\'{"hello":1,"commands":{}}\')', "no commands"),
+        ('print(\'{"hello":1,"commands":{"go":["size_of_it"]}}\')', "size_of_it"),
+        ('print(\'{"hello":1,"vms":0,"commands":{"go":[]}}\')', r"`int` >= 1 - at `\$.vms`"),
+        ('print(\'{"hello":1,"gfns":1000,"commands":{"go":[]}}\')', r"`int` <= 256 - at `\$.gfns`"),
+        ('print(\'{"hello":1,"words":-1,"commands":{"go":[]}}\')', r"`int` >= 1 - at `\$.words`"),
+        ('print(\'{"hello":2,"commands":{"go":[]}}\')', r"at `\$.hello`"),
+        ('print(\'{"hello":1,"vms":99,"gfns":99,"words":9,"commands":{"go":[]}}\')', r"vms \* gfns \* words is 88,209"),
+        ('print(\'{"hello":1,"commands":{"reset":[]}}\')', "reset begins each run"),
+        ('print(\'{"hello":1,"commands":{"go":["vm","vm"]}}\')', "go take a parameter twice"),
+        ("", "ended with status 0 before it said hello"),
+        (HELLO + 'sys.stdin.readline(); print(\'{"e":"load"}\', flush=True); sys.stdin.read()', "gpa"),
+    ],
+)
 def test_who_cannot_be_driven_is_told_why(body: str, expected: str, tmp_path: Path) -> None:
     with pytest.raises(BadDesign, match=expected):
         drive(script(tmp_path, body), seconds=5)
@@ -309,7 +363,9 @@ def test_nobody_there_is_told() -> None:
 
 
 def test_an_implementation_that_dies_breaks_a_law_and_is_shrunk(tmp_path: Path) -> None:
-    body = HELLO + """
+    body = (
+        HELLO
+        + """
 went = 0
 for line in sys.stdin:
     went = 0 if '"reset"' in line else went + 1
@@ -317,16 +373,20 @@ for line in sys.stdin:
         sys.exit(7)
     print('{"done":1}', flush=True)
 """
+    )
     done = drive(script(tmp_path, body), seconds=30)
     assert done.deviation is not None and done.deviation.clause == "EFF-3" and "status 7" in done.deviation.why
     assert len(done.failing) == 3
 
 
-TELLS = HELLO + """
+TELLS = (
+    HELLO
+    + """
 for line in sys.stdin:
     print('{"e":"load","gpa":0,"value":0}', flush=True)
     print('{"done":1}', end="\\r\\n", flush=True)
 """
+)
 STAYS = "import os, signal\n" + HELLO + "sys.stdin.readline(); os.close(%d); signal.pause()\n"
 
 
@@ -335,12 +395,16 @@ def test_lines_may_end_as_windows_has_it(tmp_path: Path) -> None:
     assert done.deviation is None and done.runs == 2 and done.judged > 0
 
 
-@pytest.mark.parametrize("body, expected", [
-    (STAYS % 1, "closed its standard output and did not end within 1 s"),
-    (STAYS % 0, "did not answer within 1 s"),
-])
-def test_an_implementation_that_does_not_listen_breaks_a_law(body: str, expected: str, tmp_path: Path,
-                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "body, expected",
+    [
+        (STAYS % 1, "closed its standard output and did not end within 1 s"),
+        (STAYS % 0, "did not answer within 1 s"),
+    ],
+)
+def test_an_implementation_that_does_not_listen_breaks_a_law(
+    body: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(driving, "PATIENCE", 1.0)
     done = driving.repeat(script(tmp_path, body), Saved(({"do": "go", "vm": 0},), ("",)))
     assert done.deviation is not None and done.deviation.clause == "EFF-3" and expected in done.deviation.why

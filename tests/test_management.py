@@ -65,9 +65,20 @@ def made(touched: list[list[int]], pages: int) -> Recording:
     flags = np.zeros((len(touched), pages), np.bool_)
     for row, numbers in zip(flags, touched, strict=True):
         row[numbers] = True
-    return Recording("made", "by a test", 1.0, 1, "", np.ones(pages, np.uint16), flags, flags, (len(touched) - 1,),
-                     np.arange(2, pages + 2, dtype=np.uint32)[None], np.full(pages, 1024, np.uint16),
-                     np.full(pages, NO_PATCH, np.uint16))
+    return Recording(
+        "made",
+        "by a test",
+        1.0,
+        1,
+        "",
+        np.ones(pages, np.uint16),
+        flags,
+        flags,
+        (len(touched) - 1,),
+        np.arange(2, pages + 2, dtype=np.uint32)[None],
+        np.full(pages, 1024, np.uint16),
+        np.full(pages, NO_PATCH, np.uint16),
+    )
 
 
 # ---------------------------------------------------------------- recordings
@@ -80,20 +91,31 @@ def test_what_is_packed_is_unpacked() -> None:
     assert (after.samples, after.pages, after.command) == (3, 9, "made")
 
 
-@pytest.mark.parametrize("change, expected", [
-    ({"version": 2}, "x: version: expected 1, got 2"), ({"pages": 8}, "x: owners: expected 16 bytes, got 18"),
-    ({"touched": b""}, "x: touched: expected"), ({"snapshots": [3]}, "x: snapshots"), ({"interval": "soon"}, r"\$\.interval"),
-    ({"surprise": 1}, "unknown field `surprise`"),
-    ({"samples": 0}, "x: samples and pages: expected more than 0, got 0 and 9"), ({"pages": -1}, "x: samples and pages"),
-    *(({"granule": each}, f"x: granule: expected from 1 to 512 pages, got {each:,}") for each in (0, -1, 513, 1 << 63)),
-    *(({"interval": each}, "x: interval: expected from 1e-06 to") for each in (0.0, float("nan"), float("inf"), 1e-300)),
-    ({"touched": bytes(6), "changed": bytes(6)}, "x: touched: expected a page that is touched"),
-    ({"touched": b"\x80" + bytes(5)}, "x: changed: sample 1, page 1: expected only pages that are touched"),
-    ({"patches": bytes(2) + b"\xff" * 16}, "x: patches: page 0: expected from 1 to 4,096 bytes, or 65535 where .*; got 0"),
-    ({"patches": b"\xff" * 14 + b"\x01\x10" + b"\xff" * 2}, "x: patches: page 7: expected from 1 to 4,096 bytes, or .*; got 4,097"),
-    ({"compressed": bytes(16) + b"\xff\xff"}, "x: compressed: page 8: expected from 0 to 4,096 bytes; got 65,535"),
-    ({"snapshots": [1, 1], "contents": bytes(72)}, "x: snapshots: expected each later than the one before, got 1 after 1"),
-    ({"snapshots": [2, 0], "contents": bytes(72)}, "x: snapshots: expected each later than the one before, got 0 after 2")])
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        ({"version": 2}, "x: version: expected 1, got 2"),
+        ({"pages": 8}, "x: owners: expected 16 bytes, got 18"),
+        ({"touched": b""}, "x: touched: expected"),
+        ({"snapshots": [3]}, "x: snapshots"),
+        ({"interval": "soon"}, r"\$\.interval"),
+        ({"surprise": 1}, "unknown field `surprise`"),
+        ({"samples": 0}, "x: samples and pages: expected more than 0, got 0 and 9"),
+        ({"pages": -1}, "x: samples and pages"),
+        *(({"granule": each}, f"x: granule: expected from 1 to 512 pages, got {each:,}") for each in (0, -1, 513, 1 << 63)),
+        *(({"interval": each}, "x: interval: expected from 1e-06 to") for each in (0.0, float("nan"), float("inf"), 1e-300)),
+        ({"touched": bytes(6), "changed": bytes(6)}, "x: touched: expected a page that is touched"),
+        ({"touched": b"\x80" + bytes(5)}, "x: changed: sample 1, page 1: expected only pages that are touched"),
+        ({"patches": bytes(2) + b"\xff" * 16}, "x: patches: page 0: expected from 1 to 4,096 bytes, or 65535 where .*; got 0"),
+        (
+            {"patches": b"\xff" * 14 + b"\x01\x10" + b"\xff" * 2},
+            "x: patches: page 7: expected from 1 to 4,096 bytes, or .*; got 4,097",
+        ),
+        ({"compressed": bytes(16) + b"\xff\xff"}, "x: compressed: page 8: expected from 0 to 4,096 bytes; got 65,535"),
+        ({"snapshots": [1, 1], "contents": bytes(72)}, "x: snapshots: expected each later than the one before, got 1 after 1"),
+        ({"snapshots": [2, 0], "contents": bytes(72)}, "x: snapshots: expected each later than the one before, got 0 after 2"),
+    ],
+)
 def test_a_recording_that_is_none_is_told_by_field(change: dict[str, object], expected: str) -> None:
     plain = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(recording.pack(made([[0], [1], [2]], 9))))
     data = zstandard.ZstdCompressor().compress(msgspec.msgpack.encode(plain | change))
@@ -148,9 +170,15 @@ def test_a_bit_that_is_flipped_in_a_file_is_seen_or_changes_nothing_of_what_is_r
 
 
 CONTENTS = {
-    "build.memory.zst": "e5e3326575d192a6", "data.memory.zst": "ffcc8168be416e47", "database.addresses.zst": "58f019efacc488c2",
-    "database.memory.zst": "5d118e12526fb9a1", "fleet.memory.zst": "ffdbd52e9ea9a57f", "idle.memory.zst": "c4011f38c2fd462d",
-    "python.addresses.zst": "1909c9d79fb15ae6", "web.memory.zst": "cb017f6f6d499cec"}
+    "build.memory.zst": "e5e3326575d192a6",
+    "data.memory.zst": "ffcc8168be416e47",
+    "database.addresses.zst": "58f019efacc488c2",
+    "database.memory.zst": "5d118e12526fb9a1",
+    "fleet.memory.zst": "ffdbd52e9ea9a57f",
+    "idle.memory.zst": "c4011f38c2fd462d",
+    "python.addresses.zst": "1909c9d79fb15ae6",
+    "web.memory.zst": "cb017f6f6d499cec",
+}
 """The beginning of the SHA-256 of what each file holds when it is unpacked."""
 
 
@@ -233,8 +261,9 @@ def test_a_page_that_is_written_with_what_it_held_is_changed_where_stores_are_wa
     """By a program, by its child, and by what each of them runs next."""
     if not recorder.tested():
         pytest.skip("this kernel has no asynchronous write protection by userfaultfd")
-    process = subprocess.Popen([sys.executable, "-c", WRITES_ALIKE, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               text=True, bufsize=1)
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITES_ALIKE, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
     assert process.stdin is not None and process.stdout is not None
     sampler = Sampler(process.pid, b"test", stores=stores)
     try:
@@ -329,6 +358,7 @@ def test_all_threads_of_a_process_stand_still_while_it_is_looked_at_and_go_on_af
 
 def test_pages_that_cannot_be_parted_are_not_taken_for_one_page() -> None:
     """The kernel says EAGAIN, or ENOMEM, when a process has as many mappings as it may have."""
+
     class Full(Stopped):
         def call(self, number: int, *arguments: int) -> int:
             return -errno.EAGAIN
@@ -339,7 +369,8 @@ def test_pages_that_cannot_be_parted_are_not_taken_for_one_page() -> None:
 
 @pytest.mark.parametrize("samples", [recording.LEAST_SAMPLES - 1, recording.LEAST_SAMPLES])
 def test_a_recording_that_is_too_short_for_a_vm_is_said_to_be_when_it_is_made(
-        samples: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    samples: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Before, one heard of it when a workload was read."""
     monkeypatch.setattr("refmodel.cli.record.made_of", lambda *given: made([[0]] * samples, 1))
     record("memory", ["true"], tmp_path / "mine.memory.zst")
@@ -348,10 +379,16 @@ def test_a_recording_that_is_too_short_for_a_vm_is_said_to_be_when_it_is_made(
     assert f"{samples} samples of 1 page" in told and recording.read(tmp_path / "mine.memory.zst").samples == samples
 
 
-@pytest.mark.parametrize("what, output, expected", [
-    ("disks", "x.memory.zst", "record disks: expected memory or addresses"), ("memory", "x.zip", "expected a name that ends"),
-    ("addresses", "x.memory.zst", "expected a name that ends"), ("memory", "nowhere/x.memory.zst", "cannot be written"),
-    ("memory", "x.memory.zst", "cannot be started")])
+@pytest.mark.parametrize(
+    "what, output, expected",
+    [
+        ("disks", "x.memory.zst", "record disks: expected memory or addresses"),
+        ("memory", "x.zip", "expected a name that ends"),
+        ("addresses", "x.memory.zst", "expected a name that ends"),
+        ("memory", "nowhere/x.memory.zst", "cannot be written"),
+        ("memory", "x.memory.zst", "cannot be started"),
+    ],
+)
 def test_what_cannot_be_recorded_is_bad_input(what: str, output: str, expected: str, tmp_path: Path) -> None:
     with pytest.raises(BadDesign) as why:
         record(what, ["/no/such/command"], tmp_path / output)
@@ -444,16 +481,24 @@ def test_the_bound_is_the_best_of_all_choices(given_: list[tuple[set[int], set[i
 
 
 @settings(deadline=None, max_examples=25)
-@given(rows=st.lists(st.lists(st.integers(0, 15), max_size=8, unique=True), min_size=2, max_size=14),
-       others=st.lists(st.lists(st.integers(0, 15), max_size=8, unique=True), min_size=2, max_size=14), clean=st.booleans(),
-       minimum=st.integers(0, 8), repeat=st.booleans(), pause=st.integers(0, 3))
-def test_no_strategy_is_better_than_the_bound(rows: list[list[int]], others: list[list[int]], clean: bool, minimum: int,
-                                              repeat: bool, pause: int) -> None:
+@given(
+    rows=st.lists(st.lists(st.integers(0, 15), max_size=8, unique=True), min_size=2, max_size=14),
+    others=st.lists(st.lists(st.integers(0, 15), max_size=8, unique=True), min_size=2, max_size=14),
+    clean=st.booleans(),
+    minimum=st.integers(0, 8),
+    repeat=st.booleans(),
+    pause=st.integers(0, 3),
+)
+def test_no_strategy_is_better_than_the_bound(
+    rows: list[list[int]], others: list[list[int]], clean: bool, minimum: int, repeat: bool, pause: int
+) -> None:
     """Whatever the minimums are, where VMs rest, and where memory that is kept free is lent while balloons are slow."""
     one = made(rows, 16)
     read = attrs.evolve(one, changed=np.zeros_like(one.changed)) if clean else one
-    vms = (Vm("a", Claim(minimum, 16), Replayed(read, repeat=repeat)),
-           Vm("b", Claim(1, 16), Replayed(made(others, 16), pause=pause)))
+    vms = (
+        Vm("a", Claim(minimum, 16), Replayed(read, repeat=repeat)),
+        Vm("b", Claim(1, 16), Replayed(made(others, 16), pause=pause)),
+    )
     workload = Workload(16, vms, 14)
     if not any(vm.activity.touched(period).any() for vm in vms for period in range(14)):
         return
@@ -543,8 +588,9 @@ def test_what_strategies_are_compared_on_was_recorded_and_what_was_not_is_marked
     assert mixed.origin == "recorded: web; made up: a"
     assert management.strategies("x", [], mixed.origin).title == "strategies on x (recorded: web; made up: a)"
     text = (SPECS / "pros_and_cons.md").read_text()
-    assert all(f"\n### {name}: {ready(name).about}\n\nThe VMs run these programs ({ready(name).origin}).\n" in text
-               for name in workloads())
+    assert all(
+        f"\n### {name}: {ready(name).about}\n\nThe VMs run these programs ({ready(name).origin}).\n" in text for name in workloads()
+    )
     rows = tables(text)["Published results"]
     assert len(rows) == 8 and all(re.search("recorded|made up|no workload", row["measured here on"]) for row in rows)
 
@@ -639,8 +685,9 @@ def test_a_guest_without_swap_needs_its_balloon_where_it_stores_to_more_than_it_
 
 def test_equal_pages_take_one_frame_and_small_ones_part_of_one() -> None:
     contents, none = np.array([0, 1, 1, 7, 7, 8], np.uint32), NO_PATCH
-    found = saving.of(contents, np.array([0, 64, 64, 1024, 1024, 4096], np.uint16),
-                      np.array([none, none, none, none, none, 512], np.uint16))
+    found = saving.of(
+        contents, np.array([0, 64, 64, 1024, 1024, 4096], np.uint16), np.array([none, none, none, none, none, 512], np.uint16)
+    )
     assert (found.pages, found.zero, found.same, found.held) == (5, 1, 1, 4)
     assert (found.shared, found.patched, found.all) == (3, 2 + 0.125, 1 + 0.25 + 0.125)
 
@@ -670,53 +717,86 @@ def test_every_cost_has_a_unit_and_a_reference() -> None:
 # ---------------------------------------------------------------- workload files
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("pages = 10\n[vm.a]\nmaximum = 5\nrecording = 'nobody'", "w.toml:4: vm.a.recording: nobody: expected a file, or one of"),
-    ("pages = 10\n[vm.a]\nmaximum = 5\nrecording = 'web'\nphases = []", "w.toml:5: vm.a.phases: expected either"),
-    ("pages = 10\n[vm.a]\nmaximum = 5\nrecording = 'web'\ncount = 0", "w.toml:5: vm.a.count: expected a whole number from 1"),
-    ("pages = 10\n[vm.a]\nmaximum = 5\nphases = [{ at = 0, active = -1 }]", r"w.toml:4: vm.a.phases\[0\].active"),
-    ("pages = 10\n[vm.a]\nshares = 'many'\nmaximum = 5", "w.toml:3: vm.a.shares: Expected `int`, got `str`"),
-    ("pages = 'few'\n[vm.a]\nmaximum = 5", "w.toml:1: pages"),
-    ("pages = 9\n[vm.'a.b']\nmaximum = 'x'", "w.toml:3: vm.a.b.maximum: Expected `int`"),
-    ("pages = 9\n[vm]\na = 5", "w.toml:3: vm.a: expected one table .vm.a., got int"),
-    ("pages = 9\nseed = 1\nvm = { a = { maximum = 'x' } }", "w.toml:3: vm.a.maximum: Expected `int`"),
-    ("pages = 9\n[vm]\nb = { maximum = 5, phases = [{ at = 0, active = 1 }] }\na.maximum = 'x'", "w.toml:4: vm.a.maximum"),
-    ("seed = 1\npages = 9\n[vm.a]\nminimum = 10\nmaximum = 10\nphases = [{ at = 0, active = 1 }]", "w.toml:2: pages: the minimums"),
-    ("pages = 9\n[vm.a]\nmaximum = 2\nminimum = 3\nphases = [{ at = 0, active = 1 }]", "w.toml:4: vm.a.minimum: minimum 3 and"),
-    ("pages = 9\n[vm.a]\nmaximum = 2\nphases = [{ at = 0, active = 1 }]\ncount = 3", "w.toml:5: vm.a.count: goes with a recording"),
-    ("pages = 9\nperiods = 3\n[vm.a]\nmaximum = 2\nphases = [{ at = 3, active = 1 }]", "w.toml:2: periods: in 3 periods no VM"),
-    ("pages = 9\n[vm.a]\nmaximum = 2\nphases = [{ at = 3, active = 0 }]", "w.toml:1: periods: in 33 periods no VM"),
-    ("pages = 9\n[vm.a]\nmaximum = 2\nrecording = 'w.toml'", "w.toml:4: vm.a.recording: .*w.toml: no recording"),
-    ("pages = 9\n[vm.a]\nmaximum = 2\nphases = [\n # [ \n { at = 0, active = 1 },\n { at = 1, active = 'x' }]",
-     r"w.toml:7: vm.a.phases\[1\].active: Expected `int`"),
-    ("pages = 9\n[vm.a]\nmaximum = 2\nphases = [\n { at = 0, active = 1 },\n { at = 1 }]",
-     r"w.toml:6: vm.a.phases\[1\].active: .*missing"),
-    ("pages = 9\n[vm.a]\nmaximum = 2\n[[vm.a.phases]]\nat = 0\nactive = 1\n[[vm.a.phases]]\nat = 1\nactive = -1",
-     r"w.toml:9: vm.a.phases\[1\].active: expected a whole number from 0"),
-    ("pages = 9\n\n[[vm]]\nmaximum = 2\n[[vm]]\nmaximum = 3", "w.toml:3: vm: expected tables such as .vm.web., each with a name"),
-    ("pages = 9\n[vm.b]\nmaximum = 1\nphases = [{ at = 0, active = 1 }]\n[[vm.a]]\nmaximum = 2\n[[vm.a]]\nmaximum = 3",
-     "w.toml:5: vm.a: expected one table .vm.a., got tables ..vm.a"),
-    ("pages = 9\n[vm.a]\nmaximum = 2\nphases = [\n { at = 5, active = 1 },\n { at = 0, active = 2 }]",
-     r"w.toml:6: vm.a.phases\[1\].at: expected a period after that of the phase before, 5; got 0"),
-    ("pages = 9\n[vm.a]\nmaximum = 2\nphases = [{ at = 5, active = 1 }, { at = 5, active = 2 }]",
-     r"w.toml:4: vm.a.phases\[1\].at: expected a period after"),
-    ("pages = 16777216\nperiods = 10000\n[vm.a]\nmaximum = 2\nphases = [{ at = 0, active = 16777216 }]",
-     "w.toml:2: periods: 10,000 periods of VMs with 16,777,216 pages are .* pages to look at; expected at most 50,000,000"),
-    ("pages = 9\n[vm.a-1]\nmaximum = 5\nphases = [{ at = 0, active = 1 }]\n[vm.a]\nmaximum = 5\nrecording = 'idle'\ncount = 2",
-     "w.toml:2: vm.a-1: expected one VM called a-1")])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("pages = 10\n[vm.a]\nmaximum = 5\nrecording = 'nobody'", "w.toml:4: vm.a.recording: nobody: expected a file, or one of"),
+        ("pages = 10\n[vm.a]\nmaximum = 5\nrecording = 'web'\nphases = []", "w.toml:5: vm.a.phases: expected either"),
+        ("pages = 10\n[vm.a]\nmaximum = 5\nrecording = 'web'\ncount = 0", "w.toml:5: vm.a.count: expected a whole number from 1"),
+        ("pages = 10\n[vm.a]\nmaximum = 5\nphases = [{ at = 0, active = -1 }]", r"w.toml:4: vm.a.phases\[0\].active"),
+        ("pages = 10\n[vm.a]\nshares = 'many'\nmaximum = 5", "w.toml:3: vm.a.shares: Expected `int`, got `str`"),
+        ("pages = 'few'\n[vm.a]\nmaximum = 5", "w.toml:1: pages"),
+        ("pages = 9\n[vm.'a.b']\nmaximum = 'x'", "w.toml:3: vm.a.b.maximum: Expected `int`"),
+        ("pages = 9\n[vm]\na = 5", "w.toml:3: vm.a: expected one table .vm.a., got int"),
+        ("pages = 9\nseed = 1\nvm = { a = { maximum = 'x' } }", "w.toml:3: vm.a.maximum: Expected `int`"),
+        ("pages = 9\n[vm]\nb = { maximum = 5, phases = [{ at = 0, active = 1 }] }\na.maximum = 'x'", "w.toml:4: vm.a.maximum"),
+        (
+            "seed = 1\npages = 9\n[vm.a]\nminimum = 10\nmaximum = 10\nphases = [{ at = 0, active = 1 }]",
+            "w.toml:2: pages: the minimums",
+        ),
+        ("pages = 9\n[vm.a]\nmaximum = 2\nminimum = 3\nphases = [{ at = 0, active = 1 }]", "w.toml:4: vm.a.minimum: minimum 3 and"),
+        (
+            "pages = 9\n[vm.a]\nmaximum = 2\nphases = [{ at = 0, active = 1 }]\ncount = 3",
+            "w.toml:5: vm.a.count: goes with a recording",
+        ),
+        ("pages = 9\nperiods = 3\n[vm.a]\nmaximum = 2\nphases = [{ at = 3, active = 1 }]", "w.toml:2: periods: in 3 periods no VM"),
+        ("pages = 9\n[vm.a]\nmaximum = 2\nphases = [{ at = 3, active = 0 }]", "w.toml:1: periods: in 33 periods no VM"),
+        ("pages = 9\n[vm.a]\nmaximum = 2\nrecording = 'w.toml'", "w.toml:4: vm.a.recording: .*w.toml: no recording"),
+        (
+            "pages = 9\n[vm.a]\nmaximum = 2\nphases = [\n # [ \n { at = 0, active = 1 },\n { at = 1, active = 'x' }]",
+            r"w.toml:7: vm.a.phases\[1\].active: Expected `int`",
+        ),
+        (
+            "pages = 9\n[vm.a]\nmaximum = 2\nphases = [\n { at = 0, active = 1 },\n { at = 1 }]",
+            r"w.toml:6: vm.a.phases\[1\].active: .*missing",
+        ),
+        (
+            "pages = 9\n[vm.a]\nmaximum = 2\n[[vm.a.phases]]\nat = 0\nactive = 1\n[[vm.a.phases]]\nat = 1\nactive = -1",
+            r"w.toml:9: vm.a.phases\[1\].active: expected a whole number from 0",
+        ),
+        (
+            "pages = 9\n\n[[vm]]\nmaximum = 2\n[[vm]]\nmaximum = 3",
+            "w.toml:3: vm: expected tables such as .vm.web., each with a name",
+        ),
+        (
+            "pages = 9\n[vm.b]\nmaximum = 1\nphases = [{ at = 0, active = 1 }]\n[[vm.a]]\nmaximum = 2\n[[vm.a]]\nmaximum = 3",
+            "w.toml:5: vm.a: expected one table .vm.a., got tables ..vm.a",
+        ),
+        (
+            "pages = 9\n[vm.a]\nmaximum = 2\nphases = [\n { at = 5, active = 1 },\n { at = 0, active = 2 }]",
+            r"w.toml:6: vm.a.phases\[1\].at: expected a period after that of the phase before, 5; got 0",
+        ),
+        (
+            "pages = 9\n[vm.a]\nmaximum = 2\nphases = [{ at = 5, active = 1 }, { at = 5, active = 2 }]",
+            r"w.toml:4: vm.a.phases\[1\].at: expected a period after",
+        ),
+        (
+            "pages = 16777216\nperiods = 10000\n[vm.a]\nmaximum = 2\nphases = [{ at = 0, active = 16777216 }]",
+            "w.toml:2: periods: 10,000 periods of VMs with 16,777,216 pages are .* pages to look at; expected at most 50,000,000",
+        ),
+        (
+            "pages = 9\n[vm.a-1]\nmaximum = 5\nphases = [{ at = 0, active = 1 }]\n"
+            "[vm.a]\nmaximum = 5\nrecording = 'idle'\ncount = 2",
+            "w.toml:2: vm.a-1: expected one VM called a-1",
+        ),
+    ],
+)
 def test_a_workload_that_is_wrong_is_told_by_line_and_field(text: str, expected: str, tmp_path: Path) -> None:
     (tmp_path / "w.toml").write_text(text)
     with pytest.raises(BadDesign, match=expected):
         read(tmp_path / "w.toml")
 
 
-TOML = """a = '[x]' # [y]
+TOML = (
+    """a = '[x]' # [y]
 "b.c" = [ 1, # ]
   2, "]", { d = 3, e.f = [
   4 ] }, '''
 ]''', [ [ ], [ 5 ]
   , ] ]
-t = """ + '"""x " \\""" [y]\n  z""""' + """
+t = """
+    + '"""x " \\""" [y]\n  z""""'
+    + """
 [g.h]
 i = 1979-05-27 07:32:00  # a date
 [[g.k]]
@@ -728,6 +808,7 @@ n = true
 [[g.k.o]]
 p = 0x1F
 """
+)
 
 
 def test_where_keys_and_elements_stand_is_found_in_any_toml() -> None:
@@ -737,8 +818,20 @@ def test_where_keys_and_elements_stand_is_found_in_any_toml() -> None:
 
     found = lines(TOML)
     assert set(found) == paths(tomllib.loads(TOML))
-    due = {("a",): 1, ("b.c",): 2, ("b.c", 1): 3, ("b.c", 3, "e", "f", 0): 4, ("b.c", 5): 5, ("b.c", 5, 1, 0): 5, ("t",): 7,
-           ("g", "h", "i"): 10, ("g", "k", 0): 11, ("g", "k", 1): 13, ("g", "k", 1, "m", "n"): 15, ("g", "k", 1, "o", 1, "p"): 18}
+    due = {
+        ("a",): 1,
+        ("b.c",): 2,
+        ("b.c", 1): 3,
+        ("b.c", 3, "e", "f", 0): 4,
+        ("b.c", 5): 5,
+        ("b.c", 5, 1, 0): 5,
+        ("t",): 7,
+        ("g", "h", "i"): 10,
+        ("g", "k", 0): 11,
+        ("g", "k", 1): 13,
+        ("g", "k", 1, "m", "n"): 15,
+        ("g", "k", 1, "o", 1, "p"): 18,
+    }
     assert {path: found[path] for path in due} == due
 
 
@@ -757,8 +850,9 @@ def test_a_recording_in_place_of_a_workload_is_told_where_it_goes(tmp_path: Path
 
 def test_vms_of_a_kind_come_one_after_the_other(tmp_path: Path) -> None:
     (tmp_path / "mine.memory.zst").write_bytes(recording.pack(made([[0], [1]] * 5, 9)))
-    (tmp_path / "w.toml").write_text("pages = 99\n[vm.a]\nmaximum = 9\nrecording = 'mine.memory.zst'\ncount = 3\napart = 2\n"
-                                     "start = 1\nrepeat = false\nskip = 8")
+    (tmp_path / "w.toml").write_text(
+        "pages = 99\n[vm.a]\nmaximum = 9\nrecording = 'mine.memory.zst'\ncount = 3\napart = 2\nstart = 1\nrepeat = false\nskip = 8"
+    )
     workload = read(tmp_path / "w.toml")
     assert [vm.name for vm in workload.vms] == ["a-1", "a-2", "a-3"] and workload.periods == 7
     starts = [next(p for p in range(9) if vm.activity.touched(p).any()) for vm in workload.vms]
@@ -767,8 +861,9 @@ def test_vms_of_a_kind_come_one_after_the_other(tmp_path: Path) -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(start=st.integers(0, 5), pause=st.integers(0, 5), skip=st.integers(0, 3), repeat=st.booleans())
-def test_a_vm_runs_what_was_recorded_after_what_is_skipped_and_rests_between_runs(start: int, pause: int, skip: int,
-                                                                                repeat: bool) -> None:
+def test_a_vm_runs_what_was_recorded_after_what_is_skipped_and_rests_between_runs(
+    start: int, pause: int, skip: int, repeat: bool
+) -> None:
     ran = Replayed(made([[0], [1], [2], [3]], 4), start, repeat, pause, skip)
     run = [*([page] for page in range(skip, 4)), *([] for _ in range(pause))]
     due = [*([] for _ in range(start)), *(run * 20 if repeat else [*run, *([] for _ in range(30))])]
@@ -833,8 +928,12 @@ def test_a_strategy_that_is_advised_is_the_best_of_the_workload_named_or_as_good
 def test_a_mechanism_that_is_advised_makes_vms_wait_least_of_those_that_it_is_compared_with() -> None:
     """By the means of the same chapter's tables; where another device is meant the row says which."""
     found = tables((SPECS / "pros_and_cons.md").read_text())
-    waits = {name: np.mean([next(figure(row["time waited"]) for row in found[each] if row["mechanism"] == name)
-                            for each in runs(RECORDINGS)]) for name in (row["mechanism"] for row in found["web"])}
+    waits = {
+        name: np.mean(
+            [next(figure(row["time waited"]) for row in found[each] if row["mechanism"] == name) for each in runs(RECORDINGS)]
+        )
+        for name in (row["mechanism"] for row in found["web"])
+    }
     advised = [row for row in found["What to use when"] if row["because"].startswith("VMs wait")]
     assert len(advised) >= 4
     for row in advised:
@@ -862,8 +961,9 @@ def test_the_device_says_whether_reading_or_compressing_costs_less() -> None:
     def measured(**tallies: mechanisms.Tally) -> mechanisms.Measured:
         return mechanisms.Measured(tallies, {}, 1, 1, 1.0)
 
-    some = measured(reads=mechanisms.Tally(reads=100), packs=mechanisms.Tally(expanded=100, compressed=100),
-                    both=mechanisms.Tally(reads=200))
+    some = measured(
+        reads=mechanisms.Tally(reads=100), packs=mechanisms.Tally(expanded=100, compressed=100), both=mechanisms.Tally(reads=200)
+    )
     assert mechanisms.even([some], "reads", "packs") == pytest.approx(Costs().compress + Costs().decompress, abs=0.02)
     assert mechanisms.even([some], "both", "reads") is None is mechanisms.even([some], "packs", "reads")
 
@@ -874,8 +974,10 @@ def test_an_estimator_that_is_advised_is_as_good_as_the_best_and_looks_at_least_
     advised, looks = found["Which estimator to use"], "exits or accesses looked at, a period"
     assert {row["measured on"] for row in advised} == set(runs(RECORDINGS))
     for row in advised:
-        errors = {each["estimator"]: (figure(each["mean error"]), figure(each[looks]))
-                  for each in found[f"{row['measured on']}, estimated"]}
+        errors = {
+            each["estimator"]: (figure(each["mean error"]), figure(each[looks]))
+            for each in found[f"{row['measured on']}, estimated"]
+        }
         least = min(error for error, _ in errors.values())
         good = {name: cost for name, (error, cost) in errors.items() if error <= least + 0.9}
         assert errors[row["use"]][0] <= least + 1.1 and all(errors[row["use"]][1] <= cost for cost in good.values()), row
@@ -888,26 +990,33 @@ def test_an_estimator_is_advised_where_it_is_cheapest_of_the_good_ones_and_other
     def errors(**given: tuple[float, float]) -> list[Error]:
         return [Error(name, mean, 0.0, faults) for name, (mean, faults) in given.items()]
 
-    found = {"one": errors(exact=(0.1, 900), some=(0.105, 60), blind=(0.4, 0)),
-             "two": errors(exact=(0.2, 800), some=(0.205, 50), blind=(0.3, 0))}
+    found = {
+        "one": errors(exact=(0.1, 900), some=(0.105, 60), blind=(0.4, 0)),
+        "two": errors(exact=(0.2, 800), some=(0.205, 50), blind=(0.3, 0)),
+    }
     rows = choosing.estimators_by_program(found).rows
     assert [row[1] for row in rows] == ["some", "some"] and rows[0][4:] == ("exact (900.0)", "blind: it is off by 40.0 %")
     assert {row[0]: row[3] for row in choosing.estimators_each(found).rows} == {
-        "some": "for needs as of one, two", "exact": "never: as good as the best on one, two, where some looks at less",
+        "some": "for needs as of one, two",
+        "exact": "never: as good as the best on one, two, where some looks at less",
         "blind": "never: it is farther off than the best on each; where it is nearest, two, exact is off by 20.0 % "
-                 "and it by 30.0 %"}
+        "and it by 30.0 %",
+    }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name, part, best", [("opposed", 0.8, "esx"), ("opposed", 1.25, "stalls"),
-                                              ("idle_tax", 1.25, "self-ballooning-tmem")])
+@pytest.mark.parametrize(
+    "name, part, best", [("opposed", 0.8, "esx"), ("opposed", 1.25, "stalls"), ("idle_tax", 1.25, "self-ballooning-tmem")]
+)
 def test_how_much_memory_there_is_decides_which_strategy_is_best_as_the_chapter_says(name: str, part: float, best: str) -> None:
     workload = ready(name)
     found = compare(attrs.evolve(workload, pages=int(part * workload.pages)))
     assert choosing.least_lost("", name, found).use == (best,)
     said = " ".join((SPECS / "pros_and_cons.md").read_text().split())
-    assert "with a fifth less on *opposed* esx alone is best, with a quarter more stalls; with a quarter more on *idle_tax* " \
-           "self-ballooning-tmem." in said
+    assert (
+        "with a fifth less on *opposed* esx alone is best, with a quarter more stalls; with a quarter more on *idle_tax* "
+        "self-ballooning-tmem." in said
+    )
 
 
 @pytest.mark.slow
@@ -924,7 +1033,8 @@ def test_the_pictures_are_there() -> None:
 
 
 def test_commands_print_all_tables_of_the_chapter_but_those_that_it_says_are_in_it_alone(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Before, the chapter said that two commands print the same."""
     (tmp_path / "w.toml").write_text("pages = 40\nperiods = 3\n[vm.a]\nmaximum = 9\nphases = [{ at = 0, active = 9 }]")
     (tmp_path / "x.memory.zst").write_bytes(recording.pack(made([[page] for page in range(12)], 12)))
@@ -941,25 +1051,40 @@ def test_commands_print_all_tables_of_the_chapter_but_those_that_it_says_are_in_
     text = (SPECS / "pros_and_cons.md").read_text()
     alone = [heading for heading, rows in tables(text).items() if tuple(rows[0]) not in printed]
     assert alone == ["What to use when", "Paging twice", "Published results"] and "strategies on w" in capsys.readouterr().out
-    assert ("Only this chapter has the sections on what to use when, paging twice, several VMs that share memory, and published "
-            "results.") in \
-        " ".join(text.split())
+    assert (
+        "Only this chapter has the sections on what to use when, paging twice, several VMs that share memory, and published "
+        "results."
+    ) in " ".join(text.split())
 
 
 @pytest.mark.slow
 def test_the_command_shows_mechanisms(tmp_path: Path) -> None:
     file, page = tmp_path / "web.memory.zst", tmp_path / "page.html"
     file.write_bytes(recording.shipped()["web"].read_bytes())
-    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "explain", "mechanisms", str(file), "--html", str(page)],
-                          capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "refmodel.cli", "explain", "mechanisms", str(file), "--html", str(page)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
     assert "mechanisms on web" in done.stdout and "compressed memory" in done.stdout and "paging twice" in page.read_text()
     assert refmodel("explain", "mechanisms", "--policy", "esx").returncode == 2
 
 
 def test_no_figure_of_a_table_is_cut_off_however_narrow_the_terminal() -> None:
     """Before, a table that was too wide lost its last column, or the end of its numbers: 641,604 was shown as 641."""
-    head = ("strategy", "throughput", "lost against the bound", "the worst VM's", "Jain's index", "of what is due",
-            "periods to react", "memory moved a period", "pages read again")
+    head = (
+        "strategy",
+        "throughput",
+        "lost against the bound",
+        "the worst VM's",
+        "Jain's index",
+        "of what is due",
+        "periods to react",
+        "memory moved a period",
+        "pages read again",
+    )
     row = ("self-ballooning-tmem", "43.5 %", "28.3 %", "24.8 %", "0.83", "98.4 %", "2.0", "0.0 %", "641,604")
     for width in (150, 110, 80, 60):
         told = io.StringIO()

@@ -97,8 +97,11 @@ BROKEN_BY = {
 }
 
 
-LAWS = [each for module in (memory, contract, migration, buddy, grants, memory_slots, registered_pages)
-        for each in laws_of_module(module)]
+LAWS = [
+    each
+    for module in (memory, contract, migration, buddy, grants, memory_slots, registered_pages)
+    for each in laws_of_module(module)
+]
 
 
 @pytest.mark.parametrize("broken", LAWS, ids=lambda each: each.name)
@@ -109,9 +112,12 @@ def test_each_law_has_a_mutant_that_breaks_it(broken: Law) -> None:
     assert found.failure is not None and found.failure.broken.law == broken
 
 
-OF_BALLOONS = [("a_balloon_is_its_guests", "oom-deflates-anothers"), ("balloon_sizes_are_exact", "deflated-uncounted"),
-               ("balloon_sizes_are_exact", "oom-deflated-uncounted"),
-               ("a_balloon_is_its_guests", "balloon-inflated-by-the-monitor")]
+OF_BALLOONS = [
+    ("a_balloon_is_its_guests", "oom-deflates-anothers"),
+    ("balloon_sizes_are_exact", "deflated-uncounted"),
+    ("balloon_sizes_are_exact", "oom-deflated-uncounted"),
+    ("a_balloon_is_its_guests", "balloon-inflated-by-the-monitor"),
+]
 """Laws about balloons, and mutants that break them."""
 
 

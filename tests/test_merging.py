@@ -190,8 +190,10 @@ def test_what_is_not_proved_of_paths_put_together_is_judged_path_by_path(monkeyp
     broken = {(name, law) for name, found in verdicts.items() for law, verdict in found.items() if verdict == "refuted"}
     assert broken, "some operation breaks its law, which no reading may hide"
     assert {merges for merges, _ in asked} == {MOST, SOME, NONE}
-    assert all(only is None if merges == MOST else {law and law.name for law in only} <= {law for _, law in broken}
-               for merges, only in asked)
+    assert all(
+        only is None if merges == MOST else {law and law.name for law in only} <= {law for _, law in broken}
+        for merges, only in asked
+    )
 
 
 def test_a_write_that_is_made_on_every_path_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,27 +46,54 @@ def changes(text: str, **names: object) -> list[tuple[str, str, str]]:
     return [(e.operator, written(e.node), written(e.after)) for e in edits(definition, names)]
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("self.forget(vm)", {("drop call", "self.forget(vm)", "pass")}),
-    ("require(a == b)", {("drop require", "require(a == b)", "pass"), ("other comparison", "a == b", "a != b")}),
-    ("self.t[vm] = b", {("drop store", "self.t[vm] = b", "pass")}),
-    ("x = 1\n    x = a", {("drop assignment", "x = a", "pass"), ("drop assignment", "x = 1", "pass"), ("off by one", "1", "2"),
-                          ("off by one", "1", "0")}),
-    ("return a and b", {("drop operand", "a and b", "a"), ("drop operand", "a and b", "b"), ("swap and/or", "a and b", "a or b"),
-                        ("negate condition", "a", "not a"), ("negate condition", "b", "not b")}),
-    ("return not a", {("drop not", "not a", "a")}),
-    ("return n >= 2", {("other comparison", "n >= 2", "n > 2"), ("off by one", "2", "3"), ("off by one", "2", "1")}),
-    ("return n + m", {("other arithmetic", "n + m", "n - m")}),
-    ("return HostMapping(mapped=a)", {("drop field", "HostMapping(mapped=a)", "HostMapping()")}),
-    ("return HostMapping(a)", {("drop field", "HostMapping(a)", "HostMapping(False)")}),
-    ("return Kind.FREE", {("other member", "Kind.FREE", "Kind.GUEST")}),
-    ("return True", {("other flag", "True", "False")}),
-    ("return f(vm, other)", {("swap arguments", "f(vm, other)", "f(other, vm)"), ("other name", "vm", "other"),
-                             ("other name", "other", "vm")}),
-    ("reset(self.t, lambda e, k: k == vm)", {
-        ("drop call", "reset(self.t, lambda e, k: k == vm)", "pass"), ("condition always", "k == vm", "True"),
-        ("condition never", "k == vm", "False"), ("other comparison", "k == vm", "k != vm")}),
-], ids=lambda x: x if isinstance(x, str) else "")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("self.forget(vm)", {("drop call", "self.forget(vm)", "pass")}),
+        ("require(a == b)", {("drop require", "require(a == b)", "pass"), ("other comparison", "a == b", "a != b")}),
+        ("self.t[vm] = b", {("drop store", "self.t[vm] = b", "pass")}),
+        (
+            "x = 1\n    x = a",
+            {
+                ("drop assignment", "x = a", "pass"),
+                ("drop assignment", "x = 1", "pass"),
+                ("off by one", "1", "2"),
+                ("off by one", "1", "0"),
+            },
+        ),
+        (
+            "return a and b",
+            {
+                ("drop operand", "a and b", "a"),
+                ("drop operand", "a and b", "b"),
+                ("swap and/or", "a and b", "a or b"),
+                ("negate condition", "a", "not a"),
+                ("negate condition", "b", "not b"),
+            },
+        ),
+        ("return not a", {("drop not", "not a", "a")}),
+        ("return n >= 2", {("other comparison", "n >= 2", "n > 2"), ("off by one", "2", "3"), ("off by one", "2", "1")}),
+        ("return n + m", {("other arithmetic", "n + m", "n - m")}),
+        ("return HostMapping(mapped=a)", {("drop field", "HostMapping(mapped=a)", "HostMapping()")}),
+        ("return HostMapping(a)", {("drop field", "HostMapping(a)", "HostMapping(False)")}),
+        ("return Kind.FREE", {("other member", "Kind.FREE", "Kind.GUEST")}),
+        ("return True", {("other flag", "True", "False")}),
+        (
+            "return f(vm, other)",
+            {("swap arguments", "f(vm, other)", "f(other, vm)"), ("other name", "vm", "other"), ("other name", "other", "vm")},
+        ),
+        (
+            "reset(self.t, lambda e, k: k == vm)",
+            {
+                ("drop call", "reset(self.t, lambda e, k: k == vm)", "pass"),
+                ("condition always", "k == vm", "True"),
+                ("condition never", "k == vm", "False"),
+                ("other comparison", "k == vm", "k != vm"),
+            },
+        ),
+    ],
+    ids=lambda x: x if isinstance(x, str) else "",
+)
 def test_an_operator_changes_one_place(text: str, expected: set[tuple[str, str, str]]) -> None:
     params = "self, vm: Vm, other: Vm" if "other" in text else "self, vm: Vm"
     found = changes(f"def f({params}):\n    {text}", HostMapping=HostMapping, Kind=Kind)
@@ -118,8 +145,11 @@ def test_mutants_of_a_design_are_noticed_the_same_or_allowed_and_the_design_is_a
     both = "self.one[vm] and self.other[vm]"
     assert by_key[f"clear_both: drop require: require({both}) => nothing"] == "allowed"
     assert by_key[f"clear_both: negate condition: {both} => not ({both})"] == "vacuous"
-    assert survivors == {"set_both: drop store: self.noted[vm] = True => nothing", "set_both: other flag: True => False #3",
-                         "set_both: drop require: require(not self.one[vm]) => nothing"}
+    assert survivors == {
+        "set_both: drop store: self.noted[vm] = True => nothing",
+        "set_both: other flag: True => False #3",
+        "set_both: drop require: require(not self.one[vm]) => nothing",
+    }
     assert done.score == done.killed / (done.killed + 3)
 
 
@@ -127,10 +157,12 @@ def test_mutants_of_a_design_are_noticed_the_same_or_allowed_and_the_design_is_a
 def test_a_reason_excuses_a_survivor_and_a_reason_that_excuses_nothing_is_reported() -> None:
     survivor, *others = of_design("pair", outline(Pair), Choice(only="set_both"), reasons=()).open
     name = f"{survivor.mutant.file} Pair.set_both"
-    given = (reasons.Reason("It does no harm.", (survivor.mutant.key,), ("pair",)),
-             reasons.Reason("It was there once.", (f"{name}: drop call: self.gone() => nothing",)),
-             reasons.Reason("It is noticed.", (f"{name}: drop store: self.one[vm] = True => nothing",)),
-             reasons.Reason("It is about another design.", (f"{name}: drop call: gone() => nothing",), ("another",)))
+    given = (
+        reasons.Reason("It does no harm.", (survivor.mutant.key,), ("pair",)),
+        reasons.Reason("It was there once.", (f"{name}: drop call: self.gone() => nothing",)),
+        reasons.Reason("It is noticed.", (f"{name}: drop store: self.one[vm] = True => nothing",)),
+        reasons.Reason("It is about another design.", (f"{name}: drop call: gone() => nothing",), ("another",)),
+    )
     done = of_design("pair", outline(Pair), Choice(only="set_both"), reasons=given)
     assert done.with_reason == 1 and {j.mutant.key for j in done.open} == {j.mutant.key for j in others}
     assert len(done.stale) == 2
@@ -174,8 +206,9 @@ def test_work_that_dies_or_never_ends_has_no_answer() -> None:
 
 
 def test_the_chapter_is_up_to_date() -> None:
-    assert (ROOT / "specs" / "mutation.md").read_text() == mutation.chapter(), \
+    assert (ROOT / "specs" / "mutation.md").read_text() == mutation.chapter(), (
         "python -m refmodel.report.mutation > specs/mutation.md"
+    )
 
 
 @pytest.mark.slow
@@ -226,8 +259,9 @@ def test_where_a_law_calls_what_is_changed_every_operation_is_proved_again() -> 
     assert (due.operations, due.others) == (("look",), ("switch",))
     assert expected(outline(Lamp), frozenset())[Lamp.switch].others == ()
     mutant = next(m for m in mutants_of(Lamp.shines) if m.after == "not self.on[vm]")
-    verdicts = [dict(forked(partial(judge, Lamp, due=each, steps=0), [mutant], jobs=1))[0]
-                for each in (attrs.evolve(due, others=()), due)]
+    verdicts = [
+        dict(forked(partial(judge, Lamp, due=each, steps=0), [mutant], jobs=1))[0] for each in (attrs.evolve(due, others=()), due)
+    ]
     assert [v and v.verdict for v in verdicts] == ["survived", "proof"]
 
 
@@ -263,7 +297,9 @@ def test_an_operation_that_completes_nothing_any_more_is_noticed_even_where_runs
     assert "emulate_store: completed" not in runs(outline(MayPutOff), 1000).met
     done = of_design("puts off", outline(MayPutOff), Choice(only="puts_off"), reasons=())
     assert {j.mutant.operator: (j.verdict, j.why) for j in done.judged}["other flag"] == (
-        "proof", "emulate_store completes no instruction in any lawful state")
+        "proof",
+        "emulate_store completes no instruction in any lawful state",
+    )
 
 
 class Waiting(Design):
@@ -309,8 +345,10 @@ class WaitsForOne(Waiting):
 
 @pytest.mark.slow
 def test_a_mutant_that_leaves_work_pending_is_noticed_and_one_that_runs_short_elsewhere_is_not_the_same() -> None:
-    by_key = {j.mutant.key.split("Waiting.", 1)[1]: (j.verdict, j.why) for j in of_design(
-        "waiting", outline(Waiting), Choice(only="Waiting.finish"), jobs=2, reasons=()).judged}
+    by_key = {
+        j.mutant.key.split("Waiting.", 1)[1]: (j.verdict, j.why)
+        for j in of_design("waiting", outline(Waiting), Choice(only="Waiting.finish"), jobs=2, reasons=()).judged
+    }
     both = "self.asked[vm] or self.urgent[vm]"
     for left in both.split(" or "):
         assert by_key[f"finish: drop operand: {both} => {left}"] == ("random runs", "waits")

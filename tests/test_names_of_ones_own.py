@@ -32,13 +32,21 @@ class Mine(Design):
 
 
 @pytest.mark.parametrize("table", ["Total[Dev, bool]", "Total[Vm, Dev]"])
-@pytest.mark.parametrize(("declared", "expected"), [
-    ("class Dev(Name): pass", 'Dev = Annotated[int, Name("Dev")]'), ("class Dev(int): pass", 'Dev = Annotated[int, Name("Dev")]'),
-    ('Dev = NewType("Dev", int)', 'Dev = Annotated[int, Name("Dev")]'),
-    ('Dev = Name("Disk")', 'Disk = Annotated[int, Name("Disk")]'),
-    ("Dev = Name", 'Dev = Annotated[int, Name("Dev")]'), ("Dev = Natural", "Count = Annotated[int, Natural()]"),
-    ("Dev = Natural()", "Annotated[int, Natural()]"), ("Dev = Annotated[int, Natural]", "Count = Annotated[int, Natural()]"),
-    ("class Dev(Bits): pass", "Dev = Annotated[int, Bits(64)]"), ("Dev = Bits(8)", "Annotated[int, Bits(8)]")])
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ("class Dev(Name): pass", 'Dev = Annotated[int, Name("Dev")]'),
+        ("class Dev(int): pass", 'Dev = Annotated[int, Name("Dev")]'),
+        ('Dev = NewType("Dev", int)', 'Dev = Annotated[int, Name("Dev")]'),
+        ('Dev = Name("Disk")', 'Disk = Annotated[int, Name("Disk")]'),
+        ("Dev = Name", 'Dev = Annotated[int, Name("Dev")]'),
+        ("Dev = Natural", "Count = Annotated[int, Natural()]"),
+        ("Dev = Natural()", "Annotated[int, Natural()]"),
+        ("Dev = Annotated[int, Natural]", "Count = Annotated[int, Natural()]"),
+        ("class Dev(Bits): pass", "Dev = Annotated[int, Bits(64)]"),
+        ("Dev = Bits(8)", "Annotated[int, Bits(8)]"),
+    ],
+)
 def test_what_to_write_instead_is_said(declared: str, expected: str, table: str, tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(BASE.format(declared=declared, table=table))
@@ -113,9 +121,17 @@ def test_other_laws_of_the_clause_are_not_judged() -> None:
 # ---------------------------------------------------------------- numbers and reports
 
 
-@pytest.mark.parametrize(("number", "what", "said"), [
-    (1, "law", "1 law"), (0, "law", "0 laws"), (2000, "class", "2,000 classes"), (2, "entry", "2 entries"), (2, "way", "2 ways"),
-    (1, "other law", "1 other law")])
+@pytest.mark.parametrize(
+    ("number", "what", "said"),
+    [
+        (1, "law", "1 law"),
+        (0, "law", "0 laws"),
+        (2000, "class", "2,000 classes"),
+        (2, "entry", "2 entries"),
+        (2, "way", "2 ways"),
+        (1, "other law", "1 other law"),
+    ],
+)
 def test_a_number_goes_with_its_noun(number: int, what: str, said: str) -> None:
     assert many(number, what) == said
 

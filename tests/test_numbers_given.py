@@ -14,7 +14,7 @@ from refmodel.language import BadDesign, Geometry, outline
 from tests.designs.generated import loaded
 from tests.designs.small import Pot
 
-TEXT = '''
+TEXT = """
 from typing import Annotated
 
 from refmodel.language import Bits, Design, Name, Natural, Total, choose, geometry, law, operation, require
@@ -35,7 +35,7 @@ class Generated(Design):
     @law("ISO-1", "The number is not this one.")
     def is_another(s: "Generated", vm: Vm) -> bool:
         return s.number[vm] != NEVER
-'''
+"""
 KINDS = {"Natural()": 40, "Bits(4)": 13, "Bits(64)": 0xDEADBEEFCAFEBABE}
 WAYS = {"argument": (", number: Number", "number"), "choice": ("", "choose(Number, lambda n: n != 1)")}
 

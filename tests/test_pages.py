@@ -41,9 +41,14 @@ def run_page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 @pytest.fixture(scope="module")
 def trace_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
-    told = [{"e": "trace", "start": "power-on"}, {"e": "populate", "gfn": 0, "mfn": 5}, {"e": "populate", "gfn": 1, "mfn": 6},
-            {"e": "map", "gfn": 0, "mfn": 5, "writable": True}, {"e": "store", "gpa": 8, "value": 7},
-            {"e": "map", "gfn": 1, "mfn": 5, "writable": False}]
+    told = [
+        {"e": "trace", "start": "power-on"},
+        {"e": "populate", "gfn": 0, "mfn": 5},
+        {"e": "populate", "gfn": 1, "mfn": 6},
+        {"e": "map", "gfn": 0, "mfn": 5, "writable": True},
+        {"e": "store", "gpa": 8, "value": 7},
+        {"e": "map", "gfn": 1, "mfn": 5, "writable": False},
+    ]
     (folder / "<odd> & trace.jsonl").write_bytes(lines(told))
     refmodel("judge", str(folder / "<odd> & trace.jsonl"), "--html", str(folder / "trace.html"), status=1)
     return folder / "trace.html"
@@ -118,8 +123,14 @@ def test_the_page_of_a_trace_shows_the_history_of_what_is_concerned_and_the_stat
 
 def test_a_page_is_small_whatever_the_trace_and_no_right_is_cut_off(tmp_path: Path) -> None:
     names = []
-    defects = ("a lost ring entry", "another VM's frame", "shared while it is writable", "a stale entry in a TLB",
-               "data that nobody wrote", "ballooned while it is mapped")
+    defects = (
+        "a lost ring entry",
+        "another VM's frame",
+        "shared while it is writable",
+        "a stale entry in a TLB",
+        "data that nobody wrote",
+        "ballooned while it is mapped",
+    )
     for number, defect in enumerate(defects):
         monitor = Monitor(1, vms=3, pages=2048, defect=defect, after=1500)
         names.append(str(tmp_path / f"{number}.jsonl"))
@@ -159,8 +170,9 @@ def browse(file: Path, folder: Path, *more: str) -> str:
     """The page as it stands in the browser, after what is in it has run."""
     assert BROWSER is not None
     options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=3000"]
-    return subprocess.run([BROWSER, *options, *more, file.as_uri()], capture_output=True, text=True, timeout=120,
-                          check=False).stdout
+    return subprocess.run(
+        [BROWSER, *options, *more, file.as_uri()], capture_output=True, text=True, timeout=120, check=False
+    ).stdout
 
 
 @needs_browser

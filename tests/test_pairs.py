@@ -20,17 +20,22 @@ from tests.commands import refmodel
 SPECS = Path(__file__).parent.parent / "specs"
 APART_BY = 1, 5
 """How far apart two mechanisms lie in the list of which the fast tests explore the pair: each has several partners."""
-FEW = [f"any over {one}, {other}"
-       for (i, one), (j, other) in itertools.combinations(enumerate(mechanisms_over("any")), 2) if j - i in APART_BY
-       and not {one, other} <= {*WAYS_TO_LOG}]
+FEW = [
+    f"any over {one}, {other}"
+    for (i, one), (j, other) in itertools.combinations(enumerate(mechanisms_over("any")), 2)
+    if j - i in APART_BY and not {one, other} <= {*WAYS_TO_LOG}
+]
 
 NEEDING_MORE = {"dirty-flags", "page-modification-logging"}
 """Mechanisms that not every MMU can lie under."""
 
 
 def test_every_two_are_a_pair() -> None:
-    assert list(PAIRS) == [f"any over {one}, {other}" for one, other in itertools.combinations(MECHANISMS, 2)
-                           if not NEEDING_MORE & {one, other} and not {one, other} <= {*WAYS_TO_LOG}]
+    assert list(PAIRS) == [
+        f"any over {one}, {other}"
+        for one, other in itertools.combinations(MECHANISMS, 2)
+        if not NEEDING_MORE & {one, other} and not {one, other} <= {*WAYS_TO_LOG}
+    ]
 
 
 @pytest.mark.parametrize("name", [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in PAIRS])
@@ -128,24 +133,32 @@ def test_all_mechanisms_together_are_lawful_over_a_ring_too(mmu: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mmu", [
-    mmu for mmu in MMUS if "1G" in mmu or mmu in ("abstract", "ept 4K/2M A/D", "ept 4K/2M PML", "riscv")])
+@pytest.mark.parametrize(
+    "mmu", [mmu for mmu in MMUS if "1G" in mmu or mmu in ("abstract", "ept 4K/2M A/D", "ept 4K/2M PML", "riscv")]
+)
 def test_all_mechanisms_together_are_lawful_over_mmus_that_are_not_among_the_theorems(mmu: str) -> None:
     found = prove(outline(over(mmu, ("everything",))), all_failures=True)
     assert found.judgements() and [j for j in found.judgements() if j.verdict != "proved"] == []
 
 
-@pytest.mark.parametrize("name, expected", [
-    ("eptt over ksm", "eptt: no such MMU; did you mean ept or ept tagged?"),
-    ("ept over swaping", "no mechanism 'swaping'; did you mean swapping or sharing?"),
-    ("ept over Ksm", "no mechanism 'Ksm'; did you mean ksm?"), ("EPT over ksm", "EPT: no such MMU; did you mean ept?"),
-    ("ept over zzzz", "no mechanism 'zzzz'; expected everything, or some of migration, "),
-    ("Ept", "no such design; did you mean ept? Expected"), ("ept@vm=3", "no sort of names called vm; did you mean Vm?"),
-    ("ept over ksm, everything", "no mechanism 'everything'; expected everything, or some of"), ("ept over", "no such design"),
-    ("ept over dirty-flags", "dirty-flags needs dirty flags, which ept has not; expected everything, or some of "),
-    ("ept 4K/2M A/D over page-modification-logging", "page-modification-logging needs page-modification logs, which ept "),
-    ("ept 4K/2M A/D over dirty-fags", "there is no mechanism 'dirty-fags'; did you mean dirty-flags or"),
-    ("ept 4K/2M A/D over dirty-flags, dirty-logging", "dirty-logging and dirty-flags keep the same log; expected one of them")])
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("eptt over ksm", "eptt: no such MMU; did you mean ept or ept tagged?"),
+        ("ept over swaping", "no mechanism 'swaping'; did you mean swapping or sharing?"),
+        ("ept over Ksm", "no mechanism 'Ksm'; did you mean ksm?"),
+        ("EPT over ksm", "EPT: no such MMU; did you mean ept?"),
+        ("ept over zzzz", "no mechanism 'zzzz'; expected everything, or some of migration, "),
+        ("Ept", "no such design; did you mean ept? Expected"),
+        ("ept@vm=3", "no sort of names called vm; did you mean Vm?"),
+        ("ept over ksm, everything", "no mechanism 'everything'; expected everything, or some of"),
+        ("ept over", "no such design"),
+        ("ept over dirty-flags", "dirty-flags needs dirty flags, which ept has not; expected everything, or some of "),
+        ("ept 4K/2M A/D over page-modification-logging", "page-modification-logging needs page-modification logs, which ept "),
+        ("ept 4K/2M A/D over dirty-fags", "there is no mechanism 'dirty-fags'; did you mean dirty-flags or"),
+        ("ept 4K/2M A/D over dirty-flags, dirty-logging", "dirty-logging and dirty-flags keep the same log; expected one of them"),
+    ],
+)
 def test_what_is_no_point_is_bad_input(name: str, expected: str) -> None:
     with pytest.raises(BadDesign, match=re.escape(expected)):
         load(name)
@@ -160,8 +173,9 @@ def test_points_of_three_mechanisms_have_a_geometry() -> None:
 HEAVY = [mmu for mmu in MMUS if any(word in mmu for word in ("1G", "A/D", "PML a"))]
 
 
-@pytest.mark.parametrize("mmu", [*(mmu for mmu in MMUS if mmu not in HEAVY),
-                                 *(pytest.param(mmu, marks=pytest.mark.slow) for mmu in HEAVY)])
+@pytest.mark.parametrize(
+    "mmu", [*(mmu for mmu in MMUS if mmu not in HEAVY), *(pytest.param(mmu, marks=pytest.mark.slow) for mmu in HEAVY)]
+)
 @pytest.mark.one_in(4)
 def test_every_mmu_over_any_two_mechanisms_is_explored(mmu: str) -> None:
     """To some depth; which two, the MMU's name says."""

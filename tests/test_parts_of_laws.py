@@ -73,8 +73,11 @@ def line_of(text: str) -> int:
     return number
 
 
-IDLE = {line_of("and implies(s.lent[mfn], s.marked[mfn])"), line_of("return implies(s.marked[mfn], s.taken[mfn])"),
-        line_of("return implies(before.taken[mfn], s.taken[mfn])")}
+IDLE = {
+    line_of("and implies(s.lent[mfn], s.marked[mfn])"),
+    line_of("return implies(s.marked[mfn], s.taken[mfn])"),
+    line_of("return implies(before.taken[mfn], s.taken[mfn])"),
+}
 
 
 def every_part() -> dict[Law, Law]:
@@ -96,8 +99,11 @@ def test_runs_in_every_reading_meet_the_same_parts(compiled: bool) -> None:
 
 def test_the_solver_knows_of_the_others_that_they_can_be_met() -> None:
     design = outline(Frames)
-    idle = {part.part[1] for part, law in every_part().items() if part.part
-            and never_met(attrs.evolve(design, laws=tuple(each for each in design.laws if each is not law)), part)}
+    idle = {
+        part.part[1]
+        for part, law in every_part().items()
+        if part.part and never_met(attrs.evolve(design, laws=tuple(each for each in design.laws if each is not law)), part)
+    }
     assert idle == IDLE
 
 

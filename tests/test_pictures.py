@@ -66,13 +66,16 @@ def drawn(cls: type[Design], state: dict[str, dict[object, object]]) -> Picture:
     return picture(outline(cls), state, Marked())
 
 
-@pytest.mark.parametrize(("lease", "text", "marks"), [
-    (Lease(owner=1), "owner vm1", "owner1"),
-    (Lease(owner=2, use=Use.LENT), "owner vm2, use lent", "owner2"),
-    (Lease(use=Use.LENT), "use lent", ""),
-    (Lease(use=Use.SHARED), "use shared", "shared"),
-    (Lease(owner=0, use=Use.LENT, borrower=1), "owner vm0, use lent, borrower vm1", ""),
-])
+@pytest.mark.parametrize(
+    ("lease", "text", "marks"),
+    [
+        (Lease(owner=1), "owner vm1", "owner1"),
+        (Lease(owner=2, use=Use.LENT), "owner vm2, use lent", "owner2"),
+        (Lease(use=Use.LENT), "use lent", ""),
+        (Lease(use=Use.SHARED), "use shared", "shared"),
+        (Lease(owner=0, use=Use.LENT, borrower=1), "owner vm0, use lent, borrower vm1", ""),
+    ],
+)
 def test_a_frame_in_use_is_not_drawn_as_free(lease: Lease, text: str, marks: str) -> None:
     assert frames(drawn(Leases, {"leases": {3: lease}})) == {f"mfn3: leases {text}": marks}
 

@@ -30,7 +30,8 @@ from refmodel.monitor.policy.reclamation import MARGIN, THRESHOLDS, Reclamation,
 from refmodel.monitor.policy.sampling import SAMPLE, Estimate
 
 CURVES = st.dictionaries(st.integers(0, TOTAL), st.floats(0, 5000), max_size=5).map(
-    lambda points: tuple(zip(sorted(points), sorted(points.values(), reverse=True), strict=True)))
+    lambda points: tuple(zip(sorted(points), sorted(points.values(), reverse=True), strict=True))
+)
 
 
 @st.composite
@@ -38,13 +39,19 @@ def uses(draw: st.DrawFn) -> dict[str, MemoryUse]:
     """VMs whose minimums fit, with any use of memory, together perhaps of more than there is."""
     found: dict[str, MemoryUse] = {}
     left = TOTAL
-    for name in "abcde"[:draw(st.integers(1, 5))]:
+    for name in "abcde"[: draw(st.integers(1, 5))]:
         minimum = draw(st.integers(0, left // 2))
         left -= minimum
         claim = Claim(minimum, draw(st.integers(minimum, TOTAL)), draw(st.integers(1, 4000)))
-        found[name] = MemoryUse(claim, draw(st.integers(claim.minimum, claim.maximum)), draw(st.integers(0, 2 * TOTAL)),
-                                draw(st.floats(0, 1)), draw(st.none() | st.integers(0, 2 * TOTAL)), draw(st.floats(0, 1)),
-                                draw(CURVES))
+        found[name] = MemoryUse(
+            claim,
+            draw(st.integers(claim.minimum, claim.maximum)),
+            draw(st.integers(0, 2 * TOTAL)),
+            draw(st.floats(0, 1)),
+            draw(st.none() | st.integers(0, 2 * TOTAL)),
+            draw(st.floats(0, 1)),
+            draw(CURVES),
+        )
     return found
 
 
@@ -66,8 +73,11 @@ def test_balloons_give_out_no_more_than_there_is(given_: dict[str, MemoryUse], s
             assert all(use.claim.minimum <= allocated[name] <= use.claim.maximum for name, use in given_.items())
 
 
-TOO_POOR_TO_GIVE = {"a": MemoryUse(Claim(0, 15, 1), 0, 15, 0.0), "b": MemoryUse(Claim(0, 4545, 77), 0, 4545, 1.0),
-                    "c": MemoryUse(Claim(0, 5518, 92), 5518, 0, 1.0)}
+TOO_POOR_TO_GIVE = {
+    "a": MemoryUse(Claim(0, 15, 1), 0, 15, 0.0),
+    "b": MemoryUse(Claim(0, 4545, 77), 0, 4545, 1.0),
+    "c": MemoryUse(Claim(0, 5518, 92), 5518, 0, 1.0),
+}
 """Who pays least has so little that it cannot give; another can."""
 
 
@@ -143,8 +153,19 @@ def test_nobody_starves_but_where_vms_are_not_weighed(policy: str) -> None:
 
 def test_reclamation_does_not_change_to_and_fro() -> None:
     state = Reclamation.HIGH
-    for free, due in ((0.07, "high"), (0.05, "soft"), (0.0601, "soft"), (0.07, "high"), (0.03, "hard"), (0.041, "hard"),
-                      (0.046, "soft"), (0.005, "low"), (0.021, "low"), (0.03, "hard"), (0.2, "high")):
+    for free, due in (
+        (0.07, "high"),
+        (0.05, "soft"),
+        (0.0601, "soft"),
+        (0.07, "high"),
+        (0.03, "hard"),
+        (0.041, "hard"),
+        (0.046, "soft"),
+        (0.005, "low"),
+        (0.021, "low"),
+        (0.03, "hard"),
+        (0.2, "high"),
+    ):
         state = next_state(state, free)
         assert state.value == due, free
     assert all(next_state(s, THRESHOLDS[s] + MARGIN / 2) in (s, *list(Reclamation)[:2], Reclamation.HARD) for s in Reclamation)
@@ -196,17 +217,25 @@ def test_each_law_about_guarantees_is_broken_by_its_own_mutants_and_by_no_other(
     assert broken == BREAK[law.name]
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("nonsense", "Expected"), ("pages = 5", "1: vm: .*missing required field"),
-    ("pages = -1\n[vm.a]\nmaximum = 5\nphases = [{at=0, active=1}]", "pages"),
-    ("pages = 5\n[vm.a]\nphases = [{at=0, active=1}]", "vm.a.maximum"), ("pages = 5\n[vm.a]\nmaximum = 5", "vm.a.phases"),
-    ("pages = 5\n[vm.a]\nmaximum = 5\nphases = [{at=0}]", r"4: vm.a.phases\[0\].active"),
-    ("pages = 5\n[vm.a]\nminimum = 9\nmaximum = 9\nphases = [{at=0, active=1}]", "minimums are 9 pages"),
-    ("pages = 5\n[vm.a]\nminimum = 3\nmaximum = 2\nphases = [{at=0, active=1}]", "minimum 3 and maximum 2"),
-    ("pages = 5\nswap = 1\n[vm.a]\nmaximum = 5\nphases = [{at=0, active=1}]",
-     "2: swap: .*unknown field `swap`; expected one of pages, "),
-    ("pages = 5\nabout = \"a\n", "2: expected TOML: Illegal character"),
-    ("pages = 5\n[vm.a]\nmaximum = true\nphases = [{at=0, active=1}]", "vm.a.maximum")])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("nonsense", "Expected"),
+        ("pages = 5", "1: vm: .*missing required field"),
+        ("pages = -1\n[vm.a]\nmaximum = 5\nphases = [{at=0, active=1}]", "pages"),
+        ("pages = 5\n[vm.a]\nphases = [{at=0, active=1}]", "vm.a.maximum"),
+        ("pages = 5\n[vm.a]\nmaximum = 5", "vm.a.phases"),
+        ("pages = 5\n[vm.a]\nmaximum = 5\nphases = [{at=0}]", r"4: vm.a.phases\[0\].active"),
+        ("pages = 5\n[vm.a]\nminimum = 9\nmaximum = 9\nphases = [{at=0, active=1}]", "minimums are 9 pages"),
+        ("pages = 5\n[vm.a]\nminimum = 3\nmaximum = 2\nphases = [{at=0, active=1}]", "minimum 3 and maximum 2"),
+        (
+            "pages = 5\nswap = 1\n[vm.a]\nmaximum = 5\nphases = [{at=0, active=1}]",
+            "2: swap: .*unknown field `swap`; expected one of pages, ",
+        ),
+        ('pages = 5\nabout = "a\n', "2: expected TOML: Illegal character"),
+        ("pages = 5\n[vm.a]\nmaximum = true\nphases = [{at=0, active=1}]", "vm.a.maximum"),
+    ],
+)
 def test_a_workload_that_is_none_is_told_where(text: str, expected: str, tmp_path: Path) -> None:
     (tmp_path / "w.toml").write_text(text)
     with pytest.raises(BadDesign, match=rf"w.toml:.*{expected}"):
@@ -217,13 +246,17 @@ def test_the_command_shows_policies(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "refmodel.cli", "explain", "policy"]
     page = tmp_path / "policy.html"
     tax = resources.files("refmodel.management").joinpath("workloads", "published", "osdi2002_idle_tax.toml")
-    done = subprocess.run([*command, str(tax), "--policy", "esx", "--html", str(page)], capture_output=True, text=True, timeout=60,
-                          check=True)
+    done = subprocess.run(
+        [*command, str(tax), "--policy", "esx", "--html", str(page)], capture_output=True, text=True, timeout=60, check=True
+    )
     assert "osdi2002_idle_tax, esx" in done.stdout and "AAAA" in done.stdout
     assert "strategies on osdi2002_idle_tax (made up: idle, busy)" in done.stdout and "(made up: idle, busy)" in page.read_text()
     assert "<polyline" in page.read_text() and "busy ends with 8,192 pages" in page.read_text()
-    document = json.loads(subprocess.run([*command, str(tax), "--policy", "static", "--json"], capture_output=True, text=True,
-                                         timeout=60, check=True).stdout)
+    document = json.loads(
+        subprocess.run(
+            [*command, str(tax), "--policy", "static", "--json"], capture_output=True, text=True, timeout=60, check=True
+        ).stdout
+    )
     assert [run["run"] for run in document["runs"]] == ["osdi2002_idle_tax, static"]
     assert document["origins"] == {"osdi2002_idle_tax": "made up: idle, busy"}
     assert [score["strategy"] for score in document["scores"]["osdi2002_idle_tax"]] == ["static", "bound"]

@@ -40,13 +40,27 @@ def made(touched: list[list[int]], changed: list[list[int]], pages: int = PAGES)
     for at, numbers in enumerate(touched):
         flags[at, numbers] = True
         stores[at, [number for number in changed[at] if number in numbers]] = True
-    return Recording("made", "by a test", 1.0, 1, "", np.ones(pages, np.uint16), flags, stores, (len(touched) - 1,),
-                     np.arange(2, pages + 2, dtype=np.uint32)[None], np.full(pages, 1024, np.uint16),
-                     np.full(pages, NO_PATCH, np.uint16))
+    return Recording(
+        "made",
+        "by a test",
+        1.0,
+        1,
+        "",
+        np.ones(pages, np.uint16),
+        flags,
+        stores,
+        (len(touched) - 1,),
+        np.arange(2, pages + 2, dtype=np.uint32)[None],
+        np.full(pages, 1024, np.uint16),
+        np.full(pages, NO_PATCH, np.uint16),
+    )
 
 
-ROWS = st.lists(st.tuples(st.lists(st.integers(0, PAGES - 1), max_size=8, unique=True), st.lists(st.integers(0, PAGES - 1))),
-                min_size=2, max_size=12)
+ROWS = st.lists(
+    st.tuples(st.lists(st.integers(0, PAGES - 1), max_size=8, unique=True), st.lists(st.integers(0, PAGES - 1))),
+    min_size=2,
+    max_size=12,
+)
 
 
 def recorded(rows: list[tuple[list[int], list[int]]]) -> Replayed:
@@ -98,11 +112,18 @@ class Lists:
 
 
 VMS = ("a", "b")
-STEPS = st.lists(st.one_of(
-    st.tuples(st.just("evict"), st.sampled_from(VMS), st.lists(st.tuples(st.integers(0, 7), st.booleans()), max_size=8,
-                                                              unique_by=lambda page: page[0])),
-    st.tuples(st.just("touch"), st.sampled_from(VMS), st.lists(st.integers(0, 7), max_size=8, unique=True)),
-    st.tuples(st.just("frames"), st.just(""), st.integers(0, 9))), max_size=30)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("evict"),
+            st.sampled_from(VMS),
+            st.lists(st.tuples(st.integers(0, 7), st.booleans()), max_size=8, unique_by=lambda page: page[0]),
+        ),
+        st.tuples(st.just("touch"), st.sampled_from(VMS), st.lists(st.integers(0, 7), max_size=8, unique=True)),
+        st.tuples(st.just("frames"), st.just(""), st.integers(0, 9)),
+    ),
+    max_size=30,
+)
 
 
 @settings(deadline=None, max_examples=200)
@@ -139,8 +160,9 @@ def test_pools_keep_what_lists_keep_page_by_page(steps: list[tuple[str, str, obj
 
 @settings(deadline=None, max_examples=60)
 @given(rows=ROWS, pages=st.integers(0, PAGES), frames=st.integers(0, 6), most=st.integers(0, 6))
-def test_a_vm_that_puts_its_pages_costs_what_it_costs_page_by_page(rows: list[tuple[list[int], list[int]]], pages: int,
-                                                                   frames: int, most: int) -> None:
+def test_a_vm_that_puts_its_pages_costs_what_it_costs_page_by_page(
+    rows: list[tuple[list[int], list[int]]], pages: int, frames: int, most: int
+) -> None:
     activity = recorded(rows)
     told, owed = mechanisms.pooled(activity, len(rows), pages, frames, most)
     used, gone, dirty, lists = list[int](), set[int](), set[int](), Lists()
@@ -206,8 +228,9 @@ def watched(workload: Workload, monkeypatch: pytest.MonkeyPatch) -> list[Period]
 
 @settings(deadline=None, max_examples=40)
 @given(rows=ROWS, others=ROWS)
-def test_no_page_is_in_two_places_and_minimum_and_maximum_are_kept(rows: list[tuple[list[int], list[int]]],
-                                                                  others: list[tuple[list[int], list[int]]]) -> None:
+def test_no_page_is_in_two_places_and_minimum_and_maximum_are_kept(
+    rows: list[tuple[list[int], list[int]]], others: list[tuple[list[int], list[int]]]
+) -> None:
     with pytest.MonkeyPatch.context() as patched:
         watched(two(rows, others, 16), patched)
 
@@ -224,8 +247,9 @@ def test_without_frames_for_pools_it_is_self_ballooning_that_calls_in_vain(monke
     monkeypatch.setattr(Simulation, "_frames", lambda self: 0)
     in_vain = simulate(workload, POLICIES["self-ballooning-tmem"])
     assert [attrs.evolve(period, waited={}) for period in in_vain] == [attrs.evolve(period, waited={}) for period in alone]
-    assert all(period.waited[name] >= other.waited[name] for period, other in zip(in_vain, alone, strict=True)
-               for name in other.waited)
+    assert all(
+        period.waited[name] >= other.waited[name] for period, other in zip(in_vain, alone, strict=True) for name in other.waited
+    )
     assert sum(sum(p.waited.values()) for p in in_vain) > sum(sum(p.waited.values()) for p in alone)
 
 
@@ -236,8 +260,10 @@ def test_what_pools_keep_is_given_to_nobody() -> None:
 
 def test_what_the_persistent_pool_took_is_never_read_from_the_disk() -> None:
     """Of a VM all of whose pages are changed, what is not written comes back from the pool."""
-    vms = (Vm("a", Claim(100, 2000), Phases((Phase(0, 900), Phase(5, 100), Phase(30, 900)))),
-           Vm("b", Claim(100, 2000), Phases((Phase(0, 100),))))
+    vms = (
+        Vm("a", Claim(100, 2000), Phases((Phase(0, 900), Phase(5, 100), Phase(30, 900)))),
+        Vm("b", Claim(100, 2000), Phases((Phase(0, 100),))),
+    )
     periods = simulate(Workload(2000, vms, 40), POLICIES["self-ballooning-tmem"])
     assert sum(period.written["a"] for period in periods) == sum(period.again["a"] for period in periods) == 0
     assert periods[29].owed["a"] > 700 and periods[-1].owed["a"] == 0
@@ -269,12 +295,19 @@ OPPOSED = {"day": ((0, 16_000), (30, 3000), (60, 16_000)), "night": ((0, 3000), 
 @pytest.mark.parametrize("policy", ["shares", "self-ballooning"])
 def test_a_vm_waits_for_all_that_it_reads_writes_and_gives_up_also_where_memory_was_moved(policy: str) -> None:
     costs = Costs(balloon=3.0)
-    workload = Workload(24_000, tuple(Vm(name, Claim(2000, 20_000), Phases(tuple(Phase(at, pages) for at, pages in phases)))
-                                      for name, phases in OPPOSED.items()), 90)
+    workload = Workload(
+        24_000,
+        tuple(
+            Vm(name, Claim(2000, 20_000), Phases(tuple(Phase(at, pages) for at, pages in phases)))
+            for name, phases in OPPOSED.items()
+        ),
+        90,
+    )
     periods = simulate(workload, POLICIES[policy], costs)
     read, written = (sum(sum(getattr(period, what).values()) for period in periods) for what in ("again", "written"))
-    given_up = sum(max(0, before.allocated[vm] - after.allocated[vm])
-                   for before, after in pairwise(periods) for vm in after.allocated)
+    given_up = sum(
+        max(0, before.allocated[vm] - after.allocated[vm]) for before, after in pairwise(periods) for vm in after.allocated
+    )
     due = read * (costs.swap_in + costs.exit) + written * costs.swap_out + given_up * costs.balloon
     not_yet = periods[-1].moved * (costs.swap_out + costs.balloon)
     assert written > 0 < given_up and not_yet < 0.01 * due

@@ -152,23 +152,57 @@ def test_a_condition_that_never_holds_is_vacuous() -> None:
 
 def test_what_is_shipped_has_something_pending_of_each_kind() -> None:
     names = {each.name for cls in SHIPPED.values() for each in claims_of(cls).pending}
-    assert names >= {"unacknowledged", "flush_not_finished", "table_not_freed", "read_not_finished", "iotlb_not_flushed",
-                     "page_not_sent", "writes_not_revoked", "not_published", "not_dissolved", "entry_not_filled", "root_not_traced",
-                     "table_not_linked", "leaf_entry_not_marked", "entry_not_made", "entry_not_composed"}
+    assert names >= {
+        "unacknowledged",
+        "flush_not_finished",
+        "table_not_freed",
+        "read_not_finished",
+        "iotlb_not_flushed",
+        "page_not_sent",
+        "writes_not_revoked",
+        "not_published",
+        "not_dissolved",
+        "entry_not_filled",
+        "root_not_traced",
+        "table_not_linked",
+        "leaf_entry_not_marked",
+        "entry_not_made",
+        "entry_not_composed",
+    }
 
 
 def test_every_mmu_that_faults_says_that_accesses_get_through() -> None:
     faults = {"ept_violation", "page_fault", "derive", "guest_page_fault", "fault", "nested_page_fault"}
-    silent = {name for name, cls in SHIPPED.items()
-              if name != "abstract"  # an access may exit there as often as it likes: real MMUs promise more
-              and faults & {op.name for op in claims_of(cls).operations}
-              and not any(each.until in faults and each.law.clause == "EFF-2" for each in claims_of(cls).pending)}
+    silent = {
+        name
+        for name, cls in SHIPPED.items()
+        if name != "abstract"  # an access may exit there as often as it likes: real MMUs promise more
+        and faults & {op.name for op in claims_of(cls).operations}
+        and not any(each.until in faults and each.law.clause == "EFF-2" for each in claims_of(cls).pending)
+    }
     assert silent == set()
 
 
-@pytest.mark.parametrize("name", [
-    "ept_acknowledged", "memory", "devices", "direct", "npt", "ept_cpus", "ept_two_sizes", "ept_two_sizes_acknowledged", "vtlb",
-    "shadow_traced", "shadow_unsync", "shadow_pages", "shadow_roles", "nested", "write_protection"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ept_acknowledged",
+        "memory",
+        "devices",
+        "direct",
+        "npt",
+        "ept_cpus",
+        "ept_two_sizes",
+        "ept_two_sizes_acknowledged",
+        "vtlb",
+        "shadow_traced",
+        "shadow_unsync",
+        "shadow_pages",
+        "shadow_roles",
+        "nested",
+        "write_protection",
+    ],
+)
 @pytest.mark.one_in(15)
 def test_what_is_pending_in_shipped_designs_ends_wherever_runs_get(name: str) -> None:
     design = outline(SHIPPED[name])
@@ -347,14 +381,23 @@ class NothingForTheUser(ShadowRoles):
         return super().page_fault(vm, vcpu, top, middle, page, by, access)
 
 
-@pytest.mark.parametrize(("cls", "name"), [
-    (DeviceKeepsPage, "iotlb_not_flushed"), (LostShootdown, "flush_not_finished"), (ReadNeverEnds, "read_not_finished"),
-    (OneEntryAtATime, "entry_not_filled"), (EachFillEmptiesTheTables, "entry_not_filled"),
-    pytest.param(OneRootAtATime, "root_not_traced", marks=pytest.mark.slow),
-    pytest.param(StealsShadowPages, "root_not_loaded", marks=pytest.mark.slow),
-    (NeverMarks, "upper_entry_not_marked"), (OneTableComposed, "entry_not_composed"),
-    (NothingWhereThereIsATable, "entry_not_installed"), (LooksAtTheLogFirst, "not_writable"),
-    (NothingForTheUser, "entry_not_made")])
+@pytest.mark.parametrize(
+    ("cls", "name"),
+    [
+        (DeviceKeepsPage, "iotlb_not_flushed"),
+        (LostShootdown, "flush_not_finished"),
+        (ReadNeverEnds, "read_not_finished"),
+        (OneEntryAtATime, "entry_not_filled"),
+        (EachFillEmptiesTheTables, "entry_not_filled"),
+        pytest.param(OneRootAtATime, "root_not_traced", marks=pytest.mark.slow),
+        pytest.param(StealsShadowPages, "root_not_loaded", marks=pytest.mark.slow),
+        (NeverMarks, "upper_entry_not_marked"),
+        (OneTableComposed, "entry_not_composed"),
+        (NothingWhereThereIsATable, "entry_not_installed"),
+        (LooksAtTheLogFirst, "not_writable"),
+        (NothingForTheUser, "entry_not_made"),
+    ],
+)
 @pytest.mark.one_in(10)
 def test_a_mutant_of_a_shipped_design_is_refuted(cls: type[Design], name: str) -> None:
     design = outline(cls)
@@ -409,6 +452,7 @@ def test_a_livelock_is_shown_as_a_run_that_comes_back() -> None:
 
 def refused(until: str, after: tuple[str, ...]) -> str:
     """What is said of a design with such a condition."""
+
     class Odd(Design):
         busy: Total[Vm, bool]
 
@@ -437,12 +481,15 @@ def refused(until: str, after: tuple[str, ...]) -> str:
     return str(told.value)
 
 
-@pytest.mark.parametrize(("until", "after", "said"), [
-    ("finish", (), "pending until finish, which is no operation; expected one of begin, end, end_page"),
-    ("end_page", (), "whose parameter gfn it does not have"),
-    ("end", ("is_bussy",), "waits for is_bussy, which is not pending anywhere"),
-    ("end", ("is_busy_too",), "waits for itself"),
-])
+@pytest.mark.parametrize(
+    ("until", "after", "said"),
+    [
+        ("finish", (), "pending until finish, which is no operation; expected one of begin, end, end_page"),
+        ("end_page", (), "whose parameter gfn it does not have"),
+        ("end", ("is_bussy",), "waits for is_bussy, which is not pending anywhere"),
+        ("end", ("is_busy_too",), "waits for itself"),
+    ],
+)
 def test_a_condition_that_makes_no_sense_is_bad_input(until: str, after: tuple[str, ...], said: str) -> None:
     message = refused(until, after)
     assert said in message and f"{Path(__file__).name}:" in message
@@ -450,6 +497,7 @@ def test_a_condition_that_makes_no_sense_is_bad_input(until: str, after: tuple[s
 
 def test_what_is_given_to_pending_is_looked_at() -> None:
     with pytest.raises(BadDesign, match="expected the name of an operation, and a tuple"):
+
         @pending("EFF-4", "It ends.", until="end", after="begin")
         def is_busy(self: Design, vm: Vm) -> bool:
             return vm != NOTHING
@@ -458,11 +506,14 @@ def test_what_is_given_to_pending_is_looked_at() -> None:
 def test_a_condition_outside_of_a_design_is_bad_input(tmp_path: Path) -> None:
     text = Path(flushes.__file__).read_text()
     file = tmp_path / "outside.py"
-    file.write_text(text + """
+    file.write_text(
+        text
+        + """
 
 @pending("EFF-4", "It ends.", until="finish")
 def outside(s: Flushes, vm: Vm) -> bool:
     return s.stale[vm]
-""")
+"""
+    )
     done = command("check", f"{file}:Flushes")
     assert done.returncode == 2 and "outside of a design" in done.stderr and f"{file}:" in done.stderr

@@ -26,8 +26,11 @@ PRIVATE = re.compile(r"\b(given up|nobody|whoever|noted|no more rights(?! than)|
 
 
 def laws() -> Iterator[tuple[str, str]]:
-    found = {f"{law.name} ({law.function.__module__})": law.sentence for design in (SHIPPED | COMBINED).values()
-             for law in claims_of(design).all}
+    found = {
+        f"{law.name} ({law.function.__module__})": law.sentence
+        for design in (SHIPPED | COMBINED).values()
+        for law in claims_of(design).all
+    }
     yield from found.items()
 
 

@@ -57,7 +57,7 @@ def test_without_a_cache_a_failure_has_the_run_and_no_picture(project: Path) -> 
 
 def test_a_mark_that_makes_no_sense_is_an_error_of_collection(project: Path) -> None:
     text = (project / "tests" / "test_designs.py").read_text()
-    marks = ['engines=["nope"]', 'engines="random"', 'engines=3', 'engines=[["prove"]]', 'runs=0', 'runs="5"', 'runs=True']
+    marks = ['engines=["nope"]', 'engines="random"', "engines=3", 'engines=[["prove"]]', "runs=0", 'runs="5"', "runs=True"]
     files = [project / "tests" / f"test_mark_{number}.py" for number in range(len(marks))]
     for number, (file, mark) in enumerate(zip(files, marks, strict=True)):
         file.write_text(f"{text}\n\n@pytest.mark.refmodel({mark})\nclass Other{number}(TestPot):\n    pass\n")
@@ -75,13 +75,25 @@ def test_a_failure_has_the_run_the_picture_and_a_token(project: Path) -> None:
     assert picture is not None and "breaks RES-2" in Path(picture[1]).read_text()
     token = re.search(r"^refmodel replay (\S+)$", done.stdout, re.M)
     assert token is not None and 'name="refmodel_token"' in (project / "report.xml").read_text()
-    again = subprocess.run([sys.executable, "-m", "refmodel", "replay", token[1]], cwd=project, capture_output=True, text=True,
-                           timeout=60, check=False, env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{project / 'src'}"})
+    again = subprocess.run(
+        [sys.executable, "-m", "refmodel", "replay", token[1]],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{project / 'src'}"},
+    )
     assert again.returncode == 1 and "breaks RES-2" in again.stdout, again.stderr
 
 
-@pytest.mark.parametrize(("imported", "said"), [
-    ("pots_of_src", "it is found with PYTHONPATH={src}"), ("pots_nowhere", "expected pots_nowhere to be installed, or the folder")])
+@pytest.mark.parametrize(
+    ("imported", "said"),
+    [
+        ("pots_of_src", "it is found with PYTHONPATH={src}"),
+        ("pots_nowhere", "expected pots_nowhere to be installed, or the folder"),
+    ],
+)
 def test_a_token_s_design_whose_import_is_not_found_says_where_it_is(tmp_path: Path, imported: str, said: str) -> None:
     src, file = tmp_path / "src", tmp_path / "tests" / "test_pots.py"
     (src / "pots_of_src").mkdir(parents=True)
@@ -95,21 +107,28 @@ def test_a_token_s_design_whose_import_is_not_found_says_where_it_is(tmp_path: P
 
 def test_the_command_line_says_which_engines_and_designs(project: Path) -> None:
     chosen = outcomes(pytest_in(project, "tests/test_designs.py::TestPot", "--refmodel-engine", "exhaustive"))
-    assert set(chosen) == {f"tests/test_designs.py::TestPot::{law}[exhaustive]"
-                           for law in ("a_full_cell_holds_one", "an_empty_cell_holds_nothing")}
+    assert set(chosen) == {
+        f"tests/test_designs.py::TestPot::{law}[exhaustive]" for law in ("a_full_cell_holds_one", "an_empty_cell_holds_nothing")
+    }
     leaky = "--refmodel-design", "pots.designs:Leaky", "-m", "refmodel_exhaustive"
     named = outcomes(pytest_in(project, "tests/conftest.py", *leaky))
-    assert named == {"pots.designs:Leaky::a_full_cell_holds_one[exhaustive]": "PASSED",
-                     "pots.designs:Leaky::an_empty_cell_holds_nothing[exhaustive]": "FAILED"}
+    assert named == {
+        "pots.designs:Leaky::a_full_cell_holds_one[exhaustive]": "PASSED",
+        "pots.designs:Leaky::an_empty_cell_holds_nothing[exhaustive]": "FAILED",
+    }
 
 
-@pytest.mark.parametrize(("body", "message"), [
-    ("class TestIt(Pot):\n    bad: int\n", "state is kept in tables"),
-    ("class TestIt(Pot):\n    def test_it(self):\n        assert False\n", "TestIt.test_it would never run"),
-    ("@pytest.mark.parametrize('vms', [1, 2])\nclass TestIt(Pot):\n    pass\n", "parametrize gives a design nothing"),
-    ("@pytest.mark.refmodel(engine='prove')\nclass It(Pot):\n    pass\n", "expected engines=, geometry=, law= or runs="),
-    ("@pytest.mark.refmodel(law='ISO-9')\nclass It(Pot):\n    pass\n", "has no such law; expected one of RES-1, RES-2"),
-    ("@pytest.mark.refmodel(geometry={'Vmm': 1})\nclass It(Pot):\n    pass\n", "no sort of names called Vmm")])
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("class TestIt(Pot):\n    bad: int\n", "state is kept in tables"),
+        ("class TestIt(Pot):\n    def test_it(self):\n        assert False\n", "TestIt.test_it would never run"),
+        ("@pytest.mark.parametrize('vms', [1, 2])\nclass TestIt(Pot):\n    pass\n", "parametrize gives a design nothing"),
+        ("@pytest.mark.refmodel(engine='prove')\nclass It(Pot):\n    pass\n", "expected engines=, geometry=, law= or runs="),
+        ("@pytest.mark.refmodel(law='ISO-9')\nclass It(Pot):\n    pass\n", "has no such law; expected one of RES-1, RES-2"),
+        ("@pytest.mark.refmodel(geometry={'Vmm': 1})\nclass It(Pot):\n    pass\n", "no sort of names called Vmm"),
+    ],
+)
 def test_what_is_no_design_is_an_error_of_collection(project: Path, body: str, message: str) -> None:
     (project / "tests" / "test_bad.py").write_text(f"import pytest\nfrom pots.designs import Pot\n\n{body}")
     done = pytest_in(project, "tests/test_bad.py")
@@ -171,7 +190,7 @@ def test_an_engine_that_cannot_judge_a_design_says_why_for_each_law(project: Pat
     assert "StopIteration" not in done.stdout and "Traceback" not in done.stdout and "suites.py" not in done.stdout
 
 
-UNSHOWN = '''
+UNSHOWN = """
 from pots.designs import Cell, Pot
 from refmodel import operation, require
 from refmodel.machine.names import Vm
@@ -181,7 +200,7 @@ class TestNever(Pot):
     def fill(self, vm: Vm) -> None:
         require(self.cells[vm].number == 2)
         self.cells[vm] = Cell(True, 1)
-'''
+"""
 
 
 def test_what_is_not_shown_is_no_success(project: Path) -> None:
@@ -210,8 +229,14 @@ def test_a_rule_machine_keeps_to_the_suite_s_profile_and_database(project: Path)
 def test_without_a_design_the_plugin_loads_nothing(tmp_path: Path) -> None:
     heavy = "{'z3', 'numpy', 'refmodel.language'}"
     (tmp_path / "test_plain.py").write_text(f"import sys\n\ndef test_it():\n    assert not {heavy} & {{*sys.modules}}\n")
-    done = subprocess.run([sys.executable, "-m", "pytest", *BY_ITSELF, "-q", "-p", "no:xdist", "-p", "no:hypothesispytest"],
-                          cwd=tmp_path, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *BY_ITSELF, "-q", "-p", "no:xdist", "-p", "no:hypothesispytest"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -225,11 +250,27 @@ def test_in_a_fresh_environment_the_plugin_is_there_by_itself(project: Path, tmp
         pytest.skip(f"no package index: {put.stderr.splitlines()[-1]}")
     assert put.returncode == 0, put.stderr
     plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run([python, "-m", "pytest", "-q", "-rA", "-k", "not Rules"], cwd=project, capture_output=True, text=True,
-                          check=False, env=plain)
+    done = subprocess.run(
+        [python, "-m", "pytest", "-q", "-rA", "-k", "not Rules"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=plain,
+    )
     assert "pots.designs:Pot::a_full_cell_holds_one[prove]" in outcomes(done), done.stdout + done.stderr
-    proved = subprocess.run([tmp_path / "venv" / "bin" / "refmodel", "prove", "entries.encoding", "--fresh"], cwd=tmp_path,
-                            capture_output=True, text=True, check=False, env=plain)
+    proved = subprocess.run(
+        [tmp_path / "venv" / "bin" / "refmodel", "prove", "entries.encoding", "--fresh"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=plain,
+    )
     assert proved.returncode == 0 and proved.stdout.count("proved") >= 2, proved.stdout + proved.stderr
-    assert refmodel.__version__ in subprocess.run([tmp_path / "venv" / "bin" / "refmodel", "--version"], capture_output=True,
-                                                  text=True, check=True, env=plain).stdout
+    assert (
+        refmodel.__version__
+        in subprocess.run(
+            [tmp_path / "venv" / "bin" / "refmodel", "--version"], capture_output=True, text=True, check=True, env=plain
+        ).stdout
+    )

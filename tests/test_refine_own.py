@@ -121,9 +121,13 @@ def test_a_fault_is_a_step_where_the_other_raises_it_too() -> None:
     assert [line.split()[2:] for line in done.stdout.splitlines() if line.startswith(" get")] == [["4", "4", "proved"]], done.stdout
 
 
-@pytest.mark.parametrize(("design", "says"), [
-    (AlwaysMissing, "Store shows there, tag tag0, and AlwaysMissing shows the fault Missing"),
-    (NeverMissing, "Store shows the fault Missing, and NeverMissing shows -")])
+@pytest.mark.parametrize(
+    ("design", "says"),
+    [
+        (AlwaysMissing, "Store shows there, tag tag0, and AlwaysMissing shows the fault Missing"),
+        (NeverMissing, "Store shows the fault Missing, and NeverMissing shows -"),
+    ],
+)
 def test_it_is_none_where_the_other_does_not(design: type[Design], says: str) -> None:
     done = refined(design)
     assert done.returncode == 1, done.stdout
@@ -295,8 +299,10 @@ def test_an_instruction_may_have_another_name() -> None:
     assert done.returncode == 0 and "proved for any number of names" in done.stdout, done.stdout
 
 
-@pytest.mark.parametrize(("design", "name"), [(Lost, "write"), (LostAtTimes, "write"), (LostWhereMemoryIsShort, "write"),
-                                              (WantedInVain, "want"), (ShowsAnother, "read")])
+@pytest.mark.parametrize(
+    ("design", "name"),
+    [(Lost, "write"), (LostAtTimes, "write"), (LostWhereMemoryIsShort, "write"), (WantedInVain, "want"), (ShowsAnother, "read")],
+)
 def test_an_instruction_that_steps_names_is_not_left_out(design: type[Design], name: str) -> None:
     """Runs have a counterexample, and proofs do not pass."""
     done = beside_bits(design)

@@ -41,8 +41,9 @@ class WritableUnasked(Npt):
         return handled
 
 
-@pytest.mark.parametrize(("design", "wrong"), [
-    (ReleasedAtOnce, "derive"), (RightsForgotten, "store_physical"), (WritableUnasked, "derive")])
+@pytest.mark.parametrize(
+    ("design", "wrong"), [(ReleasedAtOnce, "derive"), (RightsForgotten, "store_physical"), (WritableUnasked, "derive")]
+)
 def test_a_step_that_the_abstract_mmu_has_not_is_refuted(design: type[Design], wrong: str) -> None:
     done = prove_simulated(outline(design), outline(AbstractMemory), wrong)
     assert done.failing and "it may be no step" in done.failing[0]

@@ -14,11 +14,21 @@ from refmodel.language import BadDesign
 from refmodel.report import pros_and_cons
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("refmodel.report.chapters", "refmodel.report.gallery", "refmodel.report.pros_and_cons",
-           "refmodel.oracle.trace.client_events")
+FOLDERS = (
+    "refmodel.report.chapters",
+    "refmodel.report.gallery",
+    "refmodel.report.pros_and_cons",
+    "refmodel.oracle.trace.client_events",
+)
 FILES = ("refmodel.report.rules", "refmodel.oracle.trace.chapter")
-PRINTED = ("refmodel.report.coverage", "refmodel.report.mutation", "refmodel.report.riscv_rules", "refmodel.report.schemas",
-           "refmodel.oracle.vectors.files", "refmodel.cli.page")
+PRINTED = (
+    "refmodel.report.coverage",
+    "refmodel.report.mutation",
+    "refmodel.report.riscv_rules",
+    "refmodel.report.schemas",
+    "refmodel.oracle.vectors.files",
+    "refmodel.cli.page",
+)
 
 
 def _file_of(module: str) -> str:
@@ -43,8 +53,11 @@ def ran(module: str, *arguments: str) -> int | str | None:
 def test_every_module_that_remakes_a_page_is_in_this_file() -> None:
     told = "".join((ROOT / name).read_text() for name in ("CONTRIBUTING.md", "specs/traces.md", "specs/vectors.md"))
     named = {*re.findall(r"python -m (refmodel\.(?:report|oracle|cli)\.[\w.]+)", told)}
-    of_report = {f"refmodel.report.{file.stem}" for file in (ROOT / "refmodel" / "report").glob("*.py")
-                 if '\nif __name__ == "__main__":' in file.read_text()}
+    of_report = {
+        f"refmodel.report.{file.stem}"
+        for file in (ROOT / "refmodel" / "report").glob("*.py")
+        if '\nif __name__ == "__main__":' in file.read_text()
+    }
     assert named | of_report <= {*FOLDERS, *FILES, *PRINTED} and named and of_report
 
 
@@ -57,13 +70,18 @@ def test_help_is_printed_and_nothing_else(module: str, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("module", [*FOLDERS, *FILES])
-def test_a_folder_or_file_that_is_none_is_told_and_nothing_is_computed(module: str, tmp_path: Path,
-                                                                       capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_or_file_that_is_none_is_told_and_nothing_is_computed(
+    module: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     nothing, other = tmp_path / "none", tmp_path if module in FOLDERS else tmp_path / "other.md"
     (tmp_path / "other.md").write_text("another chapter")
     said = f"{nothing}: no such folder" if module in FOLDERS else f"{nothing}: cannot be read: No such file or directory"
-    for given, expected in (((), "the following arguments are required: F"), ((str(nothing),), said), ((str(other),), f"{other}: "),
-                            ((str(other), "more"), "unrecognized arguments: more")):
+    for given, expected in (
+        ((), "the following arguments are required: F"),
+        ((str(nothing),), said),
+        ((str(other),), f"{other}: "),
+        ((str(other), "more"), "unrecognized arguments: more"),
+    ):
         assert ran(module, *given) == 2
         assert expected in capsys.readouterr().err
     assert (tmp_path / "other.md").read_text() == "another chapter" and [*tmp_path.iterdir()] == [tmp_path / "other.md"]

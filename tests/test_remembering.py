@@ -24,8 +24,7 @@ SMALL = SHIPPED["host_pages"]
 ONE, OTHER = list(dict.fromkeys(law.clause for law in outline(SMALL).laws))[:2]
 
 
-def checked(cls: type[Design], cache: ProofCache, engines: tuple[str, ...] = BOTH, **options: Any
-            ) -> list[checking.EngineReport]:
+def checked(cls: type[Design], cache: ProofCache, engines: tuple[str, ...] = BOTH, **options: Any) -> list[checking.EngineReport]:
     return checking.check(outline(cls), engines, Asked(**options), cache=cache)
 
 
@@ -52,8 +51,10 @@ def test_another_text_another_clause_and_another_bound_are_other_theorems(tmp_pa
     assert "remembered" not in checked(SMALL, cache, ("prove",), clause=ONE)[0].covered
 
 
-@pytest.mark.parametrize(("cls", "engine"), [(MUTANTS["vtlb-shared-still-writable"].design, "exhaustive"),
-                                             pytest.param(ZapLazily, "prove", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("cls", "engine"),
+    [(MUTANTS["vtlb-shared-still-writable"].design, "exhaustive"), pytest.param(ZapLazily, "prove", marks=pytest.mark.slow)],
+)
 def test_what_fails_is_never_remembered(cls: type[Design], engine: str, tmp_path: Path) -> None:
     cache = ProofCache(tmp_path)
     assert checked(cls, cache, (engine,), clause="ISO-2")[0].failed
@@ -68,8 +69,15 @@ def test_what_is_not_explored_to_the_end_is_not_remembered(tmp_path: Path) -> No
 
 def test_the_text_of_a_design_is_all_that_it_is_made_of() -> None:
     files = {str(file.relative_to(reached.HOME)) for file in reached.text_of("refmodel.designs refmodel.engines.checking")}
-    assert {"mmu/vtlb.py", "laws/isolation.py", "monitor/frames.py", "machine/cells.py", "engines/symbolic.py",
-            "language/joining.py", "mmu/__init__.py"} <= files
+    assert {
+        "mmu/vtlb.py",
+        "laws/isolation.py",
+        "monitor/frames.py",
+        "machine/cells.py",
+        "engines/symbolic.py",
+        "language/joining.py",
+        "mmu/__init__.py",
+    } <= files
     assert proof_cache.digest("refmodel.designs") != proof_cache.digest("refmodel.bare")
 
 

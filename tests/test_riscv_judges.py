@@ -36,9 +36,11 @@ SV32 = [Stages(2), Stages(2, 2, True), Stages(2, 2, True, high=True), Stages(0, 
 Change = Callable[[Observed, WalkTest], Observed]
 
 
-def machine(hart: Callable[[Hart], Hart] = lambda h: h, change: Change = lambda seen, test: seen) -> Callable[
-        [Sequence[WalkTest]], list[tuple[Lawful, Observed]]]:
+def machine(
+    hart: Callable[[Hart], Hart] = lambda h: h, change: Change = lambda seen, test: seen
+) -> Callable[[Sequence[WalkTest]], list[tuple[Lawful, Observed]]]:
     """A machine made of the text, with a defect in how it reads its registers or in what it does at last."""
+
     def one(test: WalkTest) -> tuple[Lawful, Observed]:
         words = {**test.fixed, **test.entries}
         memory, wired = Marked(words), hart(test.hart)
@@ -53,13 +55,17 @@ def machine(hart: Callable[[Hart], Hart] = lambda h: h, change: Change = lambda 
     return lambda tests: [one(test) for test in tests]
 
 
-def judged(perform: Callable[[Sequence[WalkTest]], list[tuple[Lawful, Observed]]], stages: Stages = BOTH,
-           checks: int = 2400) -> Verdict:
+def judged(
+    perform: Callable[[Sequence[WalkTest]], list[tuple[Lawful, Observed]]], stages: Stages = BOTH, checks: int = 2400
+) -> Verdict:
     return judge(RiscvCampaign("the text", stages, PROFILE_32 if stages.sv32 else PROFILE, perform), seconds=1e9, checks=checks)
 
 
-@pytest.mark.parametrize("stages", [Stages(3), Stages(4), Stages(5), BOTH, Stages(4, 4, True), Stages(5, 5, True),
-                                    Stages(0, 3, True), Stages(3, 0, True), *SV32], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "stages",
+    [Stages(3), Stages(4), Stages(5), BOTH, Stages(4, 4, True), Stages(5, 5, True), Stages(0, 3, True), Stages(3, 0, True), *SV32],
+    ids=lambda s: s.name,
+)
 @pytest.mark.one_in(2)
 def test_a_machine_made_of_the_text_deviates_nowhere_and_every_end_is_met(stages: Stages) -> None:
     found = judged(machine(), stages)
@@ -81,17 +87,21 @@ def no_flag(seen: Observed, test: WalkTest) -> Observed:
     return attrs.evolve(seen, entries={at: entry & ~A if not test.entries[at] & A else entry for at, entry in seen.entries.items()})
 
 
-@pytest.mark.parametrize(("perform", "title"), [
-    (machine(lambda h: attrs.evolve(h, vs_adue=h.adue)), "let through where a page fault is due: a flag is not set"),
-    (machine(lambda h: attrs.evolve(h, vs_sum=True)), "let through where a page fault is due: U is not as the mode asks"),
-    (machine(lambda h: attrs.evolve(h, vs_mxr=True)), "let through where a page fault is due: a right is not given"),
-    (machine(lambda h: attrs.evolve(h, beyond=0)), "let through where an access fault is due: an address beyond memory"),
-    (machine(lambda h: attrs.evolve(h, svnapot=False)), "a page fault where the access is let through"),
-    (machine(change=with_trap(gva=False)), "another GVA than is due of a page fault"),
-    (machine(change=with_trap(tinst=0)), "another tinst than is due of a guest-page fault at a VS-stage entry"),
-    (machine(change=with_trap(tval2=77)), "another tval2 than is due of a page fault"),
-    (machine(change=no_flag), "accessed flag of a VS-stage entry not set by an access that completes"),
-], ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("perform", "title"),
+    [
+        (machine(lambda h: attrs.evolve(h, vs_adue=h.adue)), "let through where a page fault is due: a flag is not set"),
+        (machine(lambda h: attrs.evolve(h, vs_sum=True)), "let through where a page fault is due: U is not as the mode asks"),
+        (machine(lambda h: attrs.evolve(h, vs_mxr=True)), "let through where a page fault is due: a right is not given"),
+        (machine(lambda h: attrs.evolve(h, beyond=0)), "let through where an access fault is due: an address beyond memory"),
+        (machine(lambda h: attrs.evolve(h, svnapot=False)), "a page fault where the access is let through"),
+        (machine(change=with_trap(gva=False)), "another GVA than is due of a page fault"),
+        (machine(change=with_trap(tinst=0)), "another tinst than is due of a guest-page fault at a VS-stage entry"),
+        (machine(change=with_trap(tval2=77)), "another tval2 than is due of a page fault"),
+        (machine(change=no_flag), "accessed flag of a VS-stage entry not set by an access that completes"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 @pytest.mark.one_in(3)
 def test_a_defect_is_found_and_named(perform: Callable[[Sequence[WalkTest]], list[tuple[Lawful, Observed]]], title: str) -> None:
     found = judged(perform, ALONE if "VS-stage entry not set" in title or "a right" in title else BOTH)
@@ -230,18 +240,25 @@ def test_what_the_manual_leaves_open_is_lawful() -> None:
     assert allows(at_entry, attrs.evolve(at_entry, tval2=0, tinst=0), Instruction.LOAD) is None
 
 
-@pytest.mark.parametrize(("options", "link", "embedded"), [
-    (["-march=rv64ima_zicsr"], [], AGENT),
-    (["-march=rv32ima_zicsr", "-mabi=ilp32", "--defsym", "RV32=1"], ["-m", "elf32lriscv"], AGENT_32),
-], ids=["64", "32"])
-def test_the_embedded_bytes_are_what_the_assembler_makes(options: list[str], link: list[str], embedded: bytes,
-                                                         tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "link", "embedded"),
+    [
+        (["-march=rv64ima_zicsr"], [], AGENT),
+        (["-march=rv32ima_zicsr", "-mabi=ilp32", "--defsym", "RV32=1"], ["-m", "elf32lriscv"], AGENT_32),
+    ],
+    ids=["64", "32"],
+)
+def test_the_embedded_bytes_are_what_the_assembler_makes(
+    options: list[str], link: list[str], embedded: bytes, tmp_path: Path
+) -> None:
     source = Path(agent.__file__).parent / "agent.S"
     tool = "riscv64-linux-gnu-"
     try:
-        for command in ([f"{tool}as", *options, "-o", "o", source],
-                        [f"{tool}ld", *link, "-Ttext=0x80000000", "-o", "elf", "o"],
-                        [f"{tool}objcopy", "-O", "binary", "-j", ".text", "elf", "bytes"]):
+        for command in (
+            [f"{tool}as", *options, "-o", "o", source],
+            [f"{tool}ld", *link, "-Ttext=0x80000000", "-o", "elf", "o"],
+            [f"{tool}objcopy", "-O", "binary", "-j", ".text", "elf", "bytes"],
+        ):
             subprocess.run(command, check=True, capture_output=True, timeout=60, cwd=tmp_path)
     except OSError:
         pytest.skip("no assembler for RISC-V (Debian: apt-get install binutils-riscv64-linux-gnu)")

@@ -59,7 +59,9 @@ def test_the_table_is_compared_with_a_checkout_of_the_manual(checkout: Path, cap
     (checkout / "src" / "priv" / "supervisor.adoc").write_text("Nothing.\n")
     assert main(["--manual", str(checkout)]) == 1
     assert capsys.readouterr().out.splitlines() == [
-        "hypervisor: a_new-rule is not in the table", f"{CLAUSES[0].rules[0]} is in the table and in none of these chapters"]
+        "hypervisor: a_new-rule is not in the table",
+        f"{CLAUSES[0].rules[0]} is in the table and in none of these chapters",
+    ]
     chapter.unlink()
     assert main(["--manual", str(checkout)]) == 2
     assert "hypervisor.adoc: cannot be read" in capsys.readouterr().err
@@ -168,10 +170,13 @@ def test_vectors_that_are_none_are_refused_with_their_place(tmp_path: Path) -> N
         vectors.run(RiscvCampaign("the text", stages, PROFILE, machine()), tmp_path)
     write(tmp_path, 8)
     good = json.loads(file.read_text())
-    for change, said in (({"instruction": "jump"}, "instruction"), ({"hart": {"cr3": 1}}, "hart.cr3: no register or flag"),
-                         ({"end": {"end": "completed", "flags": {}, "may": {}}}, "end.physical: missing"),
-                         ({"end": {"end": "trap", "flags": {}, "may": {}, "cause": 13}}, "end: cause, tval"),
-                         ({"address": "12"}, "address")):
+    for change, said in (
+        ({"instruction": "jump"}, "instruction"),
+        ({"hart": {"cr3": 1}}, "hart.cr3: no register or flag"),
+        ({"end": {"end": "completed", "flags": {}, "may": {}}}, "end.physical: missing"),
+        ({"end": {"end": "trap", "flags": {}, "may": {}, "cause": 13}}, "end: cause, tval"),
+        ({"address": "12"}, "address"),
+    ):
         file.write_text(json.dumps({**good, **change}))
         with pytest.raises(BadDesign, match=r"riscv-sv39.jsonl:1: .*" + said):
             list(read(file, stages))

@@ -44,9 +44,11 @@ def last(ways: list[Lawful]) -> Lawful:
     return ways[-1]
 
 
-def machine(choice: Choice, ignores: Callable[[Fence], bool] = lambda fence: False,
-            spoil: Callable[[Lawful], Lawful] = lambda way: way) -> Callable[[Sequence[StaleTest]], list[list[Observed]]]:
+def machine(
+    choice: Choice, ignores: Callable[[Fence], bool] = lambda fence: False, spoil: Callable[[Lawful], Lawful] = lambda way: way
+) -> Callable[[Sequence[StaleTest]], list[list[Observed]]]:
     """A machine that remembers all it may, chooses among its ways, and ignores some fences."""
+
     def one(test: StaleTest) -> list[Observed]:
         envelope, entries, seen = Envelope(test), dict(test.start.entries), []
         for number, access in enumerate(test.tests):
@@ -79,10 +81,23 @@ def test_what_may_be_remembered_deviates_nowhere(stages: Stages, choice: Choice)
     assert (verdict.outcomes.get("stale", 0) > 0) == (choice is last)
 
 
-@pytest.mark.parametrize(("stages", "name", "address"), [
-    (stages, name, address) for stages, name in ((ONE, "sfence.vma"), (GUEST, "hfence.vvma"), (BOTH, "hfence.vvma"),
-                                                 (G_ALONE, "hfence.gvma"), (BOTH, "hfence.gvma"), (ONE, "sinval.vma"),
-                                                 (GUEST, "hinval.vvma"), (G_ALONE, "hinval.gvma")) for address in (False, True)])
+@pytest.mark.parametrize(
+    ("stages", "name", "address"),
+    [
+        (stages, name, address)
+        for stages, name in (
+            (ONE, "sfence.vma"),
+            (GUEST, "hfence.vvma"),
+            (BOTH, "hfence.vvma"),
+            (G_ALONE, "hfence.gvma"),
+            (BOTH, "hfence.gvma"),
+            (ONE, "sinval.vma"),
+            (GUEST, "hinval.vvma"),
+            (G_ALONE, "hinval.gvma"),
+        )
+        for address in (False, True)
+    ],
+)
 @pytest.mark.one_in(3)
 def test_a_machine_that_ignores_a_fence_is_found_out(stages: Stages, name: str, address: bool) -> None:
     def is_ignored(fence: Fence) -> bool:
@@ -101,10 +116,18 @@ def test_a_machine_that_ignores_a_fence_is_found_out(stages: Stages, name: str, 
     raise AssertionError(f"not found out: {findings}")
 
 
-@pytest.mark.parametrize(("stages", "fence"), [
-    (ONE, Fence("sfence.vma", None, ASID + 1)), (BOTH, Fence("hfence.gvma", None, VMID + 1)), (BOTH, Fence("sfence.vma")),
-    (GUEST, Fence("hfence.vvma", None, ASID + 1)), (ONE, Fence("sinval.vma", None, ASID + 1)),
-    (G_ALONE, Fence("hinval.gvma", None, VMID + 1))], ids=str)
+@pytest.mark.parametrize(
+    ("stages", "fence"),
+    [
+        (ONE, Fence("sfence.vma", None, ASID + 1)),
+        (BOTH, Fence("hfence.gvma", None, VMID + 1)),
+        (BOTH, Fence("sfence.vma")),
+        (GUEST, Fence("hfence.vvma", None, ASID + 1)),
+        (ONE, Fence("sinval.vma", None, ASID + 1)),
+        (G_ALONE, Fence("hinval.gvma", None, VMID + 1)),
+    ],
+    ids=str,
+)
 @pytest.mark.one_in(4)
 def test_fences_of_others_may_be_ignored(stages: Stages, fence: Fence) -> None:
     assert judged(stages, machine(last, lambda f: f == fence)).deviations == ()
@@ -118,17 +141,27 @@ def test_a_machine_that_sets_no_accessed_flag_is_found_out() -> None:
 
 @pytest.mark.slow
 def test_an_access_that_goes_astray_at_first_is_found_out() -> None:
-    found = judged(BOTH, machine(first, spoil=lambda way: way if way.outcome.physical is None else attrs.evolve(
-        way, outcome=Outcome(physical=way.outcome.physical ^ 0x1000))))
+    found = judged(
+        BOTH,
+        machine(
+            first,
+            spoil=lambda way: (
+                way if way.outcome.physical is None else attrs.evolve(way, outcome=Outcome(physical=way.outcome.physical ^ 0x1000))
+            ),
+        ),
+    )
     assert [each.finding.title for each in found.deviations] == ["completed at first, outside the envelope of stale translations"]
 
 
 @pytest.mark.slow
 def test_an_edited_entry_that_is_overwritten_is_a_class_of_its_own() -> None:
     """What Spike does: D is set in the entry that is remembered, and that is written."""
+
     def forgetful(tests: Sequence[StaleTest]) -> list[list[Observed]]:
-        return [[*seen[:-1], attrs.evolve(seen[-1], entries={**seen[-1].entries, test.place: test.start.entries[test.place]})]
-                for test, seen in zip(tests, machine(first)(tests), strict=True)]
+        return [
+            [*seen[:-1], attrs.evolve(seen[-1], entries={**seen[-1].entries, test.place: test.start.entries[test.place]})]
+            for test, seen in zip(tests, machine(first)(tests), strict=True)
+        ]
 
     found = judged(ONE, forgetful).deviations
     assert "an edited entry is overwritten where a flag is to be set in it" in {each.finding.title for each in found}
@@ -163,6 +196,7 @@ def test_what_the_edit_makes_no_difference_to_need_not_be_remembered() -> None:
                     each.may_read(entries)
                     each.fenced(test.rounds[number_of_access - 1].fence)
                 each.may_read(entries)
+
             def ends(envelope: Envelope, access: stale_tests.WalkTest = access) -> set[object]:
                 return {(way.outcome, tuple(sorted(way.must.items()))) for way in envelope.ways(access)}
 
@@ -217,8 +251,9 @@ def first_of(campaign: StaleCampaign, batches: int = 40) -> str | None:
     return None
 
 
-@pytest.mark.parametrize(("stages", "name"), [
-    (GUEST, "hinval.vvma"), (BOTH, "hinval.vvma"), (G_ALONE, "hinval.gvma"), (BOTH, "hinval.gvma")])
+@pytest.mark.parametrize(
+    ("stages", "name"), [(GUEST, "hinval.vvma"), (BOTH, "hinval.vvma"), (G_ALONE, "hinval.gvma"), (BOTH, "hinval.gvma")]
+)
 def test_fetches_and_hlv_of_a_user_show_a_fence_that_does_nothing_too(stages: Stages, name: str) -> None:
     profile, findings = attrs.evolve(PROFILE, guests_as_users=True), set[str]()
     campaign = StaleCampaign("the text", stages, profile, machine(last, lambda fence: fence.name == name))
@@ -248,7 +283,8 @@ def machine_of_qemu() -> Iterator[tuple[qemu.QemuRiscv, str, Profile]]:
 
 @pytest.mark.parametrize("stages", [GUEST, G_ALONE, BOTH], ids=lambda s: s.name)
 def test_qemu_remembers_and_forgets_a_guest_s_translations_as_it_may(
-        stages: Stages, machine_of_qemu: tuple[qemu.QemuRiscv, str, Profile]) -> None:
+    stages: Stages, machine_of_qemu: tuple[qemu.QemuRiscv, str, Profile]
+) -> None:
     host, name, profile = machine_of_qemu
     campaign = StaleCampaign(name, stages, profile, functools.partial(stale_walks_on, host), 120)
     draw = random.Random(4)
@@ -258,14 +294,15 @@ def test_qemu_remembers_and_forgets_a_guest_s_translations_as_it_may(
 
 
 @pytest.mark.parametrize(("stages", "fence"), [(GUEST, "hinval.vvma"), (G_ALONE, "hinval.gvma"), (BOTH, "hfence.gvma")])
-def test_qemu_without_a_fence_is_found_out(stages: Stages, fence: str,
-                                           machine_of_qemu: tuple[qemu.QemuRiscv, str, Profile]) -> None:
+def test_qemu_without_a_fence_is_found_out(
+    stages: Stages, fence: str, machine_of_qemu: tuple[qemu.QemuRiscv, str, Profile]
+) -> None:
     host, name, profile = machine_of_qemu
     kinds = range(4 * FENCES.index(fence), 4 * FENCES.index(fence) + 4)
 
     class Without(RiscvHost):
         def run(self, script: bytes) -> tuple[bytes, bytes]:
-            steps = [script[at:at + STEP] for at in range(0, len(script), STEP)]
+            steps = [script[at : at + STEP] for at in range(0, len(script), STEP)]
             is_fence = [struct.unpack_from("<2Q", step) in [(Step.FENCE, kind) for kind in kinds] for step in steps]
             look = struct.pack("<2Q", Step.LOOK, BASE)
             return host.run(b"".join(look + step[16:] if gone else step for step, gone in zip(steps, is_fence, strict=True)))

@@ -31,8 +31,10 @@ def tables(leaf: int, top: int = pte(SECOND)) -> Marked:
 
 def ends(hart: Remembered, memory: Marked, space: Space = MINE, access: Access = LOAD, stage: Stage = SV39) -> set[object]:
     """The physical addresses of all ways, and the kinds of fault."""
-    return {end.physical if isinstance(end, Translation) else type(end)
-            for _, end in hart.ways(lambda: Marked(memory.words), stage, space, ADDRESS, access)}
+    return {
+        end.physical if isinstance(end, Translation) else type(end)
+        for _, end in hart.ways(lambda: Marked(memory.words), stage, space, ADDRESS, access)
+    }
 
 
 def reads(memory: Marked, space: Space = MINE, stage: Stage = SV39, **settings: bool) -> Remembered:
@@ -164,7 +166,8 @@ ELSEWHERE = ADDRESS + (1 << 30)
 
 def universe() -> Iterator[Entry]:
     for tables_, vmid, asid, level, value, is_global, address in itertools.product(
-            Tables, (0, 5), (0, 7), (1, 2, 3), VALUES, (False, True), (ADDRESS, ELSEWHERE)):
+        Tables, (0, 5), (0, 7), (1, 2, 3), VALUES, (False, True), (ADDRESS, ELSEWHERE)
+    ):
         if (tables_ is Tables.HS and vmid) or (tables_ is Tables.G and (asid or is_global)):
             continue
         yield Entry(Space(tables_, vmid, asid), first_address(address, level, False), level, False, 0x77000, value, is_global)
@@ -210,8 +213,12 @@ def test_a_fence_forgets_what_its_operands_say_and_nothing_else(address: int | N
         else:
             hart.hfence_gvma(shifted, named)
         assert every - hart.entries == {
-            e for e in every if e.space.tables is Tables.G and (named is None or e.space.vmid == 5)
-            and (address is None or (is_leaf(e) and at(e, address)))}
+            e
+            for e in every
+            if e.space.tables is Tables.G
+            and (named is None or e.space.vmid == 5)
+            and (address is None or (is_leaf(e) and at(e, address)))
+        }
 
 
 def test_a_fence_of_an_address_that_is_none_has_no_effect() -> None:
@@ -260,8 +267,10 @@ def guest_memory(leaf: int, data: int, own: int = 0) -> Marked:
 
 
 def both_ends(hart: Remembered, memory: Marked) -> set[object]:
-    return {end.g.physical if isinstance(end, TwoStages) else type(end) for _, end in hart.two_stage_ways(
-        lambda: Marked(memory.words), G_STAGE, VS, 5, 7, ADDRESS, LOAD)}
+    return {
+        end.g.physical if isinstance(end, TwoStages) else type(end)
+        for _, end in hart.two_stage_ways(lambda: Marked(memory.words), G_STAGE, VS, 5, 7, ADDRESS, LOAD)
+    }
 
 
 def remembered(memory: Marked) -> Remembered:
@@ -333,8 +342,12 @@ def test_pseudoinstructions_are_of_the_width_of_the_vs_stage_s_entries() -> None
     small, address = Stage(ROOT, levels=2, sv32=True), 5 << 22
     words = {ROOT + 4 * 5: pte(0, V | R | W | X), G_ROOT: pte(0, FULL | U)}
     for entry, why in ((0, 0x2000), (pte(0, (FULL | U) & ~W), 0x2020)):
-        ends = {repr(end) for _, end in Remembered().two_stage_ways(lambda entry=entry: Marked({**words, G_ROOT: entry}), G_STAGE,
-                                                              small, 5, 7, address, LOAD)}
+        ends = {
+            repr(end)
+            for _, end in Remembered().two_stage_ways(
+                lambda entry=entry: Marked({**words, G_ROOT: entry}), G_STAGE, small, 5, 7, address, LOAD
+            )
+        }
         assert ends == {repr(GuestPageFault(ROOT + 20, why))}
 
 
@@ -342,6 +355,10 @@ def test_a_write_to_an_entry_by_a_stale_g_stage_goes_where_that_says() -> None:
     old = guest_memory(pte(GPA, V | R | W | X), pte(1 << 30, FULL | U))
     hart, new = remembered(old), guest_memory(pte(GPA, V | R | W | X), pte(1 << 30, FULL | U), own=3)
     new.words = {**old.words, **new.words}
-    marked = {at for memory, end in hart.two_stage_ways(lambda: Marked(new.words), G_STAGE, VS, 5, 7, ADDRESS, LOAD)
-              for at, _ in memory.marks if not isinstance(end, Fault)}  # type: ignore[attr-defined]
+    marked = {
+        at
+        for memory, end in hart.two_stage_ways(lambda: Marked(new.words), G_STAGE, VS, 5, 7, ADDRESS, LOAD)
+        for at, _ in memory.marks
+        if not isinstance(end, Fault)
+    }  # type: ignore[attr-defined]
     assert marked == {FIRST + 24, 3 << 30 | FIRST + 24}

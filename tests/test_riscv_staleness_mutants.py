@@ -29,14 +29,17 @@ MUTANTS = (
     ("Remembered.sinval_vma", "address is None or translatable(stage, address)", "True"),
     ("Remembered._of_g", "vmid & mask", "vmid"),
     ("Remembered._of_g", "shifted << 2", "shifted"),
-    ("Remembered._of_g", "e.space.tables is Tables.G and ", ""),
+    ("Remembered._of_g", "e.space.tables is Tables.G\n            and ", ""),
     ("Remembered.sfence_inval_ir", "e in before and which(e)", "which(e)"),
     ("Remembered.sfence_inval_ir", "self._pending if self._ordered is not None else ()", "self._pending"),
     ("Remembered.time_passes", "if self.svvptc:", "if True:"),
     ("_ThroughStaleG.mark", "Access(write=True, implicit=True)", "Access(implicit=True)"),
 )
-NOT_NOTICED = {"Remembered.sfence_inval_ir self._pending if self._ordered is not None else ()":
-               "without the snapshot nothing was remembered before, so that nothing is forgotten"}
+NOT_NOTICED = {
+    "Remembered.sfence_inval_ir self._pending if self._ordered is not None else ()": (
+        "without the snapshot nothing was remembered before, so that nothing is forgotten"
+    )
+}
 
 RUN = """
 import inspect, json, os, sys
@@ -88,8 +91,15 @@ for mutant in json.load(sys.stdin):
 
 def test_each_mutant_is_noticed_by_a_claim() -> None:
     unchanged = ("first_address", "address >> shift << shift", "address >> shift << shift")
-    done = subprocess.run([sys.executable, "-c", RUN], input=json.dumps([unchanged, *MUTANTS]), text=True, capture_output=True,
-                          check=False, timeout=300, cwd=Path(__file__).parent.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", RUN],
+        input=json.dumps([unchanged, *MUTANTS]),
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=300,
+        cwd=Path(__file__).parent.parent,
+    )
     assert done.returncode == 0, done.stderr
     by = [json.loads(line) for line in done.stdout.splitlines()]
     told = dict(zip(MUTANTS, by[1:], strict=True))

@@ -38,8 +38,10 @@ def pte(address: int, flags: int = V) -> int:
 
 def sv39(leaf: int = pte(PAGE, FULL), **settings: object) -> tuple[Marked, Stage]:
     """Three tables, each with one entry in its slot 1, 2, 3; and the stage."""
-    return (Marked({ROOT + 8: pte(SECOND), SECOND + 16: pte(FIRST), FIRST + 24: leaf}),
-            attrs.evolve(Stage(ROOT, svnapot=True), **settings))  # type: ignore[arg-type]
+    return (
+        Marked({ROOT + 8: pte(SECOND), SECOND + 16: pte(FIRST), FIRST + 24: leaf}),
+        attrs.evolve(Stage(ROOT, svnapot=True), **settings),
+    )  # type: ignore[arg-type]
 
 
 ADDRESS = 1 << 30 | 2 << 21 | 3 << 12 | 0x123
@@ -70,10 +72,19 @@ def test_the_g_stage_has_a_root_of_16_kib_and_no_sign() -> None:
     assert walk(Marked({ROOT + 8 * 0x100: pte(0x4000_0000, FULL)}), Stage(ROOT), (1 << 64) - (1 << 38), Access()).level == 3
 
 
-@pytest.mark.parametrize("wrong", [
-    pte(PAGE, FULL & ~V), pte(PAGE, V | W | A | D), pte(PAGE, V | W | X | A | D), pte(PAGE), pte(PAGE, FULL) | 1 << 54,
-    pte(PAGE, FULL) | 1 << 60, pte(PAGE, FULL) | NC, pte(PAGE, FULL) | N,
-])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pte(PAGE, FULL & ~V),
+        pte(PAGE, V | W | A | D),
+        pte(PAGE, V | W | X | A | D),
+        pte(PAGE),
+        pte(PAGE, FULL) | 1 << 54,
+        pte(PAGE, FULL) | 1 << 60,
+        pte(PAGE, FULL) | NC,
+        pte(PAGE, FULL) | N,
+    ],
+)
 def test_a_leaf_that_is_not_valid_faults_and_is_not_marked(wrong: int) -> None:
     memory, stage = sv39(wrong)
     with pytest.raises(PageFault):
@@ -82,12 +93,17 @@ def test_a_leaf_that_is_not_valid_faults_and_is_not_marked(wrong: int) -> None:
 
 
 def test_what_extensions_give_a_meaning_to_is_valid_with_them() -> None:
-    for leaf, settings in ((pte(PAGE, FULL) | NC, {"pbmte": True}), (pte(PAGE, FULL) | IO, {"pbmte": True}),
-                           (pte(PAGE, FULL) | SOFTWARE, {"svrsw60t59b": True})):
+    for leaf, settings in (
+        (pte(PAGE, FULL) | NC, {"pbmte": True}),
+        (pte(PAGE, FULL) | IO, {"pbmte": True}),
+        (pte(PAGE, FULL) | SOFTWARE, {"svrsw60t59b": True}),
+    ):
         memory, stage = sv39(leaf, **settings)
         assert walk(memory, stage, ADDRESS, Access()).entry == leaf
-    for leaf, settings in ((pte(PAGE, FULL) | PBMT, {"pbmte": True}),
-                           (pte(PAGE, FULL) | RESERVED & ~SOFTWARE, {"svrsw60t59b": True})):
+    for leaf, settings in (
+        (pte(PAGE, FULL) | PBMT, {"pbmte": True}),
+        (pte(PAGE, FULL) | RESERVED & ~SOFTWARE, {"svrsw60t59b": True}),
+    ):
         memory, stage = sv39(leaf, **settings)
         with pytest.raises(PageFault):
             walk(memory, stage, ADDRESS, Access())
@@ -119,10 +135,18 @@ def test_with_svadu_flags_are_set_and_with_svade_what_lacks_one_faults() -> None
 LOAD, STORE, FETCH, HLVX = Access(), Access(write=True), Access(fetch=True), Access(executable=True)
 
 
-@pytest.mark.parametrize(("flags", "settings", "lets"), [
-    (R, {}, {LOAD}), (R | W, {}, {LOAD, STORE}), (X, {}, {FETCH, HLVX}), (R | X, {}, {LOAD, FETCH, HLVX}),
-    (X, {"mxr": True}, {LOAD, FETCH, HLVX}), (R | W | X | U, {}, set()), (R | W | X | U, {"sum": True}, {LOAD, STORE, HLVX}),
-])
+@pytest.mark.parametrize(
+    ("flags", "settings", "lets"),
+    [
+        (R, {}, {LOAD}),
+        (R | W, {}, {LOAD, STORE}),
+        (X, {}, {FETCH, HLVX}),
+        (R | X, {}, {LOAD, FETCH, HLVX}),
+        (X, {"mxr": True}, {LOAD, FETCH, HLVX}),
+        (R | W | X | U, {}, set()),
+        (R | W | X | U, {"sum": True}, {LOAD, STORE, HLVX}),
+    ],
+)
 def test_what_a_leaf_lets_a_supervisor_do(flags: int, settings: dict[str, bool], lets: set[Access]) -> None:
     memory, stage = sv39(pte(PAGE, V | A | D | flags), **settings)
     for access in (LOAD, STORE, FETCH, HLVX):
@@ -150,8 +174,9 @@ IDENTITY = {G_ROOT: pte(0, FULL | U), G_ROOT + 8 * 4: pte(1 << 30, FULL | U)}
 TABLES = {ROOT + 8: pte(SECOND), SECOND + 16: pte(FIRST), FIRST + 24: pte(4 << 30, FULL)}
 
 
-def both(change: dict[int, int], hart: Hart = BOTH, instruction: Instruction = Instruction.LOAD,
-         address: int = ADDRESS) -> TwoStages | Trap:
+def both(
+    change: dict[int, int], hart: Hart = BOTH, instruction: Instruction = Instruction.LOAD, address: int = ADDRESS
+) -> TwoStages | Trap:
     memory = Marked({**IDENTITY, **TABLES, **change})
     try:
         return translate(memory, hart, instruction, address)
@@ -174,8 +199,13 @@ def test_the_type_of_a_page_is_the_vs_stage_s_before_the_g_stage_s() -> None:
 
 def test_a_guest_page_fault_says_which_address_and_at_an_entry_why() -> None:
     gone = {G_ROOT + 8 * 4: 0}
-    for instruction, cause in ((Instruction.LOAD, 21), (Instruction.STORE, 23), (Instruction.FETCH, 20), (Instruction.AMO, 23),
-                               (Instruction.HLVX, 21)):
+    for instruction, cause in (
+        (Instruction.LOAD, 21),
+        (Instruction.STORE, 23),
+        (Instruction.FETCH, 20),
+        (Instruction.AMO, 23),
+        (Instruction.HLVX, 21),
+    ):
         assert both(gone, instruction=instruction) == Trap(cause, ADDRESS, (4 << 30) + 0x123 >> 2, 0, True)
     assert both({G_ROOT: 0}, instruction=Instruction.STORE) == Trap(23, ADDRESS, ROOT + 8 >> 2, 0x3000, True)
 
@@ -223,12 +253,17 @@ def test_a_stage_that_is_bare_gives_what_it_is_given() -> None:
 
 def test_the_effective_privilege_mode_is_as_the_table_has_it() -> None:
     """Hypervisor, table *Effect of MPRV on the translation and protection of explicit memory accesses*, row by row."""
-    for mprv, mpv, mpp, privilege, virtual, spvp in itertools.product((False, True), (False, True), (USER, SUPERVISOR, MACHINE),
-                                                                     (USER, SUPERVISOR, MACHINE), (False, True), (False, True)):
+    for mprv, mpv, mpp, privilege, virtual, spvp in itertools.product(
+        (False, True), (False, True), (USER, SUPERVISOR, MACHINE), (USER, SUPERVISOR, MACHINE), (False, True), (False, True)
+    ):
         hart = Hart(privilege=privilege, virtual=virtual, mprv=mprv, mpv=mpv, mpp=mpp, spvp=spvp)
         current = Mode(False, False, False) if privilege == MACHINE else Mode(True, virtual, privilege == USER)
-        rows = {(False,): current, (True, MACHINE): Mode(False, False, False), (True, USER): Mode(True, mpv, True),
-                (True, SUPERVISOR): Mode(True, mpv, False)}
+        rows = {
+            (False,): current,
+            (True, MACHINE): Mode(False, False, False),
+            (True, USER): Mode(True, mpv, True),
+            (True, SUPERVISOR): Mode(True, mpv, False),
+        }
         explicit = rows[(True, mpp) if mprv else (False,)]
         for instruction in Instruction:
             hypervisor = instruction in (Instruction.HLV, Instruction.HLVX, Instruction.HSV)
@@ -238,8 +273,15 @@ def test_the_effective_privilege_mode_is_as_the_table_has_it() -> None:
 
 def test_registers_select_stages() -> None:
     for mode, levels in LEVELS.items():
-        hart = Hart(satp=mode << 60 | 0xABC << 44 | 5, vsatp=mode << 60 | 6, hgatp=mode << 60 | 0x3FFF << 44 | 7,
-                    vs_sum=True, mxr=True, svnapot=True, beyond=1 << 55)
+        hart = Hart(
+            satp=mode << 60 | 0xABC << 44 | 5,
+            vsatp=mode << 60 | 6,
+            hgatp=mode << 60 | 0x3FFF << 44 | 7,
+            vs_sum=True,
+            mxr=True,
+            svnapot=True,
+            beyond=1 << 55,
+        )
         hs, vs, g = hs_stage(hart), vs_stage(hart), g_stage(hart)
         assert hs and vs and g and (hs.root, vs.root, g.root) == (5 << 12, 6 << 12, 4 << 12)  # hgatp's lowest bits read as zeros
         assert {s.levels for s in (hs, vs, g)} == {levels} and (hs.guest, vs.guest, g.guest) == (False, False, True)
@@ -262,8 +304,15 @@ def test_each_stage_has_the_bits_that_are_meant_for_it(flags: tuple[bool, ...]) 
     own = {"adue": s["adue"], "pbmte": s["pbmte"], "svrsw60t59b": True, "beyond": 1 << 55}
     assert hs_stage(hart) == Stage(1 << 12, 3, sum=s["sum"], mxr=s["mxr"], **own)  # type: ignore[arg-type]
     assert g_stage(hart) == Stage(4 << 12, 5, guest=True, mxr=s["mxr"], **own)  # type: ignore[arg-type]
-    assert vs_stage(hart) == Stage(2 << 12, 4, sum=s["vs_sum"], mxr=s["mxr"] or s["vs_mxr"], adue=s["adue"] and s["vs_adue"],
-                                   pbmte=s["pbmte"] and s["vs_pbmte"], svrsw60t59b=True)
+    assert vs_stage(hart) == Stage(
+        2 << 12,
+        4,
+        sum=s["vs_sum"],
+        mxr=s["mxr"] or s["vs_mxr"],
+        adue=s["adue"] and s["vs_adue"],
+        pbmte=s["pbmte"] and s["vs_pbmte"],
+        svrsw60t59b=True,
+    )
 
 
 def test_which_rights_an_instruction_asks_for() -> None:

@@ -50,15 +50,29 @@ def asked(name: str, *operations: str) -> list[Question]:
 
 # ---------------------------------------------------------------- every question is passed on
 
-ELSEWHERE = {("engines/questions.py", "check"), ("engines/questions.py", "_core"), ("engines/second_solvers.py", "_by_z3"),
-             ("engines/discharging.py", "_in_scope"), ("engines/bounded.py", "search"), ("engines/vacuity.py", "_can_be"),
-             ("engines/leaning.py", "check"), ("engines/leaning.py", "laws_used"), ("engines/refused.py", "_model")}
+ELSEWHERE = {
+    ("engines/questions.py", "check"),
+    ("engines/questions.py", "_core"),
+    ("engines/second_solvers.py", "_by_z3"),
+    ("engines/discharging.py", "_in_scope"),
+    ("engines/bounded.py", "search"),
+    ("engines/vacuity.py", "_can_be"),
+    ("engines/leaning.py", "check"),
+    ("engines/leaning.py", "laws_used"),
+    ("engines/refused.py", "_model"),
+}
 """Where a solver is asked and no proof rests on it: the place itself, the second opinion, counterexamples, bounded search, states
 in which an operation is refused, whether a premise can hold (where "no" makes a law vacuous, never proved), and which laws a proof
 used (asked for with --why: proofs without it never come here)."""
 MAKERS = {"Solver", "SimpleSolver", "SolverFor", "Optimize", "Tactic", "Then", "prove", "solve", "simplify"}
-MAY_MAKE = {"engines/questions.py", "engines/second_solvers.py", "engines/scope.py", "engines/bounded.py",
-            "engines/vacuity.py", "engines/leaning.py"}
+MAY_MAKE = {
+    "engines/questions.py",
+    "engines/second_solvers.py",
+    "engines/scope.py",
+    "engines/bounded.py",
+    "engines/vacuity.py",
+    "engines/leaning.py",
+}
 """Who may make a solver of z3's own, or have terms rewritten."""
 
 
@@ -187,11 +201,11 @@ def operands(term: Any) -> list[Any]:
 def means_the_same(question: Question) -> bool:
     read = list(z3.parse_smt2_string(Texts().of(question.terms)))
     same = Same()
-    for assertion in read[:len(read) - len(question.terms)]:
+    for assertion in read[: len(read) - len(question.terms)]:
         assert z3.is_quantifier(assertion) and assertion.is_forall()
         array, value = assertion.body().children()
         same.constant[str(array.arg(0))] = value
-    rest = read[len(read) - len(question.terms):]
+    rest = read[len(read) - len(question.terms) :]
     return all(same.terms(a, b) for a, b in zip(question.terms, rest, strict=True))
 
 
@@ -203,6 +217,7 @@ def test_a_text_says_what_was_asked(name: str) -> None:
 
 def test_so_does_the_text_of_a_theorem_about_walks() -> None:
     from proofs.x86.ept_walk import rights_only_shrink
+
     found: list[Question] = []
     with listening(found.append):
         rights_only_shrink(4)
@@ -253,6 +268,7 @@ def test_what_only_z3_knows_is_refused(operator: Callable[[Any, Any], Any]) -> N
 @pytest.mark.parametrize("by", [0, 1, 2, 6, 255])
 def test_a_product_by_a_constant_is_exact(by: int) -> None:
     from refmodel.engines.terms import product
+
     word, wide = z3.BitVec("word", 8), z3.BitVecVal(by, 16)
     result, fits = product(word, z3.BitVecVal(by, 8))
     exact = z3.ZeroExt(8, word) * wide
@@ -375,8 +391,14 @@ def test_ethos_accepts_a_certificate_of_this_text_and_of_no_other() -> None:
 
 @pytest.mark.slow
 @cvc5
-@pytest.mark.parametrize("theorem", ["x86.ept_walk.the_walk_is_as_declared(5)", "x86.guest_walk.the_walk_is_as_declared(5)",
-                                     "x86.entries.encoding_undoes_decoding(guest)"])
+@pytest.mark.parametrize(
+    "theorem",
+    [
+        "x86.ept_walk.the_walk_is_as_declared(5)",
+        "x86.guest_walk.the_walk_is_as_declared(5)",
+        "x86.entries.encoding_undoes_decoding(guest)",
+    ],
+)
 def test_a_theorem_about_walks_is_certified_from_end_to_end(theorem: str, tmp_path: Path) -> None:
     """Proved, written, proved by cvc5, and checked by Ethos, question by question; and no certificate does for another question."""
     ethos = checker()

@@ -26,8 +26,16 @@ def test_bits_and_exit_reasons_are_numbered_as_in_the_manuals() -> None:
 
 
 def test_what_is_left_out_of_a_walk_of_ept_and_of_a_use() -> None:
-    assert Ept(0x1000) == Ept(root=0x1000, levels=4, accessed_dirty=False, mode_based_execute=False, execute_only=True,
-                              gigabyte_pages=True, advanced=False, beyond=0xF_FF00_0000_0000)
+    assert Ept(0x1000) == Ept(
+        root=0x1000,
+        levels=4,
+        accessed_dirty=False,
+        mode_based_execute=False,
+        execute_only=True,
+        gigabyte_pages=True,
+        advanced=False,
+        beyond=0xF_FF00_0000_0000,
+    )
     assert Use() == Use(read=False, write=False, fetch=False, user_page=False, about=0)
 
 
@@ -51,22 +59,25 @@ def ends(change: dict[int, int], use: Use, **controls: bool) -> object:
         return "misconfiguration"
 
 
-@pytest.mark.parametrize(("change", "use", "controls", "end"), [
-    ({}, Use(read=True), {}, 0x5000),
-    ({0x4000: 0}, Use(write=True, about=LINEAR | FINAL), {}, W | LINEAR | FINAL),
-    ({0x4000: 0x5000 | R | WB}, Use(write=True), {}, W | R << 3),
-    ({0x3000: 0x4000 | R}, Use(fetch=True), {}, X | R << 3),
-    ({0x4000: 0x5000 | W | WB}, Use(read=True), {}, "misconfiguration"),
-    ({0x4000: 0x5000 | X | WB}, Use(fetch=True), {}, 0x5000),
-    ({0x4000: 0x5000 | X | WB}, Use(fetch=True), {"execute_only": False}, "misconfiguration"),
-    ({0x4000: 0x5000 | RWX | 2 << 3}, Use(read=True), {}, "misconfiguration"),
-    ({0x4000: 0x5000 | RWX | WB | 1 << 45}, Use(read=True), {}, "misconfiguration"),
-    ({0x3000: 0x4000 | RWX | 1 << 3}, Use(read=True), {}, "misconfiguration"),
-    ({0x3000: 0x1000 | RWX | WB | PS}, Use(read=True), {}, "misconfiguration"),
-    ({0x3000: 0x200000 | RWX | WB | PS}, Use(read=True), {}, 0x200000),
-    ({0x2000: RWX | WB | PS}, Use(read=True), {"gigabyte_pages": False}, "misconfiguration"),
-    ({0x4000: 0x5000 | R | XU | WB}, Use(fetch=True, user_page=True), {"mode_based_execute": True}, X | R << 3),
-])
+@pytest.mark.parametrize(
+    ("change", "use", "controls", "end"),
+    [
+        ({}, Use(read=True), {}, 0x5000),
+        ({0x4000: 0}, Use(write=True, about=LINEAR | FINAL), {}, W | LINEAR | FINAL),
+        ({0x4000: 0x5000 | R | WB}, Use(write=True), {}, W | R << 3),
+        ({0x3000: 0x4000 | R}, Use(fetch=True), {}, X | R << 3),
+        ({0x4000: 0x5000 | W | WB}, Use(read=True), {}, "misconfiguration"),
+        ({0x4000: 0x5000 | X | WB}, Use(fetch=True), {}, 0x5000),
+        ({0x4000: 0x5000 | X | WB}, Use(fetch=True), {"execute_only": False}, "misconfiguration"),
+        ({0x4000: 0x5000 | RWX | 2 << 3}, Use(read=True), {}, "misconfiguration"),
+        ({0x4000: 0x5000 | RWX | WB | 1 << 45}, Use(read=True), {}, "misconfiguration"),
+        ({0x3000: 0x4000 | RWX | 1 << 3}, Use(read=True), {}, "misconfiguration"),
+        ({0x3000: 0x1000 | RWX | WB | PS}, Use(read=True), {}, "misconfiguration"),
+        ({0x3000: 0x200000 | RWX | WB | PS}, Use(read=True), {}, 0x200000),
+        ({0x2000: RWX | WB | PS}, Use(read=True), {"gigabyte_pages": False}, "misconfiguration"),
+        ({0x4000: 0x5000 | R | XU | WB}, Use(fetch=True, user_page=True), {"mode_based_execute": True}, X | R << 3),
+    ],
+)
 def test_the_ept_walk(change: dict[int, int], use: Use, controls: dict[str, bool], end: object) -> None:
     assert ends(change, use, **controls) == end
 
@@ -185,10 +196,16 @@ def test_a_nested_fault_tells_its_stage_and_the_guest_s_own_comes_first() -> Non
 
 # ---------------------------------------------------------------- how wide a guest-physical address is
 
+
 def nested_chain(gpa: int, levels: int) -> dict[int, int]:
     """Nested tables that map the page of an address to 0x7000: a table each at 0x1000, 0x2000, and so on."""
-    return {0x1000 * (levels - level + 1) + 8 * (gpa >> (3 + 9 * level) & 0x1FF):
-            (0x7000 if level == 1 else 0x1000 * (levels - level + 2)) | FULL for level in range(levels, 0, -1)}
+    return {
+        0x1000 * (levels - level + 1) + 8 * (gpa >> (3 + 9 * level) & 0x1FF): (
+            0x7000 if level == 1 else 0x1000 * (levels - level + 2)
+        )
+        | FULL
+        for level in range(levels, 0, -1)
+    }
 
 
 @pytest.mark.parametrize(("levels", "bits"), [(4, 48), (5, 57)])

@@ -70,11 +70,22 @@ def test_no_guest_can_tell_a_design_from_the_interpreter(name: str) -> None:
     assert done.compared > 100
 
 
-@pytest.mark.parametrize("bug", [
-    "vtlb-wrong-cell-read", "vtlb-invlpg-keeps-the-tlb", "vtlb-mov-cr3-keeps-the-shadow", "traced-emulated-store-unmirrored",
-    "merged-uncompared", "pages-table-goes-its-shadow-stays", "pages-large-page-taken-for-its-first",
-    "pages-emulated-store-forgets-dirty", "pages-emulated-store-forgets-accessed", "pages-flags-set-without-the-guest",
-    "pages-nobody-marks-entries"])
+@pytest.mark.parametrize(
+    "bug",
+    [
+        "vtlb-wrong-cell-read",
+        "vtlb-invlpg-keeps-the-tlb",
+        "vtlb-mov-cr3-keeps-the-shadow",
+        "traced-emulated-store-unmirrored",
+        "merged-uncompared",
+        "pages-table-goes-its-shadow-stays",
+        "pages-large-page-taken-for-its-first",
+        "pages-emulated-store-forgets-dirty",
+        "pages-emulated-store-forgets-accessed",
+        "pages-flags-set-without-the-guest",
+        "pages-nobody-marks-entries",
+    ],
+)
 @pytest.mark.one_in(3)
 def test_a_guest_can_tell_a_bug(bug: str) -> None:
     mutant = outline(MUTANTS[bug].design)
@@ -175,8 +186,15 @@ def test_x86_instructions_are_classed_as_the_literature_has_them() -> None:
 
     classes = {x.name: classify(x.does) for x in X86_INSTRUCTIONS}
     failing = {name for name, c in classes.items() if not c.virtualizable}
-    assert failing == {"SGDT, SIDT, SLDT, STR", "SMSW", "PUSHF, POPF", "LAR, LSL, VERR, VERW", "PUSH CS, MOV from CS",
-                       "POP, MOV to segment", "far CALL, JMP, RET, INT n"}  # Robin and Irvine's seventeen
+    assert failing == {
+        "SGDT, SIDT, SLDT, STR",
+        "SMSW",
+        "PUSHF, POPF",
+        "LAR, LSL, VERR, VERW",
+        "PUSH CS, MOV from CS",
+        "POP, MOV to segment",
+        "far CALL, JMP, RET, INT n",
+    }  # Robin and Irvine's seventeen
     assert classes["MOV to CR3"].privileged and classes["MOV to CR3"].control_sensitive
     assert not classes["load, store, fetch"].sensitive
     assert refmodel("explain", "instructions").returncode == 0

@@ -115,8 +115,13 @@ class TellsOfAnyFrame(Direct):
         return Hypercall(self.words[mfn, index].present)
 
 
-UNNOTICED = {ShowsAnyFrame: "peek", KeepsWhatIsCurrent: "mov_cr3", LoadsStore: "load_physical", NothingInvalidated: "invlpg",
-             ForgetsInOneOnly: "invlpg"}
+UNNOTICED = {
+    ShowsAnyFrame: "peek",
+    KeepsWhatIsCurrent: "mov_cr3",
+    LoadsStore: "load_physical",
+    NothingInvalidated: "invlpg",
+    ForgetsInOneOnly: "invlpg",
+}
 """Designs that keep every law, and are no machine that a guest could believe in; and the instruction that tells."""
 
 
@@ -138,10 +143,19 @@ def test_what_no_law_notices_is_no_step_of_the_bare_machine(cls: type[Design]) -
     assert "changes or shows something" in found.broken.sentence
 
 
-@pytest.mark.parametrize(("name", "operation"), [
-    ("npt-zeroes-read", "load_physical"), ("shortage-is-a-hole", "derive"), ("nested-l1-told-unasked", "vmsave"),
-    ("nested-l2-reads-zeroes", "load_l2"), ("vtlb-wrong-cell-read", "load"), ("vtlb-every-fault-is-the-guests", "page_fault"),
-    ("waits-as-the-guests-fault", "ept_violation"), ("store-that-exits-happens", "store_unpaged")])
+@pytest.mark.parametrize(
+    ("name", "operation"),
+    [
+        ("npt-zeroes-read", "load_physical"),
+        ("shortage-is-a-hole", "derive"),
+        ("nested-l1-told-unasked", "vmsave"),
+        ("nested-l2-reads-zeroes", "load_l2"),
+        ("vtlb-wrong-cell-read", "load"),
+        ("vtlb-every-fault-is-the-guests", "page_fault"),
+        ("waits-as-the-guests-fault", "ept_violation"),
+        ("store-that-exits-happens", "store_unpaged"),
+    ],
+)
 @pytest.mark.one_in(2)
 def test_a_mutant_of_equivalence_takes_a_step_that_is_none(name: str, operation: str) -> None:
     design = outline(MUTANTS[name].design)
@@ -150,8 +164,9 @@ def test_a_mutant_of_equivalence_takes_a_step_that_is_none(name: str, operation:
     assert not prove_simulated(right, bare_of(right), operation).failing
 
 
-@pytest.mark.parametrize("name", [
-    "memory", "npt", "interpreter", "vtlb", "ept", "nested", "shadow_unsync", "shadow_pages", "direct"])
+@pytest.mark.parametrize(
+    "name", ["memory", "npt", "interpreter", "vtlb", "ept", "nested", "shadow_unsync", "shadow_pages", "direct"]
+)
 @pytest.mark.one_in(3)
 def test_runs_find_what_is_proved(name: str) -> None:
     design = outline(SHIPPED[name])
@@ -442,10 +457,18 @@ def test_parameters_may_have_other_names() -> None:
     assert not prove_simulated(design, bare_of(design), "load").failing
 
 
-@pytest.mark.parametrize(("steps", "why"), [
-    ({"promise": "gain_page"}, "expected names of operations"), (None, "expected names of operations"),
-    ({"promise": ("gain_pages",)}, "promise may be gain_pages, which PhysicalMachine does not have; expected one of discard_page"),
-    ({"promisse": ("gain_page",)}, "names 'promisse', which is no operation of Wrong; did you mean promise")])
+@pytest.mark.parametrize(
+    ("steps", "why"),
+    [
+        ({"promise": "gain_page"}, "expected names of operations"),
+        (None, "expected names of operations"),
+        (
+            {"promise": ("gain_pages",)},
+            "promise may be gain_pages, which PhysicalMachine does not have; expected one of discard_page",
+        ),
+        ({"promisse": ("gain_page",)}, "names 'promisse', which is no operation of Wrong; did you mean promise"),
+    ],
+)
 def test_steps_that_mean_nothing_are_refused(steps: Any, why: str) -> None:
     cls = type("Wrong", (Memory,), {"steps": steps, "__module__": __name__})
     with pytest.raises(BadDesign, match=why):
@@ -554,8 +577,11 @@ def test_if_each_step_is_one_no_run_tells_the_machines_apart() -> None:
     for chosen in range(1 << len(BARE_STEPS)):
         bare = {step for i, step in enumerate(BARE_STEPS) if chosen >> i & 1}
         for relation in itertools.product(STATES, repeat=len(STATES)):
-            allowed = {(s, out, t) for s, out, t in MONITORED_STEPS
-                       if (relation[s] == relation[t] if out is EXIT else (relation[s], out, relation[t]) in bare)}
+            allowed = {
+                (s, out, t)
+                for s, out, t in MONITORED_STEPS
+                if (relation[s] == relation[t] if out is EXIT else (relation[s], out, relation[t]) in bare)
+            }
             due = traces(bare, relation[0], 4)
             assert traces(allowed, 0, 4) <= due
             if chosen % 16 == 1:

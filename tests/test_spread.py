@@ -63,10 +63,22 @@ def dask(workers: int = 2) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address, environment = f"tcp://127.0.0.1:{port}", {**os.environ, "PYTHONPATH": str(ROOT)}
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment,
-                             "start_new_session": True}
-    scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port),
-                 "--no-dashboard"]
+    quiet: dict[str, Any] = {
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+        "env": environment,
+        "start_new_session": True,
+    }
+    scheduler = [
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--no-dashboard",
+    ]
     worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard"]
     running = [subprocess.Popen(scheduler, **quiet), *(subprocess.Popen(worker, **quiet) for _ in range(workers))]
     try:
@@ -122,8 +134,14 @@ def test_nobody_at_an_address_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def refmodel(*arguments: str) -> tuple[int, Any]:
     """The command's status, and its document without what differs each time."""
-    done = subprocess.run([sys.executable, "-m", "refmodel.cli", *arguments, "--json"], capture_output=True, text=True, timeout=300,
-                          check=False, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-m", "refmodel.cli", *arguments, "--json"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=ROOT,
+    )
     assert done.returncode in (0, 1), done.stderr
     return done.returncode, _timeless(json.loads(done.stdout))
 
@@ -163,8 +181,9 @@ def test_a_dask_worker_that_dies_loses_nothing_but_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("deaths", [1, 9])
-def test_a_proof_whose_process_dies_is_made_again_and_given_up_if_that_dies_too(deaths: int, tmp_path: Path,
-                                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proof_whose_process_dies_is_made_again_and_given_up_if_that_dies_too(
+    deaths: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """multiprocessing.Pool waits for ever for what a worker was at that the kernel killed for want of memory."""
     proves = induction.prove_operation
 

@@ -61,8 +61,12 @@ def shapes() -> Iterator[tuple[int, int]]:
 
 
 def universe(levels: int = 4) -> set[Chain]:
-    return {Chain(tag, gva - gva % SIZES[level], levels, (*range(levels - level), entry))
-            for tag in TAGS for gva in ADDRESSES for level, entry in shapes()}
+    return {
+        Chain(tag, gva - gva % SIZES[level], levels, (*range(levels - level), entry))
+        for tag in TAGS
+        for gva in ADDRESSES
+        for level, entry in shapes()
+    }
 
 
 class Facts:
@@ -90,57 +94,98 @@ GVA = 0x1234
 def rules() -> Iterator[Rule]:
     for here in (Tag(1, 1, 0x9000), Tag(0, 2, 0), Tag(2, 0, 0xA000)):
         for gva in (GVA, 0x201000, LAST | 0xFFF):
-            yield (f"INVLPG {gva:#x}: the page under this PCID or global; every upper part under this PCID",
-                   lambda m, t=here, g=gva: m.invlpg(t, g),
-                   lambda f, t=here, g=gva: f.vpid == t.vpid and (
-                       (f.used_for(g) and (f.marked_global or f.pcid == t.pcid)) if f.translation else f.pcid == t.pcid))
-            yield (f"a page fault at {gva:#x}: whatever would be used, under this PCID",
-                   lambda m, t=here, g=gva: m.page_fault(t, g),
-                   lambda f, t=here, g=gva: (f.vpid, f.pcid) == (t.vpid, t.pcid) and f.used_for(g))
-            yield (f"an EPT violation at {gva:#x}: whatever would be used, under this VPID, PCID and EPTP",
-                   lambda m, t=here, g=gva: m.ept_violation(t, g),
-                   lambda f, t=here, g=gva: (f.vpid, f.pcid, f.eptp) == (t.vpid, t.pcid, t.eptp) and f.used_for(g))
+            yield (
+                f"INVLPG {gva:#x}: the page under this PCID or global; every upper part under this PCID",
+                lambda m, t=here, g=gva: m.invlpg(t, g),
+                lambda f, t=here, g=gva: (
+                    f.vpid == t.vpid
+                    and ((f.used_for(g) and (f.marked_global or f.pcid == t.pcid)) if f.translation else f.pcid == t.pcid)
+                ),
+            )
+            yield (
+                f"a page fault at {gva:#x}: whatever would be used, under this PCID",
+                lambda m, t=here, g=gva: m.page_fault(t, g),
+                lambda f, t=here, g=gva: (f.vpid, f.pcid) == (t.vpid, t.pcid) and f.used_for(g),
+            )
+            yield (
+                f"an EPT violation at {gva:#x}: whatever would be used, under this VPID, PCID and EPTP",
+                lambda m, t=here, g=gva: m.ept_violation(t, g),
+                lambda f, t=here, g=gva: (f.vpid, f.pcid, f.eptp) == (t.vpid, t.pcid, t.eptp) and f.used_for(g),
+            )
             for pcid in (0, 1, 2):
-                yield (f"INVPCID 0, PCID {pcid}, {gva:#x}: whatever would be used, but for global ones",
-                       lambda m, t=here, p=pcid, g=gva: m.invpcid(0, t, p, g),
-                       lambda f, t=here, p=pcid, g=gva: (f.vpid, f.pcid) == (t.vpid, p) and f.used_for(g) and not f.kept)
+                yield (
+                    f"INVPCID 0, PCID {pcid}, {gva:#x}: whatever would be used, but for global ones",
+                    lambda m, t=here, p=pcid, g=gva: m.invpcid(0, t, p, g),
+                    lambda f, t=here, p=pcid, g=gva: (f.vpid, f.pcid) == (t.vpid, p) and f.used_for(g) and not f.kept,
+                )
         for pcid in (0, 1, 2):
-            yield (f"INVPCID 1, PCID {pcid}: all but global ones", lambda m, t=here, p=pcid: m.invpcid(1, t, p, GVA),
-                   lambda f, t=here, p=pcid: (f.vpid, f.pcid) == (t.vpid, p) and not f.kept)
+            yield (
+                f"INVPCID 1, PCID {pcid}: all but global ones",
+                lambda m, t=here, p=pcid: m.invpcid(1, t, p, GVA),
+                lambda f, t=here, p=pcid: (f.vpid, f.pcid) == (t.vpid, p) and not f.kept,
+            )
         yield "INVPCID 2: everything", lambda m, t=here: m.invpcid(2, t, 1, GVA), lambda f, t=here: f.vpid == t.vpid
-        yield ("INVPCID 3: everything but global ones", lambda m, t=here: m.invpcid(3, t, 1, GVA),
-               lambda f, t=here: f.vpid == t.vpid and not f.kept)
-        yield ("MOV CR3: what is not global, of the new PCID", lambda m, t=here: m.mov_cr3(t),
-               lambda f, t=here: (f.vpid, f.pcid) == (t.vpid, t.pcid) and not f.kept)
+        yield (
+            "INVPCID 3: everything but global ones",
+            lambda m, t=here: m.invpcid(3, t, 1, GVA),
+            lambda f, t=here: f.vpid == t.vpid and not f.kept,
+        )
+        yield (
+            "MOV CR3: what is not global, of the new PCID",
+            lambda m, t=here: m.mov_cr3(t),
+            lambda f, t=here: (f.vpid, f.pcid) == (t.vpid, t.pcid) and not f.kept,
+        )
         yield "MOV CR3 with bit 63 set: nothing", lambda m, t=here: m.mov_cr3(t, keep=True), lambda f: False
-        yield ("MOV CR4 that changes PGE: everything", lambda m, t=here: m.mov_cr4(t, not m.global_pages),
-               lambda f, t=here: f.vpid == t.vpid)
-        yield ("MOV CR4 that changes PGE and sets SMEP: everything",
-               lambda m, t=here: m.mov_cr4(t, not m.global_pages, smep_on=True), lambda f, t=here: f.vpid == t.vpid)
-        yield ("MOV CR4 that clears PCIDE: everything", lambda m, t=here: m.mov_cr4(t, m.global_pages, pcids_off=True),
-               lambda f, t=here: f.vpid == t.vpid)
-        yield ("MOV CR4 that sets SMEP: what is of this PCID, global or not",
-               lambda m, t=here: m.mov_cr4(t, m.global_pages, smep_on=True),
-               lambda f, t=here: (f.vpid, f.pcid) == (t.vpid, t.pcid))
+        yield (
+            "MOV CR4 that changes PGE: everything",
+            lambda m, t=here: m.mov_cr4(t, not m.global_pages),
+            lambda f, t=here: f.vpid == t.vpid,
+        )
+        yield (
+            "MOV CR4 that changes PGE and sets SMEP: everything",
+            lambda m, t=here: m.mov_cr4(t, not m.global_pages, smep_on=True),
+            lambda f, t=here: f.vpid == t.vpid,
+        )
+        yield (
+            "MOV CR4 that clears PCIDE: everything",
+            lambda m, t=here: m.mov_cr4(t, m.global_pages, pcids_off=True),
+            lambda f, t=here: f.vpid == t.vpid,
+        )
+        yield (
+            "MOV CR4 that sets SMEP: what is of this PCID, global or not",
+            lambda m, t=here: m.mov_cr4(t, m.global_pages, smep_on=True),
+            lambda f, t=here: (f.vpid, f.pcid) == (t.vpid, t.pcid),
+        )
         yield "MOV CR4 that changes neither: nothing", lambda m, t=here: m.mov_cr4(t, m.global_pages), lambda f: False
-        yield ("INVLPG of an address that is not canonical: nothing", lambda m, t=here: m.invlpg(t, NOT_CANONICAL),
-               lambda f: False)
+        yield ("INVLPG of an address that is not canonical: nothing", lambda m, t=here: m.invlpg(t, NOT_CANONICAL), lambda f: False)
     for vpid in (1, 2):
         for gva in (GVA, LAST):
-            yield (f"INVVPID 0, VPID {vpid}, {gva:#x}: whatever would be used", lambda m, v=vpid, g=gva: m.invvpid(0, v, g),
-                   lambda f, v=vpid, g=gva: f.vpid == v and f.used_for(g))
+            yield (
+                f"INVVPID 0, VPID {vpid}, {gva:#x}: whatever would be used",
+                lambda m, v=vpid, g=gva: m.invvpid(0, v, g),
+                lambda f, v=vpid, g=gva: f.vpid == v and f.used_for(g),
+            )
         yield f"INVVPID 1, VPID {vpid}: all", lambda m, v=vpid: m.invvpid(1, v, GVA), lambda f, v=vpid: f.vpid == v
-        yield (f"INVVPID 3, VPID {vpid}: all but global ones", lambda m, v=vpid: m.invvpid(3, v, GVA),
-               lambda f, v=vpid: f.vpid == v and not f.kept)
+        yield (
+            f"INVVPID 3, VPID {vpid}: all but global ones",
+            lambda m, v=vpid: m.invvpid(3, v, GVA),
+            lambda f, v=vpid: f.vpid == v and not f.kept,
+        )
         yield "INVVPID 2: all VPIDs but 0", lambda m, v=vpid: m.invvpid(2, v, GVA), lambda f: f.vpid != 0
-        yield ("INVVPID 0 of an address that is not canonical fails", lambda m, v=vpid: m.invvpid(0, v, NOT_CANONICAL),
-               lambda f: False)
+        yield (
+            "INVVPID 0 of an address that is not canonical fails",
+            lambda m, v=vpid: m.invvpid(0, v, NOT_CANONICAL),
+            lambda f: False,
+        )
     yield "INVVPID 2 with VPID 0: all VPIDs but 0", lambda m: m.invvpid(2), lambda f: f.vpid != 0
     for kind in (0, 1, 3):
         yield f"INVVPID {kind} of VPID 0 fails", lambda m, k=kind: m.invvpid(k, 0, GVA), lambda f: False
     for eptp in (0x9000, 0x901E, 0xA000):
-        yield (f"INVEPT 1, EPTP {eptp:#x}: whatever its tables made", lambda m, e=eptp: m.invept(1, e),
-               lambda f, e=eptp: f.eptp == e & ~0xFFF)
+        yield (
+            f"INVEPT 1, EPTP {eptp:#x}: whatever its tables made",
+            lambda m, e=eptp: m.invept(1, e),
+            lambda f, e=eptp: f.eptp == e & ~0xFFF,
+        )
     yield "INVEPT 1, EPTP 0: nothing is of no EPT", lambda m: m.invept(1, 0x1E), lambda f: False
     yield "INVEPT 2: whatever any EPT made", lambda m: m.invept(2, 0x9000), lambda f: f.eptp != 0
     yield ("a VM entry or exit without VPIDs: VPID 0", lambda m: m.vm_transition(vpids_enabled=False), lambda f: f.vpid == 0)
@@ -179,14 +224,21 @@ def test_what_is_left_out_is_zero_and_four_levels() -> None:
     zero, upper = Chain(Tag(), 0, 4, (1, 2, 3, 0x7000 | FULL)), Chain(Tag(), 0, 4, (0x2000 | FULL,))
     other = Chain(Tag(1), 0, 4, (1, 2, 3, 0x7000 | FULL))
     under = Chain(Tag(1, 0, 0x1000), 1 << 12, 4, (1, 2, 3, 0x7000 | FULL))
-    for how, left in ((lambda m: m.invpcid(0, Tag()), {other, under}), (lambda m: m.invpcid(1, Tag()), {other, under}),
-                      (lambda m: m.invvpid(0, 1), {zero, upper, under}), (lambda m: m.invvpid(1), {zero, upper, other, under}),
-                      (lambda m: m.invept(1), {zero, upper, other, under})):
+    for how, left in (
+        (lambda m: m.invpcid(0, Tag()), {other, under}),
+        (lambda m: m.invpcid(1, Tag()), {other, under}),
+        (lambda m: m.invvpid(0, 1), {zero, upper, under}),
+        (lambda m: m.invvpid(1), {zero, upper, other, under}),
+        (lambda m: m.invept(1), {zero, upper, other, under}),
+    ):
         memory = Remembered(False, {zero, upper, other, under})
         how(memory)
         assert memory.chains == left
-    for forget in (lambda m: m.invlpg(HERE, NOT_CANONICAL), lambda m: m.invvpid(0, 1, NOT_CANONICAL),
-                   lambda m: m.invpcid(0, HERE, 1, NOT_CANONICAL)):
+    for forget in (
+        lambda m: m.invlpg(HERE, NOT_CANONICAL),
+        lambda m: m.invvpid(0, 1, NOT_CANONICAL),
+        lambda m: m.invpcid(0, HERE, 1, NOT_CANONICAL),
+    ):
         memory = Remembered(False, {Chain(HERE, NOT_CANONICAL, 5, (1, 2, 3, 4, 0x7000 | FULL))})
         with contextlib.suppress(NotCanonical):
             forget(memory)
@@ -206,9 +258,14 @@ def test_invpcid_of_an_address_that_is_not_canonical_is_a_general_protection_fau
     assert memory.chains == set()
 
 
-@pytest.mark.parametrize("forget", [
-    lambda m, levels: m.invlpg(HERE, NOT_CANONICAL, levels), lambda m, levels: m.invvpid(0, 1, NOT_CANONICAL, levels),
-    lambda m, levels: m.invpcid(0, HERE, 1, NOT_CANONICAL, levels)])
+@pytest.mark.parametrize(
+    "forget",
+    [
+        lambda m, levels: m.invlpg(HERE, NOT_CANONICAL, levels),
+        lambda m, levels: m.invvpid(0, 1, NOT_CANONICAL, levels),
+        lambda m, levels: m.invpcid(0, HERE, 1, NOT_CANONICAL, levels),
+    ],
+)
 def test_five_levels_make_more_addresses_canonical(forget: Callable[[Remembered, int], None]) -> None:
     chain = Chain(HERE, NOT_CANONICAL, 5, (1, 2, 3, 4, 0x7000 | FULL))
     memory = Remembered(False, {chain})
@@ -228,11 +285,17 @@ def test_a_chain_serves_its_own_addresses_under_its_own_tag_and_a_global_one_eve
     memory = Remembered(pge, EVERYTHING | universe(5))
     for tag in (Tag(1, 1, 0x9000), Tag(1, 2, 0x9000), Tag(0, 1, 0)):
         for gva in (0x1FFF, 0x201000, LAST, 1 << 39):
-            due = {chain for chain in memory.chains if chain.levels == levels
-                   and (chain.tag.vpid, chain.tag.eptp) == (tag.vpid, tag.eptp)
-                   and chain.gva <= gva < chain.gva + SIZES[levels + 1 - len(chain.entries)]
-                   and (chain.tag.pcid == tag.pcid or (pge and Facts(chain, pge).marked_global
-                                                       if levels == 4 else pge and chain.is_global()))}
+            due = {
+                chain
+                for chain in memory.chains
+                if chain.levels == levels
+                and (chain.tag.vpid, chain.tag.eptp) == (tag.vpid, tag.eptp)
+                and chain.gva <= gva < chain.gva + SIZES[levels + 1 - len(chain.entries)]
+                and (
+                    chain.tag.pcid == tag.pcid
+                    or (pge and Facts(chain, pge).marked_global if levels == 4 else pge and chain.is_global())
+                )
+            }
             assert set(memory.usable(tag, attrs.evolve(CPU, levels=levels), gva)) == due
 
 
@@ -288,11 +351,14 @@ def test_a_translation_with_a_clear_dirty_flag_is_not_used_for_a_store() -> None
 
 
 KINDS = {
-    "plain": lambda entry, level: entry, "absent": lambda entry, level: entry & ~P,
+    "plain": lambda entry, level: entry,
+    "absent": lambda entry, level: entry & ~P,
     "not accessed": lambda entry, level: entry & ~A,
-    "malformed": lambda entry, level: entry | 1 << 45, "read-only": lambda entry, level: entry & ~(RW | D),
+    "malformed": lambda entry, level: entry | 1 << 45,
+    "read-only": lambda entry, level: entry & ~(RW | D),
     "large": lambda entry, level: (FULL | PS | level << 30) if level > 1 else entry | PS,
-    "no-execute": lambda entry, level: entry | NX}
+    "no-execute": lambda entry, level: entry | NX,
+}
 
 
 def table_of(kinds: tuple[str, ...]) -> dict[int, int]:
@@ -306,8 +372,11 @@ def test_what_is_remembered_is_present_well_formed_and_accessed(nxe: bool) -> No
     for kinds in itertools.product(KINDS, repeat=4):
         due: list[tuple[int, ...]] = []
         for level, (kind, entry) in zip((4, 3, 2, 1), zip(kinds, table_of(kinds).values(), strict=True), strict=True):
-            if kind in ("absent", "not accessed", "malformed") or (kind == "large" and level == 4) or (
-                    kind == "no-execute" and not nxe):
+            if (
+                kind in ("absent", "not accessed", "malformed")
+                or (kind == "large" and level == 4)
+                or (kind == "no-execute" and not nxe)
+            ):
                 break
             due.append((*(due[-1] if due else ()), entry))
             if kind == "large":
@@ -349,8 +418,10 @@ def test_the_ways_of_an_access_are_all_mixtures_of_old_entries_and_new_ones(acce
             old, new = table_of(("plain", upper[0], *last_old)), table_of(("plain", upper[1], *last_new))
             memory = Remembered()
             memory.may_read(Marked(old), HERE, CPU, 0x123)
-            ways = [(getattr(end, "code", end), found.marks)
-                    for found, end in memory.ways(lambda n=new: Marked(n), HERE, CPU, 0x123, access)]
+            ways = [
+                (getattr(end, "code", end), found.marks)
+                for found, end in memory.ways(lambda n=new: Marked(n), HERE, CPU, 0x123, access)
+            ]
             due = list(mixtures(old, new, access))
             assert len(ways) == len(due) and all(way in due for way in ways) and all(way in ways for way in due)
 
@@ -385,7 +456,8 @@ def test_the_last_page_is_remembered_like_any_other() -> None:
     memory = Remembered()
     memory.may_read(Marked(last), HERE, CPU, LAST | 0xFFF)
     assert {(len(chain.entries), chain.gva) for chain in memory.chains} == {
-        (5 - level, (1 << 64) - size) for level, size in SIZES.items() if level < 5}
+        (5 - level, (1 << 64) - size) for level, size in SIZES.items() if level < 5
+    }
     assert frames(memory, {}, gva=LAST) == {0x5000, 0}
 
 
@@ -398,8 +470,12 @@ def test_of_an_address_that_is_not_canonical_nothing_is_remembered() -> None:
 
 
 def test_the_registers_decide_what_is_reserved_and_where_the_root_is() -> None:
-    for cpu, remembers in ((CPU, 4), (attrs.evolve(CPU, cr3=0x1FFF), 4), (attrs.evolve(CPU, cr3=0x9000), 0),
-                           (attrs.evolve(CPU, beyond=lacking(32)), 3)):
+    for cpu, remembers in (
+        (CPU, 4),
+        (attrs.evolve(CPU, cr3=0x1FFF), 4),
+        (attrs.evolve(CPU, cr3=0x9000), 0),
+        (attrs.evolve(CPU, beyond=lacking(32)), 3),
+    ):
         memory = Remembered()
         memory.may_read(Marked(tables(1 << 35 | FULL)), HERE, cpu, 0)
         assert len(memory.chains) == remembers, cpu
@@ -430,12 +506,21 @@ def test_flags_are_set_in_the_entry_that_was_read() -> None:
         assert all(tables()[address] == entry for address, entry in memory.noted)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("forget", [
-    lambda m: m.invlpg(HERE, 0), lambda m: m.mov_cr3(HERE), lambda m: m.mov_cr4(HERE, False), lambda m: m.invpcid(0, HERE, 1, 0),
-    lambda m: m.invvpid(0, 1, 0), lambda m: m.invept(1, 0x9000)])
+@pytest.mark.parametrize(
+    "forget",
+    [
+        lambda m: m.invlpg(HERE, 0),
+        lambda m: m.mov_cr3(HERE),
+        lambda m: m.mov_cr4(HERE, False),
+        lambda m: m.invpcid(0, HERE, 1, 0),
+        lambda m: m.invvpid(0, 1, 0),
+        lambda m: m.invept(1, 0x9000),
+    ],
+)
 @pytest.mark.parametrize("level", [4, 3, 2, 1])
 def test_after_an_invalidation_every_way_that_completes_sets_the_accessed_flag(
-        forget: Callable[[Remembered], None], level: int) -> None:
+    forget: Callable[[Remembered], None], level: int
+) -> None:
     memory, at = remembered(), 0x1000 * (5 - level)
     now = {**tables(), at: tables()[at] & ~A}
     memory.may_read(Marked(now), HERE, CPU, 0)

@@ -146,8 +146,12 @@ def test_a_goal_is_worked_out_once_for_paths_that_write_the_same() -> None:
     with joined(design):
         for name, number, of_all in (("lend", 1, 1), ("give", 2, 3)):
             induction = Induction(design, design.operation(name))
-            goals = [goal for path in induction.paths() for law, _, goal in induction.goals(path, Symbolic(design, prune=False))
-                     if law.clause == "RES-1"]
+            goals = [
+                goal
+                for path in induction.paths()
+                for law, _, goal in induction.goals(path, Symbolic(design, prune=False))
+                if law.clause == "RES-1"
+            ]
             assert len(goals) == 2 and len({number_of(goal) for goal in goals if goal is not None}) == number
             assert len(induction._goals._owed) == of_all
 

@@ -46,15 +46,22 @@ def kept(k: Knowledge, name: str, key: Any) -> Any:
 def known(k: Knowledge, pages: Iterable[Any]) -> dict[str, Any]:
     """What is known beside the tables."""
     cached = {key: cached for key in pages if (cached := as_kept(k.lingering, key)) is not Nowhere and cached}
-    begun = sorted({each.since for of_page in cached.values() for each in of_page} | {
-        flush.begun for under_way in k.flushed.values() for flush in under_way})
-    lingering = {key: [(each.derived, begun.index(each.since), each.protects) for each in of_page]
-                 for key, of_page in cached.items()}
+    begun = sorted(
+        {each.since for of_page in cached.values() for each in of_page}
+        | {flush.begun for under_way in k.flushed.values() for flush in under_way}
+    )
+    lingering = {
+        key: [(each.derived, begun.index(each.since), each.protects) for each in of_page] for key, of_page in cached.items()
+    }
     assert {key for key, of_page in k.lingering.items() if of_page} == {(vm, gfn) for vm, gfns in k.cached.items() for gfn in gfns}
-    return {"lingering": lingering, "rings": k.rings,
-            "emulated": {of: (exited.gfn, exited.write) for of, exited in k.emulated.items()},
-            "flushed": {key: [flush._replace(begun=begun.index(flush.begun)) for flush in under_way]
-                        for key, under_way in k.flushed.items()}}
+    return {
+        "lingering": lingering,
+        "rings": k.rings,
+        "emulated": {of: (exited.gfn, exited.write) for of, exited in k.emulated.items()},
+        "flushed": {
+            key: [flush._replace(begun=begun.index(flush.begun)) for flush in under_way] for key, under_way in k.flushed.items()
+        },
+    }
 
 
 def ones(k: Knowledge, mfn: int) -> set[Any]:
@@ -136,8 +143,9 @@ def test_many_events_of_every_kind_come_to_the_same_by_steps() -> None:
             del told[number - 1]
 
 
-@pytest.mark.parametrize("header", [{"start": "power-on"}, {}, {"start": "power-on", "flushes": "told"}, {"flushes": "told"}],
-                         ids=str)
+@pytest.mark.parametrize(
+    "header", [{"start": "power-on"}, {}, {"start": "power-on", "flushes": "told"}, {"flushes": "told"}], ids=str
+)
 def test_so_do_events_about_many_pages(header: Told) -> None:
     for seed in range(20):
         draw = random.Random(seed)
@@ -161,9 +169,15 @@ def test_a_monitors_trace_comes_to_the_same_by_steps(defect: str) -> None:
 GIVEN = b'{"e":"populate","vm":0,"gfn":1,"mfn":1}\n'
 
 
-@pytest.mark.parametrize("text", [
-    GIVEN, GIVEN + b'{"e":"load","vm":0,"gpa":4096,"value":1}\n', b'{"e":"load","vm":0,"gpa":0,"value":256,"size":1}\n',
-], ids=["lawful", "deviates", "bad"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        GIVEN,
+        GIVEN + b'{"e":"load","vm":0,"gpa":4096,"value":1}\n',
+        b'{"e":"load","vm":0,"gpa":0,"value":256,"size":1}\n',
+    ],
+    ids=["lawful", "deviates", "bad"],
+)
 def test_how_python_collects_cycles_is_after_a_block_as_it_was_before(text: bytes) -> None:
     before = gc.get_threshold(), gc.isenabled(), gc.get_freeze_count()
     judge = Judge("collected")
@@ -177,12 +191,18 @@ def test_how_python_collects_cycles_is_after_a_block_as_it_was_before(text: byte
 
 def test_of_the_ranges_that_were_mapped_the_last_are_remembered_and_of_the_others_an_exit_may_be_late() -> None:
     """However many are told, a trace is judged in bounded memory, and each exit in bounded time."""
-    told: list[dict[str, Any]] = [{"e": "trace", "name": "ranges", "start": "power-on"},
-                                  {"e": "populate", "vm": 0, "gfn": 0, "mfn": 0, "pages": 2 * 2 * exits.MOST_RANGES}]
-    told += [{"e": "map", "vm": 0, "gfn": gfn, "mfn": gfn, "pages": 2, "writable": True}
-             for gfn in range(0, 4 * exits.MOST_RANGES, 2)]
-    told += [{"e": "exit", "vm": 0, "gpa": gfn << 12, "write": False, "cpu": cpu}
-             for gfn in (0, 4 * exits.MOST_RANGES - 1) for cpu in (0, 1)]
+    told: list[dict[str, Any]] = [
+        {"e": "trace", "name": "ranges", "start": "power-on"},
+        {"e": "populate", "vm": 0, "gfn": 0, "mfn": 0, "pages": 2 * 2 * exits.MOST_RANGES},
+    ]
+    told += [
+        {"e": "map", "vm": 0, "gfn": gfn, "mfn": gfn, "pages": 2, "writable": True} for gfn in range(0, 4 * exits.MOST_RANGES, 2)
+    ]
+    told += [
+        {"e": "exit", "vm": 0, "gpa": gfn << 12, "write": False, "cpu": cpu}
+        for gfn in (0, 4 * exits.MOST_RANGES - 1)
+        for cpu in (0, 1)
+    ]
     judge = Judge("ranges")
     assert judge.block(1, "\n".join(map(json.dumps, told)).encode()) is None
     assert len(judge.knowledge.ranges_mapped) == exits.MOST_RANGES

@@ -17,20 +17,29 @@ SECOND = b'{"e":"load","gpa":0,"value":1}\n'
 SKIPPED = b"\x5a\x2a\x4d\x18\x04\x00\x00\x00size"
 
 
-@pytest.mark.parametrize("closed, status, said", [
-    ("<&-", 2, "refmodel: -: no events"), (">&-", 1, ""), ("2>&-", 1, "breaks EQV-1"), ("<&- >&- 2>&-", 2, "")])
+@pytest.mark.parametrize(
+    "closed, status, said",
+    [("<&-", 2, "refmodel: -: no events"), (">&-", 1, ""), ("2>&-", 1, "breaks EQV-1"), ("<&- >&- 2>&-", 2, "")],
+)
 @pytest.mark.one_in(2)
 def test_a_standard_stream_may_be_closed(closed: str, status: int, said: str, tmp_path: Path) -> None:
     trace = tmp_path / "trace.jsonl"
     trace.write_bytes(FIRST + SECOND)
     what = "-" if closed.startswith("<") else str(trace)
-    done = subprocess.run(f'"{sys.executable}" -m refmodel.cli judge "{what}" {closed}', shell=True, capture_output=True, text=True,
-                          timeout=60, check=False)
+    done = subprocess.run(
+        f'"{sys.executable}" -m refmodel.cli judge "{what}" {closed}',
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == status and said in done.stdout + done.stderr and "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", [
-    "judge trace.jsonl", "judge trace.jsonl --json", "judge trace.jsonl 2>&1", "judge missing 2>&1"])
+@pytest.mark.parametrize(
+    "command", ["judge trace.jsonl", "judge trace.jsonl --json", "judge trace.jsonl 2>&1", "judge missing 2>&1"]
+)
 @pytest.mark.one_in(2)
 def test_what_nobody_reads_is_no_verdict(command: str, tmp_path: Path) -> None:
     (tmp_path / "trace.jsonl").write_bytes(FIRST)
@@ -39,8 +48,7 @@ def test_what_nobody_reads_is_no_verdict(command: str, tmp_path: Path) -> None:
     assert done.stdout.strip() == ("2" if "missing" in command else "130") and "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("parts", [
-    (SKIPPED, FIRST, SECOND), (FIRST, SKIPPED, SECOND, SKIPPED), (SKIPPED, SKIPPED, FIRST + SECOND)])
+@pytest.mark.parametrize("parts", [(SKIPPED, FIRST, SECOND), (FIRST, SKIPPED, SECOND, SKIPPED), (SKIPPED, SKIPPED, FIRST + SECOND)])
 def test_frames_that_zstd_skips_are_skipped(parts: tuple[bytes, ...], tmp_path: Path) -> None:
     trace = tmp_path / "trace.zst"
     trace.write_bytes(b"".join(part if part is SKIPPED else zstandard.compress(part) for part in parts))

@@ -11,8 +11,28 @@ import pytest
 from refmodel.oracle.trace.judge import Judge
 
 Told = dict[str, Any]
-MANY = ("populate", "promise", "map", "unmap", "protect", "unprotect", "track", "untrack", "inflate", "deflate", "mark",
-        "take_mark", "send", "fill", "plug", "unplug", "report", "dma_map", "dma_unmap", "convert")
+MANY = (
+    "populate",
+    "promise",
+    "map",
+    "unmap",
+    "protect",
+    "unprotect",
+    "track",
+    "untrack",
+    "inflate",
+    "deflate",
+    "mark",
+    "take_mark",
+    "send",
+    "fill",
+    "plug",
+    "unplug",
+    "report",
+    "dma_map",
+    "dma_unmap",
+    "convert",
+)
 """Kinds that may be about many pages."""
 PAGES = 12
 
@@ -68,9 +88,17 @@ class Told_:
         return found and found.clause
 
 
-@pytest.mark.parametrize("header", [
-    {"start": "power-on"}, {}, {"start": "power-on", "flushes": "told"}, {"flushes": "told"},
-    {"start": "power-on", "marks": "late"}], ids=str)
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"start": "power-on"},
+        {},
+        {"start": "power-on", "flushes": "told"},
+        {"flushes": "told"},
+        {"start": "power-on", "marks": "late"},
+    ],
+    ids=str,
+)
 @pytest.mark.one_in(5)
 def test_what_is_said_of_many_pages_is_judged_as_if_it_were_said_of_each(header: Told) -> None:
     compared = lawful = 0

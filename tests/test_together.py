@@ -62,8 +62,19 @@ def shared(design: type[Design], number: int, seed: int = 1) -> Exploration:
 
 
 def counts(done: Exploration) -> tuple[Any, ...]:
-    return (done.states, done.classes, done.steps, done.depth, done.applied, done.met, done.branches, done.taken, done.complete,
-            done.too_large, done.failure is None)
+    return (
+        done.states,
+        done.classes,
+        done.steps,
+        done.depth,
+        done.applied,
+        done.met,
+        done.branches,
+        done.taken,
+        done.complete,
+        done.too_large,
+        done.failure is None,
+    )
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in WIDE])
@@ -121,8 +132,13 @@ def test_states_that_are_kept_whole_are_as_many() -> None:
     assert done.applied.keys() == whole.applied.keys() and done.met == whole.met
 
 
-@pytest.mark.parametrize("name", ("unsync-stores-exit", *(pytest.param(name, marks=pytest.mark.slow) for name in (
-    "kvm-65855ed8b034", "pages-writers-not-stopped"))))
+@pytest.mark.parametrize(
+    "name",
+    (
+        "unsync-stores-exit",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("kvm-65855ed8b034", "pages-writers-not-stopped")),
+    ),
+)
 @pytest.mark.slow
 def test_what_breaks_a_law_is_found_at_the_same_depth(name: str) -> None:
     design = MUTANTS[name].design
@@ -258,6 +274,7 @@ def test_dask_workers_count_the_same_also_when_one_dies() -> None:
         with closing(Together(native(SHIPPED["interpreter"]), partial(DaskWorkers, address), 2)) as search:
             assert counts(search.run()) == alone and search.deaths == 0
         with closing(Together(native(SHIPPED["interpreter"]), partial(DaskWorkers, address), 2)) as search:
+
             def kill(depth: int, classes: int, steps: int) -> None:
                 if depth == 6 and not search.deaths:
                     assert isinstance(search.workers, DaskWorkers)
@@ -269,6 +286,7 @@ def test_dask_workers_count_the_same_also_when_one_dies() -> None:
 @pytest.mark.slow
 def test_dask_workers_find_a_run_of_a_design_that_no_name_leads_to() -> None:
     """What travels is a text for LLVM: neither the design nor its classes."""
+
     class Mine(MUTANTS["unsync-stores-exit"].design):  # type: ignore[misc, name-defined]
         pass
 

@@ -27,13 +27,15 @@ from tests.commands import refmodel
 
 
 def stream(pages: list[int], **more: float) -> Stream:
-    return Stream("made", "by a test", 1_000_000, len(pages), more.get("edits", 1.0), more.get("switches", 0.0),
-                  np.array(pages, np.int64))
+    return Stream(
+        "made", "by a test", 1_000_000, len(pages), more.get("edits", 1.0), more.get("switches", 0.0), np.array(pages, np.int64)
+    )
 
 
 def stored(pages: list[int]) -> Stored:
-    return Stored("refmodel address stream", 1, "made", "by a test", 10, 10, 1, 1, 10,
-                  streams.packed_pages(np.array(pages, np.int64)))
+    return Stored(
+        "refmodel address stream", 1, "made", "by a test", 10, 10, 1, 1, 10, streams.packed_pages(np.array(pages, np.int64))
+    )
 
 
 @settings(deadline=None, max_examples=60)
@@ -91,9 +93,16 @@ def test_what_is_packed_is_unpacked() -> None:
     assert found.pages.tolist() == pages and found.edits == 1e5
 
 
-@pytest.mark.parametrize("change, expected", [
-    ({"version": 2}, "x: version: expected 1"), ({"pages": b"abc"}, "x: pages: expected a multiple of 8"),
-    ({"instructions": 0}, "x: instructions"), ({"whole": "all"}, r"\$\.whole"), ({"more": 1}, "unknown field `more`")])
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        ({"version": 2}, "x: version: expected 1"),
+        ({"pages": b"abc"}, "x: pages: expected a multiple of 8"),
+        ({"instructions": 0}, "x: instructions"),
+        ({"whole": "all"}, r"\$\.whole"),
+        ({"more": 1}, "unknown field `more`"),
+    ],
+)
 def test_a_stream_that_is_none_is_told_by_field(change: dict[str, object], expected: str) -> None:
     plain = msgspec.structs.asdict(stored([1, 2])) | change
     with pytest.raises(BadDesign, match=expected):
@@ -121,7 +130,8 @@ def test_every_mmu_has_a_row_for_each_size_of_pages_and_every_tlb_a_crossover() 
     assert [each.mmu for each in found.overheads] == [*COMPARED] * 2
     assert len(translation.overheads("mine", found).rows) == 2 * len(COMPARED)
     assert [row[0] for row in translation.crossovers("mine", found).rows] == [
-        f"{entries:,} entries" for entries in REACHES for _ in range(2)]
+        f"{entries:,} entries" for entries in REACHES for _ in range(2)
+    ]
 
 
 def test_a_stream_that_is_not_there_is_bad_input(tmp_path: Path) -> None:

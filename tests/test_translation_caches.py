@@ -20,21 +20,34 @@ def filled() -> Machine:
     """Two VMs with two vCPUs each, in whose caches everything is, made under the EPTP that is the page's number."""
     design = outline(Ept)
     machine = Machine(design, geometry(Vm=2, Vcpu=2, Index=2, Gfn=2, Mfn=4))
-    for table, value in (("physical_tlb", lambda n: PhysicalMapping(True, n, 0, True)),
-                         ("combined_tlb", lambda n: CombinedMapping(True, n, 0, True, RIGHTS)), ("bare_tlb", lambda n: RIGHTS)):
+    for table, value in (
+        ("physical_tlb", lambda n: PhysicalMapping(True, n, 0, True)),
+        ("combined_tlb", lambda n: CombinedMapping(True, n, 0, True, RIGHTS)),
+        ("bare_tlb", lambda n: RIGHTS),
+    ):
         for key in itertools.product(range(2), repeat=3):
             getattr(machine.state, table)[key] = value(key[2])
     return machine
 
 
-@pytest.mark.parametrize(("how", "physical", "combined", "bare"), [
-    (lambda s: s.invept(1), lambda v, c, n: n == 1, lambda v, c, n: n == 1, lambda v, c, n: n == 1),
-    (lambda s: s.invept(NOTHING), lambda v, c, n: False, lambda v, c, n: False, lambda v, c, n: False),
-    (lambda s: s.invvpid(0, 1), lambda v, c, n: False, lambda v, c, n: (v, c) == (0, 1), lambda v, c, n: False),
-    (lambda s: s.invvpid_address(1, 0, 1), lambda v, c, n: False, lambda v, c, n: (v, c, n) == (1, 0, 1), lambda v, c, n: False),
-], ids=["INVEPT", "INVEPT of no EPTP", "INVVPID", "INVVPID of an address"])
-def test_what_an_instruction_forgets(how: Callable[[Any], None], physical: Callable[..., bool], combined: Callable[..., bool],
-                                     bare: Callable[..., bool]) -> None:
+@pytest.mark.parametrize(
+    ("how", "physical", "combined", "bare"),
+    [
+        (lambda s: s.invept(1), lambda v, c, n: n == 1, lambda v, c, n: n == 1, lambda v, c, n: n == 1),
+        (lambda s: s.invept(NOTHING), lambda v, c, n: False, lambda v, c, n: False, lambda v, c, n: False),
+        (lambda s: s.invvpid(0, 1), lambda v, c, n: False, lambda v, c, n: (v, c) == (0, 1), lambda v, c, n: False),
+        (
+            lambda s: s.invvpid_address(1, 0, 1),
+            lambda v, c, n: False,
+            lambda v, c, n: (v, c, n) == (1, 0, 1),
+            lambda v, c, n: False,
+        ),
+    ],
+    ids=["INVEPT", "INVEPT of no EPTP", "INVVPID", "INVVPID of an address"],
+)
+def test_what_an_instruction_forgets(
+    how: Callable[[Any], None], physical: Callable[..., bool], combined: Callable[..., bool], bare: Callable[..., bool]
+) -> None:
     machine = filled()
     with answering(machine):
         how(machine.state)

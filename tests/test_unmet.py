@@ -80,8 +80,10 @@ def said(cls: type[Design], *engines: str) -> tuple[list[EngineReport], str]:
     return reports, conclusion(reports)
 
 
-@pytest.mark.parametrize(("cls", "words"), [(NobodyLends, "undecided: lend applied in no state"),
-                                            (NeitherBegins, "undecided: go, come applied in no state")])
+@pytest.mark.parametrize(
+    ("cls", "words"),
+    [(NobodyLends, "undecided: lend applied in no state"), (NeitherBegins, "undecided: go, come applied in no state")],
+)
 def test_a_design_with_an_operation_that_no_run_takes_is_undecided(cls: type[Design], words: str) -> None:
     reports, concluded = said(cls)
     assert status_of(reports) == UNDECIDED
@@ -195,6 +197,8 @@ def test_a_proof_alone_says_what_a_few_runs_did_not_meet() -> None:
 def test_what_few_runs_meet_in_a_large_design_is_not_called_vacuous() -> None:
     design = outline(COMBINED["memory+"])
     assert design.laws and design.pending
-    runs, proof = (EngineReport(engine, dict.fromkeys((each.law for each in design.pending), verdict), "", 0.0)
-                   for engine, verdict in (("random", Verdict.VACUOUS), ("prove", Verdict.PROVED)))
+    runs, proof = (
+        EngineReport(engine, dict.fromkeys((each.law for each in design.pending), verdict), "", 0.0)
+        for engine, verdict in (("random", Verdict.VACUOUS), ("prove", Verdict.PROVED))
+    )
     assert with_unmet(design, [runs, proof]) == [runs, proof], "exploration did not go to the last state"

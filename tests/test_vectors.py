@@ -82,13 +82,18 @@ def test_what_is_written_is_what_the_walks_do_and_is_read_back(some: Path) -> No
 
 
 def test_every_kind_of_end_is_among_them(some: Path) -> None:
-    ends = {end.end for name in ("guest-4", "nested-ept", "npt-4")
-            for vector, _, _ in files.read(some / f"{name}.jsonl") for end in vector.allowed}
+    ends = {
+        end.end
+        for name in ("guest-4", "nested-ept", "npt-4")
+        for vector, _, _ in files.read(some / f"{name}.jsonl")
+        for end in vector.allowed
+    }
     assert ends == {"completed", "#PF", "#GP", "EPT violation", "EPT misconfiguration", "#NPF"}
 
 
 def test_each_path_of_the_walk_has_a_vector() -> None:
     """What a processor looks at, and how it ends: nothing that random tests meet is missing from the paths."""
+
     def way(test: WalkTest) -> tuple[object, ...]:
         (first, *_) = walks.due(test)
         return len(test.entries), first.outcome.kind, first.outcome.code & 9
@@ -129,7 +134,6 @@ def test_they_are_always_the_same(tmp_path: Path) -> None:
 def test_a_wrong_walk_is_found_out(some: Path) -> None:
     """An implementation that forgets a rule deviates from some vector, and the one that does not from none."""
 
-
     def perform(forget: bool) -> WalkCampaign:
         def one(test: WalkTest) -> Observed:
             memory = Marked(test.entries)
@@ -140,6 +144,7 @@ def test_a_wrong_walk_is_found_out(some: Path) -> None:
                 end = fault
             flags = flags_of(memory.marks) if not isinstance(end, Fault) else {}
             return Observed(end_of(end, test.gva), {at: entry | flags.get(at, 0) for at, entry in test.entries.items()})
+
         return WalkCampaign("mine 1", Profile(), lambda tests: [one(test) for test in tests])
 
     right, wrong = (running.run(perform(forget), some) for forget in (False, True))
@@ -206,9 +211,13 @@ def test_the_consumer_in_c_agrees_with_every_vector_and_notices_a_wrong_one(some
 def test_the_consumer_in_c_says_why_it_checked_nothing(some: Path, tmp_path: Path) -> None:
     program, empty = consumer(tmp_path), tmp_path / "empty.jsonl"
     empty.write_bytes(b"")
-    for words, said in (([str(empty)], "no vectors; expected a file of refmodel vectors"), ([str(tmp_path)], "Is a directory"),
-                        ([str(tmp_path / "absent")], "No such file"), ([], "standard input: no vectors"),
-                        ([str(some / "guest-4.jsonl"), str(empty)], "expected one file at a time")):
+    for words, said in (
+        ([str(empty)], "no vectors; expected a file of refmodel vectors"),
+        ([str(tmp_path)], "Is a directory"),
+        ([str(tmp_path / "absent")], "No such file"),
+        ([], "standard input: no vectors"),
+        ([str(some / "guest-4.jsonl"), str(empty)], "expected one file at a time"),
+    ):
         for more in ([], ["--results"]):
             done = subprocess.run([program, *words, *more], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
             assert done.returncode == 2 and said in done.stderr and not done.stdout, (words, done)
@@ -218,8 +227,13 @@ def test_the_consumer_in_c_says_why_it_checked_nothing(some: Path, tmp_path: Pat
 @pytest.mark.one_in(2)
 def test_what_is_ended_midway_ends_at_once_and_leaves_no_part_of_a_file(ending: signal.Signals, tmp_path: Path) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background would ignore it
-    command = subprocess.Popen([sys.executable, "-m", "refmodel.cli", "vectors", "--out", str(tmp_path)],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    command = subprocess.Popen(
+        [sys.executable, "-m", "refmodel.cli", "vectors", "--out", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     signal.signal(signal.SIGINT, before)
     while not list(tmp_path.glob("*.partial")):
         assert command.poll() is None
@@ -231,12 +245,24 @@ def test_what_is_ended_midway_ends_at_once_and_leaves_no_part_of_a_file(ending: 
 
 
 @needs_gcc
-@pytest.mark.parametrize(("right", "wrong", "title"), [
-    pytest.param("g->write ? A | D : A", "A", "dirty flag of a 4 KiB leaf not set by an access that completes", id="forgets D"),
-    pytest.param("if (!leaf)\n            mark(slot, A);", "mark(slot, A);",
-                 "accessed flag of a 4 KiB leaf set although the access faults", id="sets A of a leaf that denies the access"),
-    pytest.param("if (!(entry & P))", "mark(slot, A);\n        if (!(entry & P))",
-                 "accessed flag of a level 4 entry set although the access faults", id="sets A where nothing is present")])
+@pytest.mark.parametrize(
+    ("right", "wrong", "title"),
+    [
+        pytest.param("g->write ? A | D : A", "A", "dirty flag of a 4 KiB leaf not set by an access that completes", id="forgets D"),
+        pytest.param(
+            "if (!leaf)\n            mark(slot, A);",
+            "mark(slot, A);",
+            "accessed flag of a 4 KiB leaf set although the access faults",
+            id="sets A of a leaf that denies the access",
+        ),
+        pytest.param(
+            "if (!(entry & P))",
+            "mark(slot, A);\n        if (!(entry & P))",
+            "accessed flag of a level 4 entry set although the access faults",
+            id="sets A where nothing is present",
+        ),
+    ],
+)
 def test_the_consumer_in_c_notices_wrong_flags(right: str, wrong: str, title: str, some: Path, tmp_path: Path) -> None:
     program = consumer(tmp_path, (right, wrong))
     done = subprocess.run([program, str(some / "guest-4.jsonl")], capture_output=True, text=True, check=False)
@@ -272,14 +298,22 @@ def test_the_consumer_in_c_walks_outside_ia32e_mode_too(name: str, some: Path, t
 
 
 @needs_gcc
-@pytest.mark.parametrize(("name", "right", "wrong", "needs"), [
-    ("guest-32", "entry >> 13 & 0xff) << 32", "0ull) << 32", ()), ("guest-32", "1 << 21 | (", "(", ()),
-    ("guest-32", "pse && entry & PS", "(pse | 1) && entry & PS", ("no-pse",)),
-    ("guest-32", '"cr3") & 0xfffff000)', '"cr3"))', ()),
-    ("guest-pae", "g->beyond | 0x7ffull << 52", "g->beyond", ()), ("guest-pae", "0x1e6", "0x1e0", ("mov-cr3",)),
-    ("guest-pae", "gva >> 30 & 3", "gva >> 30 & 1", ()), ("guest-pae", "& 0xffffffe0", "& 0xfffff000", ("mov-cr3",))])
-def test_mistakes_outside_ia32e_mode_are_found_in_c(name: str, right: str, wrong: str, needs: tuple[str, ...], some: Path,
-                                                    tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "needs"),
+    [
+        ("guest-32", "entry >> 13 & 0xff) << 32", "0ull) << 32", ()),
+        ("guest-32", "1 << 21 | (", "(", ()),
+        ("guest-32", "pse && entry & PS", "(pse | 1) && entry & PS", ("no-pse",)),
+        ("guest-32", '"cr3") & 0xfffff000)', '"cr3"))', ()),
+        ("guest-pae", "g->beyond | 0x7ffull << 52", "g->beyond", ()),
+        ("guest-pae", "0x1e6", "0x1e0", ("mov-cr3",)),
+        ("guest-pae", "gva >> 30 & 3", "gva >> 30 & 1", ()),
+        ("guest-pae", "& 0xffffffe0", "& 0xfffff000", ("mov-cr3",)),
+    ],
+)
+def test_mistakes_outside_ia32e_mode_are_found_in_c(
+    name: str, right: str, wrong: str, needs: tuple[str, ...], some: Path, tmp_path: Path
+) -> None:
     program, file = consumer(tmp_path, (right, wrong)), str(some / f"{name}.jsonl")
     assert subprocess.run([program, file], capture_output=True, check=False).returncode == 1
     if needs:
@@ -336,8 +370,10 @@ def test_walks_that_complete_have_every_ignored_bit_set_at_each_level(some: Path
 def test_walks_are_made_with_flags_of_cr3_and_pcids(some: Path) -> None:
     """A walker that takes bits 11:0 of CR3 for a part of the root's address goes wrong."""
     for name in ("guest-4", "nested-ept", "npt-4"):
-        low = {int(str(v.cpu.get("cr3", 0) or 0), 16) & 0xFFF if v.kind != "npt" else int(str(v.second["cr3"]), 16) & 0xFFF
-               for v, _ in completed(some / f"{name}.jsonl")}
+        low = {
+            int(str(v.cpu.get("cr3", 0) or 0), 16) & 0xFFF if v.kind != "npt" else int(str(v.second["cr3"]), 16) & 0xFFF
+            for v, _ in completed(some / f"{name}.jsonl")
+        }
         seen = 0
         for each in low:
             seen |= each
@@ -377,11 +413,16 @@ def test_pages_and_tables_lie_above_4_gib(some: Path) -> None:
     """A walker that keeps 32 bits of an address goes wrong."""
     for name in ("guest-4", "npt-4", "ept-4"):
         if name == "ept-4":
-            read = [(test.ept.root, max(walks.due(test)[0].outcome.address, 0)) for because, test in ept_varied()
-                    if walks.due(test)[0].outcome.kind == "completed"]
+            read = [
+                (test.ept.root, max(walks.due(test)[0].outcome.address, 0))
+                for because, test in ept_varied()
+                if walks.due(test)[0].outcome.kind == "completed"
+            ]
         else:
-            read = [((test.cpu if isinstance(test, WalkTest) else test.host).cr3, int(vector.allowed[0].address, 16))
-                    for vector, test in completed(some / f"{name}.jsonl")]
+            read = [
+                ((test.cpu if isinstance(test, WalkTest) else test.host).cr3, int(vector.allowed[0].address, 16))
+                for vector, test in completed(some / f"{name}.jsonl")
+            ]
         assert sum(root >> 32 != 0 for root, _ in read) > 3 and sum(page >> 32 != 0 for _, page in read) > 3, name
 
 
@@ -469,28 +510,39 @@ def test_a_machine_with_the_agent_carries_out_vectors_outside_ia32e_mode(pae: bo
 
 
 MISTAKES: dict[str, tuple[bool, Callable[[Any], Any]]] = {
-    "address bits 39:32 of a 4 MiB page forgotten": (False, lambda t: attrs.evolve(t, entries={
-        at: e & ~0x1FE000 if e & PS and at >> 12 == 4 else e for at, e in t.entries.items()})),
+    "address bits 39:32 of a 4 MiB page forgotten": (
+        False,
+        lambda t: attrs.evolve(t, entries={at: e & ~0x1FE000 if e & PS and at >> 12 == 4 else e for at, e in t.entries.items()}),
+    ),
     "PS taken for a large page without CR4.PSE": (False, lambda t: attrs.evolve(t, cpu=attrs.evolve(t.cpu, pse=True))),
-    "bits 11:0 of CR3 not masked": (False, lambda t: attrs.evolve(
-        t, cpu=attrs.evolve(t.cpu, cr3=t.cpu.cr3 + 0x1000 * (t.cpu.cr3 & 8)))),
-    "bits 62:52 ignored, as in IA-32e mode": (True, lambda t: attrs.evolve(t, entries={
-        at: e & ~(0x7FF << 52) for at, e in t.entries.items()})),
+    "bits 11:0 of CR3 not masked": (
+        False,
+        lambda t: attrs.evolve(t, cpu=attrs.evolve(t.cpu, cr3=t.cpu.cr3 + 0x1000 * (t.cpu.cr3 & 8))),
+    ),
+    "bits 62:52 ignored, as in IA-32e mode": (
+        True,
+        lambda t: attrs.evolve(t, entries={at: e & ~(0x7FF << 52) for at, e in t.entries.items()}),
+    ),
     "EFER.NXE taken as set": (True, lambda t: attrs.evolve(t, cpu=attrs.evolve(t.cpu, nxe=True))),
     "PDPTEs read when it walks": (True, with_pdptes_of_memory),
-    "another PDPTE selected": (True, lambda t: attrs.evolve(t, gva=t.gva ^ 1 << 30))}
+    "another PDPTE selected": (True, lambda t: attrs.evolve(t, gva=t.gva ^ 1 << 30)),
+}
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistakes_outside_ia32e_mode_are_found(mistake: str, some: Path) -> None:
     """A walker with one of these mistakes ends otherwise than some vector allows."""
     pae, mistaken = MISTAKES[mistake]
-    tests = [(test, ways) for _, test, ways in files.read(some / f"guest-{'pae' if pae else '32'}.jsonl")
-             if isinstance(test, LegacyTest)]
-    wrong = [test for test, ways in tests
-             if not {way.outcome.kind for way in walks.due(mistaken(test))} <= {way.outcome.kind for way in ways}
-             or {(w.outcome.code, w.outcome.kind == "completed" and w.outcome.address) for w in walks.due(mistaken(test))}
-             - {(w.outcome.code, w.outcome.kind == "completed" and w.outcome.address) for w in ways}]
+    tests = [
+        (test, ways) for _, test, ways in files.read(some / f"guest-{'pae' if pae else '32'}.jsonl") if isinstance(test, LegacyTest)
+    ]
+    wrong = [
+        test
+        for test, ways in tests
+        if not {way.outcome.kind for way in walks.due(mistaken(test))} <= {way.outcome.kind for way in ways}
+        or {(w.outcome.code, w.outcome.kind == "completed" and w.outcome.address) for w in walks.due(mistaken(test))}
+        - {(w.outcome.code, w.outcome.kind == "completed" and w.outcome.address) for w in ways}
+    ]
     assert wrong
 
 
@@ -539,8 +591,17 @@ def test_vectors_that_need_a_feature_can_be_left_out() -> None:
     assert all(lacking.isdisjoint(vector["needs"]) for vector in kept)
     assert {need for vector in kept for need in vector["needs"]} >= {"smep", "keys", "nx", "no-wp"}
     assert writing.shares(80, frozenset({"5-levels"})) == {
-        "guest-32": 10, "guest-pae": 10, "guest-4": 10, "guest-5": 0, "ept-4": 10, "ept-5": 0, "npt-4": 10, "nested-ept": 10,
-        "nested-npt": 10, "monitor": 10}
+        "guest-32": 10,
+        "guest-pae": 10,
+        "guest-4": 10,
+        "guest-5": 0,
+        "ept-4": 10,
+        "ept-5": 0,
+        "npt-4": 10,
+        "nested-ept": 10,
+        "nested-npt": 10,
+        "monitor": 10,
+    }
     with pytest.raises(BadDesign, match="smop: no such feature; expected one of smep, smap"):
         writing.write(Path("nowhere"), 1, without=frozenset({"smop"}))
 
@@ -549,8 +610,9 @@ def test_the_chapter_has_every_feature_and_the_schema_is_that_of_a_line(some: Pa
     chapter = (SPECS / "vectors.md").read_text()
     for name, feature in features.FEATURES.items():
         assert f"| `{name}` | {feature.about} |" in chapter
-    assert json.loads((SPECS / "vectors.schema.json").read_text()) == json.loads(json.dumps(files.schema())), \
+    assert json.loads((SPECS / "vectors.schema.json").read_text()) == json.loads(json.dumps(files.schema())), (
         "python -m refmodel.oracle.vectors.files > specs/vectors.schema.json"
+    )
     validator = jsonschema.Draft202012Validator(files.schema())
     for line in (some / "nested-ept.jsonl").read_text().splitlines()[:200]:
         validator.validate(json.loads(line))
@@ -582,12 +644,20 @@ def test_a_count_is_shared_by_all_files_and_written_with_a_manifest(tmp_path: Pa
     manifest.check(tmp_path)
 
 
-@pytest.mark.parametrize(("break_it", "expected"), [
-    (lambda folder: (folder / "guest-4.jsonl").write_bytes(b"{}\n"), "guest-4.jsonl: changed since it was written"),
-    (lambda folder: (folder / "npt-4.jsonl").unlink(), "npt-4.jsonl: no such file, and manifest.json lists it"),
-    (lambda folder: (folder / "manifest.json").write_text("[]"), "manifest.json: not a manifest"),
-    (lambda folder: (folder / "manifest.json").write_text(
-        (folder / "manifest.json").read_text().replace('"version": 2', '"version": 1')), "version: 1; expected 2")])
+@pytest.mark.parametrize(
+    ("break_it", "expected"),
+    [
+        (lambda folder: (folder / "guest-4.jsonl").write_bytes(b"{}\n"), "guest-4.jsonl: changed since it was written"),
+        (lambda folder: (folder / "npt-4.jsonl").unlink(), "npt-4.jsonl: no such file, and manifest.json lists it"),
+        (lambda folder: (folder / "manifest.json").write_text("[]"), "manifest.json: not a manifest"),
+        (
+            lambda folder: (folder / "manifest.json").write_text(
+                (folder / "manifest.json").read_text().replace('"version": 2', '"version": 1')
+            ),
+            "version: 1; expected 2",
+        ),
+    ],
+)
 def test_vectors_that_are_not_as_the_manifest_says_are_refused(break_it: Any, expected: str, some: Path, tmp_path: Path) -> None:
     for name in ("guest-4", "npt-4"):
         shutil.copy(some / f"{name}.jsonl", tmp_path)
@@ -644,22 +714,35 @@ def test_a_flag_that_is_set_elsewhere_is_a_deviation_and_vectors_without_a_resul
     assert (verdict.checks, verdict.of) == (1, SOME)
 
 
-@pytest.mark.parametrize("line, expected", [
-    (b"{}", "not a result"), (b'{"id":"guest-4/000000","end":"lost"}', "not a result"), (b"", "no results"),
-    (b'{"id":"other/1","end":"#GP"}', "id: other/1"),
-    (b'{"id":"guest-4/000000","end":"#GP","end":"#PF"}', "end: is given twice"),
-    (b'{"id":"guest-4/999999","end":"#GP"}', "no vector"),
-    (b'{"id":"guest-5/000000","end":"#GP"}', "no such file")])
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        (b"{}", "not a result"),
+        (b'{"id":"guest-4/000000","end":"lost"}', "not a result"),
+        (b"", "no results"),
+        (b'{"id":"other/1","end":"#GP"}', "id: other/1"),
+        (b'{"id":"guest-4/000000","end":"#GP","end":"#PF"}', "end: is given twice"),
+        (b'{"id":"guest-4/999999","end":"#GP"}', "no vector"),
+        (b'{"id":"guest-5/000000","end":"#GP"}', "no such file"),
+    ],
+)
 def test_what_is_no_result_is_said(line: bytes, expected: str, some: Path, tmp_path: Path) -> None:
     (tmp_path / "results").write_bytes(line)
     with pytest.raises(BadDesign, match=expected):
         judge_results(some, tmp_path / "results")
 
 
-@pytest.mark.parametrize("change, expected", [
-    (lambda v: {**v, "kind": "other"}, "kind"), (lambda v: {**v, "memory": {"0x10": "12"}}, "memory"),
-    (lambda v: {k: x for k, x in v.items() if k != "allowed"}, "allowed"), (lambda v: {**v, "cpu": {"cr9": 1}}, "cr9"),
-    (lambda v: {**v, "address": "0x" + "f" * 17}, "address"), (lambda v: [], "object")])
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        (lambda v: {**v, "kind": "other"}, "kind"),
+        (lambda v: {**v, "memory": {"0x10": "12"}}, "memory"),
+        (lambda v: {k: x for k, x in v.items() if k != "allowed"}, "allowed"),
+        (lambda v: {**v, "cpu": {"cr9": 1}}, "cr9"),
+        (lambda v: {**v, "address": "0x" + "f" * 17}, "address"),
+        (lambda v: [], "object"),
+    ],
+)
 def test_a_broken_vector_is_told_with_its_line(some: Path, tmp_path: Path, change: object, expected: str) -> None:
     first, second, *_ = (some / "guest-4.jsonl").read_bytes().splitlines()
     assert callable(change)

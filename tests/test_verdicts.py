@@ -92,8 +92,11 @@ def test_only_proof_and_complete_exploration_say_that_every_law_holds() -> None:
 def test_an_exploration_that_was_cut_short_is_the_reason_why_nothing_is_concluded() -> None:
     """Before, it was said of a design whose every law is proved that not every law was shown."""
     explored, proved = judged(small.Pot, "exhaustive", "prove")
-    cut = attrs.evolve(explored, verdicts=dict.fromkeys(explored.verdicts, Verdict.UNDECIDED),
-                       numbers=attrs.evolve(explored.numbers, complete=False, depth=7))
+    cut = attrs.evolve(
+        explored,
+        verdicts=dict.fromkeys(explored.verdicts, Verdict.UNDECIDED),
+        numbers=attrs.evolve(explored.numbers, complete=False, depth=7),
+    )
     ended = "undecided: exploration ended before the last state, at depth 7"
     assert conclusion([cut]) == ended
     assert conclusion([cut, proved]) == f"{ended}; a proof shows every law: --engine prove asks for it alone"
@@ -212,8 +215,9 @@ def test_a_law_that_a_run_breaks_fails_whoever_is_asked() -> None:
 
 
 @pytest.mark.parametrize("engine", ["prove", "exhaustive", "random"])
-@pytest.mark.parametrize(("cls", "law"), [(small.Unmet, "two_is_well"), (small.Silent, "answers_are_right"),
-                                            (small.NeverAnswers, "answers_are_right")])
+@pytest.mark.parametrize(
+    ("cls", "law"), [(small.Unmet, "two_is_well"), (small.Silent, "answers_are_right"), (small.NeverAnswers, "answers_are_right")]
+)
 def test_a_law_that_says_nothing_is_vacuous(cls: Any, law: str, engine: str) -> None:
     reports = judged(cls, engine)
     assert verdict(reports, law) == Verdict.VACUOUS and status_of(reports) == 3
@@ -400,8 +404,20 @@ def test_text_that_no_engine_can_read_is_bad_input_and_text_that_one_can_is_not(
 
 @pytest.mark.slow
 def test_a_command_that_is_told_to_end_keeps_what_was_found() -> None:
-    command = [sys.executable, "-m", "refmodel.cli", "check", "ept", "--engine", "random", "--engine", "exhaustive", "--fresh",
-               "--seconds", "0.5"]
+    command = [
+        sys.executable,
+        "-m",
+        "refmodel.cli",
+        "check",
+        "ept",
+        "--engine",
+        "random",
+        "--engine",
+        "exhaustive",
+        "--fresh",
+        "--seconds",
+        "0.5",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None and process.stderr is not None
         first = process.stdout.readline()  # printed when the first engine is done, though it is piped
@@ -419,9 +435,17 @@ def test_a_command_that_is_told_to_end_keeps_what_was_found() -> None:
 FLUSHES = '{"e":"trace","flushes":"told"}\n{"e":"flush_begin"}\n{"e":"flush_end"}\n'
 
 
-@pytest.mark.parametrize(("arguments", "given"), [
-    (("serve",), ""), (("judge", "-"), '{"e":"load"'), (("judge", "-"), FLUSHES), (("serve",), FLUSHES),
-    (("judge", "-"), '{"e":"mark","gfn":0,"bits":""}\n')], ids=["none", "half", "flushes", "flushes served", "no page"])
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [
+        (("serve",), ""),
+        (("judge", "-"), '{"e":"load"'),
+        (("judge", "-"), FLUSHES),
+        (("serve",), FLUSHES),
+        (("judge", "-"), '{"e":"mark","gfn":0,"bits":""}\n'),
+    ],
+    ids=["none", "half", "flushes", "flushes served", "no page"],
+)
 def test_a_trace_without_events_is_not_lawful(arguments: tuple[str, ...], given: str) -> None:
     done = refmodel(*arguments, given=given.encode())
     assert done.returncode == 3, done.stdout + done.stderr
@@ -438,7 +462,7 @@ def test_leaks_compares_the_whole_outcome_and_says_what_it_compared() -> None:
 # ---------------------------------------------------------------- files
 
 
-OWN = '''
+OWN = """
 from refmodel.language import Design, Total, geometry, law, operation
 from refmodel.machine.names import Vm
 {more}
@@ -452,7 +476,7 @@ class Mine(Design):
     @law("ISO-1", "True.")
     def fine(s: "Mine", vm: Vm) -> bool:
         return s.seen[vm] == s.seen[vm]
-'''
+"""
 
 
 def own(folder: Path, more: str = "", body: str = "", name: str = "mine.py") -> Path:
@@ -487,11 +511,15 @@ def test_imports_from_beside_a_file_are_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("edited", ["mine.py", "a_helper_beside.py"])
 def test_what_python_keeps_of_an_earlier_text_is_not_what_is_judged(edited: str, tmp_path: Path) -> None:
     """Python takes a kept compilation for that of a file which has the same size and was changed in the same second."""
-    own(tmp_path, "from a_helper_beside import answer", """
+    own(
+        tmp_path,
+        "from a_helper_beside import answer",
+        """
     @law("ISO-2", "The answer.")
     def answered(s: "Mine", vm: Vm) -> bool:
         return (answer(s.seen[vm]) and True ) or not s.seen[vm]
-""")
+""",
+    )
     (tmp_path / "a_helper_beside.py").write_text("def answer(seen: bool) -> bool:\n    return True  or seen\n")
     command = [sys.executable, "-m", "refmodel.cli", "check", str(tmp_path / "mine.py"), "--engine", "exhaustive"]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
@@ -514,13 +542,20 @@ def test_two_files_beside_designs_do_not_stand_in_for_each_other(tmp_path: Path)
         load(str(tmp_path / "b" / "mine.py"))
 
 
-@pytest.mark.parametrize(("more", "body", "message"), [
-    ("", "laws = (nosuch,)", "mine.py:8"), ("", "other: Total[Vmm, bool]", "NameError"),
-    ("from __future__ import annotations", "other: Total[Vmm, bool]", "mine.py:8"),
-    ("", 'more = __import__("refmodel").geometry(Vm="2")', "mine.py:8: geometry: Vm"),
-    ("", '@law("ISO-1", "No page.")\n    def no_page(s, page: list) -> bool:\n        return True',
-     "mine.py:8: law ISO-1 .*: list is no type"),
-])
+@pytest.mark.parametrize(
+    ("more", "body", "message"),
+    [
+        ("", "laws = (nosuch,)", "mine.py:8"),
+        ("", "other: Total[Vmm, bool]", "NameError"),
+        ("from __future__ import annotations", "other: Total[Vmm, bool]", "mine.py:8"),
+        ("", 'more = __import__("refmodel").geometry(Vm="2")', "mine.py:8: geometry: Vm"),
+        (
+            "",
+            '@law("ISO-1", "No page.")\n    def no_page(s, page: list) -> bool:\n        return True',
+            "mine.py:8: law ISO-1 .*: list is no type",
+        ),
+    ],
+)
 def test_a_typo_in_a_class_body_is_bad_input(tmp_path: Path, more: str, body: str, message: str) -> None:
     source = OWN.format(more="", body=body)
     file = tmp_path / "mine.py"
@@ -537,11 +572,14 @@ def test_a_geometry_of_names_that_a_design_does_not_mention_is_bad_input(tmp_pat
 
 
 def test_a_typo_in_an_operation_is_bad_input(tmp_path: Path) -> None:
-    file = own(tmp_path, body='''
+    file = own(
+        tmp_path,
+        body="""
     @operation
     def miss(self, vm: Vm) -> None:
         self.seen[vm] = self.sen[vm]
-''')
+""",
+    )
     with pytest.raises(BadDesign, match=r"mine\.py:11: Mine has no sen; it has seen"):
         load(str(file))
 
@@ -554,8 +592,13 @@ def test_a_token_knows_the_text_that_it_was_made_of(tmp_path: Path, monkeypatch:
     file = tmp_path / "mine.py"
     file.write_text(OWN.format(more="", body="").replace("return s.seen[vm] == s.seen[vm]", wrong))
     monkeypatch.chdir(tmp_path)
-    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "check", "mine.py", "--engine", "random", "--json"],
-                          capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    done = subprocess.run(
+        [sys.executable, "-m", "refmodel.cli", "check", "mine.py", "--engine", "random", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     token = json.loads(done.stdout)[0]["engines"][0]["failure"]["token"]
     monkeypatch.chdir(ROOT)
     again = refmodel("replay", token)  # a relative path, from elsewhere
@@ -621,8 +664,10 @@ def test_a_refused_path_is_no_step_from_which_a_premise_could_hold() -> None:
 def test_what_is_concluded_of_one_clause_says_so() -> None:
     design = outline(small.Pot)
     clause = design.laws[0].clause
-    for engines, said in (("prove",), f"every law of {clause} holds, for any number of names"), (
-            ("exhaustive",), f"every law of {clause} holds in every state of this geometry"):
+    for engines, said in (
+        (("prove",), f"every law of {clause} holds, for any number of names"),
+        (("exhaustive",), f"every law of {clause} holds in every state of this geometry"),
+    ):
         assert conclusion(check(design, engines, Asked(clause=clause))) == said
 
 

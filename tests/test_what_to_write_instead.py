@@ -8,7 +8,7 @@ from refmodel.language import BadDesign
 from refmodel.loading import load
 from tests.test_command import refmodel
 
-BASE = '''
+BASE = """
 from refmodel.language import Design, Page, Total, assign, choose, count, geometry, guest, law, operation, require, reset
 from refmodel.machine.names import Cpu, Gfn, Index, Vm
 
@@ -30,7 +30,7 @@ class Base(Design):
 
 
 class Derived(Base):
-'''
+"""
 
 
 def refusal(folder: Path, text: str) -> str:
@@ -89,9 +89,14 @@ def test_what_is_refused_is_not_complained_about_again_where_it_is_used(made: st
     assert said.count("mine.py:") == 1 and "mine.py:24: " in said
 
 
-@pytest.mark.parametrize(("clause", "sentence", "vm", "said"), [
-    ("", "It is so.", "vm: Vm", "expected a clause and a sentence"), ("RES-1", " ", "vm: Vm", "expected a clause and a sentence"),
-    ("RES-1", "It is so.", "vm: Vm = 0", "a parameter has a default value; a law is claimed for all values of its parameters")])
+@pytest.mark.parametrize(
+    ("clause", "sentence", "vm", "said"),
+    [
+        ("", "It is so.", "vm: Vm", "expected a clause and a sentence"),
+        ("RES-1", " ", "vm: Vm", "expected a clause and a sentence"),
+        ("RES-1", "It is so.", "vm: Vm = 0", "a parameter has a default value; a law is claimed for all values of its parameters"),
+    ],
+)
 def test_a_law_names_its_clause_and_speaks_of_all_values(clause: str, sentence: str, vm: str, said: str, tmp_path: Path) -> None:
     text = f'    @law("{clause}", "{sentence}")\n    def so(s: "Base", {vm}) -> bool:\n        return s.flag[vm]\n'
     assert said in refusal(tmp_path, text)
@@ -103,7 +108,7 @@ def test_a_kind_is_one_of_three(kind: str, tmp_path: Path) -> None:
     assert "expected Annotated[int, ...] with one of Bits, Name and Natural" in refusal(tmp_path, text)
 
 
-MORE = '''
+MORE = """
     two: Total[tuple[Vm, Gfn, Gfn, bool], bool]
     page: Total[Vm, Page[Index, bool]]
     geometry = geometry(Vm=1, Gfn=1, Index=1)
@@ -114,29 +119,41 @@ MORE = '''
     @operation
     def look(self, vm: Vm) -> None:
         {}
-'''
+"""
 
 
-@pytest.mark.parametrize(("line", "expected"), [
-    ("assign(self.flag, True, lambda flag, vm: flag)",
-     "a flag stands where a condition of assign is expected: assign(flag, lambda entry, vm: ..., VALUE)"),
-    ("reset(self.flag, lambda vm: True)",
-     "a condition of reset takes other parameters; expected reset(flag, lambda entry, vm: ...)"),
-    ("require(count(self.two, lambda entry: entry) == 0)", "expected count(two, lambda entry, vm, gfn2, gfn3, flag: ...)"),
-    ("assign(self.flag, lambda flag, vm: flag, lambda flag: flag)", "expected assign(TABLE, CONDITION, lambda entry, vm: ...)"),
-    ("choose(Vm, self.flag[vm])", "a flag stands where a condition of choose is expected: choose(Vm, lambda one: ...)"),
-    ("reset(self.flag, lambda flag, vm: self.is_set)",
-     "a condition of reset gives is_set without a call, which is no condition; expected reset("),
-])
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "assign(self.flag, True, lambda flag, vm: flag)",
+            "a flag stands where a condition of assign is expected: assign(flag, lambda entry, vm: ..., VALUE)",
+        ),
+        (
+            "reset(self.flag, lambda vm: True)",
+            "a condition of reset takes other parameters; expected reset(flag, lambda entry, vm: ...)",
+        ),
+        ("require(count(self.two, lambda entry: entry) == 0)", "expected count(two, lambda entry, vm, gfn2, gfn3, flag: ...)"),
+        ("assign(self.flag, lambda flag, vm: flag, lambda flag: flag)", "expected assign(TABLE, CONDITION, lambda entry, vm: ...)"),
+        ("choose(Vm, self.flag[vm])", "a flag stands where a condition of choose is expected: choose(Vm, lambda one: ...)"),
+        (
+            "reset(self.flag, lambda flag, vm: self.is_set)",
+            "a condition of reset gives is_set without a call, which is no condition; expected reset(",
+        ),
+    ],
+)
 def test_a_word_that_goes_over_a_table_says_what_its_condition_looks_like(tmp_path: Path, line: str, expected: str) -> None:
     assert expected in refusal(tmp_path, MORE.format(line))
 
 
-@pytest.mark.parametrize(("line", "expected"), [
-    ("require(self.is_set)", "is_set without a call is no condition; expected is_set(...)"),
-    ("require(not self.page[vm].is_zero)", "is_zero without a call is no condition; expected is_zero(...)"),
-    ("self.flag[vm] = self.page[vm].is_zero", "is_zero without a call stands where a flag is expected"),
-])
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("require(self.is_set)", "is_set without a call is no condition; expected is_set(...)"),
+        ("require(not self.page[vm].is_zero)", "is_zero without a call is no condition; expected is_zero(...)"),
+        ("self.flag[vm] = self.page[vm].is_zero", "is_zero without a call stands where a flag is expected"),
+    ],
+)
 def test_a_method_whose_call_was_forgotten_is_named(tmp_path: Path, line: str, expected: str) -> None:
     assert expected in refusal(tmp_path, MORE.format(line))
 
@@ -148,7 +165,7 @@ def test_an_override_that_says_any_states_no_record(tmp_path: Path) -> None:
     assert "expected -> Answer, or an operation of another name" in said
 
 
-ANSWERS = '''
+ANSWERS = """
     pass
 
 
@@ -177,4 +194,4 @@ class Derived(Asks):
     def ask(self, vm: Vm) -> Any:
         yield
         return Answer()
-'''
+"""

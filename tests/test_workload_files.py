@@ -46,8 +46,18 @@ def steps(text: str) -> int:
 DOTTED = ".".join("a" * 20_000)
 
 
-@pytest.mark.parametrize("text", ["x = " + "[" * 20_000, "x = " + "[\n" * 20_000, "x = " + "{a = " * 20_000, f"{DOTTED} = 1",
-                                  f"[{DOTTED}]", f"[[{DOTTED}]]", "[a.b.c.d.e]\nf.g.h.i = 1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = " + "[" * 20_000,
+        "x = " + "[\n" * 20_000,
+        "x = " + "{a = " * 20_000,
+        f"{DOTTED} = 1",
+        f"[{DOTTED}]",
+        f"[[{DOTTED}]]",
+        "[a.b.c.d.e]\nf.g.h.i = 1",
+    ],
+)
 def test_what_lies_too_deep_is_refused_before_anything_takes_the_square_of_it(text: str, tmp_path: Path) -> None:
     """Before, 3,000 brackets took minutes: each noted all those around it."""
     assert steps(text) < 3 * len(text) + 2_000
@@ -56,8 +66,23 @@ def test_what_lies_too_deep_is_refused_before_anything_takes_the_square_of_it(te
         read(tmp_path / "w.toml")
 
 
-PIECES = ["k{} = 1\n", "[t{}]\n", "[[t]]\n", "[[t]]\nu.v = 1\n", "[t.a{}.b]\nu = 1\n", "a{} = [1, [2]]\n",
-          "b{} = {{ c.d = 1, e = '' }}\n", "#\n", " ", r's{} = "\n\\"' + "\n", r'"""\\\\', "'''", '"', "[", "x = [1,"]
+PIECES = [
+    "k{} = 1\n",
+    "[t{}]\n",
+    "[[t]]\n",
+    "[[t]]\nu.v = 1\n",
+    "[t.a{}.b]\nu = 1\n",
+    "a{} = [1, [2]]\n",
+    "b{} = {{ c.d = 1, e = '' }}\n",
+    "#\n",
+    " ",
+    r's{} = "\n\\"' + "\n",
+    r'"""\\\\',
+    "'''",
+    '"',
+    "[",
+    "x = [1,",
+]
 HEADS = ["", "x = [", 'x = """', 'x = "']
 
 
@@ -72,15 +97,25 @@ NAMES = st.sampled_from(["a", "b-1", "'c.d'", '"e\\"f"', "_", "9"])
 STRINGS = st.sampled_from(["''", '"]"', "'#'", '"\\\\"', '"""x\n"y""""', "'''\n[z]\n'''", '"""\\""""'])
 SCALARS = STRINGS | st.sampled_from(["1", "-2.5e3", "true", "1979-05-27 07:32:00", "0xFF", "inf"])
 GAPS = st.sampled_from(["", " ", "\n", " # ] } '\n"])
-VALUES = st.recursive(SCALARS, lambda inner: st.one_of(
-    st.builds(lambda some, gap: f"[{gap}{f'{gap},{gap}'.join(some)}{gap}]", st.lists(inner, max_size=3), GAPS),
-    st.builds(lambda some: "{" + ", ".join(f"{name} = {value}" for name, value in some.items()) + "}",
-              st.dictionaries(NAMES, inner.filter(lambda value: "\n" not in value), max_size=3))), max_leaves=5)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(
+        st.builds(lambda some, gap: f"[{gap}{f'{gap},{gap}'.join(some)}{gap}]", st.lists(inner, max_size=3), GAPS),
+        st.builds(
+            lambda some: "{" + ", ".join(f"{name} = {value}" for name, value in some.items()) + "}",
+            st.dictionaries(NAMES, inner.filter(lambda value: "\n" not in value), max_size=3),
+        ),
+    ),
+    max_leaves=5,
+)
 
 
 @settings(deadline=None, max_examples=100)
-@given(st.dictionaries(NAMES, VALUES, max_size=3), st.dictionaries(NAMES, st.dictionaries(NAMES, VALUES, max_size=2), max_size=3),
-       st.booleans())
+@given(
+    st.dictionaries(NAMES, VALUES, max_size=3),
+    st.dictionaries(NAMES, st.dictionaries(NAMES, VALUES, max_size=2), max_size=3),
+    st.booleans(),
+)
 def test_whatever_is_toml_is_read_to_its_end(pairs: dict[str, str], heads: dict[str, dict[str, str]], many: bool) -> None:
     """Each key and each element of an array has a line, and that is where ``tomllib`` finds it."""
     text = "".join(f"k.{name} = {value}\n" for name, value in pairs.items())
@@ -126,25 +161,39 @@ def test_of_a_recording_with_few_samples_only_the_contents_are_used(tmp_path: Pa
 VM = "maximum = 1\nrecording = 'web'\n"
 
 
-@pytest.mark.parametrize("text, expected", [
-    (r'''[vm.b]
-[vm."a\u001b[31m"]''', r"w.toml:3: vm.a\\x1b\[31m: expected a name of 1 to 60 printable characters"),
-    ('[vm.""]', r'w.toml:2: vm."": expected a name of'), ('[vm." "]', r"w.toml:2: vm. : expected a name of"),
-    (f"[vm.{'a' * 99}]", r"w.toml:2: vm.a{60}\.\.\.: expected a name of 1 to 60"),
-    (r'''[vm.a]
-"\u001b[1m" = 3''', r"w.toml:3: vm.a.\\x1b\[1m: Object contains unknown field `\\x1b\[1m`; expected one of maximum"),
-    (f"{'a' * 99} = 3\nvm.a.maximum = 1", r"w.toml:2: a{60}\.\.\.: Object contains unknown field `a{60}\.\.\.`"),
-    (r'''[vm.a]
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        (
+            r"""[vm.b]
+[vm."a\u001b[31m"]""",
+            r"w.toml:3: vm.a\\x1b\[31m: expected a name of 1 to 60 printable characters",
+        ),
+        ('[vm.""]', r'w.toml:2: vm."": expected a name of'),
+        ('[vm." "]', r"w.toml:2: vm. : expected a name of"),
+        (f"[vm.{'a' * 99}]", r"w.toml:2: vm.a{60}\.\.\.: expected a name of 1 to 60"),
+        (
+            r"""[vm.a]
+"\u001b[1m" = 3""",
+            r"w.toml:3: vm.a.\\x1b\[1m: Object contains unknown field `\\x1b\[1m`; expected one of maximum",
+        ),
+        (f"{'a' * 99} = 3\nvm.a.maximum = 1", r"w.toml:2: a{60}\.\.\.: Object contains unknown field `a{60}\.\.\.`"),
+        (
+            r'''[vm.a]
 maximum = 1
-recording = "\u001b[1m"''', r"w.toml:4: vm.a.recording: \\x1b\[1m: expected a file, or one of"),
-    (f"[vm.a]\nmaximum = 1\nrecording = '{'a' * 999}'", r"w.toml:4: vm.a.recording: a{60}\.\.\.: expected a file, or one of"),
-    (f"[vm.a]\n{VM}skip = 19", "w.toml:5: vm.a.skip: expected less than the 19 samples of web, got 19"),
-    (f"[vm.a]\n{VM}pause = 2\nrepeat = false", "w.toml:5: vm.a.pause: goes between runs that repeat, and repeat is false"),
-    ("[vm.a]\nmaximum = 1\nphases = [{ at = 0, active = 1 }]\nskip = 1", "w.toml:5: vm.a.skip: goes with a recording"),
-    (f"seed = {'9' * 5000}", "w.toml:2: seed: expected at most 100 characters, got 5,000"),
-    (f"[vm.a]\nshares = 0x{'f' * 5000}", "w.toml:3: vm.a.shares: expected at most 100 characters, got 5,002"),
-    ("".join(f"[vm.a{n}]\n{VM}" for n in range(99)), "w.toml:194: vm.a64: expected at most 64 VMs, and with this there are 65"),
-    (f"[vm.a]\n{VM}count = 60\n[vm.b]\n{VM}count = 5", "w.toml:6: vm.b: expected at most 64 VMs, and with this there are 65")])
+recording = "\u001b[1m"''',
+            r"w.toml:4: vm.a.recording: \\x1b\[1m: expected a file, or one of",
+        ),
+        (f"[vm.a]\nmaximum = 1\nrecording = '{'a' * 999}'", r"w.toml:4: vm.a.recording: a{60}\.\.\.: expected a file, or one of"),
+        (f"[vm.a]\n{VM}skip = 19", "w.toml:5: vm.a.skip: expected less than the 19 samples of web, got 19"),
+        (f"[vm.a]\n{VM}pause = 2\nrepeat = false", "w.toml:5: vm.a.pause: goes between runs that repeat, and repeat is false"),
+        ("[vm.a]\nmaximum = 1\nphases = [{ at = 0, active = 1 }]\nskip = 1", "w.toml:5: vm.a.skip: goes with a recording"),
+        (f"seed = {'9' * 5000}", "w.toml:2: seed: expected at most 100 characters, got 5,000"),
+        (f"[vm.a]\nshares = 0x{'f' * 5000}", "w.toml:3: vm.a.shares: expected at most 100 characters, got 5,002"),
+        ("".join(f"[vm.a{n}]\n{VM}" for n in range(99)), "w.toml:194: vm.a64: expected at most 64 VMs, and with this there are 65"),
+        (f"[vm.a]\n{VM}count = 60\n[vm.b]\n{VM}count = 5", "w.toml:6: vm.b: expected at most 64 VMs, and with this there are 65"),
+    ],
+)
 def test_names_and_numbers_are_shown_as_a_terminal_and_python_can_take_them(text: str, expected: str, tmp_path: Path) -> None:
     """Before, a number of 5,000 digits and a name of 1,000 characters ended in a traceback."""
     (tmp_path / "w.toml").write_text(f"pages = 9\n{text}")
@@ -167,8 +216,13 @@ def test_a_vm_needs_a_maximum_of_a_page_and_may_use_more_pages_than_its_maximum(
         assert period.allocated["a"] <= 9 and period.again["a"] >= 21 and period.waited["a"] > 0
 
 
-READERS = {"w.toml": read, "commands": read_commands, "walks.jsonl": lambda file: list(vectors.read(file)),
-           "results": lambda file: judge_results(file.parent, file), "manifest.json": lambda file: manifest.check(file.parent)}
+READERS = {
+    "w.toml": read,
+    "commands": read_commands,
+    "walks.jsonl": lambda file: list(vectors.read(file)),
+    "results": lambda file: judge_results(file.parent, file),
+    "manifest.json": lambda file: manifest.check(file.parent),
+}
 
 
 @pytest.mark.parametrize("mark", [codecs.BOM_UTF8, codecs.BOM_UTF16_LE])

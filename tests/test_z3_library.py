@@ -15,22 +15,39 @@ NAME = z3.Const("name", z3.DeclareSort("Name"))
 PAGE = z3.Array("page", z3.IntSort(), z3.BitVecSort(8))
 
 
-@pytest.mark.parametrize(("mine", "theirs"), [
-    (conj((P, Q)), z3.And(P, Q)), (disj((P, Q)), z3.Or(P, Q)), (negation(P), z3.Not(P)), (implication(P, Q), z3.Implies(P, Q)),
-    (same(X, Y), X == Y), (choice(P, X, Y), z3.If(P, X, Y)), (choice(P, P, Q), z3.If(P, P, Q)),
-    (choice(P, z3.IntVal(1), X), z3.If(P, z3.IntVal(1), X)), (cell_of(PAGE, X), PAGE[X]),
-])
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        (conj((P, Q)), z3.And(P, Q)),
+        (disj((P, Q)), z3.Or(P, Q)),
+        (negation(P), z3.Not(P)),
+        (implication(P, Q), z3.Implies(P, Q)),
+        (same(X, Y), X == Y),
+        (choice(P, X, Y), z3.If(P, X, Y)),
+        (choice(P, P, Q), z3.If(P, P, Q)),
+        (choice(P, z3.IntVal(1), X), z3.If(P, z3.IntVal(1), X)),
+        (cell_of(PAGE, X), PAGE[X]),
+    ],
+)
 def test_a_term_is_the_one_that_the_binding_makes(mine: Any, theirs: Any) -> None:
     assert identical(mine, theirs)
     assert isinstance(mine, type(theirs))
     assert mine.sort() == theirs.sort()
 
 
-@pytest.mark.parametrize("make", [
-    lambda: conj((P, X)), lambda: same(P, NAME), lambda: negation(X), lambda: choice(P, NAME, Q), lambda: cell_of(X, X),
-    lambda: Template((X,), [X + 1]).at((P,)), lambda: assume(z3.SimpleSolver(), [X]),
-    lambda: implication(NAME, P),
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: conj((P, X)),
+        lambda: same(P, NAME),
+        lambda: negation(X),
+        lambda: choice(P, NAME, Q),
+        lambda: cell_of(X, X),
+        lambda: Template((X,), [X + 1]).at((P,)),
+        lambda: assume(z3.SimpleSolver(), [X]),
+        lambda: implication(NAME, P),
+    ],
+)
 def test_what_z3_refuses_is_refused(make: Callable[[], Any]) -> None:
     with pytest.raises(z3.Z3Exception):
         make()

@@ -48,8 +48,15 @@ def a_tenth(mutants: Sequence[Mutant]) -> tuple[list[Mutant], list[Mutant]]:
 def outcomes(mutants: Sequence[Mutant]) -> list[str]:
     """What the theorem says of each: ``proved``, or the error."""
     asked = json.dumps([attrs.asdict(m) for m in mutants])
-    done = subprocess.run([sys.executable, "-m", "tests.text_mutants"], input=asked, cwd=ROOT, text=True, capture_output=True,
-                          check=False, timeout=600)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.text_mutants"],
+        input=asked,
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=600,
+    )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -62,8 +69,11 @@ def outcomes_between_processes(factory: pytest.TempPathFactory, name: str, mutan
         (folder / f"{at}.json").write_text(json.dumps(outcomes(shares[at])))
 
     folder = made_once(factory, name, {at: partial(judge, at) for at in shares})
-    return {mutant: said for at, share in shares.items()
-            for mutant, said in zip(share, json.loads((folder / f"{at}.json").read_text()), strict=True)}
+    return {
+        mutant: said
+        for at, share in shares.items()
+        for mutant, said in zip(share, json.loads((folder / f"{at}.json").read_text()), strict=True)
+    }
 
 
 def judged(mutant: Mutant) -> str:
@@ -86,7 +96,7 @@ def judged(mutant: Mutant) -> str:
 def where(text: str, old: str) -> str:
     """The qualified name of the function in whose text something stands, once in the file."""
     assert text.count(old) == 1, f"the file says {old!r} {text.count(old)} times"
-    line = text[:text.index(old)].count("\n") + 1
+    line = text[: text.index(old)].count("\n") + 1
     return next(name for name, first, last in _functions(ast.parse(text)) if first <= line <= last)
 
 

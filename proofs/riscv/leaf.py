@@ -43,13 +43,21 @@ def walking_bits_is_asking_the_leaf(scheme: str) -> None:
     declared, access, stage = walk.declared, walk.access_terms, walk.stage_terms
     upper = [z3.And(declared.good[n], z3.Not(declared.leaf[n])) for n in declared.entry if n > 1]
     entry = word(walk.reading, "entry")
-    hypotheses = (*walk.hypotheses, *upper, declared.translatable, entry.term == declared.entry[1], zero(63, 54, entry.term),
-                  stage["beyond"] == 0, z3.Not(stage["mxr"]), z3.Not(access["implicit"]), z3.Not(access["executable"]))
+    hypotheses = (
+        *walk.hypotheses,
+        *upper,
+        declared.translatable,
+        entry.term == declared.entry[1],
+        zero(63, 54, entry.term),
+        stage["beyond"] == 0,
+        z3.Not(stage["mxr"]),
+        z3.Not(access["implicit"]),
+        z3.Not(access["executable"]),
+    )
     lets = {kind: _as_formula(walk.reading, text.lets, entry, kind) for kind in cells.Access}
     flags = {kind: _as_formula(walk.reading, text.has_flags, entry, kind) for kind in cells.Access}
     due = {kind: z3.And(lets[kind], z3.Or(stage["adue"], flags[kind])) for kind in cells.Access}
-    made = z3.If(access["write"], due[cells.Access.WRITE],
-                 z3.If(access["fetch"], due[cells.Access.FETCH], due[cells.Access.READ]))
+    made = z3.If(access["write"], due[cells.Access.WRITE], z3.If(access["fetch"], due[cells.Access.FETCH], due[cells.Access.READ]))
 
     def agrees(path: Path) -> Term:
         if not isinstance(path.result.end, Translation):

@@ -53,11 +53,20 @@ class BothStages:
         self.address = word(self.reading, "address")
         stage = {a.name: getattr(self.vs, a.name).term for a in attrs.fields(Stage) if a.name not in GIVEN}
         access = {a.name: getattr(self.access, a.name).term for a in attrs.fields(Access)}
-        self.hypotheses = (*a_stage_can_be_so(self.vs, self.scheme), an_access_can_be_so(access),
-                           z3.Not(access["implicit"]), stage["beyond"] == 0)
+        self.hypotheses = (
+            *a_stage_can_be_so(self.vs, self.scheme),
+            an_access_can_be_so(access),
+            z3.Not(access["implicit"]),
+            stage["beyond"] == 0,
+        )
         self.made: Made = []
-        self.paths = paths(self.reading, self._run, [text.walk_two_stages, stage_text.walk, text.ThroughGStage.read,
-                                                     text.ThroughGStage.mark], HELPERS, replaced={text.g_walk: self._stand_in})
+        self.paths = paths(
+            self.reading,
+            self._run,
+            [text.walk_two_stages, stage_text.walk, text.ThroughGStage.read, text.ThroughGStage.mark],
+            HELPERS,
+            replaced={text.g_walk: self._stand_in},
+        )
         self.declared = DeclaredTwoStages(self.second, self.array, self.scheme, stage, self.address.term, access)
 
     def _run(self) -> Outcome:
@@ -90,11 +99,24 @@ class BothStages:
         if isinstance(end, AccessFault):
             return every([declared.failed, z3.Not(declared.vs.fault), declared.no_memory, same])
         if isinstance(end, GuestPageFault):
-            return every([declared.failed, z3.Not(declared.vs.fault), z3.Not(declared.no_memory), same,
-                          plain(self.reading, end.gpa) == declared.gpa_failed,
-                          plain(self.reading, end.pseudoinstruction) == declared.pseudoinstruction])
-        return every([declared.completed, plain(self.reading, end.g.physical) == declared.physical,
-                      same_translation(self.reading, end.vs, declared.vs), same])
+            return every(
+                [
+                    declared.failed,
+                    z3.Not(declared.vs.fault),
+                    z3.Not(declared.no_memory),
+                    same,
+                    plain(self.reading, end.gpa) == declared.gpa_failed,
+                    plain(self.reading, end.pseudoinstruction) == declared.pseudoinstruction,
+                ]
+            )
+        return every(
+            [
+                declared.completed,
+                plain(self.reading, end.g.physical) == declared.physical,
+                same_translation(self.reading, end.vs, declared.vs),
+                same,
+            ]
+        )
 
     def replay(self, model: z3.ModelRef) -> str:
         """A counterexample on ints: the text itself over the solver's memory and the solver's second translation."""
@@ -108,10 +130,12 @@ class BothStages:
                 end = fault
         at, flags = value(AT), value(FLAGS)
         marked = any(a == at and f & flags for a, f in memory.marks) or any(
-            value(self.second.marked(gpa, use, AT, FLAGS)) for gpa, use in made)
+            value(self.second.marked(gpa, use, AT, FLAGS)) for gpa, use in made
+        )
         due = self._due(value)
-        same = self._told(end) == due and (not isinstance(end, TwoStages)
-                                           or same_translation_on_ints(value, end.vs, self.declared.vs))
+        same = self._told(end) == due and (
+            not isinstance(end, TwoStages) or same_translation_on_ints(value, end.vs, self.declared.vs)
+        )
         assert not same or marked != value(self.declared.marked(AT, FLAGS)), "the solver's counterexample is none on ints"
         return f"{vs}, {access}, address {address:#x}: the text gives {end}, marks {memory.marks}; declared: {due}"
 
@@ -121,8 +145,11 @@ class BothStages:
         if value(declared.vs.fault):
             return "a page fault"
         if value(declared.failed):
-            return "an access fault" if value(declared.no_memory) else (
-                f"a guest-page fault at {value(declared.gpa_failed):#x}, {value(declared.pseudoinstruction):#x}")
+            return (
+                "an access fault"
+                if value(declared.no_memory)
+                else (f"a guest-page fault at {value(declared.gpa_failed):#x}, {value(declared.pseudoinstruction):#x}")
+            )
         return f"completes at {value(declared.physical):#x}"
 
     @staticmethod

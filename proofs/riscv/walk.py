@@ -34,8 +34,16 @@ from refmodel.machine.riscv.words import Translation
 from refmodel.machine.words import Marked
 
 Term = Any
-SCHEMES = {"Sv32": Format(2), "Sv39": Format(3), "Sv48": Format(4), "Sv57": Format(5),
-           "Sv32x4": Format(2, True), "Sv39x4": Format(3, True), "Sv48x4": Format(4, True), "Sv57x4": Format(5, True)}
+SCHEMES = {
+    "Sv32": Format(2),
+    "Sv39": Format(3),
+    "Sv48": Format(4),
+    "Sv57": Format(5),
+    "Sv32x4": Format(2, True),
+    "Sv39x4": Format(3, True),
+    "Sv48x4": Format(4, True),
+    "Sv57x4": Format(5, True),
+}
 HELPERS = (text.translatable, text.valid, text.allowed, text.flags_due)
 GIVEN = ("levels", "sv32", "guest")
 """Fields of a stage that its scheme fixes."""
@@ -86,8 +94,16 @@ def a_stage_can_be_so(stage: Stage, scheme: Format) -> tuple[Term, ...]:
 def an_access_can_be_so(access: dict[str, Term]) -> Term:
     """It is one of a load, a store, a fetch and an HLVX; what the VS-stage does itself is no fetch and no HLVX."""
     write, fetch, executable = access["write"], access["fetch"], access["executable"]
-    return z3.Not(some([z3.And(write, fetch), z3.And(write, executable), z3.And(fetch, executable),
-                        z3.And(access["implicit"], z3.Or(fetch, executable))]))
+    return z3.Not(
+        some(
+            [
+                z3.And(write, fetch),
+                z3.And(write, executable),
+                z3.And(fetch, executable),
+                z3.And(access["implicit"], z3.Or(fetch, executable)),
+            ]
+        )
+    )
 
 
 class StageWalk:
@@ -103,8 +119,9 @@ class StageWalk:
         self.access_terms = {a.name: getattr(self.access, a.name).term for a in attrs.fields(Access)}
         self.hypotheses = (*a_stage_can_be_so(self.stage, scheme), an_access_can_be_so(self.access_terms))
         self.paths = paths(self.reading, self._run, [text.walk], HELPERS)
-        self.declared = DeclaredWalk(lambda level, at: entry_at(self.array, at, scheme), scheme, self.stage_terms,
-                                     self.address.term, self.access_terms)
+        self.declared = DeclaredWalk(
+            lambda level, at: entry_at(self.array, at, scheme), scheme, self.stage_terms, self.address.term, self.access_terms
+        )
 
     def _run(self) -> Outcome:
         memory = EntriesOf(self.reading, self.array, self.scheme)
@@ -138,15 +155,28 @@ class StageWalk:
         else:
             same = value(declared.completed) and same_translation_on_ints(value, end, declared)
         must_differ(value, same, memory, declared)
-        return (f"{stage}, {access}, address {value(self.address.term):#x}: the text gives {end}, marks {memory.marks}; declared: "
-                + ("a page fault" if value(declared.fault) else "an access fault" if value(declared.no_memory)
-                   else f"completes at {value(declared.physical):#x}"))
+        return (
+            f"{stage}, {access}, address {value(self.address.term):#x}: the text gives {end}, marks {memory.marks}; declared: "
+            + (
+                "a page fault"
+                if value(declared.fault)
+                else "an access fault"
+                if value(declared.no_memory)
+                else f"completes at {value(declared.physical):#x}"
+            )
+        )
 
 
 def same_translation(reading: Symbolic, end: Translation, declared: DeclaredWalk) -> Term:
     """That a translation is the declared one, field by field."""
-    return every([plain(reading, end.physical) == declared.physical, declared.leaf_level == end.level,
-                  plain(reading, end.entry) == declared.leaf_entry, plain(reading, end.every) == declared.every_entry])
+    return every(
+        [
+            plain(reading, end.physical) == declared.physical,
+            declared.leaf_level == end.level,
+            plain(reading, end.entry) == declared.leaf_entry,
+            plain(reading, end.every) == declared.every_entry,
+        ]
+    )
 
 
 def same_translation_on_ints(value: Values, end: Translation, declared: DeclaredWalk) -> bool:
@@ -185,13 +215,16 @@ def the_leaf_lets_it_through(scheme: str) -> None:
             return z3.BoolVal(True)
         *upper, leaf = (entry_at(walk.array, at, walk.scheme) for at in path.result.memory.reads)
         loads = z3.Not(some([access["write"], access["fetch"], access["executable"]]))
-        return every([
-            *(z3.And(bit(e, 0), z3.Extract(3, 1, e) == 0) for e in upper), bit(leaf, 0),
-            z3.Implies(user, bit(leaf, 4)),
-            z3.Implies(z3.And(z3.Not(user), bit(leaf, 4)), z3.And(stage["sum"], z3.Not(access["fetch"]))),
-            z3.Implies(access["write"], bit(leaf, 2)),
-            z3.Implies(z3.Or(access["fetch"], access["executable"]), bit(leaf, 3)),
-            z3.Implies(z3.And(loads, z3.Not(bit(leaf, 1))), every([stage["mxr"], z3.Not(access["implicit"]), bit(leaf, 3)])),
-        ])
+        return every(
+            [
+                *(z3.And(bit(e, 0), z3.Extract(3, 1, e) == 0) for e in upper),
+                bit(leaf, 0),
+                z3.Implies(user, bit(leaf, 4)),
+                z3.Implies(z3.And(z3.Not(user), bit(leaf, 4)), z3.And(stage["sum"], z3.Not(access["fetch"]))),
+                z3.Implies(access["write"], bit(leaf, 2)),
+                z3.Implies(z3.Or(access["fetch"], access["executable"]), bit(leaf, 3)),
+                z3.Implies(z3.And(loads, z3.Not(bit(leaf, 1))), every([stage["mxr"], z3.Not(access["implicit"]), bit(leaf, 3)])),
+            ]
+        )
 
     show(Claim(walk.hypotheses, on_every_path(walk.paths, given)))

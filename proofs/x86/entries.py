@@ -53,17 +53,41 @@ def decoding_undoes_encoding(kind: str) -> None:
 
     def same(path: Path) -> Term:
         fields = [a.name for a in attrs.fields(type(record))]
-        return z3.And([term_of(reading, getattr(record, f).kind, getattr(path.result, f)) == getattr(record, f).term
-                       for f in fields])
+        return z3.And(
+            [term_of(reading, getattr(record, f).kind, getattr(path.result, f)) == getattr(record, f).term for f in fields]
+        )
 
     show(Claim(hypotheses, on_every_path(found, same)))
 
 
 BITS: dict[str, dict[str, int | tuple[int, int]]] = {
-    "guest": {"present": 0, "writable": 1, "user": 2, "write_through": 3, "cache_disabled": 4, "accessed": 5, "dirty": 6,
-              "page_size": 7, "global_page": 8, "frame": (51, 12), "key": (62, 59), "no_execute": 63},
-    "EPT": {"readable": 0, "writable": 1, "executable": 2, "memory_type": (5, 3), "ignore_pat": 6, "page_size": 7, "accessed": 8,
-            "dirty": 9, "user_executable": 10, "frame": (51, 12)}}
+    "guest": {
+        "present": 0,
+        "writable": 1,
+        "user": 2,
+        "write_through": 3,
+        "cache_disabled": 4,
+        "accessed": 5,
+        "dirty": 6,
+        "page_size": 7,
+        "global_page": 8,
+        "frame": (51, 12),
+        "key": (62, 59),
+        "no_execute": 63,
+    },
+    "EPT": {
+        "readable": 0,
+        "writable": 1,
+        "executable": 2,
+        "memory_type": (5, 3),
+        "ignore_pat": 6,
+        "page_size": 7,
+        "accessed": 8,
+        "dirty": 9,
+        "user_executable": 10,
+        "frame": (51, 12),
+    },
+}
 """Where each field of an entry is (SDM Vol. 3A tables 4-15 to 4-20, Vol. 3C tables 28-1 to 28-6)."""
 
 
@@ -95,13 +119,22 @@ def a_cell_says_what_the_bits_say() -> None:
     reading = Symbolic(prune=False)
     w = word(reading, "word")
     found = _paths(reading, lambda: entries.cell_of(entries.decode(w)), entries.cell_of, entries.decode)
-    flags = {"present": bit(w.term, 0), "writable": bit(w.term, 1), "executable": z3.Not(bit(w.term, 63)),
-             "user": bit(w.term, 2), "accessed": bit(w.term, 5), "dirty": bit(w.term, 6), "large": z3.BoolVal(False)}
+    flags = {
+        "present": bit(w.term, 0),
+        "writable": bit(w.term, 1),
+        "executable": z3.Not(bit(w.term, 63)),
+        "user": bit(w.term, 2),
+        "accessed": bit(w.term, 5),
+        "dirty": bit(w.term, 6),
+        "large": z3.BoolVal(False),
+    }
 
     def same(path: Path) -> Term:
         cell = path.result
-        return z3.And(plain(reading, cell.gfn) == w.term & z3.BitVecVal(FRAME, 64),
-                      *(term_of(reading, FlagKind(), getattr(cell, name)) == says for name, says in flags.items()))
+        return z3.And(
+            plain(reading, cell.gfn) == w.term & z3.BitVecVal(FRAME, 64),
+            *(term_of(reading, FlagKind(), getattr(cell, name)) == says for name, says in flags.items()),
+        )
 
     show(Claim((), on_every_path(found, same)))
 
@@ -117,16 +150,20 @@ def walking_bits_is_walking_cells(levels: int) -> None:
     leaf if and only if the leaf's cell permits it in that mode, and then to the cell's frame."""
     walk = GuestWalk(levels)
     declared, cpu, access = walk.declared, walk.cpu, walk.access
-    upper = [z3.And(bit(e, 0), bit(e, 1), bit(e, 2), z3.Not(bit(e, 63)), declared.good[n], z3.Not(declared.leaf[n]))
-             for n, e in declared.entry.items() if n > 1]
+    upper = [
+        z3.And(bit(e, 0), bit(e, 1), bit(e, 2), z3.Not(bit(e, 63)), declared.good[n], z3.Not(declared.leaf[n]))
+        for n, e in declared.entry.items()
+        if n > 1
+    ]
     switches = (cpu.nxe.term, z3.Not(access.implicit.term), z3.Not(cpu.pke.term))
     one_kind = z3.Not(z3.And(access.write.term, access.fetch.term))
     hypotheses = (*walk.hypotheses, *upper, *switches, one_kind, declared.good[1], declared.canonical)
     leaf = word(walk.reading, "leaf")
     mode = Mode(access.user, cpu.wp, cpu.smep, cpu.smap, access.ac)
     allowed = {kind: _permitted(walk.reading, leaf, kind, mode) for kind in CellAccess}
-    due = z3.If(access.write.term, allowed[CellAccess.WRITE],
-                z3.If(access.fetch.term, allowed[CellAccess.FETCH], allowed[CellAccess.READ]))
+    due = z3.If(
+        access.write.term, allowed[CellAccess.WRITE], z3.If(access.fetch.term, allowed[CellAccess.FETCH], allowed[CellAccess.READ])
+    )
 
     def agrees(path: Path) -> Term:
         if not isinstance(path.result.end, Translation):
@@ -138,7 +175,8 @@ def walking_bits_is_walking_cells(levels: int) -> None:
 
 def _permitted(reading: Symbolic, leaf: Any, kind: CellAccess, mode: Mode) -> Term:
     """That the cell of an entry permits a kind of access, as one formula."""
-    found = _paths(reading, lambda: permits(entries.cell_of(entries.decode(leaf)), kind, mode),
-                   permits, gives, entries.cell_of, entries.decode)
+    found = _paths(
+        reading, lambda: permits(entries.cell_of(entries.decode(leaf)), kind, mode), permits, gives, entries.cell_of, entries.decode
+    )
     show(Claim((), obligations(found)))
     return z3.Or([z3.And([*path.conditions, term_of(reading, FlagKind(), path.result)]) for path in found])

@@ -65,8 +65,12 @@ class EptWalk:
         end, memory, declared = path.result.end, path.result.memory, self.declared
         same = z3.And(memory.marked(AT, FLAGS) == declared.marked(AT, FLAGS), memory.was_read(AT) == declared.looked_at(AT))
         if isinstance(end, EptViolation):
-            return z3.And(declared.violation, plain(self.reading, end.qualification) == declared.qualification,
-                          plain(self.reading, end.gpa) == self.gpa.term, same)
+            return z3.And(
+                declared.violation,
+                plain(self.reading, end.qualification) == declared.qualification,
+                plain(self.reading, end.gpa) == self.gpa.term,
+                same,
+            )
         if isinstance(end, EptMisconfiguration):
             return z3.And(declared.misconfigured, plain(self.reading, end.gpa) == self.gpa.term, same)
         return z3.And(declared.completed, same_translation(self.reading, end, declared), same)
@@ -93,8 +97,13 @@ class EptWalk:
             end = fault
         self._parted(value, end, memory)
         d = self.declared
-        due = ("completes" if value(d.completed) else "misconfigured" if value(d.misconfigured)
-               else f"violation {value(d.qualification):#x}")
+        due = (
+            "completes"
+            if value(d.completed)
+            else "misconfigured"
+            if value(d.misconfigured)
+            else f"violation {value(d.qualification):#x}"
+        )
         return f"{ept}, {use}, gpa {value(self.gpa.term):#x}: the text gives {end}, marks {memory.marks}; declared: {due}"
 
 
@@ -128,10 +137,15 @@ def rights_only_shrink(levels: int) -> None:
             return z3.BoolVal(True)
         entries = [z3.Select(walk.array, address) for address in path.result.memory.reads]
         user_fetch = z3.And(by_mode.term, use.user_page.term)
-        return z3.And([z3.And(
-            z3.Implies(use.read.term, bit(entry, 0)),
-            z3.Implies(use.write.term, bit(entry, 1)),
-            z3.Implies(use.fetch.term, z3.If(user_fetch, bit(entry, 10), bit(entry, 2))),
-        ) for entry in entries])
+        return z3.And(
+            [
+                z3.And(
+                    z3.Implies(use.read.term, bit(entry, 0)),
+                    z3.Implies(use.write.term, bit(entry, 1)),
+                    z3.Implies(use.fetch.term, z3.If(user_fetch, bit(entry, 10), bit(entry, 2))),
+                )
+                for entry in entries
+            ]
+        )
 
     show(Claim(walk.hypotheses, on_every_path(walk.paths, given_everywhere)))

@@ -38,6 +38,8 @@ from refmodel.machine.x86.guest_walk import Access, Cpu, NotCanonical, PageFault
 from refmodel.machine.x86.npt_walk import NestedPageFault
 
 Term = Any
+
+
 class GuestWalk:
     """The walk's paths on arbitrary inputs, beside the declared walk of the same inputs."""
 
@@ -51,8 +53,9 @@ class GuestWalk:
         self.paths = paths(self.reading, self._run, [guest_walk.walk], GUEST_HELPERS)
         self.cpu_terms = {a.name: getattr(self.cpu, a.name).term for a in attrs.fields(Cpu) if a.name != "levels"}
         access = {a.name: getattr(self.access, a.name).term for a in attrs.fields(Access)}
-        self.declared = DeclaredGuestWalk(lambda level, address: z3.Select(self.array, address), levels, self.cpu_terms,
-                                          self.gva.term, access)
+        self.declared = DeclaredGuestWalk(
+            lambda level, address: z3.Select(self.array, address), levels, self.cpu_terms, self.gva.term, access
+        )
 
     def _run(self) -> Outcome:
         memory = AnyMemory(self.reading, self.array)
@@ -92,8 +95,13 @@ class GuestWalk:
         except (PageFault, NotCanonical) as fault:
             end = fault
         self._parted(value, end, memory)
-        due = "completes" if value(self.declared.completed) else f"#PF {value(self.declared.code):#x}" if value(
-            self.declared.fault) else "is not canonical"
+        due = (
+            "completes"
+            if value(self.declared.completed)
+            else f"#PF {value(self.declared.code):#x}"
+            if value(self.declared.fault)
+            else "is not canonical"
+        )
         return f"{cpu}, {access}, gva {value(self.gva.term):#x}: the text gives {end}, marks {memory.marks}; declared: {due}"
 
 
@@ -107,8 +115,9 @@ class NptWalk(GuestWalk):
         self.paths = paths(self.reading, self._run_nested, [npt_walk.npt_walk], GUEST_HELPERS)
         no = z3.BoolVal(False)
         access = {"user": z3.BoolVal(True), "write": self.write.term, "fetch": self.fetch.term, "ac": no, "implicit": no}
-        self.declared = DeclaredGuestWalk(lambda level, address: z3.Select(self.array, address), levels, self.cpu_terms,
-                                          self.gva.term, access, linear=False)
+        self.declared = DeclaredGuestWalk(
+            lambda level, address: z3.Select(self.array, address), levels, self.cpu_terms, self.gva.term, access, linear=False
+        )
 
     def _run_nested(self) -> Outcome:
         memory = AnyMemory(self.reading, self.array)
@@ -123,10 +132,13 @@ class NptWalk(GuestWalk):
         if not isinstance(end, NestedPageFault):
             return super().agrees(path)
         why = z3.If(declared.canonical, declared.code, declared.code_beyond) | self.stage.term
-        return z3.And(z3.Not(declared.completed), plain(self.reading, end.code) == why,
-                      plain(self.reading, end.gpa) == self.gva.term,
-                      path.result.memory.marked(AT, FLAGS) == declared.marked(AT, FLAGS),
-                      path.result.memory.was_read(AT) == declared.looked_at(AT))
+        return z3.And(
+            z3.Not(declared.completed),
+            plain(self.reading, end.code) == why,
+            plain(self.reading, end.gpa) == self.gva.term,
+            path.result.memory.marked(AT, FLAGS) == declared.marked(AT, FLAGS),
+            path.result.memory.was_read(AT) == declared.looked_at(AT),
+        )
 
 
 def the_walk_is_as_declared(levels: int) -> None:
@@ -158,12 +170,19 @@ def rights_only_shrink(levels: int) -> None:
         if not isinstance(path.result.end, Translation):
             return z3.BoolVal(True)
         entries = [z3.Select(walk.array, address) for address in path.result.memory.reads]
-        return z3.And([z3.And(
-            bit(entry, 0),
-            z3.Implies(access.user.term, bit(entry, 2)),
-            z3.Implies(z3.And(access.write.term, z3.Or(access.user.term, cpu.wp.term), z3.Not(access.fetch.term)), bit(entry, 1)),
-            z3.Implies(access.fetch.term, z3.Not(bit(entry, 63))),
-        ) for entry in entries])
+        return z3.And(
+            [
+                z3.And(
+                    bit(entry, 0),
+                    z3.Implies(access.user.term, bit(entry, 2)),
+                    z3.Implies(
+                        z3.And(access.write.term, z3.Or(access.user.term, cpu.wp.term), z3.Not(access.fetch.term)), bit(entry, 1)
+                    ),
+                    z3.Implies(access.fetch.term, z3.Not(bit(entry, 63))),
+                )
+                for entry in entries
+            ]
+        )
 
     show(Claim(walk.hypotheses, on_every_path(walk.paths, given_everywhere)))
 

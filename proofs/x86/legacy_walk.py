@@ -146,12 +146,19 @@ def rights_only_shrink(kind: str) -> None:
         if not isinstance(path.result.end, Translation):
             return z3.BoolVal(True)
         entries = [z3.Select(walk.array, address) for address in path.result.memory.reads]
-        return z3.And([z3.And(
-            bit(entry, 0),
-            z3.Implies(access.user.term, bit(entry, 2)),
-            z3.Implies(z3.And(access.write.term, z3.Or(access.user.term, cpu.wp.term), z3.Not(access.fetch.term)), bit(entry, 1)),
-            z3.BoolVal(True) if walk.narrow else z3.Implies(access.fetch.term, z3.Not(bit(entry, 63))),
-        ) for entry in entries])
+        return z3.And(
+            [
+                z3.And(
+                    bit(entry, 0),
+                    z3.Implies(access.user.term, bit(entry, 2)),
+                    z3.Implies(
+                        z3.And(access.write.term, z3.Or(access.user.term, cpu.wp.term), z3.Not(access.fetch.term)), bit(entry, 1)
+                    ),
+                    z3.BoolVal(True) if walk.narrow else z3.Implies(access.fetch.term, z3.Not(bit(entry, 63))),
+                )
+                for entry in entries
+            ]
+        )
 
     reachable(walk.paths, walk.hypotheses, (PageFault, Translation))
     show(Claim(walk.hypotheses, on_every_path(walk.paths, given_everywhere)))
@@ -179,8 +186,12 @@ def pdptes_are_loaded_whole_or_not_at_all() -> None:
 
     def agrees(path: Path) -> Term:
         end = path.result.end
-        reads = every([z3.BoolVal(len(path.result.memory.reads) == 4 and not path.result.memory.marks),
-                       *(at == table + 8 * n for n, at in enumerate(path.result.memory.reads))])
+        reads = every(
+            [
+                z3.BoolVal(len(path.result.memory.reads) == 4 and not path.result.memory.marks),
+                *(at == table + 8 * n for n, at in enumerate(path.result.memory.reads)),
+            ]
+        )
         if isinstance(end, BadPdpte):
             return z3.And(some(wrong), reads)
         same = [plain(reading, getattr(end, f"pdpte{n}")) == words[n] for n in range(4)]

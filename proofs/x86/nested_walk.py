@@ -104,8 +104,12 @@ class _Walk:
             return z3.And(z3.Not(guest.canonical), self._same_marks(path))
         if isinstance(end, Fault):
             return z3.And(declared.failed, z3.Not(guest.fault), guest.canonical, self._same_failure(end), self._same_marks(path))
-        return z3.And(declared.completed, plain(self.reading, end.host.physical) == declared.physical,
-                      same_translation(self.reading, end.guest, guest), self._same_marks(path))
+        return z3.And(
+            declared.completed,
+            plain(self.reading, end.host.physical) == declared.physical,
+            same_translation(self.reading, end.guest, guest),
+            self._same_marks(path),
+        )
 
     def _same_failure(self, end: Any) -> Term:
         raise NotImplementedError
@@ -121,14 +125,22 @@ class _Walk:
             except Fault as fault:
                 end = fault
         declared, guest = self.declared, self.declared.guest
-        kind = (f"#PF {value(guest.code):#x}" if value(guest.fault) else "is not canonical" if not value(guest.canonical)
-                else self._failure_declared(value) if value(declared.failed)
-                else f"completes at {value(declared.physical):#x}")
+        kind = (
+            f"#PF {value(guest.code):#x}"
+            if value(guest.fault)
+            else "is not canonical"
+            if not value(guest.canonical)
+            else self._failure_declared(value)
+            if value(declared.failed)
+            else f"completes at {value(declared.physical):#x}"
+        )
         at, flags = value(AT), value(FLAGS)
         marked = any(a == at and f & flags for a, f in memory.marks) or any(
-            value(self.second.marked(gpa, use, AT, FLAGS)) for gpa, use in made)
-        same_end = self._told(end, kind) and (not isinstance(end, nested_walk.Nested)
-                                              or same_translation_on_ints(value, end.guest, guest))
+            value(self.second.marked(gpa, use, AT, FLAGS)) for gpa, use in made
+        )
+        same_end = self._told(end, kind) and (
+            not isinstance(end, nested_walk.Nested) or same_translation_on_ints(value, end.guest, guest)
+        )
         assert not same_end or marked != value(declared.marked(AT, FLAGS)), "the counterexample is none on ints"
         cpu, access = value.record(self.cpu), value.record(self.access)
         return f"{cpu}, {access}, gva {value(self.gva.term):#x}: the text gives {end}, marks {memory.marks}; declared: {kind}"
@@ -160,8 +172,9 @@ class _Walk:
     def _on_ints(self, value: Values, made: list[tuple[Term, tuple[Term, ...]]], *arguments: Any) -> Translation:
         raise NotImplementedError
 
-    def _answer(self, value: Values, made: list[tuple[Term, tuple[Term, ...]]], gpa: int,
-                use: tuple[Any, ...]) -> tuple[Translation | None, Term, tuple[Term, ...]]:
+    def _answer(
+        self, value: Values, made: list[tuple[Term, tuple[Term, ...]]], gpa: int, use: tuple[Any, ...]
+    ) -> tuple[Translation | None, Term, tuple[Term, ...]]:
         """What the solver's second translation says of an address for a use."""
         at = z3.BitVecVal(gpa, 64)
         terms = tuple(z3.BoolVal(u) if isinstance(u, bool) else z3.BitVecVal(u, 64) for u in use)
@@ -179,18 +192,32 @@ class WalkThroughEpt(_Walk):
         super().__init__(levels)
         self.second = AnyTranslation(BOOL, BOOL, BOOL, BOOL, WORD_SORT)
         self.ept = arbitrary(self.reading, Ept, "ept", levels=4)
-        self.paths = paths(self.reading, self._run, [nested_walk.walk_through_ept, guest_walk.walk],
-                           [*GUEST_HELPERS, nested_walk.final_access], replaced={ept_walk.ept_walk: self._stand_in})
+        self.paths = paths(
+            self.reading,
+            self._run,
+            [nested_walk.walk_through_ept, guest_walk.walk],
+            [*GUEST_HELPERS, nested_walk.final_access],
+            replaced={ept_walk.ept_walk: self._stand_in},
+        )
         ad, linear = self.ept.accessed_dirty.term, z3.BitVecVal(ept_walk.LINEAR, 64)
-        self.declared = DeclaredNestedWalk(self.second, self.array, levels, self.cpu_terms, self.gva.term, self.access_terms,
-                                           (YES, ad, NO, NO, linear), (YES, YES, NO, NO, linear))
+        self.declared = DeclaredNestedWalk(
+            self.second,
+            self.array,
+            levels,
+            self.cpu_terms,
+            self.gva.term,
+            self.access_terms,
+            (YES, ad, NO, NO, linear),
+            (YES, YES, NO, NO, linear),
+        )
         self.declared.finish(self._final_use())
 
     text = ept_walk.ept_walk
 
     def _walk_on_ints(self, value: Values, memory: Marked) -> Any:
-        return nested_walk.walk_through_ept(memory, value.record(self.ept), value.record(self.cpu), value(self.gva.term),
-                                            value.record(self.access))
+        return nested_walk.walk_through_ept(
+            memory, value.record(self.ept), value.record(self.cpu), value(self.gva.term), value.record(self.access)
+        )
 
     def _on_ints(self, value: Values, made: list[tuple[Term, tuple[Term, ...]]], *arguments: Any) -> Translation:
         _, _, gpa, use = arguments
@@ -205,8 +232,14 @@ class WalkThroughEpt(_Walk):
         """SDM Vol. 3C table 27-7: bits 7 and 8, and with advanced information 9 to 11."""
         guest, write, fetch = self.declared.guest, self.access_terms["write"], self.access_terms["fetch"]
         told = z3.And(self.ept.advanced.term, YES)
-        about = z3.Concat(z3.BitVecVal(0, 52), digit(z3.And(told, guest.no_execute)), digit(z3.And(told, guest.writable)),
-                          digit(z3.And(told, guest.user_page)), z3.BitVecVal(0b11, 2), z3.BitVecVal(0, 7))
+        about = z3.Concat(
+            z3.BitVecVal(0, 52),
+            digit(z3.And(told, guest.no_execute)),
+            digit(z3.And(told, guest.writable)),
+            digit(z3.And(told, guest.user_page)),
+            z3.BitVecVal(0b11, 2),
+            z3.BitVecVal(0, 7),
+        )
         return z3.Not(z3.Or(write, fetch)), write, fetch, guest.user_page, about
 
     def _run(self) -> Outcome:
@@ -242,18 +275,25 @@ class WalkThroughNpt(_Walk):
         super().__init__(levels)
         self.second = AnyTranslation(BOOL, BOOL, WORD_SORT)
         self.host = arbitrary(self.reading, Cpu, "host", levels=4)
-        self.paths = paths(self.reading, self._run, [nested_walk.walk_through_npt, guest_walk.walk], GUEST_HELPERS,
-                           replaced={npt_walk.npt_walk: self._stand_in})
+        self.paths = paths(
+            self.reading,
+            self._run,
+            [nested_walk.walk_through_npt, guest_walk.walk],
+            GUEST_HELPERS,
+            replaced={npt_walk.npt_walk: self._stand_in},
+        )
         table = (YES, NO, z3.BitVecVal(TABLE_ADDRESS, 64))
-        self.declared = DeclaredNestedWalk(self.second, self.array, levels, self.cpu_terms, self.gva.term, self.access_terms,
-                                           table, table)
+        self.declared = DeclaredNestedWalk(
+            self.second, self.array, levels, self.cpu_terms, self.gva.term, self.access_terms, table, table
+        )
         self.declared.finish((self.access_terms["write"], self.access_terms["fetch"], z3.BitVecVal(FINAL_ADDRESS, 64)))
 
     text = npt_walk.npt_walk
 
     def _walk_on_ints(self, value: Values, memory: Marked) -> Any:
-        return nested_walk.walk_through_npt(memory, value.record(self.host), value.record(self.cpu), value(self.gva.term),
-                                            value.record(self.access))
+        return nested_walk.walk_through_npt(
+            memory, value.record(self.host), value.record(self.cpu), value(self.gva.term), value.record(self.access)
+        )
 
     def _on_ints(self, value: Values, made: list[tuple[Term, tuple[Term, ...]]], *arguments: Any) -> Translation:
         _, _, gpa, write, fetch, stage = arguments
@@ -273,8 +313,9 @@ class WalkThroughNpt(_Walk):
         raise NestedPageFault(gpa, self._word(self.second.failure(at, terms)))
 
     def _same_failure(self, end: Any) -> Term:
-        return z3.And(plain(self.reading, end.gpa) == self.declared.failed_at,
-                      plain(self.reading, end.code) == self.declared.failure)
+        return z3.And(
+            plain(self.reading, end.gpa) == self.declared.failed_at, plain(self.reading, end.code) == self.declared.failure
+        )
 
 
 def through_ept_it_is_the_guest_s_walk_of_what_ept_shows(levels: int) -> None:

@@ -35,8 +35,12 @@ def a_walk_in_two_dimensions_takes_so_many_references(levels: int) -> None:
         _at_most(levels, walk.paths, walk.hypotheses, _reads)
         _at_most(levels + 1, walk.paths, walk.hypotheses, _translated)
         for second in (4, 5):
-            _at_most(most_references(levels, second), walk.paths, walk.hypotheses,
-                     lambda path, second=second: _reads(path) + second * _translated(path))  # type: ignore[misc]
+            _at_most(
+                most_references(levels, second),
+                walk.paths,
+                walk.hypotheses,
+                lambda path, second=second: _reads(path) + second * _translated(path),  # type: ignore[misc]
+            )
 
 
 def _reads(path: Path) -> int:

@@ -1,6 +1,5 @@
 """Mutants of the frame allocator: frames that are given out twice, with what another left, or from where they should not be."""
 
-
 import attrs
 
 from refmodel.bugs.mutant import Mutant

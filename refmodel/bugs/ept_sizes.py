@@ -36,24 +36,46 @@ class ReadOnlyPagesMergedLarge(EptTwoSizes):
     """A region is mapped large although one of its pages is shared and therefore read-only."""
 
     def misfits(self, vm: Vm, region: Region, block: Block) -> int:
-        return count(self.p2m, lambda entry, of, gfn: of == vm and self.is_covered(gfn) and self.lies_in(gfn, region) and not (
-            entry.mapped and entry.mfn == self.frame_in(block, region, gfn)))
+        return count(
+            self.p2m,
+            lambda entry, of, gfn: (
+                of == vm
+                and self.is_covered(gfn)
+                and self.lies_in(gfn, region)
+                and not (entry.mapped and entry.mfn == self.frame_in(block, region, gfn))
+            ),
+        )
 
 
 class PagesOutOfOrderMergedLarge(EptTwoSizes):
     """A region is mapped large although its pages lie in the block in another order."""
 
     def misfits(self, vm: Vm, region: Region, block: Block) -> int:
-        return count(self.p2m, lambda entry, of, gfn: of == vm and self.region[gfn] == region and self.is_covered(gfn) and not (
-            entry.mapped and entry.writable and self.block[entry.mfn] == block))
+        return count(
+            self.p2m,
+            lambda entry, of, gfn: (
+                of == vm
+                and self.region[gfn] == region
+                and self.is_covered(gfn)
+                and not (entry.mapped and entry.writable and self.block[entry.mfn] == block)
+            ),
+        )
 
 
 class AbsentPagesMergedLarge(EptTwoSizes):
     """A region is mapped large although one of its pages is in the balloon."""
 
     def misfits(self, vm: Vm, region: Region, block: Block) -> int:
-        return count(self.p2m, lambda entry, of, gfn: of == vm and self.region[gfn] == region and self.is_covered(gfn)
-                     and entry.mapped and not (entry.writable and entry.mfn == self.frame_at[block, self.at[gfn]]))
+        return count(
+            self.p2m,
+            lambda entry, of, gfn: (
+                of == vm
+                and self.region[gfn] == region
+                and self.is_covered(gfn)
+                and entry.mapped
+                and not (entry.writable and entry.mfn == self.frame_at[block, self.at[gfn]])
+            ),
+        )
 
 
 class LargeEntryStaysWhereSplitFails(EptTwoSizes):

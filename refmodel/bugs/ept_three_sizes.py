@@ -19,10 +19,22 @@ class HugeOutOfOrder(EptSizes):
     """A 1 GiB region is mapped large if its pages lie in one block, whatever the order of the 2 MiB parts."""
 
     def misfits(self, vm: Vm, region: Region, block: Block) -> int:
-        return count(self.p2m, lambda entry, of, gfn: of == vm and self.is_covered(gfn) and self.lies_in(gfn, region) and not (
-            entry.mapped and entry.writable and (
-                entry.mfn == self.frame_in(block, region, gfn)
-                or (block != NOTHING and self.block_within[self.block[entry.mfn]] == block))))
+        return count(
+            self.p2m,
+            lambda entry, of, gfn: (
+                of == vm
+                and self.is_covered(gfn)
+                and self.lies_in(gfn, region)
+                and not (
+                    entry.mapped
+                    and entry.writable
+                    and (
+                        entry.mfn == self.frame_in(block, region, gfn)
+                        or (block != NOTHING and self.block_within[self.block[entry.mfn]] == block)
+                    )
+                )
+            ),
+        )
 
 
 class PartOutOfOrder(EptSizes):
@@ -31,10 +43,19 @@ class PartOutOfOrder(EptSizes):
     geometry = three_sizes(attrs.evolve(SMALL.resized(Vm=1, Mfn=4), only=EMPTY))
 
     def misfits(self, vm: Vm, region: Region, block: Block) -> int:
-        return count(self.p2m, lambda entry, of, gfn: of == vm and self.is_covered(gfn) and self.lies_in(gfn, region) and not (
-            entry.mapped and entry.writable and (
-                entry.mfn == self.frame_in(block, region, gfn)
-                or (block != NOTHING and self.block[entry.mfn] == block))))
+        return count(
+            self.p2m,
+            lambda entry, of, gfn: (
+                of == vm
+                and self.is_covered(gfn)
+                and self.lies_in(gfn, region)
+                and not (
+                    entry.mapped
+                    and entry.writable
+                    and (entry.mfn == self.frame_in(block, region, gfn) or (block != NOTHING and self.block[entry.mfn] == block))
+                )
+            ),
+        )
 
 
 class HugeRememberedAfterTheSplit(EptSizes):
@@ -127,8 +148,19 @@ class HugeMergedOverASharedPage(EptSizes):
     """2 MiB regions are merged to a 1 GiB entry although one of their pages is shared and therefore read-only."""
 
     def misfits(self, vm: Vm, region: Region, block: Block) -> int:
-        return count(self.p2m, lambda entry, of, gfn: of == vm and self.is_covered(gfn) and self.lies_in(gfn, region) and not (
-            entry.mapped and (entry.writable or self.within[region] == NOTHING) and entry.mfn == self.frame_in(block, region, gfn)))
+        return count(
+            self.p2m,
+            lambda entry, of, gfn: (
+                of == vm
+                and self.is_covered(gfn)
+                and self.lies_in(gfn, region)
+                and not (
+                    entry.mapped
+                    and (entry.writable or self.within[region] == NOTHING)
+                    and entry.mfn == self.frame_in(block, region, gfn)
+                )
+            ),
+        )
 
 
 class PartLost(EptSizes):

@@ -117,8 +117,11 @@ class AllAreRevoked(OnlyGrants):
     geometry = OnlyGrants.geometry.resized(Gfn=2)
 
     def unmap_foreign(self, vm: Vm, gfn: Gfn) -> GrantEnded:
-        assign(self.foreign, lambda mapping, of, at: of == vm and mapping.state == Foreign.MAPPED,
-               lambda mapping, of, at: attrs.evolve(mapping, state=Foreign.UNMAPPED))
+        assign(
+            self.foreign,
+            lambda mapping, of, at: of == vm and mapping.state == Foreign.MAPPED,
+            lambda mapping, of, at: attrs.evolve(mapping, state=Foreign.UNMAPPED),
+        )
         return GrantEnded(vm, gfn, flushed=False)
 
 
@@ -188,8 +191,9 @@ class StoredToReadOnly(OnlyGrants):
         require(self.foreign[vm, gfn].state == Foreign.MAPPED)
         mapping = self.foreign[vm, gfn]
         shown = self.touch(mapping.mfn, offset, access, value)
-        return ForeignAccess(mapping.owner, mapping.page, shown,
-                             self.bare_physical(mapping.owner, mapping.page, offset, access, value))
+        return ForeignAccess(
+            mapping.owner, mapping.page, shown, self.bare_physical(mapping.owner, mapping.page, offset, access, value)
+        )
 
 
 class LoadsFromOwnMemory(OnlyGrants):

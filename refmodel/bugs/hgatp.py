@@ -57,8 +57,9 @@ class RightsReplaced(Riscv):
 
     def with_right(self, vm: Vm, gfn: Gfn, access: Access) -> Leaf:
         given = super().with_right(vm, gfn, access)
-        return attrs.evolve(given, readable=access != Access.FETCH, writable=access == Access.WRITE,
-                            executable=access == Access.FETCH)
+        return attrs.evolve(
+            given, readable=access != Access.FETCH, writable=access == Access.WRITE, executable=access == Access.FETCH
+        )
 
 
 class FaultServedUnfenced(Riscv):

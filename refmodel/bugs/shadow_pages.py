@@ -67,8 +67,10 @@ class RootsOutliveTheFlags(ShadowPages):
 class UsersPagesExecutedBySupervisors(ShadowPages):
     """A user's page that becomes a supervisor's page in the shadow, so that it can be stored to, stays executable."""
 
-    geometry = attrs.evolve(ShadowPages.geometry, only={
-        Cell: (attrs.evolve(READ_ONLY_FOR_USERS, large=True),), Mode: (Mode(wp=False), Mode(wp=False, smep=True))})
+    geometry = attrs.evolve(
+        ShadowPages.geometry,
+        only={Cell: (attrs.evolve(READ_ONLY_FOR_USERS, large=True),), Mode: (Mode(wp=False), Mode(wp=False, smep=True))},
+    )
 
     def made_for(self, vm: Vm, entry: Cell, access: Access, mode: Mode) -> ShadowEntry:
         return attrs.evolve(super().made_for(vm, entry, access, mode), executable=entry.executable)
@@ -163,8 +165,10 @@ class WritersNotStopped(ShadowPages):
 class ProcessorsNotStopped(ShadowPages):
     """A page becomes a guest table: its writable shadow entries are removed, and cached translations are not."""
 
-    geometry = attrs.evolve(ShadowPages.geometry.resized(Vcpu=2, ShadowPage=3), only={
-        Cell: (Cell(True, True, True, gfn=0, large=True),), Mode: (Mode(),)})
+    geometry = attrs.evolve(
+        ShadowPages.geometry.resized(Vcpu=2, ShadowPage=3),
+        only={Cell: (Cell(True, True, True, gfn=0, large=True),), Mode: (Mode(),)},
+    )
 
     def track(self, vm: Vm, gfn: Gfn) -> None:
         if not self.tracked[vm, gfn]:
@@ -265,8 +269,9 @@ class EmulatedStoreForgetsDirty(ShadowPages):
 class EmulatedStoreForgetsAccessed(ShadowPages):
     """The monitor emulates a store through a dirty leaf entry, and sets no accessed flag, not even in the upper entry."""
 
-    geometry = attrs.evolve(ShadowPages.geometry.resized(Gfn=1, Mfn=1, Index=2), only={
-        Cell: (Cell(True, True, True, gfn=0),), Mode: (Mode(),)})
+    geometry = attrs.evolve(
+        ShadowPages.geometry.resized(Gfn=1, Mfn=1, Index=2), only={Cell: (Cell(True, True, True, gfn=0),), Mode: (Mode(),)}
+    )
 
     def owes_flags(self, entry: Cell) -> bool:
         return not entry.dirty

@@ -16,8 +16,9 @@ class VtlbWaitsAsTheGuestsFault(VirtualTlb):
 
     def page_fault(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:
         done = super().page_fault(vm, vcpu, page, access)
-        return Filled(Result.REFLECTED if done.result == Result.FAILED else done.result, vm, vcpu, page, access, done.reflected,
-                      done.due)
+        return Filled(
+            Result.REFLECTED if done.result == Result.FAILED else done.result, vm, vcpu, page, access, done.reflected, done.due
+        )
 
 
 class ShadowForgottenTlbNot(VirtualTlb):

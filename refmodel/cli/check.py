@@ -58,50 +58,117 @@ RANDOM, RANDOM_IN_ALL, QUICK_RANDOM, QUICK_EXPLORING = 5.0, 16.0, 3.0, 20.0
 
 @app.command()
 def check(
-    design: Annotated[str | None, typer.Argument(help="the design to check: a shipped name, an MMU over mechanisms (ept over ksm, "
-                                                      "swapping), file.py, file.py:Class or package.module:Class; without it: "
-                                                      "every shipped design, and Unicorn",
-                                                 autocompletion=completion.designs)] = None,
-    law: Annotated[str | None, typer.Option(help="judge only this clause, such as ISO-2, or only this law, given by its name or "
-                                                 "its sentence",
-                                            autocompletion=completion.clauses)] = None,
-    engine: Annotated[list[str] | None, typer.Option(help="run only this engine: random, exhaustive, prove or bounded; may be "
-                                                          "repeated",
-                                                     autocompletion=completion.engines)] = None,
+    design: Annotated[
+        str | None,
+        typer.Argument(
+            help="the design to check: a shipped name, an MMU over mechanisms (ept over ksm, "
+            "swapping), file.py, file.py:Class or package.module:Class; without it: "
+            "every shipped design, and Unicorn",
+            autocompletion=completion.designs,
+        ),
+    ] = None,
+    law: Annotated[
+        str | None,
+        typer.Option(
+            help="judge only this clause, such as ISO-2, or only this law, given by its name or its sentence",
+            autocompletion=completion.clauses,
+        ),
+    ] = None,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="run only this engine: random, exhaustive, prove or bounded; may be repeated", autocompletion=completion.engines
+        ),
+    ] = None,
     geometry: Annotated[str | None, typer.Option(help="how many VMs, frames and so on there are: Vm=2,Mfn=4")] = None,
-    quick: Annotated[bool, typer.Option(help="without a name: check a few small designs in half a minute on two idle cores; with a "
-                                             "name: do only random runs and a short exploration of the design")] = False,
-    seconds: Annotated[float | None, typer.Option(help="how many seconds of random runs to do; by default 5, or 16 for all designs "
-                                                       "together",
-                                                  min=0.1)] = None,
-    explore_seconds: Annotated[float | None, typer.Option(help="stop exploring after this many seconds; the bounded engine tries "
-                                                               "longer and longer runs until then", min=0.1)] = None,
-    explore_depth: Annotated[int | None, typer.Option(help="explore only runs of up to this many steps",
-                                                      min=1)] = None,
-    exact: Annotated[bool, typer.Option(help="explore in plain Python and store whole states instead of 64-bit keys; this is far "
-                                             "slower, so it suits only small geometries")] = False,
-    depth: Annotated[int, typer.Option(help="have the bounded engine search all runs of up to this many steps; with "
-                                            "--explore-seconds it searches longer runs too", min=1)] = 4,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            help="without a name: check a few small designs in half a minute on two idle cores; with a "
+            "name: do only random runs and a short exploration of the design"
+        ),
+    ] = False,
+    seconds: Annotated[
+        float | None,
+        typer.Option(help="how many seconds of random runs to do; by default 5, or 16 for all designs together", min=0.1),
+    ] = None,
+    explore_seconds: Annotated[
+        float | None,
+        typer.Option(
+            help="stop exploring after this many seconds; the bounded engine tries longer and longer runs until then", min=0.1
+        ),
+    ] = None,
+    explore_depth: Annotated[int | None, typer.Option(help="explore only runs of up to this many steps", min=1)] = None,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            help="explore in plain Python and store whole states instead of 64-bit keys; this is far "
+            "slower, so it suits only small geometries"
+        ),
+    ] = False,
+    depth: Annotated[
+        int,
+        typer.Option(
+            help="have the bounded engine search all runs of up to this many steps; with "
+            "--explore-seconds it searches longer runs too",
+            min=1,
+        ),
+    ] = 4,
     seed: Annotated[int, typer.Option(help="the seed of the random runs")] = 0,
     fresh: Annotated[bool, typer.Option(help="prove and explore again, even if the result is remembered")] = False,
-    combined: Annotated[bool, typer.Option(help="without a name: check every MMU with all mechanisms at once, by random runs and "
-                                                "proof; with --explore-depth N: explore every run of up to N steps, with two "
-                                                "frames and one of everything else")] = False,
-    pairs: Annotated[bool, typer.Option(help="without a name: check each pair of mechanisms over the contract that any MMU keeps, "
-                                             "and explore every reachable state")] = False,
-    mmu: Annotated[list[str] | None, typer.Option(help="with --pairs: check each pair of mechanisms over this MMU, such as ept, in "
-                                                       "the smallest geometry; may be repeated",
-                                                  autocompletion=completion.mmus)] = None,
-    against: Annotated[str | None, typer.Option(help="check no laws; run the design beside this other design, such as interpreter, "
-                                                     "and compare what guests see")] = None,
-    why: Annotated[bool, typer.Option(help="print for each law which other laws its proof uses; the last row names the laws that "
-                                           "every proof may use")] = False,
-    suggest: Annotated[bool, typer.Option(help="for each law that is not inductive, look for additional laws that make it "
-                                               "inductive; each is proved before it is printed")] = False,
-    examples: Annotated[int, typer.Option(help="print up to this many different runs that break a law, each without needless steps",
-                                          min=1, max=20)] = 1,
-    runs: Annotated[int | None, typer.Option(help="do this many random runs, however long they take, and run no other engine; the "
-                                                  "runs do not depend on --jobs and --on", min=1)] = None,
+    combined: Annotated[
+        bool,
+        typer.Option(
+            help="without a name: check every MMU with all mechanisms at once, by random runs and "
+            "proof; with --explore-depth N: explore every run of up to N steps, with two "
+            "frames and one of everything else"
+        ),
+    ] = False,
+    pairs: Annotated[
+        bool,
+        typer.Option(
+            help="without a name: check each pair of mechanisms over the contract that any MMU keeps, "
+            "and explore every reachable state"
+        ),
+    ] = False,
+    mmu: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="with --pairs: check each pair of mechanisms over this MMU, such as ept, in "
+            "the smallest geometry; may be repeated",
+            autocompletion=completion.mmus,
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="check no laws; run the design beside this other design, such as interpreter, and compare what guests see"
+        ),
+    ] = None,
+    why: Annotated[
+        bool,
+        typer.Option(
+            help="print for each law which other laws its proof uses; the last row names the laws that every proof may use"
+        ),
+    ] = False,
+    suggest: Annotated[
+        bool,
+        typer.Option(
+            help="for each law that is not inductive, look for additional laws that make it "
+            "inductive; each is proved before it is printed"
+        ),
+    ] = False,
+    examples: Annotated[
+        int, typer.Option(help="print up to this many different runs that break a law, each without needless steps", min=1, max=20)
+    ] = 1,
+    runs: Annotated[
+        int | None,
+        typer.Option(
+            help="do this many random runs, however long they take, and run no other engine; the "
+            "runs do not depend on --jobs and --on",
+            min=1,
+        ),
+    ] = None,
     tables: Annotated[bool, typer.Option(help="without a name: print a table for each design instead of one line")] = False,
     html: Html = None,
     jobs: Jobs = None,
@@ -133,9 +200,19 @@ def check(
     engines = tuple(dict.fromkeys(engine or usual_engines))
     usual = (QUICK_RANDOM if quick else RANDOM) if design is not None else (QUICK_RANDOM if quick else RANDOM_IN_ALL) / len(names)
     asked = Asked(
-        law, engines, seconds or usual,
-        explore_seconds or (QUICK_EXPLORING if quick and design else None), explore_depth, depth, seed, fresh, why, suggest,
-        examples, exact)
+        law,
+        engines,
+        seconds or usual,
+        explore_seconds or (QUICK_EXPLORING if quick and design else None),
+        explore_depth,
+        depth,
+        seed,
+        fresh,
+        why,
+        suggest,
+        examples,
+        exact,
+    )
     where = Where(jobs or (1 if design is not None else AT_ONCE), on)
     session = Session(law, as_json, in_lines=design is None and not tables)
     if runs is not None:
@@ -149,8 +226,9 @@ def check(
     session.end(html)
 
 
-def _without_a_name(quick: bool, combined: bool, pairs: bool, mmu: Sequence[str] | None, explore_depth: int | None
-                    ) -> tuple[list[str], tuple[str, ...]]:
+def _without_a_name(
+    quick: bool, combined: bool, pairs: bool, mmu: Sequence[str] | None, explore_depth: int | None
+) -> tuple[list[str], tuple[str, ...]]:
     """The designs that are checked where none is named, and the engines that judge them unless others are; none stands for those
     that are usual for each."""
     if quick:
@@ -185,14 +263,33 @@ class Asked:
     on: str | None = None
     """Who shares an exploration that takes long."""
 
-    def of(self, name: str, progress: api.Progress = lambda engine, text: None,
-           finished: Callable[[EngineReport], None] = lambda report: None) -> list[EngineReport]:
+    def of(
+        self,
+        name: str,
+        progress: api.Progress = lambda engine, text: None,
+        finished: Callable[[EngineReport], None] = lambda report: None,
+    ) -> list[EngineReport]:
         """The reports on a design."""
         engines: Any = self.engines or None
-        done = api.check(name, engines, law=self.law, seconds=self.seconds, explore_seconds=self.explore_seconds,
-                         explore_depth=self.explore_depth, depth=self.depth, seed=self.seed, remember=not self.fresh, why=self.why,
-                         suggest=self.suggest, examples=self.examples, exact=self.exact, jobs=self.jobs, on=self.on,
-                         progress=progress, finished=finished)
+        done = api.check(
+            name,
+            engines,
+            law=self.law,
+            seconds=self.seconds,
+            explore_seconds=self.explore_seconds,
+            explore_depth=self.explore_depth,
+            depth=self.depth,
+            seed=self.seed,
+            remember=not self.fresh,
+            why=self.why,
+            suggest=self.suggest,
+            examples=self.examples,
+            exact=self.exact,
+            jobs=self.jobs,
+            on=self.on,
+            progress=progress,
+            finished=finished,
+        )
         return list(done.engines)
 
 
@@ -283,14 +380,25 @@ class Session:
         if self.as_json:
             print_document(self.documents)
         if self.interrupted:
-            raise Ended(f"ended before it was done: {len(self.shown)} of {self.asked} designs have a verdict"
-                        if self.asked > 1 else "ended before it was done: what the engines above found is kept" if self.shown else
-                        "ended before any engine was done")
+            raise Ended(
+                f"ended before it was done: {len(self.shown)} of {self.asked} designs have a verdict"
+                if self.asked > 1
+                else "ended before it was done: what the engines above found is kept"
+                if self.shown
+                else "ended before any engine was done"
+            )
         raise typer.Exit(self.worst if self.shown else UNDECIDED)
 
 
-def _refuse_what_does_not_go_together(design: str | None, engine: list[str] | None, combined: bool, pairs: bool,
-                                      against: str | None, runs: int | None, html: Path | None) -> None:
+def _refuse_what_does_not_go_together(
+    design: str | None,
+    engine: list[str] | None,
+    combined: bool,
+    pairs: bool,
+    against: str | None,
+    runs: int | None,
+    html: Path | None,
+) -> None:
     if runs is not None and set(engine or ()) - {"random"}:
         raise BadDesign("--runs counts random runs: it goes with --engine random only")
     if combined and pairs:
@@ -332,5 +440,6 @@ def one_batch(name: str, law: str | None, seed: int, runs: int, number: int) -> 
     """A batch of so many random runs, whoever draws it; the last one may be smaller."""
     outline = _outline(name, law)
     judged = outline if law is None else outline.restricted(outline.asked(law))
-    return campaign(judged, outline.cls.geometry, seconds=float("inf"), runs=min(BATCH, runs - number * BATCH), start=seed,
-                    first=number)
+    return campaign(
+        judged, outline.cls.geometry, seconds=float("inf"), runs=min(BATCH, runs - number * BATCH), start=seed, first=number
+    )

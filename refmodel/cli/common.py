@@ -144,16 +144,25 @@ def open_what_is_closed() -> None:
 
 
 open_what_is_closed()
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, cls=LazyGroup,
-                  help="The reference model of memory virtualization: check designs, judge implementations.")
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    cls=LazyGroup,
+    help="The reference model of memory virtualization: check designs, judge implementations.",
+)
 LazyGroup.app = app
 Html = Annotated[Path | None, typer.Option("--html", metavar="FILE.html", help="also write an HTML report to this file")]
 Junit = Annotated[Path | None, typer.Option("--junit", help="also write JUnit XML to this file")]
 Sarif = Annotated[Path | None, typer.Option("--sarif", help="also write a SARIF log to this file")]
-KnownFile = Annotated[Path | None, typer.Option("--known", help="a TOML file of known deviations, each with a reason; a known "
-                                                                "deviation does not fail the command")]
-Coverage = Annotated[bool, typer.Option("--exercised", help="also print which events were reported, and which clauses no reported "
-                                                            "event can break")]
+KnownFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--known", help="a TOML file of known deviations, each with a reason; a known deviation does not fail the command"
+    ),
+]
+Coverage = Annotated[
+    bool, typer.Option("--exercised", help="also print which events were reported, and which clauses no reported event can break")
+]
 Jobs = Annotated[int | None, typer.Option("--jobs", help="the number of processes that share the work", min=1)]
 
 
@@ -164,8 +173,9 @@ def _address(given: str | None) -> str | None:
     raise BadDesign(f"--on {given}: not the address of a Dask scheduler; expected one such as tcp://10.0.0.1:8786")
 
 
-On = Annotated[str | None, typer.Option("--on", help="the address of a Dask scheduler whose workers share the work",
-                                        callback=_address)]
+On = Annotated[
+    str | None, typer.Option("--on", help="the address of a Dask scheduler whose workers share the work", callback=_address)
+]
 out = Output(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 150)
 err = Output(stderr=True, highlight=False, emoji=False)
 
@@ -187,8 +197,9 @@ def needs_a_terminal() -> None:
 
 def needs_textual(why: ImportError) -> BadDesign:
     """That Textual is not installed, and what to do."""
-    return BadDesign(f"explore needs Textual ({why.name} is not installed): pip install 'refmodel[explorer]'; or --html FILE for a "
-                     f"page")
+    return BadDesign(
+        f"explore needs Textual ({why.name} is not installed): pip install 'refmodel[explorer]'; or --html FILE for a page"
+    )
 
 
 def severity(status: int) -> int:
@@ -198,8 +209,13 @@ def severity(status: int) -> int:
 
 def files_of(*designs: str | None) -> list[str]:
     """The files that designs are in, as far as their names say: what is before a colon and the numbers of names."""
-    return [place for each in designs if each is not None for place in [each.partition("@")[0].partition(":")[0]]
-            if place.endswith(".py")]
+    return [
+        place
+        for each in designs
+        if each is not None
+        for place in [each.partition("@")[0].partition(":")[0]]
+        if place.endswith(".py")
+    ]
 
 
 def write_page(page: Page, html: Path) -> None:

@@ -28,8 +28,11 @@ def compared(design: str | None, against: str, seconds: float, seed: int, as_jso
             continue
         done = compare(mine, beside, seconds=seconds, seed=seed)
         worst = max(worst, FAILS if done.difference else HOLDS if done.compared else UNDECIDED, key=severity)
-        documents.append(ComparedDocument(name, beside.name, done.runs, done.compared, done.explained, done.seconds,
-                                          differs=done.difference is not None))
+        documents.append(
+            ComparedDocument(
+                name, beside.name, done.runs, done.compared, done.explained, done.seconds, differs=done.difference is not None
+            )
+        )
         if not as_json:
             _show_comparison(name, mine, beside, done)
     if as_json:
@@ -50,9 +53,12 @@ def _reference(mine: Outline, against: str, must: bool) -> Outline | None:
 
 
 def _show_comparison(name: str, mine: Outline, beside: Outline, done: Comparison) -> None:
-    out.print(f"{name} beside {beside.name}: {many(done.compared, 'instruction')} compared in "
-              f"{many(done.runs, 'run')}, {done.seconds:.1f} s; "
-              f"{done.explained:,} showed what only a cached translation explains", soft_wrap=True)
+    out.print(
+        f"{name} beside {beside.name}: {many(done.compared, 'instruction')} compared in "
+        f"{many(done.runs, 'run')}, {done.seconds:.1f} s; "
+        f"{done.explained:,} showed what only a cached translation explains",
+        soft_wrap=True,
+    )
     if done.difference is None:
         if done.compared:
             out.verdict(f"{name}: no difference that a guest could see\n", style="green")

@@ -21,23 +21,51 @@ from refmodel.report import exploring
 
 @app.command()
 def explore(
-    design: Annotated[str, typer.Argument(help="a design, named as for refmodel check; or the token of a run to start from; or a "
-                                               "trace, named as for refmodel judge", autocompletion=completion.designs)],
+    design: Annotated[
+        str,
+        typer.Argument(
+            help="a design, named as for refmodel check; or the token of a run to start from; or a "
+            "trace, named as for refmodel judge",
+            autocompletion=completion.designs,
+        ),
+    ],
     geometry: Annotated[str | None, typer.Option(help="how many VMs, frames and so on there are: Vm=2,Mfn=4")] = None,
-    html: Annotated[Path | None, typer.Option("--html", metavar="FILE.html",
-                                              help="write an HTML page of the steps to this file, instead of opening the "
-                                                   "explorer")] = None,
-    states: Annotated[int | None, typer.Option(help="how many states of the design the HTML page shows; by default "
-                                                    f"{exploring.STATES}", min=1, max=5000)] = None,
-    line: Annotated[int | None, typer.Option(help="for a trace: the line to start at; by default the line that deviates; without a "
-                                                  "deviation: the first line at a terminal, and the last line otherwise",
-                                             min=1)] = None,
-    about: Annotated[str | None, typer.Option(help="for a trace: show only events about these pages and frames, such as "
-                                                   "'vm 0, gfn 5; mfn 7'")] = None,
-    evaluate: Annotated[list[str] | None, typer.Option(help="for a trace: print the value of this expression, such as 'p2m[0, "
-                                                            "5].mfn == 7', after the event of --line; may be repeated")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document: the state and the possible next steps; for a "
-                                                         "trace: the event of --line and what is known after it")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE.html", help="write an HTML page of the steps to this file, instead of opening the explorer"
+        ),
+    ] = None,
+    states: Annotated[
+        int | None,
+        typer.Option(help=f"how many states of the design the HTML page shows; by default {exploring.STATES}", min=1, max=5000),
+    ] = None,
+    line: Annotated[
+        int | None,
+        typer.Option(
+            help="for a trace: the line to start at; by default the line that deviates; without a "
+            "deviation: the first line at a terminal, and the last line otherwise",
+            min=1,
+        ),
+    ] = None,
+    about: Annotated[
+        str | None, typer.Option(help="for a trace: show only events about these pages and frames, such as 'vm 0, gfn 5; mfn 7'")
+    ] = None,
+    evaluate: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="for a trace: print the value of this expression, such as 'p2m[0, "
+            "5].mfn == 7', after the event of --line; may be repeated"
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="print one JSON document: the state and the possible next steps; for a "
+            "trace: the event of --line and what is known after it",
+        ),
+    ] = False,
 ) -> None:
     """Step through a design, from power-on or from the end of a run, or through a trace event by event.
 
@@ -101,7 +129,10 @@ def _begin(design: str, geometry: str | None) -> tuple[Stepping, str]:
     _, said = spec_of(design)
     spec, outline = api.meant(said)
     if has_changed(outline, said):
-        err.print(f"refmodel: warning: the text of {spec} has changed since the token was made; the steps still apply",
-                  soft_wrap=True, markup=False)
+        err.print(
+            f"refmodel: warning: the text of {spec} has changed since the token was made; the steps still apply",
+            soft_wrap=True,
+            markup=False,
+        )
     own, run = decode(outline, said)
     return Stepping(outline, own, run), spec

@@ -27,8 +27,12 @@ class Explorer(App[None]):
     #broken { color: $error; padding: 0 1; height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("backspace", "back", "back"), Binding("slash", "filter", "filter"), Binding("n", "near", "how near laws are"),
-        Binding("t", "token", "keep a token"), Binding("q", "quit", "end")]
+        Binding("backspace", "back", "back"),
+        Binding("slash", "filter", "filter"),
+        Binding("n", "near", "how near laws are"),
+        Binding("t", "token", "keep a token"),
+        Binding("q", "quit", "end"),
+    ]
 
     def __init__(self, stepping: Stepping, spec: str) -> None:
         super().__init__()
@@ -156,8 +160,12 @@ class Explorer(App[None]):
     def _laws(self) -> Table:
         table = Table("clause", "law", "claims something of", "here", expand=True)
         for now in self.stepping.laws():
-            table.add_row(Text(now.law.clause), Text(now.law.sentence), f"{now.met} of {now.claimed}",
-                          Text("holds") if now.holds else Text("broken", style="bold red"))
+            table.add_row(
+                Text(now.law.clause),
+                Text(now.law.sentence),
+                f"{now.met} of {now.claimed}",
+                Text("holds") if now.holds else Text("broken", style="bold red"),
+            )
         return table
 
     def _coming(self, offer: Offer) -> Text:
@@ -168,7 +176,10 @@ class Explorer(App[None]):
 def near_text(found: Near) -> str:
     """How near laws are to breaking, in a sentence or two."""
     if not found.steps:
-        return ("No run from here breaks a law." if found.every_state
-                else f"No run of up to {many(found.depth, 'step')} from here breaks a law.")
+        return (
+            "No run from here breaks a law."
+            if found.every_state
+            else f"No run of up to {many(found.depth, 'step')} from here breaks a law."
+        )
     told = [f"{clause} in {steps} step{'s' * (steps != 1)}" if steps else f"{clause} now" for clause, steps in found.steps.items()]
     return f"Laws can break: {', '.join(told)}."

@@ -14,8 +14,7 @@ from refmodel.report import pages, trace_stories
 from refmodel.report.explored_documents import event_document
 
 
-def explore_trace(name: str, line: int | None, about: str | None, expressions: list[str], html: Path | None,
-                  as_json: bool) -> None:
+def explore_trace(name: str, line: int | None, about: str | None, expressions: list[str], html: Path | None, as_json: bool) -> None:
     """Take a trace event by event: at a terminal, or one event and its history."""
     concerned = None if about is None else concerned_in(about)
     if about is not None and concerned is None:

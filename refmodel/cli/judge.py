@@ -55,15 +55,24 @@ MOST_DRAWN, MOST_STORIES = 4, 100
 
 @app.command("judge")
 def judge_command(
-    names: Annotated[list[str], typer.Argument(help=f"an implementation ({', '.join(IMPLEMENTATIONS)}), or trace files, plain or "
-                                                    "compressed with gzip or zstd; - is standard input")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            help=f"an implementation ({', '.join(IMPLEMENTATIONS)}), or trace files, plain or "
+            "compressed with gzip or zstd; - is standard input"
+        ),
+    ],
     seconds: Annotated[float, typer.Option(help="how many seconds to generate tests for each subject", min=0.1)] = 4.0,
-    checks: Annotated[int | None, typer.Option(
-        help="generate this many tests for each subject, however long they take; only slow subjects stop after --seconds",
-        min=1)] = None,
+    checks: Annotated[
+        int | None,
+        typer.Option(
+            help="generate this many tests for each subject, however long they take; only slow subjects stop after --seconds", min=1
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="the seed of the random tests")] = 0,
-    vectors: Annotated[Path | None, typer.Option(help="judge by the conformance vectors in this folder, instead of by random "
-                                                      "tests")] = None,
+    vectors: Annotated[
+        Path | None, typer.Option(help="judge by the conformance vectors in this folder, instead of by random tests")
+    ] = None,
     form: Annotated[str, typer.Option("--format", help=f"the format of traces: {' or '.join(FORMATS)}")] = "refmodel",
     html: Html = None,
     junit: Junit = None,
@@ -104,14 +113,22 @@ def _refuse_missing(names: list[str]) -> None:
     """``BadDesign`` for a trace that is not there."""
     for name in names:
         if name != "-" and (Path(name).is_dir() or not Path(name).exists()):
-            raise BadDesign(f"{name}: no such file, nor such an implementation; expected a trace, or one of "
-                            f"{', '.join(IMPLEMENTATIONS)}")
+            raise BadDesign(
+                f"{name}: no such file, nor such an implementation; expected a trace, or one of {', '.join(IMPLEMENTATIONS)}"
+            )
     if names.count("-") > 1:
         raise BadDesign("-: standard input can be given once")
 
 
-def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], where: Where, as_json: bool, files: ReportFiles,
-                  expected: Expected, coverage: bool) -> int:
+def _judge_traces(
+    names: list[str],
+    judge_one: Callable[[str], TraceVerdict],
+    where: Where,
+    as_json: bool,
+    files: ReportFiles,
+    expected: Expected,
+    coverage: bool,
+) -> int:
     """Judge recorded traces."""
     verdicts = list[TraceVerdict]()
     try:
@@ -127,7 +144,7 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
     except BadDesign as why:
         for verdict in () if as_json else verdicts:
             _tell(verdict, expected)
-        errors = [ci.of_error("judge", name, str(why)) for name in names[len(verdicts):]]
+        errors = [ci.of_error("judge", name, str(why)) for name in names[len(verdicts) :]]
         ci.save([*ci.of_traces(verdicts, expected), *errors], files.junit, files.sarif)
         raise
     ci.save(ci.of_traces(verdicts, expected), files.junit, files.sarif)
@@ -157,8 +174,11 @@ def _tell(verdict: TraceVerdict, expected: Expected) -> None:
 
 def _trace_document(verdict: TraceVerdict, expected: Expected) -> TraceDocument:
     known = None if verdict.deviation is None else expected.entry(verdict.deviation)
-    return TraceDocument(**attrs.asdict(verdict, recurse=False), known=None if known is None else known.reason,
-                         exercised=exercised([verdict.met]) if verdict.met else None)
+    return TraceDocument(
+        **attrs.asdict(verdict, recurse=False),
+        known=None if known is None else known.reason,
+        exercised=exercised([verdict.met]) if verdict.met else None,
+    )
 
 
 def _words(verdict: TraceVerdict) -> str:

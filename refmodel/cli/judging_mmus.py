@@ -17,16 +17,19 @@ from refmodel.report import ci, pages, terminal
 from refmodel.report.judged_documents import DeviationDocument, JudgedDocument
 
 
-def judge_implementation(name: str, seconds: float, seed: int, checks: int | None, vectors: Path | None, as_json: bool,
-                          files: ReportFiles) -> int:
+def judge_implementation(
+    name: str, seconds: float, seed: int, checks: int | None, vectors: Path | None, as_json: bool, files: ReportFiles
+) -> int:
     """Judge a real MMU by tests drawn, or by vectors."""
     to_be_written([files.html, files.junit, files.sarif])
     ci.begin("judge", [name], files.junit, files.sarif)
     verdicts, ran = judged_by(name, seconds, seed, checks, vectors, quiet=as_json)
     ci.save(ci.of_implementations(verdicts), files.junit, files.sarif)
     if files.html is not None:
-        said = tuple(f"{v.implementation}, {v.subject}: {many(v.checks, 'check')}, {many(len(v.deviations), 'class')} of deviation"
-                     for v in verdicts)
+        said = tuple(
+            f"{v.implementation}, {v.subject}: {many(v.checks, 'check')}, {many(len(v.deviations), 'class')} of deviation"
+            for v in verdicts
+        )
         examples = tuple(example for v in verdicts for example in pages.examples(v))
         write_page(pages.Page(f"refmodel judge {name}", said, examples=examples), files.html)
     if as_json:
@@ -49,8 +52,9 @@ def conclude(name: str, verdicts: Sequence[Verdict], ran: bool) -> None:
         out.verdict(f"{name}: nothing new", style="green")
 
 
-def judged_by(name: str, seconds: float, seed: int, checks: int | None = None, vectors: Path | None = None, *,
-              quiet: bool) -> tuple[list[Verdict], bool]:
+def judged_by(
+    name: str, seconds: float, seed: int, checks: int | None = None, vectors: Path | None = None, *, quiet: bool
+) -> tuple[list[Verdict], bool]:
     """The verdicts on every subject, shown as they come; and whether it all ran."""
     verdicts = []
     try:
@@ -85,7 +89,15 @@ def judged_document(verdict: Verdict) -> JudgedDocument:
     deviations = []
     for d in verdict.deviations:
         known = known_of(verdict, d)
-        deviations.append(DeviationDocument(
-            d.finding.title, d.finding.source, verdict.seen.get(d.finding.title, 0), known.name if known else None,
-            tuple(d.test.lines()), d.finding.expected, d.finding.got))
+        deviations.append(
+            DeviationDocument(
+                d.finding.title,
+                d.finding.source,
+                verdict.seen.get(d.finding.title, 0),
+                known.name if known else None,
+                tuple(d.test.lines()),
+                d.finding.expected,
+                d.finding.got,
+            )
+        )
     return JudgedDocument(verdict.implementation, verdict.subject, verdict.checks, round(verdict.seconds, 3), tuple(deviations))

@@ -24,8 +24,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explore": ("explore", "Step through a design, from power-on or from the end of a run, or through a trace event by event."),
     "replay": ("tell", "Replay a recorded run, step by step."),
     "explain": ("tell", "Explain a clause, a law, a bug, a design, a mechanism, a strategy or an estimator of a VM's memory need."),
-    "record": ("record", "Record which pages a command touches and changes, as input for refmodel explain policy and refmodel "
-                         "explain mechanisms."),
+    "record": (
+        "record",
+        "Record which pages a command touches and changes, as input for refmodel explain policy and refmodel explain mechanisms.",
+    ),
     "judge": ("judge", "Judge a real MMU by the model, or a trace of any monitor by the laws."),
     "serve": ("lockstep", "Judge trace events as they arrive: read a JSON line for each event, and answer with a line."),
     "drive": ("lockstep", "Generate operations, have an implementation carry them out, and judge what it reports."),

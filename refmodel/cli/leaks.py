@@ -26,20 +26,34 @@ from refmodel.loading import SIZES, in_geometry, load, read, sizes_of
 from refmodel.report import terminal
 from refmodel.report.documents import FlowDocument, LeakDocument, LeaksDocument
 
-SHIPPED_HERE = ("any over swapping, sharing", "any over ksm, populate-on-demand", "any over ballooning, free-page-reporting",
-                "any over dirty-logging, access-tracking", "any over guest-copies, devices")
+SHIPPED_HERE = (
+    "any over swapping, sharing",
+    "any over ksm, populate-on-demand",
+    "any over ballooning, free-page-reporting",
+    "any over dirty-logging, access-tracking",
+    "any over guest-copies, devices",
+)
 """What is searched without a name, beside the specimens: pairs small enough that each state can be visited by itself."""
 
 
 @app.command()
 def leaks(
-    design: Annotated[str | None, typer.Argument(help="a design, named as for refmodel check, or a leaky specimen; without it: "
-                                                      "pairs of mechanisms and every specimen",
-                                                 autocompletion=completion.designs)] = None,
+    design: Annotated[
+        str | None,
+        typer.Argument(
+            help="a design, named as for refmodel check, or a leaky specimen; without it: pairs of mechanisms and every specimen",
+            autocompletion=completion.designs,
+        ),
+    ] = None,
     geometry: Annotated[str | None, typer.Option(help="how many VMs, frames and so on there are: Vm=2,Mfn=4")] = None,
     seconds: Annotated[float, typer.Option(help="stop the search after this many seconds", min=0.1)] = 60.0,
-    flows: Annotated[bool, typer.Option("--flows", help="show each information flow that the design declares as intended, by a "
-                                                        "shortest run in which the flow happens")] = False,
+    flows: Annotated[
+        bool,
+        typer.Option(
+            "--flows",
+            help="show each information flow that the design declares as intended, by a shortest run in which the flow happens",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Look for two runs that look the same to a VM until one step shows the VM different results.
@@ -92,8 +106,10 @@ def _flows(name: str, outline: Outline, geometry: Geometry, seconds: float, as_j
         if found.leak:
             _tell(outline, geometry, found.leak)
         said = "happens, as it is meant to" if found.leak else "happens in no state" if found.complete else "the time was up"
-        out.verdict(f"{name}: {flow}, by {op}: {said}; {many(found.states, 'state')}; {there_is(outline, geometry)}; "
-                    f"{found.seconds:.1f} s\n")
+        out.verdict(
+            f"{name}: {flow}, by {op}: {said}; {many(found.states, 'state')}; {there_is(outline, geometry)}; "
+            f"{found.seconds:.1f} s\n"
+        )
     if not documents:
         raise BadDesign(f"{name}: names no flow that is meant; expected one, such as flows = {{'populate': 'memory is given'}}")
     if as_json:
@@ -127,17 +143,24 @@ def _is_sure(outline: Outline, found: Unwinding) -> bool:
 def _refuse(name: str, outline: Outline) -> None:
     known, tables = known_tables(outline), {table.name: table for table in outline.tables}
     if not known:
-        raise BadDesign(f"{name}: says of no table that a VM knows its own entries; "
-                        "expected in the class: known = (\"TABLE\", ...), the tables whose entries for a VM that VM knows "
-                        "(specs/noninterference.md)")
+        raise BadDesign(
+            f"{name}: says of no table that a VM knows its own entries; "
+            'expected in the class: known = ("TABLE", ...), the tables whose entries for a VM that VM knows '
+            "(specs/noninterference.md)"
+        )
     observer = outline.actors
     wrong = [each for each in known if tables[each].keys[0] != observer]
     if wrong:
         theirs = [table.name for table in outline.tables if table.keys[0] == observer]
-        expected = f"tables whose first key is a {observer.sort}: {', '.join(theirs)}" if theirs else (
-            f"a table whose first key is a {observer.sort}, and there is none")
-        raise BadDesign(f"{name}: known names {', '.join(wrong)}; the guests' instructions are those of a {observer.sort} (vm); "
-                        f"expected {expected}")
+        expected = (
+            f"tables whose first key is a {observer.sort}: {', '.join(theirs)}"
+            if theirs
+            else (f"a table whose first key is a {observer.sort}, and there is none")
+        )
+        raise BadDesign(
+            f"{name}: known names {', '.join(wrong)}; the guests' instructions are those of a {observer.sort} (vm); "
+            f"expected {expected}"
+        )
     cannot = any(op.split for op in outline.operations) or any(table.partial for table in outline.tables)
     if cannot or not fits_bytes(outline):
         raise BadDesign(f"{name}: has split operations or partial tables, which this cannot go back and forth in")
@@ -146,13 +169,19 @@ def _refuse(name: str, outline: Outline) -> None:
 def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, whole: bool, channel: str) -> None:
     flows = f"; meant to be known: {', '.join(sorted(found.flows))}" if found.flows else ""
     end = "to the last state" if found.complete else "not to the end" if found.leak is None else "up to the leak"
-    out.print(f"{name}: {many(found.states, 'state')} {end}, {found.views:,} ways that things look to {_a_guest(outline)}, "
-              f"{found.compared:,} pairs of "
-              f"steps compared{flows}; {there_is(outline, geometry)}; {found.seconds:.1f} s", soft_wrap=True)
+    out.print(
+        f"{name}: {many(found.states, 'state')} {end}, {found.views:,} ways that things look to {_a_guest(outline)}, "
+        f"{found.compared:,} pairs of "
+        f"steps compared{flows}; {there_is(outline, geometry)}; {found.seconds:.1f} s",
+        soft_wrap=True,
+    )
     if found.compared:
-        out.print(f"{name}: compared were the outcomes of {', '.join(sorted(found.outcomes)) or 'no operation'}, and what is known "
-                  f"after {', '.join(sorted(found.changes)) or 'none'}; observers "
-                  f"{', '.join(shown(outline.actors, vm) for vm in sorted(found.observers))}", soft_wrap=True)
+        out.print(
+            f"{name}: compared were the outcomes of {', '.join(sorted(found.outcomes)) or 'no operation'}, and what is known "
+            f"after {', '.join(sorted(found.changes)) or 'none'}; observers "
+            f"{', '.join(shown(outline.actors, vm) for vm in sorted(found.observers))}",
+            soft_wrap=True,
+        )
     partly = partly_shown(outline)
     if partly and whole:
         out.print(f"{name}: of outcomes is compared what they state to be shown: {', '.join(partly)}", soft_wrap=True)
@@ -169,9 +198,10 @@ def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, who
         return
     about = f" ({channel})" if channel else ""
     if not whole:
-        out.verdict(f"{name}: leaks{about} in {many(len(found.leak.run.steps), 'step')}, as it is meant to: refmodel "
-                    f"leaks {name}\n",
-                    style="green")
+        out.verdict(
+            f"{name}: leaks{about} in {many(len(found.leak.run.steps), 'step')}, as it is meant to: refmodel leaks {name}\n",
+            style="green",
+        )
         return
     _tell(outline, geometry, found.leak)
     out.verdict(f"{name}: {found.leak.condition}{about}: {_gives_away(outline, found.leak)}\n", style="bold red")
@@ -204,13 +234,28 @@ def _gives_away(outline: Outline, leak: Leak) -> str:
 
 
 def _document(name: str, outline: Outline, geometry: Geometry, found: Unwinding) -> LeaksDocument:
-    return LeaksDocument(name, found.complete, found.states, there_is(outline, geometry), found.compared, partly_shown(outline),
-                         tuple(sorted(found.outcomes)),
-                         tuple(sorted(found.changes)), tuple(sorted(found.observers)), tuple(sorted(found.flows)),
-                         None if found.leak is None else _leak(outline, geometry, found.leak))
+    return LeaksDocument(
+        name,
+        found.complete,
+        found.states,
+        there_is(outline, geometry),
+        found.compared,
+        partly_shown(outline),
+        tuple(sorted(found.outcomes)),
+        tuple(sorted(found.changes)),
+        tuple(sorted(found.observers)),
+        tuple(sorted(found.flows)),
+        None if found.leak is None else _leak(outline, geometry, found.leak),
+    )
 
 
 def _leak(outline: Outline, geometry: Geometry, leak: Leak) -> LeakDocument:
-    return LeakDocument(leak.condition, leak.vm, tuple(
-        tuple(str(terminal.step_title(outline, i, told)) for i, told in enumerate(run_again(outline, geometry, run), 1))
-        for run in (leak.run, leak.other) if run is not None))
+    return LeakDocument(
+        leak.condition,
+        leak.vm,
+        tuple(
+            tuple(str(terminal.step_title(outline, i, told)) for i, told in enumerate(run_again(outline, geometry, run), 1))
+            for run in (leak.run, leak.other)
+            if run is not None
+        ),
+    )

@@ -50,8 +50,10 @@ if TYPE_CHECKING:
 
 @app.command()
 def serve(
-    socket: Annotated[Path | None, typer.Option(help="listen on this Unix socket instead of standard input, with a separate judge "
-                                                     "for each connection")] = None,
+    socket: Annotated[
+        Path | None,
+        typer.Option(help="listen on this Unix socket instead of standard input, with a separate judge for each connection"),
+    ] = None,
 ) -> None:
     """Judge trace events as they arrive: read a JSON line for each event, and answer with a line.
 
@@ -74,12 +76,14 @@ def serve(
 def drive(
     command: Annotated[list[str], typer.Argument(help="the command of the implementation, and its arguments")],
     seconds: Annotated[float, typer.Option(help="how many seconds to generate runs", min=0.1)] = 10.0,
-    runs: Annotated[int | None, typer.Option(help="generate this many runs, however long they take; --seed determines the runs",
-                                             min=1)] = None,
+    runs: Annotated[
+        int | None, typer.Option(help="generate this many runs, however long they take; --seed determines the runs", min=1)
+    ] = None,
     seed: Annotated[int, typer.Option(help="the seed of the random runs")] = 0,
     save: Annotated[Path | None, typer.Option(help="write the trace of the deviating run to this file")] = None,
-    save_commands: Annotated[Path | None, typer.Option(help="write the commands of the deviating run to this file, "
-                                                               "one per line")] = None,
+    save_commands: Annotated[
+        Path | None, typer.Option(help="write the commands of the deviating run to this file, one per line")
+    ] = None,
     commands: Annotated[Path | None, typer.Option(help="generate no runs; carry out the commands in this file once")] = None,
     html: Html = None,
     junit: Junit = None,
@@ -102,8 +106,11 @@ def drive(
     with ci.beginning("drive", command[:1], junit, sarif):
         expected, saved = read_expected(known), None if commands is None else read_commands(commands)
     try:
-        done = (drive_it(command, seconds=seconds, runs=runs, start=seed, expected=expected) if saved is None
-                else repeat(command, saved, expected))
+        done = (
+            drive_it(command, seconds=seconds, runs=runs, start=seed, expected=expected)
+            if saved is None
+            else repeat(command, saved, expected)
+        )
     except BadDesign as why:
         ci.save([ci.of_error("drive", command[0], str(why))], junit, sarif)
         raise

@@ -33,8 +33,11 @@ def policies(file: Path | None, names: Sequence[str], html: Path | None, as_json
         raise BadDesign(f"{unknown[0]}: no such policy; expected one of {', '.join(POLICIES)}")
     given = {file.stem: read(file)} if file is not None else {name: ready(name) for name in workloads()}
     scores = _scores(given, tuple(names or POLICIES), quiet=as_json)
-    runs = [(f"{name}, {policy}", workload, simulate(workload, POLICIES[policy]))
-            for name, workload in given.items() for policy in (names or (POLICIES if html is not None else ()))]
+    runs = [
+        (f"{name}, {policy}", workload, simulate(workload, POLICIES[policy]))
+        for name, workload in given.items()
+        for policy in (names or (POLICIES if html is not None else ()))
+    ]
     if html is not None:
         write_page(_page(scores, given, runs), html)
     if as_json:
@@ -55,19 +58,25 @@ def _scores(given: dict[str, Workload], names: Sequence[str], quiet: bool) -> di
         return {name: compare(workload, names, ended=lambda: counting.ended(next(ended))) for name, workload in given.items()}
 
 
-def _page(scores: dict[str, list[Score]], given: dict[str, Workload],
-          runs: Sequence[tuple[str, Workload, list[Period]]]) -> pages.Page:
+def _page(
+    scores: dict[str, list[Score]], given: dict[str, Workload], runs: Sequence[tuple[str, Workload, list[Period]]]
+) -> pages.Page:
     tables = [management.strategies(name, found, given[name].origin).on_page() for name, found in scores.items()]
-    return pages.Page("refmodel explain policy",
-                      plots=tuple(periods_shown.plot(workload, name, periods) for name, workload, periods in runs),
-                      tables=(*tables, *(periods_shown.page_table(workload, name, periods) for name, workload, periods in runs)))
+    return pages.Page(
+        "refmodel explain policy",
+        plots=tuple(periods_shown.plot(workload, name, periods) for name, workload, periods in runs),
+        tables=(*tables, *(periods_shown.page_table(workload, name, periods) for name, workload, periods in runs)),
+    )
 
 
-def _document(scores: dict[str, list[Score]], given: dict[str, Workload],
-              runs: Sequence[tuple[str, Workload, list[Period]]]) -> PoliciesDocument:
-    return PoliciesDocument({name: each.origin for name, each in given.items()},
-                            {name: tuple(found) for name, found in scores.items()},
-                            tuple(PolicyRunDocument(name, tuple(periods)) for name, _, periods in runs))
+def _document(
+    scores: dict[str, list[Score]], given: dict[str, Workload], runs: Sequence[tuple[str, Workload, list[Period]]]
+) -> PoliciesDocument:
+    return PoliciesDocument(
+        {name: each.origin for name, each in given.items()},
+        {name: tuple(found) for name, found in scores.items()},
+        tuple(PolicyRunDocument(name, tuple(periods)) for name, _, periods in runs),
+    )
 
 
 def exits(file: Path | None, html: Path | None, as_json: bool) -> None:
@@ -93,17 +102,29 @@ def mechanisms(file: Path | None, html: Path | None, as_json: bool) -> None:
     looked_at = runs(given)
     regained, errors = _measured(looked_at, quiet=as_json)
     saved = {name: saving.saved(each) for name, each in given.items()}
-    tables = [*(management.regained(name, found) for name, found in regained.items()), management.savings([*saved.items()]),
-              *(management.estimators(name, found) for name, found in errors.items()), *_advice(errors), management.costs()]
+    tables = [
+        *(management.regained(name, found) for name, found in regained.items()),
+        management.savings([*saved.items()]),
+        *(management.estimators(name, found) for name, found in errors.items()),
+        *_advice(errors),
+        management.costs(),
+    ]
     if html is not None:
         write_page(pages.Page("refmodel explain mechanisms", tables=tuple(table.on_page() for table in tables)), html)
     if as_json:
-        print_document(MechanismsDocument({name: tuple(found) for name, found in regained.items()}, saved,
-                                          {name: tuple(found) for name, found in errors.items()}))
+        print_document(
+            MechanismsDocument(
+                {name: tuple(found) for name, found in regained.items()},
+                saved,
+                {name: tuple(found) for name, found in errors.items()},
+            )
+        )
         return
     for name in given.keys() - looked_at.keys():
-        out.print(f"{name} has {given[name].samples} samples: mechanisms that take memory and estimators need "
-                  f"{recording.LEAST_SAMPLES} or more")
+        out.print(
+            f"{name} has {given[name].samples} samples: mechanisms that take memory and estimators need "
+            f"{recording.LEAST_SAMPLES} or more"
+        )
     for table in tables:
         out.print(table.on_terminal())
 
@@ -113,8 +134,9 @@ def _advice(errors: dict[str, list[Error]]) -> list[management.Table]:
     return [choosing.estimators_by_program(errors), choosing.estimators_each(errors)] if errors else []
 
 
-def _measured(given: dict[str, recording.Recording],
-              quiet: bool) -> tuple[dict[str, list[of_mechanisms.Regained]], dict[str, list[Error]]]:
+def _measured(
+    given: dict[str, recording.Recording], quiet: bool
+) -> tuple[dict[str, list[of_mechanisms.Regained]], dict[str, list[Error]]]:
     """What mechanisms and estimators do on recordings, with a bar of what is left."""
     regained, errors = dict[str, list[of_mechanisms.Regained]](), dict[str, list[Error]]()
     with Counting("recordings", list(given), quiet=quiet) as counting:

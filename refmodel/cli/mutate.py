@@ -25,12 +25,18 @@ from refmodel.report.mutation_documents import MutantDocument, MutationDocument
 
 @app.command()
 def mutate(
-    design: Annotated[str, typer.Argument(help="the design to mutate: a shipped name, file.py, file.py:Class or "
-                                               "package.module:Class; or machine: the specification of the hardware, in a checkout "
-                                               "of the repository",
-                                          autocompletion=completion.designs)],
-    only: Annotated[str | None, typer.Option(help="mutate only functions whose file and name contain this text, such as "
-                                               "monitor/ksm.py")] = None,
+    design: Annotated[
+        str,
+        typer.Argument(
+            help="the design to mutate: a shipped name, file.py, file.py:Class or "
+            "package.module:Class; or machine: the specification of the hardware, in a checkout "
+            "of the repository",
+            autocompletion=completion.designs,
+        ),
+    ],
+    only: Annotated[
+        str | None, typer.Option(help="mutate only functions whose file and name contain this text, such as monitor/ksm.py")
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="judge only this many mutants, drawn at random", min=1)] = None,
     seed: Annotated[int, typer.Option(help="the seed by which --limit draws mutants")] = 0,
     jobs: Jobs = None,
@@ -49,8 +55,15 @@ def mutate(
         to_be_written([record], files_of(design))
         kept(record)  # a file that cannot be read is bad input before the work, not after
     choice = Choice(only, limit, seed)
-    with Progress(BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"), console=err,
-                  transient=True, disable=hidden(as_json)) as progress:
+    with Progress(
+        BarColumn(20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        console=err,
+        transient=True,
+        disable=hidden(as_json),
+    ) as progress:
         task = progress.add_task(f"mutants of {design}", total=None)
 
         def notice(done: int, of: int) -> None:
@@ -83,8 +96,12 @@ def _show(done: Campaign) -> None:
 
 def _show_survivor(judged: Judged) -> None:
     m = judged.mutant
-    out.print(f"{m.file}:{m.line}: {m.operator} in {m.name} ({judged.verdict})", style="bold red" if judged.open else "dim",
-              soft_wrap=True, markup=False)
+    out.print(
+        f"{m.file}:{m.line}: {m.operator} in {m.name} ({judged.verdict})",
+        style="bold red" if judged.open else "dim",
+        soft_wrap=True,
+        markup=False,
+    )
     out.print(f"  - {m.before}\n  + {m.after}", soft_wrap=True, markup=False)
     if judged.reason or judged.why:
         out.print(f"  {judged.reason or judged.why}", style="dim", soft_wrap=True, markup=False)
@@ -92,14 +109,34 @@ def _show_survivor(judged: Judged) -> None:
 
 
 def _summary(s: Score) -> str:
-    return (f"{s.name}: {s.judged} of {s.mutants} mutants judged in {s.seconds:.0f} s. {s.killed} are noticed, {len(s.survivors)} "
-            f"survive: score {s.percent:.1f} %. Not counted: {s.refused} not in the language, {s.same} the same as the text, "
-            f"{s.allowed} that only do what the text may do, {s.with_reason} equivalent for a reason that is written down.")
+    return (
+        f"{s.name}: {s.judged} of {s.mutants} mutants judged in {s.seconds:.0f} s. {s.killed} are noticed, {len(s.survivors)} "
+        f"survive: score {s.percent:.1f} %. Not counted: {s.refused} not in the language, {s.same} the same as the text, "
+        f"{s.allowed} that only do what the text may do, {s.with_reason} equivalent for a reason that is written down."
+    )
 
 
 def _document(done: Campaign) -> MutationDocument:
     score = scored(done)
-    judged = tuple(MutantDocument(j.mutant.file, j.mutant.line, j.mutant.name, j.mutant.operator, j.mutant.before, j.mutant.after,
-                                  j.mutant.key, j.verdict, j.why, j.reason) for j in done.judged)
-    return MutationDocument(**attrs.asdict(score, recurse=False), survivors=score.survivors, percent=round(score.percent, 1),
-                            stale=tuple(done.stale), mutants_judged=judged)
+    judged = tuple(
+        MutantDocument(
+            j.mutant.file,
+            j.mutant.line,
+            j.mutant.name,
+            j.mutant.operator,
+            j.mutant.before,
+            j.mutant.after,
+            j.mutant.key,
+            j.verdict,
+            j.why,
+            j.reason,
+        )
+        for j in done.judged
+    )
+    return MutationDocument(
+        **attrs.asdict(score, recurse=False),
+        survivors=score.survivors,
+        percent=round(score.percent, 1),
+        stale=tuple(done.stale),
+        mutants_judged=judged,
+    )

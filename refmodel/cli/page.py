@@ -62,8 +62,9 @@ def _found(name: str) -> Any:
 
 def _command(name: str) -> str:
     command = _found(name)
-    info = next(each for each in app.registered_commands if each.callback is not None
-                and name in (each.name, each.callback.__name__))
+    info = next(
+        each for each in app.registered_commands if each.callback is not None and name in (each.name, each.callback.__name__)
+    )
     told = inspect.cleandoc(info.callback.__doc__ or "") if info.callback else ""
     about = "\n\n".join(textwrap.fill(part, 99, break_on_hyphens=False) for part in told.split("\n\n"))
     arguments = [_usage(p) for p in command.params if p.param_type_name == "argument"]

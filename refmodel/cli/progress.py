@@ -28,8 +28,15 @@ class Counting:
         self.what = what
         self.left = dict.fromkeys(names)
         self._lock = threading.Lock()
-        self._bar = Progress(BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
-                             console=err, transient=True, disable=hidden(quiet))
+        self._bar = Progress(
+            BarColumn(20),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=err,
+            transient=True,
+            disable=hidden(quiet),
+        )
         self._names = list(names)
         self._task = self._bar.add_task(self._words(), total=len(names))
 
@@ -52,7 +59,7 @@ class Counting:
         names = list(self.left)
         if not names:
             return self.what
-        shown = [names[0] if len(names[0]) <= WIDE else f"{names[0][:WIDE - 1]}…"]
+        shown = [names[0] if len(names[0]) <= WIDE else f"{names[0][: WIDE - 1]}…"]
         while len(shown) < len(names) and len(", ".join([*shown, names[len(shown)]])) <= WIDE:
             shown.append(names[len(shown)])
         more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
@@ -62,8 +69,9 @@ class Counting:
 @contextlib.contextmanager
 def at_work(name: str, *, quiet: bool = False) -> Iterator[Callable[[str, str], None]]:
     """What to call with the engine at work and how far it is."""
-    with Progress(BarColumn(20), TimeElapsedColumn(), TextColumn("{task.description}"), console=err, transient=True,
-                  disable=hidden(quiet)) as bar:
+    with Progress(
+        BarColumn(20), TimeElapsedColumn(), TextColumn("{task.description}"), console=err, transient=True, disable=hidden(quiet)
+    ) as bar:
         task = bar.add_task(name, total=None)
 
         def told(engine: str, text: str) -> None:
@@ -76,8 +84,9 @@ def at_work(name: str, *, quiet: bool = False) -> Iterator[Callable[[str, str], 
 @contextlib.contextmanager
 def writing(what: str) -> Iterator[Callable[[int, int], None]]:
     """What to call with how many of these have been written, and how many are to be."""
-    with Progress(BarColumn(20), MofNCompleteColumn(), TextColumn(what), TimeElapsedColumn(), console=err, transient=True,
-                  disable=hidden()) as bar:
+    with Progress(
+        BarColumn(20), MofNCompleteColumn(), TextColumn(what), TimeElapsedColumn(), console=err, transient=True, disable=hidden()
+    ) as bar:
         task = bar.add_task(what, total=None)
         last = (0, 0)
 

@@ -32,21 +32,34 @@ STATUS = {"proved": HOLDS, "agreed": HOLDS, "written": HOLDS, "refuted": FAILS, 
 
 @app.command()
 def prove(
-    names: Annotated[list[str] | None, typer.Argument(help="prove only theorems whose names contain this text; with --second, "
-                                                           "--smt or --certificates, also a design named as for refmodel "
-                                                           "check")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="prove only theorems whose names contain this text; with --second, "
+            "--smt or --certificates, also a design named as for refmodel "
+            "check"
+        ),
+    ] = None,
     fresh: Annotated[bool, typer.Option(help="prove again even theorems whose proof is remembered")] = False,
     slow: Annotated[bool, typer.Option(help="include the theorems that take longest")] = True,
-    second: Annotated[str | None, typer.Option(help=f"also have this solver answer every proof question: {' or '.join(SOLVERS)}"
-                                               )] = None,
+    second: Annotated[
+        str | None, typer.Option(help=f"also have this solver answer every proof question: {' or '.join(SOLVERS)}")
+    ] = None,
     smt: Annotated[Path | None, typer.Option(help="write every proof question as SMT-LIB to this folder, with an index")] = None,
-    certificates: Annotated[Path | None, typer.Option(help="write cvc5's certificate of every proof question to this folder, and "
-                                                           "check each with ethos if it is on the PATH; without a name: only for "
-                                                           "theorems about hardware")] = None,
-    signatures: Annotated[Path | None, typer.Option(help=f"the folder proofs/eo/cpc of cvc5, which ethos needs; {SIGNATURES} can "
-                                                             "name it instead")] = None,
-    timeout: Annotated[float, typer.Option(help="how many seconds the second solver may take for each question",
-                                           min=0.001)] = SECONDS,
+    certificates: Annotated[
+        Path | None,
+        typer.Option(
+            help="write cvc5's certificate of every proof question to this folder, and "
+            "check each with ethos if it is on the PATH; without a name: only for "
+            "theorems about hardware"
+        ),
+    ] = None,
+    signatures: Annotated[
+        Path | None, typer.Option(help=f"the folder proofs/eo/cpc of cvc5, which ethos needs; {SIGNATURES} can name it instead")
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(help="how many seconds the second solver may take for each question", min=0.001)
+    ] = SECONDS,
     jobs: Jobs = None,
     on: On = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
@@ -81,8 +94,9 @@ def _theorems(names: Sequence[str], fresh: bool, slow: bool, where: Where, as_js
                     _show(told)
                 worst = max(worst, STATUS.get(told.verdict, UNDECIDED), key=severity)
     except (Ended, KeyboardInterrupt):
-        raise Ended(f"ended before it was done: {len(documents)} of {len(todo)} theorems have a verdict, and what was proved is "
-                    "remembered") from None
+        raise Ended(
+            f"ended before it was done: {len(documents)} of {len(todo)} theorems have a verdict, and what was proved is remembered"
+        ) from None
     if as_json:
         print_document(documents)
     else:
@@ -141,15 +155,19 @@ def _second_opinion(opinions: Iterable[Opinion], how: How, as_json: bool) -> int
         print_document(documents)
         return worst
     seconds = sum(a.seconds for a in answers)
-    out.verdict(f"{_figures(answers, how)}, {seconds:.1f} s of {how.second or 'cvc5'}, {sum(a.size for a in answers) / 1e6:.1f} MB "
-                "of text")
+    out.verdict(
+        f"{_figures(answers, how)}, {seconds:.1f} s of {how.second or 'cvc5'}, {sum(a.size for a in answers) / 1e6:.1f} MB of text"
+    )
     return worst
 
 
 def _show_opinion(said: OpinionDocument, how: How) -> None:
     seconds = sum(a.seconds for a in said.answers)
-    out.print(f"[{STYLES.get(said.verdict, 'yellow')}]{said.verdict:>10}[/]  {_figures(said.answers, how)}, {seconds:6.1f} s  "
-              f"{escape(said.says)}  [dim]{escape(said.name)}[/]", soft_wrap=True)
+    out.print(
+        f"[{STYLES.get(said.verdict, 'yellow')}]{said.verdict:>10}[/]  {_figures(said.answers, how)}, {seconds:6.1f} s  "
+        f"{escape(said.says)}  [dim]{escape(said.name)}[/]",
+        soft_wrap=True,
+    )
     for line in said.complaints:
         out.print(f"[bold red]{escape(line)}[/]", soft_wrap=True)
 
@@ -177,9 +195,11 @@ def _figures(answers: Sequence[Answer], how: How) -> str:
         said.append(f"{sum(a.reply == 'unsat' for a in answers)} agreed")
     found = [a.certificate for a in answers if a.certificate is not None]
     if found:
-        said.append(f"{many(sum(c.counts for c in found), 'certificate')} of {sum(c.size for c in found) / 1e6:.1f} MB in "
-                    f"{sum(c.seconds for c in found):.1f} s, {sum(c.trust for c in found)} trust steps, "
-                    f"{sum(c.checked == 'correct' for c in found)} checked in {sum(c.check_seconds for c in found):.1f} s")
+        said.append(
+            f"{many(sum(c.counts for c in found), 'certificate')} of {sum(c.size for c in found) / 1e6:.1f} MB in "
+            f"{sum(c.seconds for c in found):.1f} s, {sum(c.trust for c in found)} trust steps, "
+            f"{sum(c.checked == 'correct' for c in found)} checked in {sum(c.check_seconds for c in found):.1f} s"
+        )
     return ", ".join(said)
 
 
@@ -192,8 +212,11 @@ def _complaints(told: Sequence[Opinion]) -> Iterator[str]:
                 yield f"{a.file}: z3 says unsat, the second solver says sat: {a.says}"
             elif not a.agrees:
                 c = a.certificate
-                at_fault = a.reply if a.reply not in (None, "unsat") else c and (c.answer if c.answer != "unsat" else
-                                                                                f"{c.trust} trust steps; ethos: {c.checked}")
+                at_fault = (
+                    a.reply
+                    if a.reply not in (None, "unsat")
+                    else c and (c.answer if c.answer != "unsat" else f"{c.trust} trust steps; ethos: {c.checked}")
+                )
                 yield f"{a.file}: {at_fault}: {a.says}"
 
 

@@ -22,19 +22,34 @@ from refmodel.report.files import put
 def record(
     what: Annotated[str, typer.Argument(help="what to record: memory, or addresses")],
     command: Annotated[list[str], typer.Argument(help="the command to record, and its arguments, after --")],
-    output: Annotated[Path, typer.Option("--output", "-o", help=f"the file to write: NAME{ENDING}, or for addresses "
-                                                                f"NAME{ADDRESSES}")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help=f"the file to write: NAME{ENDING}, or for addresses NAME{ADDRESSES}")
+    ],
     interval: Annotated[float, typer.Option(help="the seconds between two samples", min=0.01, max=60)] = 0.2,
     seconds: Annotated[float, typer.Option(help="end the command after this many seconds", min=0.1, max=86400)] = 60,
-    key: Annotated[str, typer.Option(help="the key under which page contents are hashed; only recordings with the same key can be "
-                                          "compared by content")] = "",
-    granule: Annotated[int, typer.Option(help="sample this many pages together, for programs of more than 50,000 pages",
-                                         min=1, max=MOST_GRANULE)] = 1,
-    most: Annotated[int, typer.Option(help="for addresses: stop after this many recorded accesses; accesses to pages used just "
-                                           "before are not recorded", min=2,
-                                      max=10_000_000)] = 400_000,
-    skip: Annotated[int, typer.Option(help="for addresses: start recording after this many accesses; accesses to pages used just "
-                                           "before do not count", min=0)] = 0,
+    key: Annotated[
+        str,
+        typer.Option(
+            help="the key under which page contents are hashed; only recordings with the same key can be compared by content"
+        ),
+    ] = "",
+    granule: Annotated[
+        int, typer.Option(help="sample this many pages together, for programs of more than 50,000 pages", min=1, max=MOST_GRANULE)
+    ] = 1,
+    most: Annotated[
+        int,
+        typer.Option(
+            help="for addresses: stop after this many recorded accesses; accesses to pages used just before are not recorded",
+            min=2,
+            max=10_000_000,
+        ),
+    ] = 400_000,
+    skip: Annotated[
+        int,
+        typer.Option(
+            help="for addresses: start recording after this many accesses; accesses to pages used just before do not count", min=0
+        ),
+    ] = 0,
 ) -> None:
     """Record which pages a command touches and changes, as input for refmodel explain policy and refmodel explain mechanisms.
 
@@ -59,8 +74,13 @@ def record(
     made = made_of(command, interval, seconds, key, granule)
     data = pack(made)
     put(data, output)
-    err.print(f"{output}: {many(made.samples, 'sample')} of {many(made.pages, 'page')}, {len(data):,} "
-              f"bytes", soft_wrap=True, markup=False)
+    err.print(
+        f"{output}: {many(made.samples, 'sample')} of {many(made.pages, 'page')}, {len(data):,} bytes", soft_wrap=True, markup=False
+    )
     if made.samples < LEAST_SAMPLES:
-        err.print(f"{output}: can be no VM's program, which takes {LEAST_SAMPLES} samples or more; only its contents can be used. "
-                  "A shorter --interval, or a command that runs longer, gives more samples.", soft_wrap=True, markup=False)
+        err.print(
+            f"{output}: can be no VM's program, which takes {LEAST_SAMPLES} samples or more; only its contents can be used. "
+            "A shorter --interval, or a command that runs longer, gives more samples.",
+            soft_wrap=True,
+            markup=False,
+        )

@@ -32,10 +32,17 @@ BARE = "bare"
 
 @app.command()
 def refine(
-    design: Annotated[str, typer.Argument(help="the design whose steps are compared, named as for refmodel check",
-                                          autocompletion=completion.designs)],
-    to: Annotated[str, typer.Option(help="the other design, or bare for the bare machine that the guests believe to run on",
-                                    autocompletion=completion.designs)] = BARE,
+    design: Annotated[
+        str,
+        typer.Argument(help="the design whose steps are compared, named as for refmodel check", autocompletion=completion.designs),
+    ],
+    to: Annotated[
+        str,
+        typer.Option(
+            help="the other design, or bare for the bare machine that the guests believe to run on",
+            autocompletion=completion.designs,
+        ),
+    ] = BARE,
     seconds: Annotated[float, typer.Option(help="how long random runs may take, in seconds", min=0.1)] = 5.0,
     seed: Annotated[int, typer.Option(help="the seed of the random runs")] = 0,
     html: Html = None,
@@ -72,8 +79,10 @@ def _other(design: str, mine: Outline, to: str) -> Outline:
         return load(to)
     machine = bare_machine_of(mine)
     if machine is None:
-        raise BadDesign(f"{design}: does not say what machine its guests believe in; expected a class derived from "
-                        "refmodel.bare.BareMemory, or a design after --to")
+        raise BadDesign(
+            f"{design}: does not say what machine its guests believe in; expected a class derived from "
+            "refmodel.bare.BareMemory, or a design after --to"
+        )
     return machine
 
 
@@ -95,15 +104,21 @@ def _proofs(mine: Outline, other: Outline, jobs: int | None) -> tuple[list[Simul
     unproved += doubts(mine, other)
     unproved += [f"{name} always exits, and nothing completes it" for name in never_completed(mine, other, proofs)]
     unproved += [f"{name}: {NEVER_DONE}" for name in never_done(mine, other, proofs)]
-    unproved += [f"{j.operation}, {j.law.name.replace('_', ' ') if j.law else 'soundness'}: {j.verdict}"
-                 for j in done.judgements() if j.verdict != "proved"]
+    unproved += [
+        f"{j.operation}, {j.law.name.replace('_', ' ') if j.law else 'soundness'}: {j.verdict}"
+        for j in done.judgements()
+        if j.verdict != "proved"
+    ]
     return proofs, unproved
 
 
 def _show(name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs: list[Simulated], unproved: list[str]) -> None:
-    out.print(f"{name} beside {other.name}: {many(runs.steps, 'step')} of random runs, of which "
-              f"{runs.explained.total():,} change or "
-              f"show something that both have; {runs.seconds:.1f} s", soft_wrap=True)
+    out.print(
+        f"{name} beside {other.name}: {many(runs.steps, 'step')} of random runs, of which "
+        f"{runs.explained.total():,} change or "
+        f"show something that both have; {runs.seconds:.1f} s",
+        soft_wrap=True,
+    )
     if runs.failure is not None:
         told = list(replay(mine, mine.cls.geometry, runs.failure.run))
         out.print(terminal.trace(mine, told))
@@ -114,8 +129,13 @@ def _show(name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs:
         return
     table = Table("operation", f"steps of {other.name}", "paths", "of them steps", "verdict", box=None, header_style="bold")
     for each in proofs:
-        table.add_row(each.operation, ", ".join(each.steps) or "none", str(each.paths), str(each.explained),
-                      "not proved" if each.failing else "proved")
+        table.add_row(
+            each.operation,
+            ", ".join(each.steps) or "none",
+            str(each.paths),
+            str(each.explained),
+            "not proved" if each.failing else "proved",
+        )
     out.print(table)
     if runs.untaken:
         out.print(f"no random run took a step of {', '.join(runs.untaken)}", style="yellow", soft_wrap=True)
@@ -126,8 +146,10 @@ def _show(name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs:
     elif why := _unseen(other, runs, proofs):
         out.verdict(f"{name}: undecided: {why}\n", style="yellow")
     else:
-        out.verdict(f"{name}: proved for any number of names: each step is a step of {other.name}, or changes and shows nothing\n",
-                    style="green")
+        out.verdict(
+            f"{name}: proved for any number of names: each step is a step of {other.name}, or changes and shows nothing\n",
+            style="green",
+        )
 
 
 def _page(name: str, mine: Outline, other: Outline, runs: SimulatedRuns) -> pages.Page:
@@ -143,8 +165,12 @@ def _page(name: str, mine: Outline, other: Outline, runs: SimulatedRuns) -> page
 
 
 def _document(name: str, other: Outline, runs: SimulatedRuns, proofs: list[Simulated], unproved: list[str]) -> RefinementDocument:
-    failure = None if runs.failure is None else UnexplainedDocument(
-        runs.failure.broken.sentence, tuple(f"{s.operation}{s.arguments}" for s in runs.failure.run.steps))
+    failure = (
+        None
+        if runs.failure is None
+        else UnexplainedDocument(runs.failure.broken.sentence, tuple(f"{s.operation}{s.arguments}" for s in runs.failure.run.steps))
+    )
     unseen = () if runs.failure else filter(None, [_unseen(other, runs, proofs)])
-    return RefinementDocument(name, other.name, runs.runs, runs.steps, dict(runs.explained), runs.untaken, failure, tuple(proofs),
-                              (*unproved, *unseen))
+    return RefinementDocument(
+        name, other.name, runs.runs, runs.steps, dict(runs.explained), runs.untaken, failure, tuple(proofs), (*unproved, *unseen)
+    )

@@ -36,9 +36,11 @@ def show_in_a_line(name: str, outline: Outline, reports: Sequence[EngineReport])
     """A design that holds: what was shown, by how many laws and in how many seconds."""
     seconds = sum(report.seconds for report in reports)
     remembered = ", remembered" if any(report.remembered for report in reports) else ""
-    out.verdict(f"[green]{name}[/]: {conclusion(reports)} ({many(len(outline.operations), 'operation')}, "
-                f"{many(len(outline.laws), 'law')}, "
-                f"{seconds:.1f} s{remembered})")
+    out.verdict(
+        f"[green]{name}[/]: {conclusion(reports)} ({many(len(outline.operations), 'operation')}, "
+        f"{many(len(outline.laws), 'law')}, "
+        f"{seconds:.1f} s{remembered})"
+    )
 
 
 def say_done(name: str, reports: Sequence[EngineReport]) -> None:
@@ -65,8 +67,9 @@ def _show_examples(name: str, outline: Outline, report: EngineReport) -> None:
     """The runs besides the one that is shown already."""
     others = [each for each in report.examples if each != report.failure]
     for number, failure in enumerate(others, 2):
-        out.print(f"\n[bold]random[/]: run {number} of {len(others) + 1} that break laws, with "
-                  f"{many(len(failure.run.steps), 'step')}")
+        out.print(
+            f"\n[bold]random[/]: run {number} of {len(others) + 1} that break laws, with {many(len(failure.run.steps), 'step')}"
+        )
         _show_run(run_of(name, outline, report, failure))
 
 
@@ -105,17 +108,24 @@ def _show_failure(name: str, outline: Outline, report: EngineReport, law: str | 
         of = f" {number} of {len(report.counterexamples)}" if len(report.counterexamples) > 1 else ""
         broken = case.witness.broken.law
         other = broken is not None and broken.name in report.refuted_others
-        looked = (f"it breaks {broken.name}, on which the proof leans; no run was looked for" if broken is not None and other else
-                  "no run that breaks the law was found")
+        looked = (
+            f"it breaks {broken.name}, on which the proof leans; no run was looked for"
+            if broken is not None and other
+            else "no run that breaks the law was found"
+        )
         out.print(f"\n[bold]{report.engine}[/]: a counterexample to induction{of}, in {case.operation}; {looked}", soft_wrap=True)
         out.print(terminal.witness_story(outline, case))
     if report.counterexamples and not report.suggestion:
         for each in report.refuted_others:
-            out.print(f"refmodel check {shlex.quote(name)} --law {each} looks for a run that breaks {each}", style="dim",
-                      soft_wrap=True)
+            out.print(
+                f"refmodel check {shlex.quote(name)} --law {each} looks for a run that breaks {each}", style="dim", soft_wrap=True
+            )
         if not report.refuted_others:
-            out.print(f"refmodel check {shlex.quote(name)} --engine prove --suggest looks for laws that exclude it", style="dim",
-                      soft_wrap=True)
+            out.print(
+                f"refmodel check {shlex.quote(name)} --engine prove --suggest looks for laws that exclude it",
+                style="dim",
+                soft_wrap=True,
+            )
     if report.suggestion:
         out.print(terminal.suggestion(report), soft_wrap=True)
 
@@ -130,11 +140,16 @@ def page_of(shown: Sequence[tuple[str, Outline, list[EngineReport]]], law: str |
                 title = f"{name}, {r.engine}: {r.disagreement.kind if r.disagreement else 'a run that breaks a law'}"
                 stories.append(stories_of.of_broken_run(run_of(name, outline, r, failure), title))
             for case in r.counterexamples:
-                stories.append(stories_of.of_counterexample(outline, case, f"{name}, {r.engine}: a counterexample to induction in "
-                                                                           f"{case.operation}"))
+                stories.append(
+                    stories_of.of_counterexample(
+                        outline, case, f"{name}, {r.engine}: a counterexample to induction in {case.operation}"
+                    )
+                )
     said = [line for name, _, reports in shown for line in _said(name, reports)]
-    tables = tuple(pages.verdicts(name, outline if law is None else outline.restricted(outline.asked(law)), reports)
-                   for name, outline, reports in shown)
+    tables = tuple(
+        pages.verdicts(name, outline if law is None else outline.restricted(outline.asked(law)), reports)
+        for name, outline, reports in shown
+    )
     return pages.Page("refmodel check", tuple(said), tables, tuple(stories))
 
 

@@ -51,8 +51,10 @@ OF_MEMORY = ("exits", "mechanisms", "policy")
 
 @app.command()
 def bench(
-    name: Annotated[str | None, typer.Argument(help="run the engines on only this bug; without it: on every bug",
-                                                autocompletion=completion.bugs)] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="run the engines on only this bug; without it: on every bug", autocompletion=completion.bugs),
+    ] = None,
     html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
@@ -70,8 +72,12 @@ def bench(
     bugs = {n: m for n, m in MUTANTS.items() if name in (None, n)}
     rows, interrupted = _rows(bugs, quiet=as_json)
     if as_json:
-        print_document([BugDocument(n, bugs[n].clause, bugs[n].title, bugs[n].entry, bugs[n].reference, tuple(kills))
-                        for n, kills in rows.items()])
+        print_document(
+            [
+                BugDocument(n, bugs[n].clause, bugs[n].title, bugs[n].entry, bugs[n].reference, tuple(kills))
+                for n, kills in rows.items()
+            ]
+        )
     elif rows:
         out.print(terminal.kill_table({n: (bugs[n].clause, bugs[n].told) for n in bugs}, rows))
     if html is not None:
@@ -82,8 +88,7 @@ def bench(
     if missed:
         err.print(f"found by no engine: {', '.join(missed)}")
     if not as_json:
-        out.verdict(f"{many(len(rows), 'bug')}: {len(rows) - len(missed)} found by at least one engine, "
-                    f"{len(missed)} by none")
+        out.verdict(f"{many(len(rows), 'bug')}: {len(rows) - len(missed)} found by at least one engine, {len(missed)} by none")
     raise typer.Exit(FAILS if missed else HOLDS)
 
 
@@ -117,8 +122,11 @@ def replay(
     told = list(run_again(judged, geometry, run))
     clause, changed = said.clause if judged is not outline else None, has_changed(outline, said)
     if changed:
-        err.print(f"refmodel: warning: the text of {spec} has changed since the token was made; the steps still apply",
-                  soft_wrap=True, markup=False)
+        err.print(
+            f"refmodel: warning: the text of {spec} has changed since the token was made; the steps still apply",
+            soft_wrap=True,
+            markup=False,
+        )
     if html is not None:
         write_page(pages.Page("refmodel replay", stories=(stories.of_run(judged, geometry, run, spec, token),)), html)
     if as_json:
@@ -143,16 +151,32 @@ def _show_run(outline: Outline, spec: str, clause: str | None, told: Sequence[To
 
 @app.command()
 def explain(
-    topic: Annotated[str, typer.Argument(help="a clause (ISO-2), a law, a bug, a design, a theorem, a mechanism, a strategy or an "
-                                             f"estimator of a VM's memory need; or a table: "
-                                             f"{', '.join(TOPICS[:-1])} or {TOPICS[-1]}")],
-    workload: Annotated[Path | None, typer.Argument(help="the input file of a topic: policy reads a workload in TOML, "
-                                                         "mechanisms a recording, exits an address stream; by default the "
-                                                         "shipped files")] = None,
-    policy: Annotated[list[str] | None, typer.Option(help="for policy: compare only this strategy, and print how much memory each "
-                                                          f"VM had; one of {', '.join(POLICIES)}; may be repeated")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="print everything that the chapters say about the topic, with full "
-                                                           "texts")] = False,
+    topic: Annotated[
+        str,
+        typer.Argument(
+            help="a clause (ISO-2), a law, a bug, a design, a theorem, a mechanism, a strategy or an "
+            f"estimator of a VM's memory need; or a table: "
+            f"{', '.join(TOPICS[:-1])} or {TOPICS[-1]}"
+        ),
+    ],
+    workload: Annotated[
+        Path | None,
+        typer.Argument(
+            help="the input file of a topic: policy reads a workload in TOML, "
+            "mechanisms a recording, exits an address stream; by default the "
+            "shipped files"
+        ),
+    ] = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="for policy: compare only this strategy, and print how much memory each "
+            f"VM had; one of {', '.join(POLICIES)}; may be repeated"
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="print everything that the chapters say about the topic, with full texts")
+    ] = False,
     html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
@@ -190,8 +214,9 @@ def explain(
         management.exits(workload, html, as_json)
         return
     if as_json:
-        print_document([InstructionDocument(**attrs.asdict(classify(x.does)), instruction=x.name, remedy=x.remedy)
-                        for x in X86_INSTRUCTIONS])
+        print_document(
+            [InstructionDocument(**attrs.asdict(classify(x.does)), instruction=x.name, remedy=x.remedy) for x in X86_INSTRUCTIONS]
+        )
         return
     out.print(efficiency.instruction_table())
     out.print(efficiency.instruction_verdict())

@@ -30,7 +30,10 @@ class TraceExplorer(App[None]):
     #wrong { color: $error; padding: 0 1; height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "focus('filter')", "filter"), Binding("e", "expressions", "expression"), Binding("q", "quit", "end")]
+        Binding("slash", "focus('filter')", "filter"),
+        Binding("e", "expressions", "expression"),
+        Binding("q", "quit", "end"),
+    ]
 
     def __init__(self, name: str, line: int, wanted: str = "", expressions: tuple[str, ...] = ()) -> None:
         super().__init__()
@@ -164,6 +167,7 @@ def _entries(followed: Followed) -> Table:
     now, changed = entry_texts(followed.after), {where: was for where, was, _ in followed.changes()}
     table = Table("entry", "was", "is", expand=True)
     for where in sorted({*now, *changed}):
-        table.add_row(Text(where), Text(changed.get(where, "")), Text(now.get(where, "-")),
-                      style="bold yellow" if where in changed else None)
+        table.add_row(
+            Text(where), Text(changed.get(where, "")), Text(now.get(where, "-")), style="bold yellow" if where in changed else None
+        )
     return table

@@ -20,19 +20,47 @@ from refmodel.oracle.writing_vectors import vectors as write_vectors
 
 @app.command()
 def vectors(
-    folder: Annotated[Path, typer.Option("--out", help="the folder that vectors are written to, or that --judge reads; the folder "
-                                                       "is created if needed")],
-    count: Annotated[int | None, typer.Option(help="how many vectors to write, of all kinds together; by default 120,000 walks and "
-                                                   "all runs of a monitor, 48,000 for riscv, or 30,000 for riscv32", min=1)] = None,
-    without: Annotated[list[str] | None, typer.Option(help="leave out vectors that need this feature, for walkers that lack it "
-                                                           "(specs/vectors.md has the names); may be repeated")] = None,
-    architecture: Annotated[str, typer.Option(help="the architecture: x86, which includes vectors for a monitor; riscv, with 64 "
-                                                   "bits; or riscv32")] = "x86",
-    elf: Annotated[int | None, typer.Option(help="for riscv: also write bare ELF files, each of which runs this many vectors and "
-                                                 "reports a signature", min=1, max=MOST)] = None,
-    results: Annotated[Path | None, typer.Option("--judge", help="write no vectors; judge this file, in which a walker that ran "
-                                                                 "the vectors reports one result per line; for riscv: judge a "
-                                                                 "signature")] = None,
+    folder: Annotated[
+        Path,
+        typer.Option(
+            "--out", help="the folder that vectors are written to, or that --judge reads; the folder is created if needed"
+        ),
+    ],
+    count: Annotated[
+        int | None,
+        typer.Option(
+            help="how many vectors to write, of all kinds together; by default 120,000 walks and "
+            "all runs of a monitor, 48,000 for riscv, or 30,000 for riscv32",
+            min=1,
+        ),
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="leave out vectors that need this feature, for walkers that lack it "
+            "(specs/vectors.md has the names); may be repeated"
+        ),
+    ] = None,
+    architecture: Annotated[
+        str, typer.Option(help="the architecture: x86, which includes vectors for a monitor; riscv, with 64 bits; or riscv32")
+    ] = "x86",
+    elf: Annotated[
+        int | None,
+        typer.Option(
+            help="for riscv: also write bare ELF files, each of which runs this many vectors and reports a signature",
+            min=1,
+            max=MOST,
+        ),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            "--judge",
+            help="write no vectors; judge this file, in which a walker that ran "
+            "the vectors reports one result per line; for riscv: judge a "
+            "signature",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="with --judge: print one JSON document")] = False,
 ) -> None:
     """Write conformance vectors for page walks and for a monitor.
@@ -73,16 +101,17 @@ def _judge(folder: Path, results: Path, architecture: str, as_json: bool) -> int
     if architecture != "x86" and not riscv:
         raise BadDesign(f"{architecture}: no such architecture; x86, riscv or riscv32 was expected")
     if not results.is_file():
-        raise BadDesign(f"{results}: no such file; expected "
-                        + ("a signature" if riscv else "a file with a result a line"))
+        raise BadDesign(f"{results}: no such file; expected " + ("a signature" if riscv else "a file with a result a line"))
     verdicts = [judge_signature(folder, results)] if riscv else judge_results(folder, results)
     if as_json:
         print_document([judged_document(verdict) for verdict in verdicts])
     for verdict in () if as_json else verdicts:
         terminal.judged(out, verdict)
         if loudness.verdicts_alone:
-            out.verdict(f"{verdict.implementation}, {verdict.subject}: {many(verdict.checks, 'check')}, "
-                        f"{many(len(verdict.deviations), 'class')} of deviation")
+            out.verdict(
+                f"{verdict.implementation}, {verdict.subject}: {many(verdict.checks, 'check')}, "
+                f"{many(len(verdict.deviations), 'class')} of deviation"
+            )
     if not any(verdict.checks for verdict in verdicts):
         return UNDECIDED
     return FAILS if any(verdict.deviations for verdict in verdicts) else HOLDS

@@ -41,6 +41,8 @@ def wrong_in_words(error: Exception) -> str:
 def in_words(wrong: Exception) -> str:
     """Why what a law computes is no value of the language."""
     if isinstance(wrong, KeyError):
-        return (f"it looks up the key {wrong}, which is missing; implies() evaluates both of its arguments: write "
-                "key not in table or ..., which looks the key up only if it is there")
+        return (
+            f"it looks up the key {wrong}, which is missing; implies() evaluates both of its arguments: write "
+            "key not in table or ..., which looks the key up only if it is there"
+        )
     return f"it computes what is no number: {wrong}" if isinstance(wrong, LeavesKind) else f"{type(wrong).__name__}: {wrong}"

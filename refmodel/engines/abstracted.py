@@ -42,9 +42,13 @@ def _wrong(design: Outline, other: Outline, each: Abstraction) -> list[str]:
     known.admit([x for x in reading.lookups.values() if x.base == induction.base], list(reading.counts.values()))
     known.saturate()
     solver = Solver(*known.asserted, timeout=TIMEOUT)
-    return list(dict.fromkeys(
-        o.why for o in reading.obligations
-        if solver.check(*o.conditions, negation(o.holds), says=f"{each.table} can be worked out") != z3.unsat))
+    return list(
+        dict.fromkeys(
+            o.why
+            for o in reading.obligations
+            if solver.check(*o.conditions, negation(o.holds), says=f"{each.table} can be worked out") != z3.unsat
+        )
+    )
 
 
 __all__ = ["doubts"]

@@ -18,10 +18,22 @@ from refmodel.machine.x86.words import lacking
 
 Term = Any
 WORD, FLAG = WordKind(64), FlagKind()
-GUEST_HELPERS = (guest_walk.canonical, guest_walk.reserved, guest_walk.allowed, guest_walk.key_denies, guest_walk.reason,
-                 guest_walk.flags_due)
-LEGACY_HELPERS = (guest_walk.reserved, guest_walk.allowed, guest_walk.reason, guest_walk.flags_due,
-                  legacy_walk.reserved_of_4_mib, legacy_walk.selected)
+GUEST_HELPERS = (
+    guest_walk.canonical,
+    guest_walk.reserved,
+    guest_walk.allowed,
+    guest_walk.key_denies,
+    guest_walk.reason,
+    guest_walk.flags_due,
+)
+LEGACY_HELPERS = (
+    guest_walk.reserved,
+    guest_walk.allowed,
+    guest_walk.reason,
+    guest_walk.flags_due,
+    legacy_walk.reserved_of_4_mib,
+    legacy_walk.selected,
+)
 EPT_HELPERS = (ept_walk.present, ept_walk.misconfigured, ept_walk.demand, ept_walk.permitted, ept_walk.there_were)
 PHYSICAL_BITS = range(32, 53)
 """What MAXPHYADDR may be."""
@@ -42,8 +54,10 @@ def terms(record: Any) -> dict[str, Term]:
 
 def arbitrary(reading: Symbolic, cls: type, prefix: str, **given: Any) -> Any:
     """A record whose fields are arbitrary words and flags, but for those given."""
-    fields = {a.name: given[a.name] if a.name in given
-              else (flag if a.type in (bool, "bool") else word)(reading, f"{prefix}.{a.name}") for a in attrs.fields(cls)}
+    fields = {
+        a.name: given[a.name] if a.name in given else (flag if a.type in (bool, "bool") else word)(reading, f"{prefix}.{a.name}")
+        for a in attrs.fields(cls)
+    }
     return cls(**fields)
 
 

@@ -62,8 +62,7 @@ def scheme(design: Outline, table: TableKind, tables: Sequence[TableKind]) -> Sc
     own = [Term(name, kind, name, 0) for name, kind in names]
     near = [term for each in tables for key in _keys(each, own) for term in fields(each, key)]
     pointers = [term for term in near if isinstance(term.kind, NameKind)]
-    far = [term for each in tables for key in list(_keys(each, [*own, *pointers], away=True))[:KEYS]
-           for term in fields(each, key)]
+    far = [term for each in tables for key in list(_keys(each, [*own, *pointers], away=True))[:KEYS] for term in fields(each, key)]
     membership = [atom for each in tables if each.partial for key in _keys(each, own) for atom in _is_there(each, key)]
     said = [*membership, *_alone([*near, *far]), *_compared(own, near, far), *_counted(tables, own, near)]
     return Scheme(names, tuple({atom.text: atom for atom in said}.values()))
@@ -97,8 +96,11 @@ def fields(table: TableKind, key: Sequence[Term]) -> list[Term]:
     label = "_of_".join([table.name, *(t.label for t in key if t.steps)])
     if isinstance(table.value, PageKind):
         return []
-    return [Term(f"{place}.{path}" if path else place, leaf, f"{label}_{path.replace('.', '_')}" if path else label, steps, guard)
-            for path, leaf in table.value.leaves() if not any(part.isdigit() for part in path.split("."))]
+    return [
+        Term(f"{place}.{path}" if path else place, leaf, f"{label}_{path.replace('.', '_')}" if path else label, steps, guard)
+        for path, leaf in table.value.leaves()
+        if not any(part.isdigit() for part in path.split("."))
+    ]
 
 
 def _key(key: Sequence[Term]) -> str:
@@ -126,8 +128,9 @@ def _alone(terms: Sequence[Term]) -> Iterator[Atom]:
             for member in t.kind.cls:
                 value = f"{t.kind.cls.__name__}.{member.name}"
                 low = member.name.lower()
-                yield _atom(t, f"{t.text} == {value}", f"{t.text} != {value}", f"{t.label}_{low}", f"{t.label}_not_{low}", 1,
-                            denying=1)
+                yield _atom(
+                    t, f"{t.text} == {value}", f"{t.text} != {value}", f"{t.label}_{low}", f"{t.label}_not_{low}", 1, denying=1
+                )
         elif isinstance(t.kind, NameKind):
             yield _atom(t, f"{t.text} != NOTHING", f"{t.text} == NOTHING", f"{t.label}_some", f"{t.label}_none", 1)
         elif isinstance(t.kind, NaturalKind | WordKind):
@@ -142,8 +145,16 @@ def _compared(own: Sequence[Term], near: Sequence[Term], far: Sequence[Term]) ->
     pairs += list(itertools.combinations(near, 2)) + [(f, n) for f in far for n in near]
     for one, other in pairs:
         if one.kind == other.kind and isinstance(one.kind, NameKind | NaturalKind) and one.text != other.text:
-            yield _atom(one, f"{one.text} == {other.text}", f"{one.text} != {other.text}", f"{one.label}_is_{other.label}",
-                        f"{one.label}_is_not_{other.label}", 1 + (other.steps > 0), other, denying=3)
+            yield _atom(
+                one,
+                f"{one.text} == {other.text}",
+                f"{one.text} != {other.text}",
+                f"{one.label}_is_{other.label}",
+                f"{one.label}_is_not_{other.label}",
+                1 + (other.steps > 0),
+                other,
+                denying=3,
+            )
 
 
 def _counted(tables: Sequence[TableKind], own: Sequence[Term], near: Sequence[Term]) -> Iterator[Atom]:
@@ -152,8 +163,15 @@ def _counted(tables: Sequence[TableKind], own: Sequence[Term], near: Sequence[Te
     for table, name in itertools.product(tables, own):
         for text, label in _countings(table, name):
             for number in numbers:
-                yield _atom(number, f"{number.text} == {text}", f"{number.text} != {text}", f"{number.label}_counts_{label}",
-                            f"{number.label}_not_counts_{label}", 2, denying=4)
+                yield _atom(
+                    number,
+                    f"{number.text} == {text}",
+                    f"{number.text} != {text}",
+                    f"{number.label}_counts_{label}",
+                    f"{number.label}_not_counts_{label}",
+                    2,
+                    denying=4,
+                )
             yield Atom(f"{text} == 0", f"{text} != 0", f"no_{label}", f"some_{label}", frozenset([text]), 3, 2)
 
 
@@ -163,11 +181,17 @@ def _countings(table: TableKind, name: Term) -> Iterator[tuple[str, str]]:
         return
     keys = [f"key{i}" for i, _ in enumerate(table.keys)]
     head = f"count(s.{table.name}, lambda {', '.join(['entry', *keys])}: "
-    leaves = [(f"entry.{path}" if path else "entry", leaf, f"{table.name}_{path}".rstrip("_"))
-              for path, leaf in table.value.leaves() if not any(part.isdigit() for part in path.split("."))]
+    leaves = [
+        (f"entry.{path}" if path else "entry", leaf, f"{table.name}_{path}".rstrip("_"))
+        for path, leaf in table.value.leaves()
+        if not any(part.isdigit() for part in path.split("."))
+    ]
     naming = [(f"{text} == {name.text}", f"{label}_{name.label}") for text, leaf, label in leaves if leaf == name.kind]
-    by_key = [(f"{key} == {name.text}", f"{table.name}_of_{name.label}") for key, kind in zip(keys, table.keys, strict=True)
-              if kind == name.kind and len(keys) > 1]
+    by_key = [
+        (f"{key} == {name.text}", f"{table.name}_of_{name.label}")
+        for key, kind in zip(keys, table.keys, strict=True)
+        if kind == name.kind and len(keys) > 1
+    ]
     flags = [(text, label) for text, leaf, label in leaves if isinstance(leaf, FlagKind)]
     for text, label in naming:
         yield f"{head}{text})", label.replace(".", "_")

@@ -56,12 +56,17 @@ class Audited:
     def and_of(self, others: Iterable[Audited]) -> Audited:
         """These comparisons and others together."""
         every = [self, *others]
-        return Audited(sum(each.compared for each in every), tuple(d for each in every for d in each.disagreements),
-                       sum(each.questions for each in every), sum(each.unvalued for each in every))
+        return Audited(
+            sum(each.compared for each in every),
+            tuple(d for each in every for d in each.disagreements),
+            sum(each.questions for each in every),
+            sum(each.unvalued for each in every),
+        )
 
 
-def drawn(design: Outline, geometry: Geometry, seed: int = 0, each: int | None = None,
-          steps: int = STEPS) -> dict[str, list[Sample]]:
+def drawn(
+    design: Outline, geometry: Geometry, seed: int = 0, each: int | None = None, steps: int = STEPS
+) -> dict[str, list[Sample]]:
     """Steps to compare readings on, by operation: so many of each if that is asked for, and else as many as a check takes."""
     found: dict[str, list[Sample]] = {}
     share = COMPARED // (2 * max(1, len(design.operations)))
@@ -93,8 +98,9 @@ class OnTerms:
         self._values: dict[int, Valuation] = {}
         """For the samples that a path applied to, what its terms come to."""
 
-    def path(self, induction: Induction, path: Path, goals: Sequence[tuple[Law, Segment, Term | None]],
-             counts: Mapping[int, Counted]) -> None:
+    def path(
+        self, induction: Induction, path: Path, goals: Sequence[tuple[Law, Segment, Term | None]], counts: Mapping[int, Counted]
+    ) -> None:
         """One path that the proof keeps, with what it claims after it."""
         segment = path.segments[0] if path.segments else None
         by_name = {c.number.decl().name(): c for c in [*path.counts.values(), *counts.values()]}
@@ -142,8 +148,9 @@ class OnTerms:
                 continue
             self.objected[number] = True
             if self.samples[number].lawful and not self.samples[number].aborted:
-                self._disagree(self.samples[number], f"on terms something that must hold does not ({o.why}), and on ints nothing "
-                                                     "goes wrong")
+                self._disagree(
+                    self.samples[number], f"on terms something that must hold does not ({o.why}), and on ints nothing goes wrong"
+                )
 
     def _fails(self, o: Obligation, value: Valuation) -> bool | None:
         """Whether an obligation is not met here; one about every entry of a table, whether it is not met for one of them. None if
@@ -184,8 +191,14 @@ class OnTerms:
             found.update(_named(kind, term, value))
         return found
 
-    def _compare(self, induction: Induction, sample: Sample, segment: Segment, goals: Sequence[tuple[Law, Segment, Term | None]],
-                 value: Valuation) -> None:
+    def _compare(
+        self,
+        induction: Induction,
+        sample: Sample,
+        segment: Segment,
+        goals: Sequence[tuple[Law, Segment, Term | None]],
+        value: Valuation,
+    ) -> None:
         if sample.aborted:
             return
         self.compared += 1
@@ -242,16 +255,19 @@ class OnTerms:
             kind = kind_of(type(mine))
             self.questions += 1
             try:
-                found = [value(v.term) if isinstance(v, Opaque) else coded(leaf, v)
-                         for (_, leaf), v in zip(kind.leaves(), kind.flatten(outcome), strict=True)]
+                found = [
+                    value(v.term) if isinstance(v, Opaque) else coded(leaf, v)
+                    for (_, leaf), v in zip(kind.leaves(), kind.flatten(outcome), strict=True)
+                ]
             except Unvalued:
                 self.unvalued += 1
                 return
             if found != leaves_of(kind, mine):
                 self._disagree(sample, f"it returns {found} on terms, and on ints {mine}")
 
-    def _laws(self, induction: Induction, sample: Sample, goals: Sequence[tuple[Law, Segment, Term | None]],
-              value: Valuation) -> None:
+    def _laws(
+        self, induction: Induction, sample: Sample, goals: Sequence[tuple[Law, Segment, Term | None]], value: Valuation
+    ) -> None:
         by_law = {law: goal for law, _, goal in goals}
         for law, names, holds in sample.questions:
             goal = by_law.get(law)
@@ -268,8 +284,17 @@ class OnTerms:
                 before = Valuation(self.design, self.geometry, self.graph, "s", sample.before, value.constants, more)
                 self._law(sample, law, names, holds, formula.body, formula.names, before, "before it")
 
-    def _law(self, sample: Sample, law: Law, names: tuple[Any, ...], holds: bool, goal: Term, formal: Sequence[Term],
-             value: Valuation, when: str) -> None:
+    def _law(
+        self,
+        sample: Sample,
+        law: Law,
+        names: tuple[Any, ...],
+        holds: bool,
+        goal: Term,
+        formal: Sequence[Term],
+        value: Valuation,
+        when: str,
+    ) -> None:
         self.questions += 1
         try:
             found = bool(value.binding(**_bound(law, formal, names))(goal))
@@ -277,13 +302,15 @@ class OnTerms:
             self.unvalued += 1
             return
         if found != holds:
-            self._disagree(sample, f"{when}, {law.name}{names} {'holds' if holds else 'does not hold'} on ints, and otherwise on "
-                                   "terms")
+            self._disagree(
+                sample, f"{when}, {law.name}{names} {'holds' if holds else 'does not hold'} on ints, and otherwise on terms"
+            )
 
     def _counts(self, induction: Induction, sample: Sample, counts: Mapping[int, Counted], value: Valuation) -> None:
         """What laws count after the step is as many on terms as there are in the state after it."""
-        later = [(counted, each) for counted in counts.values() for each in counted.later
-                 if each.is_last and each.exactly is not None]
+        later = [
+            (counted, each) for counted in counts.values() for each in counted.later if each.is_last and each.exactly is not None
+        ]
         if not later or sample.aborted or sample.op.split:
             return
         value.counts.update({c.number.decl().name(): c for _, each in later for c in each.of})
@@ -307,7 +334,7 @@ class OnTerms:
         for number in lawful:
             known, sample = self._values[number], self.samples[number]
             value = Valuation(self.design, self.geometry, self.graph, "s", sample.before, known.constants, by_name)
-            for term in terms[number % 7::max(1, len(terms) // ASSUMED)]:
+            for term in terms[number % 7 :: max(1, len(terms) // ASSUMED)]:
                 self.questions += 1
                 try:
                     if not value(term):
@@ -325,8 +352,12 @@ class OnTerms:
             wanted = not sample.aborted
             if sample.lawful and every_path and not self.matched[number] and not self.perhaps[number] and wanted:
                 self._disagree(sample, "it happens on ints, and no path on terms applies")
-            if sample.lawful and every_path and sample.aborted and not (
-                    self.objected[number] or self.may_object[number] or self.perhaps[number]):
+            if (
+                sample.lawful
+                and every_path
+                and sample.aborted
+                and not (self.objected[number] or self.may_object[number] or self.perhaps[number])
+            ):
                 self._disagree(sample, f"on ints it goes wrong ({sample.outcome}), and on terms nothing that must hold fails")
             if self.matched[number] > 1 and wanted and not sample.op.split:
                 self._disagree(sample, f"{self.matched[number]} paths on terms apply to it")

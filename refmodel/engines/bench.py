@@ -40,8 +40,11 @@ def kill(design: type[Design], engine: str) -> Kill:
         refuted = induction.prove(bugged).refuted
         found = (refuted.law.clause if refuted.law else ABORT, refuted.law, 1) if refuted is not None else None
     else:
-        failure = (random.campaign(bugged, design.geometry, seconds=PATIENCE).failure if engine == "random"
-                   else explore(bugged, design.geometry, seconds=PATIENCE).failure)
+        failure = (
+            random.campaign(bugged, design.geometry, seconds=PATIENCE).failure
+            if engine == "random"
+            else explore(bugged, design.geometry, seconds=PATIENCE).failure
+        )
         found = (failure.broken.clause, failure.broken.law, len(failure.run.steps)) if failure is not None else None
     seconds = time.perf_counter() - began
     if found is None:
@@ -50,8 +53,9 @@ def kill(design: type[Design], engine: str) -> Kill:
     return Kill(engine, clause, law.name if law else None, steps, seconds)
 
 
-def matrix(bugs: Mapping[str, type[Design]], engines: Sequence[str] = ENGINES,
-           ended: Callable[[int], None] = lambda number: None) -> Iterator[tuple[str, list[Kill]]]:
+def matrix(
+    bugs: Mapping[str, type[Design]], engines: Sequence[str] = ENGINES, ended: Callable[[int], None] = lambda number: None
+) -> Iterator[tuple[str, list[Kill]]]:
     """Each bug by each engine, several at a time, in the order given. ``ended`` is called with the number of each, in any order."""
     where = Where(jobs=max(2, min(len(bugs), cpu_count() or 1)))
     yield from zip(bugs, spread(partial(_row, tuple(engines)), bugs.values(), where, ended), strict=True)

@@ -77,8 +77,9 @@ class _Chain:
     other names, which the solver's own substitution makes.
     """
 
-    def __init__(self, design: Outline, formulas: Sequence[Formula], paths: Sequence[_Path], scope: Scope,
-                 counts: Sequence[Counted]) -> None:
+    def __init__(
+        self, design: Outline, formulas: Sequence[Formula], paths: Sequence[_Path], scope: Scope, counts: Sequence[Counted]
+    ) -> None:
         self.design, self.formulas, self.paths, self.scope, self.counts = design, formulas, paths, scope, counts
         self.solver = z3.Solver()
         self.solver.add(*scope.names_only)
@@ -87,8 +88,13 @@ class _Chain:
         self.which = z3.Int("path")
         self.state = z3.And(self._state())
         self.step = z3.And(list(self._steps()))
-        self.bad_state = z3.Or([z3.Not(z3.substitute(f.body, *zip(f.names, values, strict=True)) if values else f.body)
-                                for f in formulas for values in itertools.product(*(scope.names(k) for _, k in f.law.names))])
+        self.bad_state = z3.Or(
+            [
+                z3.Not(z3.substitute(f.body, *zip(f.names, values, strict=True)) if values else f.body)
+                for f in formulas
+                for values in itertools.product(*(scope.names(k) for _, k in f.law.names))
+            ]
+        )
         self.bad_step = z3.Or([z3.And(self.which == n, p.broken) for n, p in enumerate(paths) if not z3.is_false(p.broken)])
 
     def _functions(self, base: str) -> list[Any]:
@@ -135,8 +141,18 @@ class _Chain:
                 entries = zip(kind.all_keys(self.scope.geometry), self.scope.keys(kind.name), strict=True)
                 self.solver.add(*(self.at(self.scope.at_power_on(kind, key, table.first(terms)), 0) for key, terms in entries))
                 continue
-            self.solver.add(self.at(z3.And([a == b for key in self.scope.keys(kind.name)
-                                            for a, b in zip(table.first(key), table.initial(), strict=True)]), 0))
+            self.solver.add(
+                self.at(
+                    z3.And(
+                        [
+                            a == b
+                            for key in self.scope.keys(kind.name)
+                            for a, b in zip(table.first(key), table.initial(), strict=True)
+                        ]
+                    ),
+                    0,
+                )
+            )
 
     def extend(self, step: int) -> None:
         """One step more: from the state after ``step`` steps to the next."""
@@ -190,8 +206,12 @@ class _Chain:
         arguments = tuple(value.of(kind, a) for (_, kind), a in zip(path.op.parameters, path.arguments, strict=True))
         answers = tuple(value.of(*a) if isinstance(a, tuple) else a for a in path.answers)
         given = [(kind, a) for (_, kind), a in zip(path.op.parameters, arguments, strict=True)]
-        return path.op, arguments, answers, [*given, *((asked[0], a) for asked, a in zip(path.answers, answers, strict=True)
-                                                       if isinstance(asked, tuple))]
+        return (
+            path.op,
+            arguments,
+            answers,
+            [*given, *((asked[0], a) for asked, a in zip(path.answers, answers, strict=True) if isinstance(asked, tuple))],
+        )
 
     def _broken_by(self, taken: Sequence[_Step], machine: Machine, decoder: Decoder) -> Failure | None:
         """The run of these steps, if it breaks a law on ints."""
@@ -247,12 +267,13 @@ def _paths(design: Outline, judged: Outline, scope: Scope, clause_laws: Sequence
         induction = Induction(judged, op)  # what holds up to here is assumed: a search ends where a law first breaks
         owed = _Owed(design, scope, induction)
         for found in induction.paths():
-            terms = tuple((leaf, t) for leaf, t in found.noted.values()
-                          if is_given(t))
+            terms = tuple((leaf, t) for leaf, t in found.noted.values() if is_given(t))
             wrong = owed.not_met(found)
             if not z3.is_false(wrong):  # it goes wrong there, whatever the text asks afterwards
-                yield _Path(op, tuple(induction.arguments), found.answers, (wrong,), {}, terms,
-                            z3.BoolVal(True)), list(found.counts.values())
+                yield (
+                    _Path(op, tuple(induction.arguments), found.answers, (wrong,), {}, terms, z3.BoolVal(True)),
+                    list(found.counts.values()),
+                )
             if not found.segments:
                 continue
             segment = found.segments[-1]
@@ -287,10 +308,17 @@ class _Owed:
         if new:
             self.hypotheses.admit(list(path.lookups.values()), list(path.counts.values()))
             self.hypotheses.saturate()
-            self.solver.add(self.hypotheses.asserted[self._told:])
+            self.solver.add(self.hypotheses.asserted[self._told :])
             self._told = len(self.hypotheses.asserted)
-        return z3.simplify(z3.Or([self._not_met(o) for o in new.values() if self.solver.check(
-            *o.conditions, z3.Not(o.holds), says=f"this does not come about: {o.why}") != z3.unsat]))
+        return z3.simplify(
+            z3.Or(
+                [
+                    self._not_met(o)
+                    for o in new.values()
+                    if self.solver.check(*o.conditions, z3.Not(o.holds), says=f"this does not come about: {o.why}") != z3.unsat
+                ]
+            )
+        )
 
     def _not_met(self, owed: Obligation) -> Term:
         """That one does not; of what must hold of every entry of a table, that one entry has it not."""
@@ -302,8 +330,9 @@ class _Owed:
         return term
 
 
-def _broken_step(design: Outline, op: Operation, induction: Induction, segment: Any, scope: Scope, reading: Symbolic,
-                 laws: Sequence[Any]) -> Term:
+def _broken_step(
+    design: Outline, op: Operation, induction: Induction, segment: Any, scope: Scope, reading: Symbolic, laws: Sequence[Any]
+) -> Term:
     given = op.about(segment.before, asking(reading, segment.outcome), [asking(reading, a) for a in induction.arguments])
     for s in (segment.before, segment.after):
         for kind in design.tables:
@@ -324,8 +353,15 @@ def _broken_step(design: Outline, op: Operation, induction: Induction, segment: 
     return z3.simplify(z3.Or(denied)) if denied else z3.BoolVal(False)
 
 
-def search(design: Outline, depth: int, *, clause: str | None = None, seconds: float = 60.0, deepen: float = 0.0,
-           progress: Callable[[int], None] | None = None) -> Search:
+def search(
+    design: Outline,
+    depth: int,
+    *,
+    clause: str | None = None,
+    seconds: float = 60.0,
+    deepen: float = 0.0,
+    progress: Callable[[int], None] | None = None,
+) -> Search:
     """Look for a run of at most ``depth`` steps that breaks a law (of one clause, if one is given), in so many ``seconds``; and for
     longer ones until the search has taken ``deepen`` seconds."""
     began = time.perf_counter()

@@ -198,8 +198,11 @@ def unique(table: TableKind) -> Iterator[Candidate]:
     parts = [f"{a} == {b}" for (a, _), (b, _) in zip(mine, others, strict=True)]
     ends = dict.fromkeys([" and ".join(parts), *parts])
     for group, flag, end in itertools.product(groups, flags, ends):
-        said = [*([f"{flag[0].text}", f"{flag[1].text}"] if flag else []), *(f"{a.text} != NOTHING" for a, _ in group),
-                *(f"{a.text} == {b.text}" for a, b in group)]
+        said = [
+            *([f"{flag[0].text}", f"{flag[1].text}"] if flag else []),
+            *(f"{a.text} != NOTHING" for a, _ in group),
+            *(f"{a.text} == {b.text}" for a, b in group),
+        ]
         guards = [f"{t.guard}" for t in group[0] if t.guard]
         label = "_".join([*(a.label for a, _ in group), "is_unique", *(["if", flag[0].label] if flag else [])])
         yield Candidate((*mine, *others), " and ".join([*guards, *said]), end, label, 3 + 2 * len(group) + 2 * (flag is not None))

@@ -73,8 +73,9 @@ class Ethos:
             steps.write_text(f'(reference "{asserted}")\n{proof}')  # as an option, Ethos forgets it when it comes to the proof
             options = [f"--include={self.signatures}", "--require-proof-of-false", "--reference-define-fun"]
             try:
-                done = subprocess.run([self.program, *options, str(steps)], capture_output=True, text=True, timeout=PATIENCE,
-                                      check=False)
+                done = subprocess.run(
+                    [self.program, *options, str(steps)], capture_output=True, text=True, timeout=PATIENCE, check=False
+                )
             except subprocess.TimeoutExpired:
                 return f"not done after {PATIENCE:.0f} s"
         said = (done.stdout + done.stderr).strip()
@@ -90,8 +91,9 @@ def find_ethos(signatures: Path | None) -> Ethos | None:
         return None
     folder = signatures or Path(os.environ.get(SIGNATURES, ""))
     if not (folder / "Cpc.eo").is_file():
-        raise BadDesign(f"ethos is on the PATH, but no Cpc.eo is in {folder}: give cvc5's folder proofs/eo/cpc by --signatures "
-                        f"or {SIGNATURES}")
+        raise BadDesign(
+            f"ethos is on the PATH, but no Cpc.eo is in {folder}: give cvc5's folder proofs/eo/cpc by --signatures or {SIGNATURES}"
+        )
     return Ethos(program, folder / "Cpc.eo")
 
 

@@ -62,16 +62,24 @@ def examined(design: Outline) -> None:
     if broken is not None:
         names = f" for {names_of(broken)}" if names_of(broken) else ""
         law = f"{broken.law.place}: law {broken.law.name}: " if broken.law else ""
-        raise BadDesign(f"{law}{design.name}: the initial state breaks {broken.clause}{names}: {broken.sentence}"
-                        f"{' ' + broken.error if broken.error else ''}")
+        raise BadDesign(
+            f"{law}{design.name}: the initial state breaks {broken.clause}{names}: {broken.sentence}"
+            f"{' ' + broken.error if broken.error else ''}"
+        )
     bare = bare_machine_of(design)
     if bare is not None:
         refuse_odd_steps(design, bare)
 
 
-def check(design: Outline, engines: Sequence[str] = DEFAULT, asked: Asked = USUAL, *,
-          notice: Notice = lambda engine, text: None, cache: ProofCache | None = None,
-          finished: Callable[[EngineReport], None] = lambda report: None) -> list[EngineReport]:
+def check(
+    design: Outline,
+    engines: Sequence[str] = DEFAULT,
+    asked: Asked = USUAL,
+    *,
+    notice: Notice = lambda engine, text: None,
+    cache: ProofCache | None = None,
+    finished: Callable[[EngineReport], None] = lambda report: None,
+) -> list[EngineReport]:
     """Let the engines judge a design, one after the other; ``finished`` is told each report as it comes.
 
     ``BadDesign`` if it is no design, or if no engine can read it. With a cache, what was proved or explored before of the very same
@@ -96,16 +104,23 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, asked: Asked = USUA
 
 def _unjudged(design: Outline, engines: Sequence[str], asked: Asked) -> tuple[str, ...]:
     """What is claimed of the design and none of the engines judges."""
-    left_out = tuple(f"{law.place}: law {law.clause} ({law.name}) is not judged: it is not among the laws of {design.name}"
-                     for law in left_out_by(design.cls, [op.returns for op in design.operations]) if law not in design.claims)
+    left_out = tuple(
+        f"{law.place}: law {law.clause} ({law.name}) is not judged: it is not among the laws of {design.name}"
+        for law in left_out_by(design.cls, [op.returns for op in design.operations])
+        if law not in design.claims
+    )
     pending = [each.name for each in design.pending if each.law.is_asked(asked.clause)]
     if not pending or set(engines) & set(OF_PENDING):
         return left_out
-    return (*left_out, f"not judged: that what is pending ends ({', '.join(pending)}); --engine random and --engine prove do that",)
+    return (
+        *left_out,
+        f"not judged: that what is pending ends ({', '.join(pending)}); --engine random and --engine prove do that",
+    )
 
 
-def _reports(design: Outline, engines: Sequence[str], asked: Asked, refused: list[str], notice: Notice, cache: ProofCache | None
-             ) -> Iterator[EngineReport]:
+def _reports(
+    design: Outline, engines: Sequence[str], asked: Asked, refused: list[str], notice: Notice, cache: ProofCache | None
+) -> Iterator[EngineReport]:
     """Each engine's report; why those that cannot read the text refuse it is added to ``refused``."""
     judged = design if asked.clause is None else design.restricted(asked.clause)
 
@@ -207,13 +222,30 @@ class _Kept:
             within = str(kept["within"])
         except (KeyError, ValueError, TypeError, AttributeError):
             return None
-        report = EngineReport(self.engine, verdicts, f"{covered}; remembered of the very same text", seconds,
-                              geometry=judged.cls.geometry, notes=notes, lacking=lacking, within=within, remembered=True,
-                              numbers=numbers)
+        report = EngineReport(
+            self.engine,
+            verdicts,
+            f"{covered}; remembered of the very same text",
+            seconds,
+            geometry=judged.cls.geometry,
+            notes=notes,
+            lacking=lacking,
+            within=within,
+            remembered=True,
+            numbers=numbers,
+        )
         return None if report.failed or report.undecided else report
 
     def keep(self, report: EngineReport) -> None:
         """Remember a report that shows what was asked."""
-        self.cache.keep(self.theorem, self.text, report.seconds, covered=report.covered, notes=list(report.notes),
-                        lacking=list(report.lacking), within=report.within, numbers=attrs.asdict(report.numbers),
-                        verdicts={law.name: str(verdict) for law, verdict in report.verdicts.items()})
+        self.cache.keep(
+            self.theorem,
+            self.text,
+            report.seconds,
+            covered=report.covered,
+            notes=list(report.notes),
+            lacking=list(report.lacking),
+            within=report.within,
+            numbers=attrs.asdict(report.numbers),
+            verdicts={law.name: str(verdict) for law, verdict in report.verdicts.items()},
+        )

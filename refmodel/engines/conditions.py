@@ -82,8 +82,10 @@ class Stated:
         finally:
             reading.lookups, reading.counts, reading.noted = outer
         self.number = len(terms)
-        self.template = Template([*self.formal.key, *self.formal.leaves],
-                                 [*terms, *(k for x in self.lookups for k in x.key), *(c.number for c in self.counts)])
+        self.template = Template(
+            [*self.formal.key, *self.formal.leaves],
+            [*terms, *(k for x in self.lookups for k in x.key), *(c.number for c in self.counts)],
+        )
         if owed:
             owe_of_any_entry(table, self.formal, owed)
 
@@ -97,22 +99,23 @@ class Stated:
     def at(self, reading: Symbolic, key: Sequence[Term], leaves: Sequence[Term]) -> list[Term]:
         """The terms about this entry; that it was looked at is noted."""
         found = self.template.at([*key, *leaves])
-        rest = iter(found[self.number:])
+        rest = iter(found[self.number :])
         for x in self.lookups:
             reading.note(Lookup(x.base, x.table, tuple([next(rest) for _ in x.key])))
         for c in self.counts:
             reading.note_count(attrs.evolve(c, number=next(rest), later=()))  # what is known later is of other names
-        return [simplified(t) for t in found[:self.number]]
+        return [simplified(t) for t in found[: self.number]]
 
 
-def owe_of_any_entry(table: Table, at: Formal, owed: Sequence[Obligation], formals: Sequence[Term] = (),
-                     names: Sequence[Term] = ()) -> None:
+def owe_of_any_entry(
+    table: Table, at: Formal, owed: Sequence[Obligation], formals: Sequence[Term] = (), names: Sequence[Term] = ()
+) -> None:
     """What must hold of every entry must hold of an arbitrary one, and of these names in the place of the formal ones."""
     leaves = table.peek(at.key)
     whole = Template([*at.leaves, *formals], [conj([*o.conditions, z3.BoolVal(True)]) for o in owed] + [o.holds for o in owed])
-    terms = whole.at([*leaves[-len(at.leaves):], *names])
+    terms = whole.at([*leaves[-len(at.leaves) :], *names])
     real = [negation(n) for n in table.nobody(at.key)] + (leaves[:1] if table.domain is not None else [])
-    for conditions, holds, o in zip(terms, terms[len(owed):], owed, strict=False):
+    for conditions, holds, o in zip(terms, terms[len(owed) :], owed, strict=False):
         table.reading.owe([attrs.evolve(o, conditions=(*real, conditions), holds=holds)])
 
 

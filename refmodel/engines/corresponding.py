@@ -40,8 +40,10 @@ _shared: dict[tuple[type, type], tuple[str, ...]] = {}
 
 def _found_shared(design: Outline, other: Outline) -> tuple[str, ...]:
     if split := [op.name for op in other.operations if op.split]:
-        raise BadDesign(f"{place_of(home_of(other.cls, split[0]), split[0])}: others may interrupt {', '.join(split)} (yield); "
-                        "expected a design of which each operation is one step")
+        raise BadDesign(
+            f"{place_of(home_of(other.cls, split[0]), split[0])}: others may interrupt {', '.join(split)} (yield); "
+            "expected a design of which each operation is one step"
+        )
     if bare_machine(design.cls) is other.cls:
         refuse_odd_steps(design, other)
     _refuse_steps_of_nobody(design, other)
@@ -53,8 +55,10 @@ def _found_shared(design: Outline, other: Outline) -> tuple[str, ...]:
         if mine != table:
             raise BadDesign(f"{_stated(design, table)} has other keys or values than {_stated(other, table)}; expected the same")
         if table.name in design.arbitrary and table.name not in other.arbitrary:
-            raise BadDesign(f"{_stated(design, table)} holds anything at power-on, but not that of {other.name}; expected "
-                            f"{table.name} among what both state as arbitrary, or neither")
+            raise BadDesign(
+                f"{_stated(design, table)} holds anything at power-on, but not that of {other.name}; expected "
+                f"{table.name} among what both state as arbitrary, or neither"
+            )
     return tuple(table.name for table in other.tables)
 
 
@@ -62,13 +66,17 @@ def _refuse_unless_computed(design: Outline, other: Outline, table: TableKind) -
     """``BadDesign`` unless the design says what a table holds that only the other has."""
     says = next((each for each in abstractions(design.cls) if each.table == table.name), None)
     if says is None:
-        raise BadDesign(f"{place_of(design.cls)} has no table {table.name}, which {_stated(other, table)} states; expected all "
-                        f"tables of {other.name}, or a method under @abstraction(\"{table.name}\") that says what it holds")
+        raise BadDesign(
+            f"{place_of(design.cls)} has no table {table.name}, which {_stated(other, table)} states; expected all "
+            f'tables of {other.name}, or a method under @abstraction("{table.name}") that says what it holds'
+        )
     if (says.keys, says.value) != (table.keys, table.value):
         raise BadDesign(f"{says.place} has other keys or entries than {_stated(other, table)}; expected the same")
     if table.partial or isinstance(table.value, PageKind):
-        raise BadDesign(f"{says.place}: {_stated(other, table)} is no total table of records or scalars, and what another holds "
-                        "cannot be worked out by @abstraction; expected a table of that name")
+        raise BadDesign(
+            f"{says.place}: {_stated(other, table)} is no total table of records or scalars, and what another holds "
+            "cannot be worked out by @abstraction; expected a table of that name"
+        )
 
 
 def _stated(design: Outline, table: TableKind) -> str:
@@ -81,11 +89,14 @@ def refuse_odd_steps(design: Outline, machine: Outline) -> None:
     own, names = {op.name for op in design.operations if op.by_guest}, {op.name: op for op in machine.operations}
     for op, steps in step_names(design).items():
         if not names.keys() & {*steps}:
-            raise BadDesign(f"{_says(design, op, steps)}, which {machine.name} does not have; expected one of "
-                            f"{', '.join(sorted(names))}")
+            raise BadDesign(
+                f"{_says(design, op, steps)}, which {machine.name} does not have; expected one of {', '.join(sorted(names))}"
+            )
         if op in own and op in names and names[op].by_guest and {*steps} != {op}:
-            raise BadDesign(f"{_says(design, op, steps)}, but {machine.name} has an instruction {op}: a guest that asks for it "
-                            f"gets that one and no other; expected no {op} in steps")
+            raise BadDesign(
+                f"{_says(design, op, steps)}, but {machine.name} has an instruction {op}: a guest that asks for it "
+                f"gets that one and no other; expected no {op} in steps"
+            )
 
 
 def _refuse_steps_of_nobody(design: Outline, other: Outline) -> None:
@@ -121,8 +132,7 @@ def in_place_of(design: Outline, other: Outline, op: Operation) -> list[Operatio
     """The operations of the other design that stand for one: that of its name, unless that is a guest's and this is not, and those
     that ``steps`` names."""
     said = step_names(design).get(op.name, ())
-    return [each for each in other.operations
-            if each.name in said or (each.name == op.name and (op.by_guest or not each.by_guest))]
+    return [each for each in other.operations if each.name in said or (each.name == op.name and (op.by_guest or not each.by_guest))]
 
 
 def has_to_be_a_step(design: Outline, other: Outline, op: Operation, outcome: Any, in_vain: bool) -> bool:
@@ -165,9 +175,11 @@ def _as_bases_say(design: str, cls: type, steps: Mapping[str, tuple[str, ...]]) 
         for base in cls.__mro__[1:]:
             said = vars(base).get("steps", {}).get(op, names)
             if {*said} != {*names}:
-                raise BadDesign(f"{place_of(cls, 'steps')} of {design} says that {op} may be {' or '.join(names)}, and "
-                                f"{base.__qualname__}, which it is derived from, says {' or '.join(said)}: that is claimed of it "
-                                "too; expected the same, or an operation of another name")
+                raise BadDesign(
+                    f"{place_of(cls, 'steps')} of {design} says that {op} may be {' or '.join(names)}, and "
+                    f"{base.__qualname__}, which it is derived from, says {' or '.join(said)}: that is claimed of it "
+                    "too; expected the same, or an operation of another name"
+                )
     return steps
 
 
@@ -233,8 +245,11 @@ def asked_for(op: Operation, arguments: Sequence[Any], outcome: Any) -> list[tup
     request is what shows the guest nothing, and says so (``shown = None``)."""
     if not op.by_guest or not is_silent(type(outcome)):
         return []
-    return [(name, kind, getattr(outcome, name), argument) for (name, kind), argument in zip(op.parameters, arguments, strict=True)
-            if (name, kind) in fields_of(outcome)]
+    return [
+        (name, kind, getattr(outcome, name), argument)
+        for (name, kind), argument in zip(op.parameters, arguments, strict=True)
+        if (name, kind) in fields_of(outcome)
+    ]
 
 
 def of_whom(outcome: Any, name: str) -> Any:

@@ -38,8 +38,11 @@ class Counterexample:
         """What is said of the entries that are not shown."""
         if not self.others:
             return ""
-        return ("1 other entry makes the state lawful; neither the step nor the law reads it" if self.others == 1 else
-                f"{self.others} other entries make the state lawful; neither the step nor the law reads them")
+        return (
+            "1 other entry makes the state lawful; neither the step nor the law reads it"
+            if self.others == 1
+            else f"{self.others} other entries make the state lawful; neither the step nor the law reads them"
+        )
 
 
 def counterexample(design: Outline, operation: str, witness: Witness) -> Counterexample:
@@ -51,8 +54,15 @@ def counterexample(design: Outline, operation: str, witness: Witness) -> Counter
     machine, step = Machine(design, small.geometry), small.step
     take(machine, design.operation(step.operation), step.arguments, step.answers, (*small.earlier, small.tables))
     made = () if small.broken.law is None else tuple(changes(design, machine.before, machine.state))
-    return Counterexample(operation, small, shown, len(differing) - len(shown), tuple(machine.last_questions), made,
-                          tuple(tuple(_differing(design, tables)) for tables in small.earlier))
+    return Counterexample(
+        operation,
+        small,
+        shown,
+        len(differing) - len(shown),
+        tuple(machine.last_questions),
+        made,
+        tuple(tuple(_differing(design, tables)) for tables in small.earlier),
+    )
 
 
 def _differing(design: Outline, tables: Tables) -> Iterator[tuple[str, Any, Any]]:

@@ -38,6 +38,7 @@ def applied(name: str, arguments: Sequence[Term], sort: object) -> Term:
 
 def number_now(reading: Symbolic, table: Table, condition: Counting, spoken_of: Sequence[Term]) -> Term:
     """How many entries of a table count now."""
+
     def holds(key: Sequence[Term], leaves: Sequence[Term]) -> Term:
         return condition.holds(key, leaves, spoken_of)
 
@@ -83,14 +84,15 @@ def _after(reading: Symbolic, table: Table, first: Counted, holds: Holds, number
     any_number = applied(name, spoken_of, z3.IntSort())
     differs = z3.And(table.covers(write, key), before != after)
     found: Term = z3.If(differs, z3.If(any_number >= 0, any_number, z3.IntVal(0)), total)
-    writes = tuple(table.writes[:number + 1])
+    writes = tuple(table.writes[: number + 1])
     later = Later(found, partial(_exactly, table, holds, writes), is_last=len(writes) == len(table.writes))
     reading.note_count(attrs.evolve(first, later=(later,)))
     return found
 
 
-def _exactly(table: Table, holds: Holds, writes: Sequence[Put | Reset]
-             ) -> tuple[Term, tuple[Counted, ...], tuple[Term, ...]] | None:
+def _exactly(
+    table: Table, holds: Holds, writes: Sequence[Put | Reset]
+) -> tuple[Term, tuple[Counted, ...], tuple[Term, ...]] | None:
     """How many count after these writes, by what became of each entry of the arbitrary state; what was counted there; and the sums
     that this leans on. None if what became of an entry depends on more than the entry, its key and names, or if there are too many
     cases."""
@@ -114,8 +116,10 @@ def _exactly(table: Table, holds: Holds, writes: Sequence[Put | Reset]
         total = total + counted.number
     sums = []
     for case, covered in parts:
-        whole, *both = [_counted(table, *general(table, simplified(part))) for part in (
-            case, conj((covered, case)), conj((negation(covered), case)))]
+        whole, *both = [
+            _counted(table, *general(table, simplified(part)))
+            for part in (case, conj((covered, case)), conj((negation(covered), case)))
+        ]
         of += [whole, *both]
         sums.append(whole.number == both[0].number + both[1].number)
     return simplified(total), tuple(of), tuple(sums)
@@ -131,7 +135,7 @@ def _of_entries(table: Table, holds: Term) -> Holds:
 def became(table: Table, counts: Term, write: Reset) -> list[Term]:
     """The cases in which what becomes of an arbitrary entry counts, if entries for which this holds do: it is written, or not."""
     at = formal(table.kind)
-    covered, new = write.covered, write.stated.template.terms[1:write.stated.number]
+    covered, new = write.covered, write.stated.template.terms[1 : write.stated.number]
     kept = simplified(conj((negation(covered), counts)))
     if table.domain is not None:  # an entry of a partial table goes
         return [kept]

@@ -28,4 +28,3 @@ def changes(design: Outline, before: Any, after: Any) -> Iterator[Change]:
             old, new = was.get(key), now.get(key)
             if old != new:
                 yield Change(kind.name, key, old, new)
-

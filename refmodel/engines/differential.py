@@ -93,19 +93,29 @@ def common(design: Outline, reference: Outline) -> frozenset[str]:
     mine = {op.name: op.parameters for op in design.operations if op.by_guest}
     lacking = sorted(name for name, parameters in mine.items() if theirs.get(SAME_INSTRUCTION.get(name, name)) != parameters)
     if lacking or not mine:
-        raise BadDesign(f"{design.name} cannot be run beside {reference.name}, which has no "
-                        f"{', '.join(lacking) or 'instruction of it'}")
+        raise BadDesign(
+            f"{design.name} cannot be run beside {reference.name}, which has no {', '.join(lacking) or 'instruction of it'}"
+        )
     for each in (design, reference):
         if not issubclass(each.cls, BareMemory):
-            raise BadDesign(f"{design.name} cannot be run beside {reference.name}: {each.name} does not say what machine its "
-                            "guests believe in; expected a class derived from refmodel.bare.BareMemory")
+            raise BadDesign(
+                f"{design.name} cannot be run beside {reference.name}: {each.name} does not say what machine its "
+                "guests believe in; expected a class derived from refmodel.bare.BareMemory"
+            )
     if any(t.name == "stale" for t in design.tables):
         raise BadDesign(f"{design.name} cannot be run beside {reference.name}: what its guests give up waits for flushes")
     return frozenset(op.name for op in design.operations if op.by_guest and op.returns is not None)
 
 
-def compare(design: Outline, reference: Outline, *, seconds: float, seed: int = 0, limit: int | None = None,
-            geometry: Geometry | None = None) -> Comparison:
+def compare(
+    design: Outline,
+    reference: Outline,
+    *,
+    seconds: float,
+    seed: int = 0,
+    limit: int | None = None,
+    geometry: Geometry | None = None,
+) -> Comparison:
     """Run both side by side until the time or the number of runs is up, or a difference is found that nothing explains. The
     geometry is the design's own unless another is given."""
     began = time.perf_counter()
@@ -124,8 +134,7 @@ def compare(design: Outline, reference: Outline, *, seconds: float, seed: int = 
 class _Pair:
     """One run."""
 
-    def __init__(self, design: Outline, reference: Outline, draw: random.Random, disciplined: bool,
-                 geometry: Geometry) -> None:
+    def __init__(self, design: Outline, reference: Outline, draw: random.Random, disciplined: bool, geometry: Geometry) -> None:
         self.draw, self.disciplined = draw, disciplined
         self.mine = Machine(design, geometry)
         self.theirs = Machine(reference, roomy(geometry))
@@ -159,8 +168,11 @@ class _Pair:
         given = [i for i in self.instances if i[0].name == "populate"]
         stores = [i for i in self.instances if i[0].name == "store_unpaged" and _named(*i)["value"].present]
         enter = [i for i in self.instances if i[0].name in ENTER]
-        return [i for some, most in ((given, len(given)), (stores, ENTRIES), (enter, 1))
-                for i in self.draw.sample(some, min(most, len(some)))]
+        return [
+            i
+            for some, most in ((given, len(given)), (stores, ENTRIES), (enter, 1))
+            for i in self.draw.sample(some, min(most, len(some)))
+        ]
 
     def _again(self, op: Operation, arguments: tuple[Any, ...]) -> Difference | None:
         """Have an exit served, and the instruction tried again. An exit that nobody serves is one for ever."""
@@ -177,16 +189,23 @@ class _Pair:
     def _serving(self, op: Operation, arguments: tuple[Any, ...]) -> list[Instance]:
         """What may serve an exit: it names what the instruction or its exit names."""
         about, instruction = self._about(op, arguments), SAME_INSTRUCTION.get(op.name, op.name)
-        return [instance for served in self.serving.values()
-                if SAME_INSTRUCTION.get(served.name, instruction) == instruction
-                for instance in self._naming(served, tuple((at, about[name]) for at, (name, _) in enumerate(served.parameters)
-                                                           if name in about))]
+        return [
+            instance
+            for served in self.serving.values()
+            if SAME_INSTRUCTION.get(served.name, instruction) == instruction
+            for instance in self._naming(
+                served, tuple((at, about[name]) for at, (name, _) in enumerate(served.parameters) if name in about)
+            )
+        ]
 
     def _naming(self, op: Operation, given: tuple[tuple[int, Any], ...]) -> list[Instance]:
         """The instances of an operation that have these arguments in these places."""
         if (op.name, given) not in self.fitting:
-            self.fitting[op.name, given] = [(each, arguments) for each, arguments in self.instances if each.name == op.name
-                                            and all(arguments[at] == value for at, value in given)]
+            self.fitting[op.name, given] = [
+                (each, arguments)
+                for each, arguments in self.instances
+                if each.name == op.name and all(arguments[at] == value for at, value in given)
+            ]
         return self.fitting[op.name, given]
 
     def _about(self, op: Operation, arguments: tuple[Any, ...]) -> dict[str, Any]:
@@ -198,8 +217,12 @@ class _Pair:
         about = self._about(op, arguments)
         fitting = [i for i in self._serving(op, arguments) if {*_named(*i)} <= {*about}]
         asked_for = getattr(self.exited, "page", 0) == NOTHING
-        return (not fitting or asked_for or any(name in SERVING for name in self.serving)
-                or any(self._applies(self.mine, *instance) for instance in fitting))
+        return (
+            not fitting
+            or asked_for
+            or any(name in SERVING for name in self.serving)
+            or any(self._applies(self.mine, *instance) for instance in fitting)
+        )
 
     def _serve(self, op: Operation, arguments: tuple[Any, ...]) -> Difference | None:
         serving = self._serving(op, arguments)

@@ -35,8 +35,18 @@ def with_disagreements(reports: Sequence[EngineReport]) -> list[EngineReport]:
     """The reports, with a disagreement where a run breaks what another engine showed."""
     found = []
     for report in reports:
-        against = next((r for r in reports if r.failure is not None and r is not report and report.engine in (*COMPLETE, "bounded")
-                        and _within(report, r) and claims(report, r.failure.broken)), None)
+        against = next(
+            (
+                r
+                for r in reports
+                if r.failure is not None
+                and r is not report
+                and report.engine in (*COMPLETE, "bounded")
+                and _within(report, r)
+                and claims(report, r.failure.broken)
+            ),
+            None,
+        )
         if against is not None and against.failure is not None and report.disagreement is None:
             report = attrs.evolve(report, disagreement=disagreement(report, against.engine, against.failure))  # noqa: PLW2901
         found.append(report)

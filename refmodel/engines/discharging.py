@@ -24,8 +24,10 @@ from refmodel.language.laws import Law
 if TYPE_CHECKING:
     from refmodel.engines.prover import Induction
 
-AFTER_A_YIELD = ("not proved: after a yield the state may be any lawful one, and what was required before it may be so no longer. "
-                 "Require it again, or state a law about an entry that says how far the operation is")
+AFTER_A_YIELD = (
+    "not proved: after a yield the state may be any lawful one, and what was required before it may be so no longer. "
+    "Require it again, or state a law about an entry that says how far the operation is"
+)
 """Why an operation that others interrupt is not proved, and what helps."""
 
 NO_COUNTEREXAMPLE = "no counterexample with"
@@ -42,13 +44,20 @@ class Discharge:
         """The reading has noted what the goals look at."""
         self.induction, self.path = induction, path
         self.lookups = [*path.lookups.values(), *reading.lookups.values()]
-        self.bases = list(dict.fromkeys([induction.base, *(base_of(induction.design, s.before) for s in path.segments),
-                                         *(x.base for x in self.lookups)]))
+        self.bases = list(
+            dict.fromkeys(
+                [induction.base, *(base_of(induction.design, s.before) for s in path.segments), *(x.base for x in self.lookups)]
+            )
+        )
         """The arbitrary states: the first, and one for each point where others have run."""
         self.counts = [*path.counts.values(), *reading.counts.values()]
         self.terms: dict[int, tuple[Scalar, Term]] = {**path.noted, **reading.noted}
-        self.real = [real for leaf, t in self.terms.values() if z3.is_const(t) and called(t).startswith("any!!")
-                     for real in real_term(leaf, t)]
+        self.real = [
+            real
+            for leaf, t in self.terms.values()
+            if z3.is_const(t) and called(t).startswith("any!!")
+            for real in real_term(leaf, t)
+        ]
         """That arbitrary names are not NOTHING."""
 
     @functools.cached_property
@@ -113,8 +122,9 @@ class Discharge:
             spoken_of = bases_of((*obligation.conditions, obligation.holds))
             bases = self._up_to(max((b for b in self.bases if b in spoken_of), key=self.bases.index, default=self.bases[0]))
             _, witness, _ = self._in_scopes(None, obligation.conditions, self.path.answers, z3.Not(obligation.holds), bases)
-        return Judgement(self.induction.op.name, None, "unknown", time.perf_counter() - began, witness,
-                         why=f"{answer}: {obligation.why}")
+        return Judgement(
+            self.induction.op.name, None, "unknown", time.perf_counter() - began, witness, why=f"{answer}: {obligation.why}"
+        )
 
     def refutes(self, claim: Sequence[Term]) -> bool:
         """Whether the claim has no model."""
@@ -138,10 +148,11 @@ class Discharge:
 
     def _up_to(self, base: str) -> list[str]:
         """The arbitrary states of the parts of an operation, up to this one."""
-        return self.bases[:self.bases.index(base) + 1]
+        return self.bases[: self.bases.index(base) + 1]
 
-    def _in_scopes(self, law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term, bases: Sequence[str]
-                  ) -> tuple[str, Witness | None, str]:
+    def _in_scopes(
+        self, law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term, bases: Sequence[str]
+    ) -> tuple[str, Witness | None, str]:
         """Look for a counterexample of a small size, in a larger geometry if the design's own has none."""
         if len(bases) > 1 and self.induction.design.constant:
             return "unknown", None, AFTER_A_YIELD
@@ -157,8 +168,15 @@ class Discharge:
             found = verdict, witness, why
         return found if len(bases) == 1 else ("unknown", None, AFTER_A_YIELD)
 
-    def _in_scope(self, scopes: Sequence[Scope], law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term,
-                  attempts: int) -> tuple[str, Witness | None, str]:
+    def _in_scope(
+        self,
+        scopes: Sequence[Scope],
+        law: Law | None,
+        conditions: Sequence[Term],
+        answers: Sequence[Any],
+        denied: Term,
+        attempts: int,
+    ) -> tuple[str, Witness | None, str]:
         induction = self.induction
         *earlier, scope = scopes
         later = [each for counted in self.counts for each in counted.later]

@@ -43,8 +43,11 @@ MOST_POWER_ONS = 1 << 16
 
 def _power_ons(design: Outline, geometry: Geometry) -> int:
     tables = [design.table(name) for name in design.arbitrary]
-    return math.prod(len(list(itertools.islice(table.value.values(geometry), MOST_POWER_ONS)))
-                     ** min(_keys(table, geometry) - len(geometry.given.get(table.name, ())), 64) for table in tables)
+    return math.prod(
+        len(list(itertools.islice(table.value.values(geometry), MOST_POWER_ONS)))
+        ** min(_keys(table, geometry) - len(geometry.given.get(table.name, ())), 64)
+        for table in tables
+    )
 
 
 def _keys(table: TableKind, geometry: Geometry) -> int:
@@ -79,8 +82,15 @@ def _compiled(design: Outline, geometry: Geometry, seed: int) -> Native | None:
         return None
 
 
-def explore(design: Outline, geometry: Geometry, *, seconds: float | None = None, seed: int = 1,
-            progress: Progress | None = None, deepest: int | None = None) -> Exploration:
+def explore(
+    design: Outline,
+    geometry: Geometry,
+    *,
+    seconds: float | None = None,
+    seed: int = 1,
+    progress: Progress | None = None,
+    deepest: int | None = None,
+) -> Exploration:
     """Explore a design in a geometry to the last state, to the first broken law, until every run of up to ``deepest`` steps is
     judged, or until the time is up."""
     native = compiled(design, geometry, seed)
@@ -89,9 +99,17 @@ def explore(design: Outline, geometry: Geometry, *, seconds: float | None = None
     return Search(native).run(seconds, progress, deepest)
 
 
-def in_turn(design: Outline, geometries: Sequence[Geometry], *, seconds: float | None = None, seed: int = 1,
-            progress: Progress | None = None, exact: bool = False, where: Where | None = None, deepest: int | None = None
-            ) -> Iterator[tuple[Geometry, Exploration]]:
+def in_turn(
+    design: Outline,
+    geometries: Sequence[Geometry],
+    *,
+    seconds: float | None = None,
+    seed: int = 1,
+    progress: Progress | None = None,
+    exact: bool = False,
+    where: Where | None = None,
+    deepest: int | None = None,
+) -> Iterator[tuple[Geometry, Exploration]]:
     """Explore a design in several geometries, each for so long and so deep at most: a while in each, so that what is soon found in
     one does not wait for the others. What breaks a law ends all; a geometry that no turn came to by then is left out. ``exact``: on
     ints, one geometry after the other, every state kept whole.
@@ -123,8 +141,9 @@ def in_turn(design: Outline, geometries: Sequence[Geometry], *, seconds: float |
     yield from _one_by_one(left, partial(explore, design, seconds=seconds, seed=seed, progress=progress, deepest=deepest))
 
 
-def _shared(search: Search | Together, seconds: float | None, deepest: int | None, where: Where | None,
-            ending: contextlib.ExitStack) -> Search | Together:
+def _shared(
+    search: Search | Together, seconds: float | None, deepest: int | None, where: Where | None, ending: contextlib.ExitStack
+) -> Search | Together:
     """The search, or the same one begun again by several workers: by those of Dask if they are named, by processes if that pays.
     They end with ``ending``."""
     if isinstance(search, Together) or not _goes_on(search, seconds, deepest):
@@ -146,8 +165,9 @@ def _goes_on(search: Search | Together, seconds: float | None, deepest: int | No
     return in_time and not search.is_over and not search.is_full and search.judged != deepest
 
 
-def _one_by_one(geometries: Sequence[Geometry], exploring: Callable[[Geometry], Exploration]
-                ) -> Iterator[tuple[Geometry, Exploration]]:
+def _one_by_one(
+    geometries: Sequence[Geometry], exploring: Callable[[Geometry], Exploration]
+) -> Iterator[tuple[Geometry, Exploration]]:
     for geometry in geometries:
         done = exploring(geometry)
         yield geometry, done

@@ -47,8 +47,12 @@ class Measured:
 
 
 PATTERNS: dict[str, Callable[[Any], None]] = {
-    "pages in the TLB": Program.touch, "TLB misses": Program.touch_without_tlb, "table edits": Program.edit_table,
-    "address space switches": Program.switch, "L1 maps a page for L2": Program.map_for_l2}
+    "pages in the TLB": Program.touch,
+    "TLB misses": Program.touch_without_tlb,
+    "table edits": Program.edit_table,
+    "address space switches": Program.switch,
+    "L1 maps a page for L2": Program.map_for_l2,
+}
 """What is done, as a program does it."""
 
 
@@ -71,8 +75,12 @@ class Subject:
 SHADOWED = ("an_installed_shadow_entry_does_not_exit", "a_served_fault_makes_progress", "a_fault_waits_only_for_a_frame")
 """A fault that is served leaves the very entry that the access needs."""
 LINEAR = ("shadowed_accesses_do_not_exit", "a_served_linear_fault_makes_progress")
-SECOND = ("an_installed_translation_does_not_exit", "a_served_exit_makes_progress", "a_served_exit_takes_nothing_away",
-          "a_violation_waits_only_for_a_frame")
+SECOND = (
+    "an_installed_translation_does_not_exit",
+    "a_served_exit_makes_progress",
+    "a_served_exit_takes_nothing_away",
+    "a_violation_waits_only_for_a_frame",
+)
 """An access by linear address needs two translations: of the guest's table, and of the page."""
 DERIVED = ("a_derived_entry_does_not_exit", "a_served_derivation_makes_progress", "a_derivation_waits_only_for_a_frame")
 COMPOSED = ("composed_accesses_do_not_exit", "a_served_violation_makes_progress", "a_violation_of_l2_waits_only_for_a_frame")
@@ -83,16 +91,25 @@ MMUS: dict[str, Subject] = {
     "interpreter": Subject(Interpreter, Guest, DOES_ALL, 0, 1, ("an_emulated_access_waits_only_for_a_frame",)),
     "vtlb": Subject(VirtualTlb, Guest, frozenset(["invlpg", "mov_cr3", "invpcid"]), 1, 1, SHADOWED),
     "shadow_traced": Subject(ShadowTraced, Guest, frozenset(["mov_cr3"]), 1, 1, SHADOWED),
-    "shadow_unsync": Subject(ShadowUnsync, Guest, frozenset(["invlpg", "mov_cr3", "invpcid"]), 1, 1,
-                             (*LINEAR, "a_linear_fault_waits_only_for_a_frame")),
-    "shadow_pages": Subject(ShadowPages, InShadowPages, frozenset(["mov_cr3", "invpcid"]), 1, 1,
-                            (*LINEAR, "a_shadow_page_fault_waits_only_for_a_frame")),
-    "direct": Subject(Direct, Paravirtual, frozenset(["mmu_update", "update_va_mapping", "new_baseptr", "invlpg"]), 1, 0,
-                      ("direct_accesses_do_not_exit",)),
+    "shadow_unsync": Subject(
+        ShadowUnsync, Guest, frozenset(["invlpg", "mov_cr3", "invpcid"]), 1, 1, (*LINEAR, "a_linear_fault_waits_only_for_a_frame")
+    ),
+    "shadow_pages": Subject(
+        ShadowPages, InShadowPages, frozenset(["mov_cr3", "invpcid"]), 1, 1, (*LINEAR, "a_shadow_page_fault_waits_only_for_a_frame")
+    ),
+    "direct": Subject(
+        Direct,
+        Paravirtual,
+        frozenset(["mmu_update", "update_va_mapping", "new_baseptr", "invlpg"]),
+        1,
+        0,
+        ("direct_accesses_do_not_exit",),
+    ),
     "ept": Subject(Ept, Guest, frozenset(), 2, 2, SECOND, ("reclaim_table", 0)),
     "npt": Subject(Npt, Untranslated, frozenset(), 2, 1, DERIVED),
     "shadow_on_ept": Subject(ShadowOnEpt, Shadowing, frozenset(["vmresume", "l1_invvpid"]), 2, 2, SECOND, ("reclaim_table", 0)),
-    "nested": Subject(Nested, TwoDeep, frozenset(["vmcall", "vmlaunch", "invept", "invept_all"]), 2, 1, COMPOSED)}
+    "nested": Subject(Nested, TwoDeep, frozenset(["vmcall", "vmlaunch", "invept", "invept_all"]), 2, 1, COMPOSED),
+}
 
 
 def exits_per_hundred(name: str, pattern: Callable[[Any], None]) -> float | None:
@@ -167,7 +184,15 @@ def most_exits(name: str) -> int:
 
 def measure() -> list[Measured]:
     """Every MMU by every pattern."""
-    return [Measured(name, {p: exits_per_hundred(name, run) for p, run in PATTERNS.items()},
-                     references(subject.dimensions == 2) if subject.dimensions else None, most_exits(name), subject.at_most,
-                     subject.laws, (None, LEVELS, nested_walk.most_references(LEVELS, LEVELS))[subject.dimensions])
-            for name, subject in MMUS.items()]
+    return [
+        Measured(
+            name,
+            {p: exits_per_hundred(name, run) for p, run in PATTERNS.items()},
+            references(subject.dimensions == 2) if subject.dimensions else None,
+            most_exits(name),
+            subject.at_most,
+            subject.laws,
+            (None, LEVELS, nested_walk.most_references(LEVELS, LEVELS))[subject.dimensions],
+        )
+        for name, subject in MMUS.items()
+    ]

@@ -66,4 +66,4 @@ class Exploration:
     @property
     def loss(self) -> float:
         """The chance that some class was taken for another because both have the same key of 64 bits."""
-        return self.classes ** 2 / 2 ** 65 if self.reading == COMPILED else 0.0
+        return self.classes**2 / 2**65 if self.reading == COMPILED else 0.0

@@ -151,8 +151,7 @@ def _application(term: Term) -> _Application:
     return _Application(term.decl(), tuple(term.children()), z3.is_app_of(term, z3.Z3_OP_ITE))
 
 
-def unify(binding: dict[int, Term], formal: Term, actual: Term, own: dict[int, int], inside: bool = False
-           ) -> list[dict[int, Term]]:
+def unify(binding: dict[int, Term], formal: Term, actual: Term, own: dict[int, int], inside: bool = False) -> list[dict[int, Term]]:
     """Inside a term another name than before may be the same one after all (the key says so where it is one thing or another): both
     are tried, since an instance too many does no harm."""
     position = own.get(number_of(formal))

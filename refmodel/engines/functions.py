@@ -37,9 +37,14 @@ class Path:
     """What must hold besides, lest ints and terms part."""
 
 
-def explore(reading: Symbolic, run: Callable[[], Any], texts: Sequence[Callable[..., Any]], *,
-            summarised: Sequence[Callable[..., Any]] = (),
-            replaced: Mapping[Callable[..., Any], Callable[..., Any]] | None = None) -> Iterator[Path]:
+def explore(
+    reading: Symbolic,
+    run: Callable[[], Any],
+    texts: Sequence[Callable[..., Any]],
+    *,
+    summarised: Sequence[Callable[..., Any]] = (),
+    replaced: Mapping[Callable[..., Any], Callable[..., Any]] | None = None,
+) -> Iterator[Path]:
     """Every path of ``run``, a function of no arguments which calls ``texts``.
 
     ``summarised`` are taken as one term each; ``replaced`` ones are not run at all, what is given runs in their stead.

@@ -82,8 +82,13 @@ class Goals:
         """What is owed of a law that reads these tables, worked out or remembered. The reading notes what it looks at."""
         writes = [(name, write) for name in tables for write in getattr(segment.after, name).writes]
         returned, shown = (type(given["outcome"]), _terms(given["outcome"])) if "outcome" in law.about else (None, ())
-        identity = (law.name, base_of(self.design, segment.before), returned, *map(number_of, shown),
-                    *((name, write.identity) for name, write in writes))
+        identity = (
+            law.name,
+            base_of(self.design, segment.before),
+            returned,
+            *map(number_of, shown),
+            *((name, write.identity) for name, write in writes),
+        )
         if identity not in self._owed:
             self._owed[identity] = _worked_out(law, segment, reading, given, (*(write for _, write in writes), *shown))
         owed = self._owed[identity]
@@ -101,8 +106,10 @@ def _terms(outcome: Any) -> tuple[Term, ...]:
     if not attrs.has(type(outcome)):
         return ()
     kind = kind_of(type(outcome))
-    return tuple(value.term if isinstance(value, Opaque) else constant(leaf, value)
-                 for (_, leaf), value in zip(kind.leaves(), kind.flatten(outcome), strict=True))
+    return tuple(
+        value.term if isinstance(value, Opaque) else constant(leaf, value)
+        for (_, leaf), value in zip(kind.leaves(), kind.flatten(outcome), strict=True)
+    )
 
 
 def _worked_out(law: Law, segment: Segment, reading: Symbolic, given: dict[str, Any], keep: tuple[Any, ...]) -> _Owed:

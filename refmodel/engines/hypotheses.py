@@ -96,8 +96,10 @@ class Hypotheses:
         for kind, term in terms:
             known.setdefault(sort_of(kind), []).append(term)
         for formula in self.formulas:
-            values = [(_values(kind) if isinstance(kind, FlagKind) else known.get(sort_of(kind), _values(kind))[:TRIED])
-                      for _, kind in formula.law.names]
+            values = [
+                (_values(kind) if isinstance(kind, FlagKind) else known.get(sort_of(kind), _values(kind))[:TRIED])
+                for _, kind in formula.law.names
+            ]
             if math.prod(map(len, values)) <= EVERYWHERE:
                 for names in itertools.product(*values):
                     self.instantiate(formula, names, FARTHEST)
@@ -175,30 +177,38 @@ class Hypotheses:
         self.asserted.append(instance.body)
         self.admit(instance.lookups, instance.counts, distance)
 
-    def _matches(self, formula: Formula, near: dict[str, list[Lookup]], fresh: dict[str, list[Lookup]]
-                 ) -> Iterator[tuple[list[Term], int]]:
+    def _matches(
+        self, formula: Formula, near: dict[str, list[Lookup]], fresh: dict[str, list[Lookup]]
+    ) -> Iterator[tuple[list[Term], int]]:
         """The names for which a law speaks of a fresh lookup, and how far from the run that is."""
         for group in formula.triggers:
             if not any(trigger.table in fresh for trigger in group):
                 continue
             if len(group) == 1:
                 [trigger] = group
-                bindings = [(b, self.distance[x.identity]) for x in fresh[trigger.table]
-                            for b in self.instances.by_lookup(formula, trigger, x)]
+                bindings = [
+                    (b, self.distance[x.identity])
+                    for x in fresh[trigger.table]
+                    for b in self.instances.by_lookup(formula, trigger, x)
+                ]
             else:
                 bindings = self._together(formula, group, near, fresh)
             for b, far in bindings:
                 yield from ((names, far) for names in self._completed(formula, b, near))
 
-    def _together(self, formula: Formula, group: Sequence[Lookup], near: dict[str, list[Lookup]],
-                  fresh: dict[str, list[Lookup]]) -> list[tuple[dict[int, Term], int]]:
+    def _together(
+        self, formula: Formula, group: Sequence[Lookup], near: dict[str, list[Lookup]], fresh: dict[str, list[Lookup]]
+    ) -> list[tuple[dict[int, Term], int]]:
         """The names that several lookups mention between them, of which one is fresh."""
         new = {x.identity for found in fresh.values() for x in found}
         bindings: list[tuple[dict[int, Term], bool, int]] = [({}, False, 0)]
         for trigger in group:
-            bindings = [(wider, is_new or x.identity in new, max(far, self.distance[x.identity]))
-                        for b, is_new, far in bindings for x in near.get(trigger.table, [])
-                        for wider in bind(b, trigger, x, formula.own)]
+            bindings = [
+                (wider, is_new or x.identity in new, max(far, self.distance[x.identity]))
+                for b, is_new, far in bindings
+                for x in near.get(trigger.table, [])
+                for wider in bind(b, trigger, x, formula.own)
+            ]
         return [(b, far) for b, is_new, far in bindings if is_new]
 
     def _completed(self, formula: Formula, binding: dict[int, Term], near: dict[str, list[Lookup]]) -> Iterator[list[Term]]:
@@ -245,8 +255,10 @@ class Hypotheses:
         self._once(("compare", one.which, other.which), lambda: z3.Implies(follows, one.number <= other.number))
         for x in [*self.counted_keys(one), *self.counted_keys(other)][:TOGETHER]:
             alone = (self._counts(other, x.key), z3.Not(self._counts(one, x.key)))
-            self._once(("compare", one.which, other.which, x.identity),
-                       partial(z3.Implies, conj((follows, *alone)), one.number < other.number))
+            self._once(
+                ("compare", one.which, other.which, x.identity),
+                partial(z3.Implies, conj((follows, *alone)), one.number < other.number),
+            )
 
     def _counts(self, number: Counted, key: tuple[Term, ...]) -> Term:
         """Whether the entry under a key counts."""
@@ -291,8 +303,7 @@ class Hypotheses:
         for counts in found:
             self._once(("count", number.which, counts.at.identity), partial(getattr, counts, "one"))
         for one, other in itertools.combinations([c for c in found if c.at.identity in nearest][:TOGETHER], 2):
-            self._once(("counts", number.which, other.at.identity, one.at.identity),
-                       partial(self.instances.two, one, other))
+            self._once(("counts", number.which, other.at.identity, one.at.identity), partial(self.instances.two, one, other))
 
     def _once(self, identity: Identity, term: Callable[[], Term]) -> None:
         if identity not in self._done:

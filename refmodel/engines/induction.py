@@ -52,9 +52,18 @@ class Refusal(Exception):
     """A text that means something else on terms: where, and why."""
 
 
-def prove(design: Outline, *, clause: str | None = None, all_failures: bool = False, processes: int | None = None,
-          progress: Callable[[str], None] | None = None, asks_why: bool = False, audits: bool = True,
-          machine: Outline | None = None, known: dict[str, Sequence[Formula]] | None = None) -> Proved:
+def prove(
+    design: Outline,
+    *,
+    clause: str | None = None,
+    all_failures: bool = False,
+    processes: int | None = None,
+    progress: Callable[[str], None] | None = None,
+    asks_why: bool = False,
+    audits: bool = True,
+    machine: Outline | None = None,
+    known: dict[str, Sequence[Formula]] | None = None,
+) -> Proved:
     """Prove every law for every operation; stop at the first refuted law, unless all failures are wanted.
 
     ``asks_why``: each proof says which laws it used. Without ``audits``, nothing is held against steps on ints. ``machine``: each
@@ -89,8 +98,14 @@ def _cost(op: object) -> tuple[int, str]:
     return int(getattr(op, "by_guest", False) and getattr(op, "returns", None) is not None), getattr(op, "name", "")
 
 
-def _in_parallel(design: Outline, names: list[str], clause: str | None, all_failures: bool, processes: int | None,
-                 progress: Callable[[str], None] | None) -> list[Proof]:
+def _in_parallel(
+    design: Outline,
+    names: list[str],
+    clause: str | None,
+    all_failures: bool,
+    processes: int | None,
+    progress: Callable[[str], None] | None,
+) -> list[Proof]:
     proofs: list[Proof] = []
     _Worker.clause, _Worker.to_the_end = clause, all_failures
     _Worker.design = design  # inherited by fork: a user's design need not be importable by name
@@ -123,8 +138,10 @@ def _results(names: list[str], processes: int | None) -> Iterator[Proof | str]:
             try:
                 [(_, result)] = _in_a_pool([name], 1)
             except BrokenProcessPool:
-                raise BadDesign(f"{_Worker.design.name}: a process was ended from outside before it had proved {name}; "
-                                "expected more memory, perhaps with fewer --jobs") from None
+                raise BadDesign(
+                    f"{_Worker.design.name}: a process was ended from outside before it had proved {name}; "
+                    "expected more memory, perhaps with fewer --jobs"
+                ) from None
             yield result
 
 
@@ -172,8 +189,15 @@ class _Worker:
     @staticmethod
     def run(name: str) -> Proof | str:
         try:
-            return prove_operation(_Worker.design, name, _Worker.clause, to_the_end=_Worker.to_the_end,
-                                   samples=_Worker.samples.get(name, ()), asks_why=_Worker.asks_why, known=_Worker.known,
-                                   machine=_Worker.machine)
+            return prove_operation(
+                _Worker.design,
+                name,
+                _Worker.clause,
+                to_the_end=_Worker.to_the_end,
+                samples=_Worker.samples.get(name, ()),
+                asks_why=_Worker.asks_why,
+                known=_Worker.known,
+                machine=_Worker.machine,
+            )
         except Unsound as why:
             return str(why)

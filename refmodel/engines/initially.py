@@ -44,18 +44,33 @@ def prove_initial(design: Outline, clause: str | None = None, timeout: int = TIM
 
 def _initially(design: Outline, law: Law, timeout: int) -> Judgement:
     began = time.perf_counter()
-    why = _doubt(design, law.names, lambda reading, state, names: claimed(reading, law.function, state, *names),
-                 f"at first {law.name} holds", timeout)
+    why = _doubt(
+        design,
+        law.names,
+        lambda reading, state, names: claimed(reading, law.function, state, *names),
+        f"at first {law.name} holds",
+        timeout,
+    )
     return Judgement(INITIAL, law, "unknown" if why else "proved", time.perf_counter() - began, why=why)
 
 
 def odd_at_first(design: Outline, other: Outline, timeout: int = TIMEOUT) -> list[str]:
     """The tables of the other design that this one says what they hold, and that may hold at first what they do not hold there."""
     with joined(design), about(INITIAL):
-        return [f"{each.place}: at power-on {name} may be another than in {other.name}: {why}"
-                for name, each in computed(design, other).items() if name not in other.arbitrary
-                and (why := _doubt(design, [(f"{name}.{i}", kind) for i, kind in enumerate(each.keys)], partial(_default, each),
-                                   f"at first {name} is at its default", timeout))]
+        return [
+            f"{each.place}: at power-on {name} may be another than in {other.name}: {why}"
+            for name, each in computed(design, other).items()
+            if name not in other.arbitrary
+            and (
+                why := _doubt(
+                    design,
+                    [(f"{name}.{i}", kind) for i, kind in enumerate(each.keys)],
+                    partial(_default, each),
+                    f"at first {name} is at its default",
+                    timeout,
+                )
+            )
+        ]
 
 
 def _default(each: Abstraction, reading: Symbolic, state: Any, names: Sequence[Any]) -> Term:
@@ -64,8 +79,13 @@ def _default(each: Abstraction, reading: Symbolic, state: Any, names: Sequence[A
     return claimed(reading, lambda state, *key: each.method(state, *key) == default, state, *names)
 
 
-def _doubt(design: Outline, names_of: Sequence[tuple[str, Any]], claim: Callable[[Symbolic, Any, Sequence[Any]], Term], says: str,
-           timeout: int) -> str:
+def _doubt(
+    design: Outline,
+    names_of: Sequence[tuple[str, Any]],
+    claim: Callable[[Symbolic, Any, Sequence[Any]], Term],
+    says: str,
+    timeout: int,
+) -> str:
     """Why it is not proved that a claim about arbitrary names holds before anything has happened; empty if it is."""
     reading = _Initially(design, prune=False)
     with answering(reading):

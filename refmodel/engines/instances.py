@@ -146,8 +146,13 @@ class Instances:
         nobody = table.nobody(key)
         leaves = table.first(key)
         initial = [same(a, b) for a, b in zip(leaves, table.initial(), strict=True)]
-        numbers = [] if table.page else [t >= 0 for leaf, t in zip(table.leaves, leaves[-len(table.leaves):], strict=True)
-                                         if isinstance(leaf, NaturalKind)]
+        numbers = (
+            []
+            if table.page
+            else [
+                t >= 0 for leaf, t in zip(table.leaves, leaves[-len(table.leaves) :], strict=True) if isinstance(leaf, NaturalKind)
+            ]
+        )
         return Template(key, [*([implication(disj(nobody), conj(initial))] if nobody else []), *numbers])
 
     # ------------------------------------------------------------ counts

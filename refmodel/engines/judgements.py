@@ -89,6 +89,10 @@ def together(proofs: Sequence[Proof]) -> Proof:
     for judgement in (j for proof in proofs for j in proof.judgements):
         verdicts[judgement.law] = worse(verdicts.get(judgement.law), judgement)
     last = proofs[-1]
-    return attrs.evolve(last, judgements=tuple(verdicts.values()), seconds=sum(proof.seconds for proof in proofs),
-                        audited=Audited(0).and_of(proof.audited for proof in proofs),
-                        simulated=next((proof.simulated for proof in proofs if proof.simulated), None))
+    return attrs.evolve(
+        last,
+        judgements=tuple(verdicts.values()),
+        seconds=sum(proof.seconds for proof in proofs),
+        audited=Audited(0).and_of(proof.audited for proof in proofs),
+        simulated=next((proof.simulated for proof in proofs if proof.simulated), None),
+    )

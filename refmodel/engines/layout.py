@@ -28,8 +28,9 @@ def fits_bytes(design: Outline) -> bool:
     """Whether a state is a row of bytes: no word is wider than a byte holds, and no page in a partial table."""
     leaves = [leaf for table in design.tables for _, leaf in table.value.leaves()]
     leaves += [leaf for op in design.operations if op.returns is not None for _, leaf in kind_of(op.returns).leaves()]
-    wide = any((isinstance(leaf, WordKind) and leaf.width > 7) or (isinstance(leaf, EnumKind) and len(leaf.cls) > 127)
-               for leaf in leaves)
+    wide = any(
+        (isinstance(leaf, WordKind) and leaf.width > 7) or (isinstance(leaf, EnumKind) and len(leaf.cls) > 127) for leaf in leaves
+    )
     paged = any(table.partial and isinstance(table.value, PageKind) for table in design.tables)
     return not (wide or paged)
 
@@ -132,8 +133,10 @@ class Layout:
     def _fill(self, state: Any, column: npt.NDArray[np.int8]) -> None:
         for place in self.places:
             kind = self.design.table(place.table)
-            values = (leaf.decode(int(code)) for leaf, code in
-                      zip(place.leaves, column[place.first:place.first + len(place.leaves)], strict=True))
+            values = (
+                leaf.decode(int(code))
+                for leaf, code in zip(place.leaves, column[place.first : place.first + len(place.leaves)], strict=True)
+            )
             scalars = [k.decode(c) for k, c in zip(cell_keys(kind), place.key, strict=True)]
             table = getattr(state, place.table)
             if kind.partial and not next(values):

@@ -73,8 +73,10 @@ def too_many_values(design: Outline, kind: Kind) -> BadDesign:
     name = record.cls.__name__ if isinstance(record, RecordKind) else "Record"
     what = name if record is kind else f"page of {name}"
     place = place_of(home_of(design.cls, "geometry"), "geometry")
-    return BadDesign(f"{place}: a {what} has more than {MOST_VALUES:,} values; expected smaller numbers of names in geometry(...), "
-                     f"or fewer values: only={{{name}: ({name}(),)}}")
+    return BadDesign(
+        f"{place}: a {what} has more than {MOST_VALUES:,} values; expected smaller numbers of names in geometry(...), "
+        f"or fewer values: only={{{name}: ({name}(),)}}"
+    )
 
 
 @attrs.frozen
@@ -181,8 +183,10 @@ class Machine:
         ways = math.prod(len(self.values(kind)) for kind in kinds)
         if ways > MOST_INSTANCES:
             place = place_of(home_of(self.design.cls, "geometry"), "geometry")
-            raise BadDesign(f"{place}: {what} {ways:,} combinations of {of}; expected {MOST_INSTANCES:,} at most, by smaller "
-                            "numbers in geometry(...)")
+            raise BadDesign(
+                f"{place}: {what} {ways:,} combinations of {of}; expected {MOST_INSTANCES:,} at most, by smaller "
+                "numbers in geometry(...)"
+            )
 
     @property
     def last_answers(self) -> list[int]:
@@ -192,8 +196,10 @@ class Machine:
     @property
     def last_questions(self) -> list[str]:
         """What the last step asked, and what it was answered, in words."""
-        return [f"{question}? {'yes' if answer else 'no'}" if isinstance(answer, bool) else f"{question} {answer}".strip()
-                for answer, _, question in self._asked]
+        return [
+            f"{question}? {'yes' if answer else 'no'}" if isinstance(answer, bool) else f"{question} {answer}".strip()
+            for answer, _, question in self._asked
+        ]
 
     @property
     def allocation_failed(self) -> bool:
@@ -207,8 +213,11 @@ class Machine:
         to be listed."""
         for op in self.design.operations:
             self._refuse_many(f"operation {op.name} can be given", "arguments", [kind for _, kind in op.parameters])
-        plain = [(op, arguments) for op in self.design.operations
-                 for arguments in itertools.product(*(self.values(kind) for _, kind in op.parameters))]
+        plain = [
+            (op, arguments)
+            for op in self.design.operations
+            for arguments in itertools.product(*(self.values(kind) for _, kind in op.parameters))
+        ]
         if any(op.split for op in self.design.operations):
             plain += [(self.resuming, (i,)) for i in range(self.pending_limit)]
         return plain

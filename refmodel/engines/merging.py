@@ -150,13 +150,26 @@ def _taken_back(table: Table, size: int) -> list[Write]:
     return writes
 
 
-def _added(reading: Symbolic, outer: Mapping[str, Any], writes: dict[str, list[Write]], value: Any, error: Exception | None
-           ) -> Part:
+def _added(
+    reading: Symbolic, outer: Mapping[str, Any], writes: dict[str, list[Write]], value: Any, error: Exception | None
+) -> Part:
     """What a path of a call has added to what was there before."""
     known = {n: v for n, v in reading.known.items() if n not in outer["known"]}
-    return Part(reading.conditions[len(outer["conditions"]):], known, reading._kept, reading.answers[len(outer["answers"]):],
-                reading.obligations, reading.lookups, reading.counts, reading.noted, reading.model, writes, reading._stamp, value,
-                error)
+    return Part(
+        reading.conditions[len(outer["conditions"]) :],
+        known,
+        reading._kept,
+        reading.answers[len(outer["answers"]) :],
+        reading.obligations,
+        reading.lookups,
+        reading.counts,
+        reading.noted,
+        reading.model,
+        writes,
+        reading._stamp,
+        value,
+        error,
+    )
 
 
 def _only_says(path: Part) -> bool:
@@ -252,19 +265,24 @@ def _together(reading: Symbolic, paths: Sequence[Part]) -> Part:
     common = _common([p.conditions for p in paths])
     tree = _Tree([p.conditions[common:] for p in paths])
     one = tree.one_of(range(len(paths)))
-    writes = {name: _written(reading, tree, [p.writes.get(name, []) for p in paths])
-              for name in dict.fromkeys(name for p in paths for name in p.writes)}
-    return Part(conditions=[*first.conditions[:common], *([] if is_true(one) else [one])],
-                known={n: v for n, v in first.known.items() if all(p.known.get(n) is v for p in paths)},
-                kept=[term for p in paths for term in p.kept],
-                answers=first.answers,
-                obligations=[o for p in paths for o in p.obligations],
-                lookups={identity: lookup for p in paths for identity, lookup in p.lookups.items()},
-                counts=_counts(paths),
-                noted={number: noted for p in paths for number, noted in p.noted.items()},
-                model=next((p.model for p in paths if p.model is not None), None),
-                writes=writes, stamp=reading._stamp,
-                value=_value(reading, tree, [p.value for p in paths]))
+    writes = {
+        name: _written(reading, tree, [p.writes.get(name, []) for p in paths])
+        for name in dict.fromkeys(name for p in paths for name in p.writes)
+    }
+    return Part(
+        conditions=[*first.conditions[:common], *([] if is_true(one) else [one])],
+        known={n: v for n, v in first.known.items() if all(p.known.get(n) is v for p in paths)},
+        kept=[term for p in paths for term in p.kept],
+        answers=first.answers,
+        obligations=[o for p in paths for o in p.obligations],
+        lookups={identity: lookup for p in paths for identity, lookup in p.lookups.items()},
+        counts=_counts(paths),
+        noted={number: noted for p in paths for number, noted in p.noted.items()},
+        model=next((p.model for p in paths if p.model is not None), None),
+        writes=writes,
+        stamp=reading._stamp,
+        value=_value(reading, tree, [p.value for p in paths]),
+    )
 
 
 def _common(conditions: Sequence[Sequence[Term]]) -> int:

@@ -30,7 +30,7 @@ def minimal(design: Outline, witness: Witness) -> Witness:
         changed = False
         for number, tables in enumerate(states):
             for smaller in _smaller(design, tables):
-                still = _broken(design, witness, [*states[:number], smaller, *states[number + 1:]], smaller, law)
+                still = _broken(design, witness, [*states[:number], smaller, *states[number + 1 :]], smaller, law)
                 if still is not None:
                     tables.update(smaller)
                     found, changed = still, True
@@ -76,8 +76,10 @@ def _with_small_numbers(design: Outline, tables: Tables) -> Iterator[Tables]:
     numbers = {n for name, kind in of.items() for entry in tables[name].values() for n in _numbers(kind, entry)} - {0}
     small = {number: rank for rank, number in enumerate(sorted(numbers), 1)}
     if any(number != rank for number, rank in small.items()):
-        yield {name: {key: _renumbered(of[name], entry, small) for key, entry in entries.items()} if name in of else entries
-               for name, entries in tables.items()}
+        yield {
+            name: {key: _renumbered(of[name], entry, small) for key, entry in entries.items()} if name in of else entries
+            for name, entries in tables.items()
+        }
 
 
 def _numbers(kind: Kind, value: Any) -> list[int]:
@@ -85,8 +87,14 @@ def _numbers(kind: Kind, value: Any) -> list[int]:
 
 
 def _renumbered(kind: Kind, value: Any, small: dict[int, int]) -> Any:
-    return kind.build(iter([small.get(v, v) if isinstance(leaf, NaturalKind) else v
-                            for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True)]))
+    return kind.build(
+        iter(
+            [
+                small.get(v, v) if isinstance(leaf, NaturalKind) else v
+                for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True)
+            ]
+        )
+    )
 
 
 def _plainer(kind: Kind, value: Any) -> Iterator[Any]:
@@ -98,4 +106,4 @@ def _plainer(kind: Kind, value: Any) -> Iterator[Any]:
     default, leaves = kind.flatten(kind.default()), kind.flatten(value)
     for at, (mine, plain) in enumerate(zip(leaves, default, strict=True)):
         if mine != plain:
-            yield kind.build(iter([*leaves[:at], plain, *leaves[at + 1:]]))
+            yield kind.build(iter([*leaves[:at], plain, *leaves[at + 1 :]]))

@@ -79,8 +79,10 @@ def refuse_odd_step_of(op: Operation, steps: Sequence[Operation]) -> None:
     if not isinstance(said, dict):
         raise BadDesign(f"{place} is {said!r}; expected parameters of a step, each with a field: {{'vm': 'owner'}}")
     fields = [field.name for field in attrs.fields(cls)]
-    for what, typed, names in (*(("parameter of a step", key, sorted(parameters)) for key in said),
-                               *(("field", value, fields) for value in said.values())):
+    for what, typed, names in (
+        *(("parameter of a step", key, sorted(parameters)) for key in said),
+        *(("field", value, fields) for value in said.values()),
+    ):
         if typed not in names:
             expected = nearly_or(str(typed), names, f"expected one of {', '.join(names)}")
             raise BadDesign(f"{place} names {typed!r}, which is no {what}; {expected}")

@@ -25,8 +25,9 @@ def put(machine: Machine, tables: Tables) -> None:
     machine.before = copy_of(machine.design, machine.state)
 
 
-def take(machine: Machine, op: Operation, arguments: tuple[Any, ...], answers: Sequence[Any], states: Sequence[Tables]
-         ) -> tuple[Step, Any] | None:
+def take(
+    machine: Machine, op: Operation, arguments: tuple[Any, ...], answers: Sequence[Any], states: Sequence[Tables]
+) -> tuple[Step, Any] | None:
     """Take an operation, each part from the next of these states: the step with all its answers, and the outcome of the last part.
     None if a part does not apply, or if the operation ends before the last."""
     pick, answered, outcome = recorded(answers), tuple[Any, ...](), None

@@ -112,16 +112,21 @@ class Runs:
 
     def _segment(self, reading: Symbolic, before: Any, state: Any, outcome: Any) -> Segment:
         written = frozenset(k.name for k in self.design.tables if getattr(state, k.name).writes)
-        return Segment(before, self._snapshot(state), tuple(reading.conditions), outcome, tuple(reading.answers), written,
-                       reading.model)
+        return Segment(
+            before, self._snapshot(state), tuple(reading.conditions), outcome, tuple(reading.answers), written, reading.model
+        )
 
 
 def real(kind: Kind, value: Any) -> list[Term]:
     """What holds of an argument: a name is not NOTHING (those in a record may be), and a number not below zero."""
     if isinstance(kind, NameKind):
         return real_term(kind, value.term)
-    return [t for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True) if isinstance(leaf, NaturalKind)
-            for t in real_term(leaf, v.term)]
+    return [
+        t
+        for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True)
+        if isinstance(leaf, NaturalKind)
+        for t in real_term(leaf, v.term)
+    ]
 
 
 def base_of(design: Outline, state: Any) -> str:

@@ -101,8 +101,10 @@ def _progress(design: Outline, laws: Sequence[Formula], merges: int) -> tuple[Pr
         if name in led_to(name, begins):  # where it matters, all that may help is tried
             with about(one.pending.until, name):
                 begins[name] = ending.begins(rounds)
-    judged = [attrs.evolve(one, begins=begins[one.pending.name], failing=(*one.failing, *_circle(one.pending.name, begins)))
-              for _, one in found]
+    judged = [
+        attrs.evolve(one, begins=begins[one.pending.name], failing=(*one.failing, *_circle(one.pending.name, begins)))
+        for _, one in found
+    ]
     return _with_what_they_wait_for(judged)
 
 
@@ -170,8 +172,11 @@ class _Ending:
     def begins(self, more: int) -> frozenset[str]:
         """What may come to hold somewhere when this is ended, as far as can be told when so much more is assumed."""
         op, name = self.ended.until, self.ended.name
-        return frozenset(other for other, claims in self._begun.items() if not self._all_hold(
-            claims, f"where {op} ends {name}, {other} comes to hold nowhere", more))
+        return frozenset(
+            other
+            for other, claims in self._begun.items()
+            if not self._all_hold(claims, f"where {op} ends {name}, {other} comes to hold nowhere", more)
+        )
 
     def _failing(self, ends: Sequence[Term]) -> Iterator[str]:
         op, name = self.ended.until, self.ended.name
@@ -197,8 +202,10 @@ class _Ending:
 
     def _all_hold(self, claims: Sequence[Term], says: str, more: int = ALL) -> bool:
         """Whether on each path what is claimed after it holds."""
-        return all(self._never((*path.segments[-1].conditions, negation(claim)), says, more)
-                   for path, claim in zip(self.paths, claims, strict=True))
+        return all(
+            self._never((*path.segments[-1].conditions, negation(claim)), says, more)
+            for path, claim in zip(self.paths, claims, strict=True)
+        )
 
     def _never(self, terms: Sequence[Term], says: str, more: int = ALL) -> bool:
         """Whether these hold in no lawful state in which the condition does. Laws are assumed near first: that mostly suffices."""
@@ -213,8 +220,10 @@ class _Ending:
     def _own_names(self) -> list[Any]:
         """Where it is pending: the operation's arguments, and any other names that the condition has."""
         given = {name for name, _ in self.op.parameters}
-        return [self._arbitrary(argument(name) if name in given else f"any!!{self.ended.name}.{name}", kind)
-                for name, kind in self.ended.law.names]
+        return [
+            self._arbitrary(argument(name) if name in given else f"any!!{self.ended.name}.{name}", kind)
+            for name, kind in self.ended.law.names
+        ]
 
     def _arbitrary(self, called: str, kind: Scalar) -> Any:
         """Any value but NOTHING. The arguments of the operation are called as they are on its paths."""
@@ -247,8 +256,10 @@ class _Ending:
     def _look(self) -> None:
         """Assume what the laws say of what the condition and the paths look at."""
         paths = [*self.applying, *self.paths]
-        self._hypotheses.admit([*self.reading.lookups.values(), *(x for path in paths for x in path.lookups.values())],
-                               [*self.reading.counts.values(), *(c for path in paths for c in path.counts.values())])
+        self._hypotheses.admit(
+            [*self.reading.lookups.values(), *(x for path in paths for x in path.lookups.values())],
+            [*self.reading.counts.values(), *(c for path in paths for c in path.counts.values())],
+        )
         own = {name: value.term for (name, _), value in zip(self.ended.law.names, self.names, strict=True)}
         for first in self.first:  # at the same names, whether or not it looks anything up for each of them
             if {*first.law.names} <= {*self.ended.law.names}:

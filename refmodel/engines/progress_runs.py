@@ -126,15 +126,24 @@ class _Work:
 
     def pending_in(self, state: Any) -> set[str]:
         """The names of the conditions that hold somewhere in a state, of those that are judged."""
-        return {each.name for each in self.design.pending
-                if any(self.holds(each, names, state) for names in self.machine.names_of(each.law))}
+        return {
+            each.name
+            for each in self.design.pending
+            if any(self.holds(each, names, state) for names in self.machine.names_of(each.law))
+        }
 
     def due(self, state: Any) -> list[Due]:
         """What is pending in a state, and waits for nothing else that is."""
-        anywhere = {each.name: [names for names in self.machine.names_of(each.law) if self.holds(each, names, state)]
-                    for each in self._stated}
-        return [(each, names) for each in self._stated if not any(anywhere[name] for name in each.after)
-                for names in anywhere[each.name]]
+        anywhere = {
+            each.name: [names for names in self.machine.names_of(each.law) if self.holds(each, names, state)]
+            for each in self._stated
+        }
+        return [
+            (each, names)
+            for each in self._stated
+            if not any(anywhere[name] for name in each.after)
+            for names in anywhere[each.name]
+        ]
 
     def holds(self, pending: Pending, names: Sequence[Any], state: Any) -> bool:
         """Whether it is pending there."""
@@ -250,8 +259,11 @@ class Watched(_Work):
 
     def step(self, step: Step, before: Any, after: Any, asked: Sequence[str]) -> None:
         """A step was taken, and asked this."""
-        ends = [(each, names) for each, names in self.due(before)
-                if each.until == step.operation and self.arguments(each, names) == step.arguments]
+        ends = [
+            (each, names)
+            for each, names in self.due(before)
+            if each.until == step.operation and self.arguments(each, names) == step.arguments
+        ]
         entries, self._shown = self.entries(after), None
         if not ends or any(question.endswith(f"{FAILS}? yes") for question in asked):
             self._seen = [entries]

@@ -49,8 +49,21 @@ from refmodel.language.laws import Law
 from refmodel.language.sizes import Geometry
 from refmodel.language.unsound import Unsound
 
-__all__ = ["INITIAL", "SOUNDNESS", "TIMEOUT", "Audited", "Induction", "Judgement", "Path", "Proof", "Segment", "audit_operation",
-           "prove_initial", "prove_operation", "prove_simulated"]
+__all__ = [
+    "INITIAL",
+    "SOUNDNESS",
+    "TIMEOUT",
+    "Audited",
+    "Induction",
+    "Judgement",
+    "Path",
+    "Proof",
+    "Segment",
+    "audit_operation",
+    "prove_initial",
+    "prove_operation",
+    "prove_simulated",
+]
 
 
 @attrs.frozen
@@ -77,10 +90,19 @@ class _Asked:
 class Induction:
     """The obligations of one operation."""
 
-    def __init__(self, design: Outline, op: Operation, clause: str | None = None, timeout: int = TIMEOUT, base: str = "s",
-                 samples: Sequence[Sample] = (), asks_why: bool = False,
-                 known: dict[str, Sequence[Formula]] | None = None, merges: int = NONE, only: Collection[Law | None] | None = None
-                 ) -> None:
+    def __init__(
+        self,
+        design: Outline,
+        op: Operation,
+        clause: str | None = None,
+        timeout: int = TIMEOUT,
+        base: str = "s",
+        samples: Sequence[Sample] = (),
+        asks_why: bool = False,
+        known: dict[str, Sequence[Formula]] | None = None,
+        merges: int = NONE,
+        only: Collection[Law | None] | None = None,
+    ) -> None:
         """``known`` keeps the laws of an arbitrary state as formulas, for other operations of the design. ``merges``: which
         paths of helpers are put together behind their calls. ``only``: the laws that are to be proved, if not all of them are."""
         self.merges, self._only = merges, only
@@ -165,8 +187,9 @@ class Induction:
         self.audit.assumed(self._shared.asserted, self._shared.counts.values())
         judgements = tuple(attrs.evolve(j, seconds=spent[k]) for k, j in verdicts.items())
         cut_off = frozenset(self._cut_offs.used) if self._cut_offs else frozenset()
-        return Proof(self.op.name, judgements, number, time.perf_counter() - began, self.audit.finished(to_the_end or not refuted),
-                     cut_off)
+        return Proof(
+            self.op.name, judgements, number, time.perf_counter() - began, self.audit.finished(to_the_end or not refuted), cut_off
+        )
 
     # ------------------------------------------------------------ running the text
 
@@ -184,8 +207,9 @@ class Induction:
                 base = reading.state(self.base)
                 arguments = [reading.arbitrary(kind, argument(p)) for p, kind in self.op.parameters]
                 self.arguments = arguments
-                reading.conditions += [term for (_, kind), argument in zip(self.op.parameters, arguments, strict=True)
-                                       for term in real(kind, argument)]
+                reading.conditions += [
+                    term for (_, kind), argument in zip(self.op.parameters, arguments, strict=True) for term in real(kind, argument)
+                ]
                 segments = []
                 try:
                     for segment in self._runs.segments(reading, base, arguments):
@@ -194,8 +218,14 @@ class Induction:
                     if not segments and not reading.obligations:
                         continue
                 self._learn(reading)
-                yield Path(segments, dict(reading.lookups), dict(reading.counts), dict(reading.noted),
-                            list(reading.obligations), tuple(reading.answers))
+                yield Path(
+                    segments,
+                    dict(reading.lookups),
+                    dict(reading.counts),
+                    dict(reading.noted),
+                    list(reading.obligations),
+                    tuple(reading.answers),
+                )
 
     def _learn(self, reading: Symbolic) -> None:
         """What the laws say of this path's lookups prunes later paths: the terms are the same ones."""
@@ -305,8 +335,9 @@ class Induction:
         """What is not shown yet: claims for which laws are assumed near the run first, and those for which that was mostly too
         little."""
         claims = [Claim(o.conditions, o.ids, o.holds, o.why) for o in path.obligations if self._is_due(None)]
-        claims += [Claim(s.conditions, s.ids, goal, law.name, law) for law, s, goal in goals
-                   if goal is not None and self._is_due(law)]
+        claims += [
+            Claim(s.conditions, s.ids, goal, law.name, law) for law, s, goal in goals if goal is not None and self._is_due(law)
+        ]
         todo = [c for c in claims if c not in self._shown]
         return [c for c in todo if self._balance[c.of] <= 0], [c for c in todo if self._balance[c.of] > 0]
 
@@ -347,9 +378,18 @@ class Induction:
         return self._scopes[base, number]
 
 
-def prove_operation(design: Outline, name: str, clause: str | None = None, *, to_the_end: bool = True,
-                    timeout: int = TIMEOUT, samples: Sequence[Sample] = (), asks_why: bool = False,
-                    known: dict[str, Sequence[Formula]] | None = None, machine: Outline | None = None) -> Proof:
+def prove_operation(
+    design: Outline,
+    name: str,
+    clause: str | None = None,
+    *,
+    to_the_end: bool = True,
+    timeout: int = TIMEOUT,
+    samples: Sequence[Sample] = (),
+    asks_why: bool = False,
+    known: dict[str, Sequence[Formula]] | None = None,
+    machine: Outline | None = None,
+) -> Proof:
     """The obligations of one operation, or those of one clause; every law may be assumed beforehand. What is proved is held against
     the samples, steps on ints. ``asks_why``: each proof says which laws it used. ``machine``: its steps are looked for in this
     design too, which has some of the same tables.
@@ -363,8 +403,17 @@ def prove_operation(design: Outline, name: str, clause: str | None = None, *, to
         # what a proof leans on, and a second opinion, are of the paths one by one
         for merges in (NONE,) if asks_why or is_heard() else (MOST, SOME, NONE):
             wanted = None if any(proof.simulated for proof in found) else machine
-            induction = Induction(design, design.operation(name), clause, timeout, samples=samples, asks_why=asks_why, known=laws,
-                                  merges=merges, only=left)
+            induction = Induction(
+                design,
+                design.operation(name),
+                clause,
+                timeout,
+                samples=samples,
+                asks_why=asks_why,
+                known=laws,
+                merges=merges,
+                only=left,
+            )
             with suppress(Unsound) if merges else nullcontext():
                 proof, left = _proof(induction, wanted, to_the_end)
                 found.append(proof)
@@ -375,8 +424,7 @@ def prove_operation(design: Outline, name: str, clause: str | None = None, *, to
 
 
 def _proof(induction: Induction, machine: Outline | None, to_the_end: bool) -> tuple[Proof, Collection[Law | None]]:
-    """The obligations of an operation, and its steps as those of the other design; and what is left, where paths are put together.
-    """
+    """The obligations of an operation, its steps as those of the other design, and what is left where paths are put together."""
     induction.followed = None if machine is None else []
     try:
         proof, left = induction.prove(to_the_end), induction.left

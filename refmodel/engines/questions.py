@@ -112,7 +112,7 @@ class Solver:
 
     def pop(self) -> None:
         """Back to what was assumed at the last ``push``."""
-        del self._terms[self._sizes.pop():]
+        del self._terms[self._sizes.pop() :]
         self._solver.pop()
 
     def check(self, *terms: Term, says: str) -> z3.CheckSatResult:
@@ -183,6 +183,6 @@ def _tell_of_rewriting() -> None:
         return
     _Ears.confirmed.update(pairs)
     for first in range(0, len(pairs), AT_ONCE):
-        some = [old != new for _, (old, new) in pairs[first:first + AT_ONCE]]
+        some = [old != new for _, (old, new) in pairs[first : first + AT_ONCE]]
         says = f"z3 rewrites terms into equal ones ({len(some)} terms)"
         _Ears.listener(Question(_Ears.about, says, (z3.Or(some),)))

@@ -79,8 +79,15 @@ class _Landmark:
 class Search:
     """Random runs that go on from what was met before; one seed decides them all."""
 
-    def __init__(self, design: Outline, geometry: Geometry, seed: str, applied: Counter[str] | None = None,
-                 deepest: int | None = None, machine: Callable[[Outline, Geometry], Machine] = Machine) -> None:
+    def __init__(
+        self,
+        design: Outline,
+        geometry: Geometry,
+        seed: str,
+        applied: Counter[str] | None = None,
+        deepest: int | None = None,
+        machine: Callable[[Outline, Geometry], Machine] = Machine,
+    ) -> None:
         """``machine`` makes what runs, and judges it."""
         self.deepest = deepest
         self.design = design
@@ -184,8 +191,16 @@ def by_operation(instances: Sequence[Instance]) -> list[list[Instance]]:
     return list(kinds.values())
 
 
-def campaign(design: Outline, geometry: Geometry, *, seconds: float = 5.0, runs: int | None = None, start: int = 0,
-             first: int = 0, deepest: int | None = None) -> Campaign:
+def campaign(
+    design: Outline,
+    geometry: Geometry,
+    *,
+    seconds: float = 5.0,
+    runs: int | None = None,
+    start: int = 0,
+    first: int = 0,
+    deepest: int | None = None,
+) -> Campaign:
     """Random runs until the time or the number is up, or a law is broken; what broke it is shrunk. If there is time for more than
     a few, and the design can be compiled, they go on in compiled code.
 
@@ -229,8 +244,14 @@ def together(campaigns: Sequence[Campaign]) -> Campaign:
     applied: Counter[str] = Counter()
     for each in counted:
         applied += each.applied
-    return Campaign(counted[-1].failure if counted else None, sum(c.runs for c in counted), sum(c.steps for c in counted),
-                    sum(c.seconds for c in counted), applied, frozenset().union(*(c.met for c in counted)))
+    return Campaign(
+        counted[-1].failure if counted else None,
+        sum(c.runs for c in counted),
+        sum(c.steps for c in counted),
+        sum(c.seconds for c in counted),
+        applied,
+        frozenset().union(*(c.met for c in counted)),
+    )
 
 
 __all__ = ["BATCH", "Campaign", "Search", "by_operation", "campaign", "together"]

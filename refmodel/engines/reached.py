@@ -65,8 +65,11 @@ def _closure(names: list[str]) -> set[Path]:
 
 def _loaded() -> set[Path]:
     """The files of all modules that are loaded, but for Python's own and those of packages; nothing reaches pytest's tests."""
-    files = {Path(file).resolve() for name, m in list(sys.modules.items())
-             if (file := getattr(m, "__file__", None)) and name != "__main__" and not _is_test(file)}
+    files = {
+        Path(file).resolve()
+        for name, m in list(sys.modules.items())
+        if (file := getattr(m, "__file__", None)) and name != "__main__" and not _is_test(file)
+    }
     return {f for f in files if f.is_file() and (f.is_relative_to(HOME) is False) and not _is_foreign(f)}
 
 
@@ -201,7 +204,7 @@ def _imports(file: Path, name: str) -> Iterator[str]:
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     for node in _nodes(ast.parse(file.read_text()), file.is_relative_to(HOME)):
         if isinstance(node, ast.ImportFrom):
-            base = ".".join(package.split(".")[:len(package.split(".")) - node.level + 1]) if node.level else ""
+            base = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
             module = ".".join(filter(None, [base, node.module]))
             if module:
                 yield module

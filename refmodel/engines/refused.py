@@ -29,8 +29,14 @@ ENTRIES = 12
 """Entries of such a state that are shown, at most."""
 
 
-def refused_in(induction: Induction, ended: Pending, names: Sequence[Any], terms: Sequence[Term], counts: Iterable[Counted],
-               looked_at: frozenset[str]) -> str:
+def refused_in(
+    induction: Induction,
+    ended: Pending,
+    names: Sequence[Any],
+    terms: Sequence[Term],
+    counts: Iterable[Counted],
+    looked_at: frozenset[str],
+) -> str:
     """A state in which the condition holds at these names, nothing is pending that has to be ended first, and the operation is
     refused, in words; empty if none is found. Of the tables that are looked at it names the entries that are not at their default.
     """
@@ -89,8 +95,13 @@ def _applies(machine: Machine, op: Any, arguments: tuple[Any, ...], tables: dict
 
 def _entries(design: Outline, tables: dict[str, dict[Any, Any]], looked_at: frozenset[str]) -> list[str]:
     """The entries that are not at their default, in words."""
-    found = [f"{kind.name}[{place(kind, key)}] {shown(kind.value, value)}" for kind in design.tables if kind.name in looked_at
-             for key, value in tables[kind.name].items() if kind.partial or value != kind.value.default()]
+    found = [
+        f"{kind.name}[{place(kind, key)}] {shown(kind.value, value)}"
+        for kind in design.tables
+        if kind.name in looked_at
+        for key, value in tables[kind.name].items()
+        if kind.partial or value != kind.value.default()
+    ]
     more = len(found) - ENTRIES
     return [*found[:ENTRIES], f"and {more} entries more"] if more > 0 else found
 

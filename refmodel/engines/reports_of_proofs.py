@@ -54,8 +54,11 @@ class _Judged:
         clause = asked.clause
         self.laws = tuple(law for law in design.laws if law.is_asked(clause))
         """The laws that a verdict is wanted of."""
-        self.needed = design if clause is None else attrs.evolve(
-            design, laws=tuple(law for law in design.laws if law.of_state or law.is_asked(clause)))
+        self.needed = (
+            design
+            if clause is None
+            else attrs.evolve(design, laws=tuple(law for law in design.laws if law.of_state or law.is_asked(clause)))
+        )
         """The design with the laws that have to be proved for it."""
         self.machine = bare_machine_of(design) if clause is None else None
 
@@ -72,13 +75,21 @@ class _Judged:
         if self.machine is not None and done.refuted is None:
             words, open_steps = _simulated(self.needed, done, self.machine)
         number = sum(j.verdict == "proved" for j in done.judgements())
-        covered = (f"{many(number, 'obligation')} proved (operation x law) by induction, for any number of names; "
-                   f"{many(done.audited.compared, 'step')} compared with the text on ints{words}")
-        report = EngineReport("prove", verdicts, covered, 0.0, None, self.design.cls.geometry,
-                              notes=(*self._notes(done, reached, verdicts, vacuous, unproved, not_needed), *unless,
-                                     *_left_out(done.audited)),
-                              unproved=(*unproved, *open_steps, *not_ended, *self._never(done), *self._idle(verdicts)),
-                              numbers=Numbers(obligations=number, compared=done.audited.compared))
+        covered = (
+            f"{many(number, 'obligation')} proved (operation x law) by induction, for any number of names; "
+            f"{many(done.audited.compared, 'step')} compared with the text on ints{words}"
+        )
+        report = EngineReport(
+            "prove",
+            verdicts,
+            covered,
+            0.0,
+            None,
+            self.design.cls.geometry,
+            notes=(*self._notes(done, reached, verdicts, vacuous, unproved, not_needed), *unless, *_left_out(done.audited)),
+            unproved=(*unproved, *open_steps, *not_ended, *self._never(done), *self._idle(verdicts)),
+            numbers=Numbers(obligations=number, compared=done.audited.compared),
+        )
         if self.asked.why:
             report = attrs.evolve(report, leans_on=self._leaning_table(done))
         report = self._explained(report, done, reached, not_needed)
@@ -92,8 +103,12 @@ class _Judged:
         clause = self.asked.clause
         if clause is not None and done.refuted and self._refuted(done) is None:
             other = self._induction(clause)  # another law stopped it: what of those that were asked for?
-            done = induction.Proved((*done.proofs, *other.proofs), tuple(dict.fromkeys((*done.skipped, *other.skipped))),
-                                    done.seconds + other.seconds, done.audited)
+            done = induction.Proved(
+                (*done.proofs, *other.proofs),
+                tuple(dict.fromkeys((*done.skipped, *other.skipped))),
+                done.seconds + other.seconds,
+                done.audited,
+            )
         return done
 
     def _induction(self, clause: str | None) -> induction.Proved:
@@ -105,8 +120,13 @@ class _Judged:
 
         self.notice("prove", "")
         whole = clause is None
-        done = induction.prove(self.needed, clause=clause, progress=progress, asks_why=self.asked.why and whole,
-                               machine=self.machine if whole else None)
+        done = induction.prove(
+            self.needed,
+            clause=clause,
+            progress=progress,
+            asks_why=self.asked.why and whole,
+            machine=self.machine if whole else None,
+        )
         if done.audited.disagreements:
             raise ReadingsDisagree(done.audited.disagreements[0])
         return done
@@ -122,8 +142,9 @@ class _Judged:
         every = _of_proof(self.needed, done)
         open_laws = [law for law in self.needed.laws if law.of_state and every[law] != Verdict.PROVED]
         verdicts = {law: every[law] for law in self.laws}
-        unproved = [f"{j.operation} / {j.law.name if j.law else 'soundness'}: {j.why}" for j in done.judgements()
-                    if j.verdict == "unknown"]
+        unproved = [
+            f"{j.operation} / {j.law.name if j.law else 'soundness'}: {j.why}" for j in done.judgements() if j.verdict == "unknown"
+        ]
         if any(j.law is None and j.verdict != "proved" for j in done.judgements()):
             unproved.append("no law is shown while the text may go wrong: what follows then has no meaning")
         for law in self.laws:  # one law that is not proved puts the others in doubt, since each is assumed for the others
@@ -156,8 +177,11 @@ class _Judged:
             if not law.of_state and not any(may_end_so(law, op) for op in self.needed.operations):
                 found[law] = "no operation has an outcome of the type that it is about"
             elif (law.outcome is not None or self.needed.is_conditional(law)) and never_met(self.needed, law):
-                found[law] = ("its premise holds in no lawful state" if self.needed.is_conditional(law)
-                              else "no step from a lawful state has an outcome of the type that it is about")
+                found[law] = (
+                    "its premise holds in no lawful state"
+                    if self.needed.is_conditional(law)
+                    else "no step from a lawful state has an outcome of the type that it is about"
+                )
         return found
 
     # ------------------------------------------------------------ what is pending
@@ -172,8 +196,14 @@ class _Judged:
         wanted = {each.law for each in judged.pending}
         found = [each for each in prove_progress(self.design) if each.pending.law in wanted]
         doubtful = done.skipped or any(j.verdict != "proved" for j in done.judgements())
-        verdicts = {each.pending.law: Verdict.VACUOUS if each.vacuous else Verdict.PROVED if each.proved and not doubtful
-                    else Verdict.UNDECIDED for each in found}
+        verdicts = {
+            each.pending.law: Verdict.VACUOUS
+            if each.vacuous
+            else Verdict.PROVED
+            if each.proved and not doubtful
+            else Verdict.UNDECIDED
+            for each in found
+        }
         failing = tuple(f"{each.pending.name}: {why}" for each in found for why in each.failing)
         if doubtful and not failing:
             failing = (f"{', '.join(each.pending.name for each in found)}: the proof leans on laws that are not all proved",)
@@ -190,8 +220,15 @@ class _Judged:
             return report
         return attrs.evolve(report, verdicts={**report.verdicts, failure.broken.law: Verdict.FAILS}, failure=failure)
 
-    def _notes(self, done: induction.Proved, reached: random.Campaign, verdicts: dict[Law, Verdict], vacuous: dict[Law, str],
-               unproved: Sequence[str], not_needed: frozenset[str]) -> tuple[str, ...]:
+    def _notes(
+        self,
+        done: induction.Proved,
+        reached: random.Campaign,
+        verdicts: dict[Law, Verdict],
+        vacuous: dict[Law, str],
+        unproved: Sequence[str],
+        not_needed: frozenset[str],
+    ) -> tuple[str, ...]:
         clause = self.asked.clause
         notes = never(self.design, reached.applied) if reached.failure is None else ()
         notes += tuple(f"{law.name}: {why}" for law, why in vacuous.items())
@@ -208,8 +245,9 @@ class _Judged:
 
     def _unmet(self, proved: Sequence[Law], reached: random.Campaign) -> tuple[str, ...]:
         """A note on proved laws of which a few runs met nothing: whether any run does is not proved."""
-        names = [law.name for law in proved if law not in reached.met and (law.outcome is not None
-                                                                           or self.needed.is_conditional(law))]
+        names = [
+            law.name for law in proved if law not in reached.met and (law.outcome is not None or self.needed.is_conditional(law))
+        ]
         if not names or reached.failure is not None:
             return ()
         what = f"what {names[0]} is about" if len(names) == 1 else f"what these {len(names)} laws are about ({', '.join(names)})"
@@ -219,13 +257,19 @@ class _Judged:
         """The operations that no lawful state lets happen, though they are not plainly turned off: a proof says nothing of them."""
         if self.asked.clause is not None:
             return ()
-        return tuple(f"{p.operation}{NEVER}; an operation that is to be none says require(False)" for p in done.proofs
-                     if not p.paths and not is_turned_off(self.needed.operation(p.operation)))
+        return tuple(
+            f"{p.operation}{NEVER}; an operation that is to be none says require(False)"
+            for p in done.proofs
+            if not p.paths and not is_turned_off(self.needed.operation(p.operation))
+        )
 
     def _idle(self, verdicts: dict[Law, Verdict]) -> tuple[str, ...]:
         """The laws that are proved and say nothing: they hold whatever a design does."""
-        return tuple(f"{law.name}{IDLE}" for law, verdict in verdicts.items()
-                     if verdict == Verdict.PROVED and law in self.laws and cannot_fail(self.needed, law))
+        return tuple(
+            f"{law.name}{IDLE}"
+            for law, verdict in verdicts.items()
+            if verdict == Verdict.PROVED and law in self.laws and cannot_fail(self.needed, law)
+        )
 
     def _leaning_table(self, done: induction.Proved) -> dict[str, tuple[str, ...]]:
         """For each judged law that every operation keeps, the laws that its proof leans on; and those that every proof leans on."""
@@ -236,8 +280,9 @@ class _Judged:
 
     # ------------------------------------------------------------ where it fails
 
-    def _explained(self, report: EngineReport, done: induction.Proved, reached: random.Campaign, not_needed: frozenset[str]
-                   ) -> EngineReport:
+    def _explained(
+        self, report: EngineReport, done: induction.Proved, reached: random.Campaign, not_needed: frozenset[str]
+    ) -> EngineReport:
         """The report with what explains a failure: a run, counterexamples to induction, laws that would help."""
         refuted = self._refuted(done) or done.refuted
         if refuted is not None and not not_needed:
@@ -292,8 +337,9 @@ class _Judged:
         verdicts, own = dict(report.verdicts), self.needed.cls.geometry
         names, it = ", ".join(law.name for law in laws), "it" if len(laws) == 1 else "them"
         there = own if refuted.witness is None else refuted.witness.geometry
-        wider = there != own and (there.also != own.also or there.only != own.only
-                                  or any(there.size(sort) > own.size(sort) for sort in there.sizes))
+        wider = there != own and (
+            there.also != own.also or there.only != own.only or any(there.size(sort) > own.size(sort) for sort in there.sizes)
+        )
         notes, complete, small = report.notes, True, True
         for geometry in (own, there) if wider else (own,):
             try:
@@ -302,8 +348,9 @@ class _Judged:
                 return attrs.evolve(report, notes=(*notes, f"{names}: no run was looked for, because {why}")), False
             if done.failure is not None:
                 verdicts[done.failure.broken.law or laws[0]] = Verdict.FAILS
-                return attrs.evolve(report, verdicts=verdicts, failure=done.failure, operation=refuted.operation,
-                                    geometry=geometry), True
+                return attrs.evolve(
+                    report, verdicts=verdicts, failure=done.failure, operation=refuted.operation, geometry=geometry
+                ), True
             complete, small = complete and done.complete, small and done.classes <= SMALL
             notes += (f"{names}: {explored_words(done, there_is(self.needed, geometry))}, and no run breaks {it}",)
         report = attrs.evolve(report, notes=notes)
@@ -344,8 +391,9 @@ class _Judged:
             report, found = self._with_one_more(report, laws) if own.complete and own.classes <= SMALL else (report, False)
         return attrs.evolve(report, operation=unknown[0].operation) if found else report
 
-    def _with_counterexamples(self, report: EngineReport, first: induction.Judgement, every: Sequence[induction.Judgement]
-                              ) -> EngineReport:
+    def _with_counterexamples(
+        self, report: EngineReport, first: induction.Judgement, every: Sequence[induction.Judgement]
+    ) -> EngineReport:
         """The report with each counterexample; the first that was found is shown in any case."""
         told = counterexamples(self.needed, every)
         if not told and first.witness is not None:
@@ -375,10 +423,15 @@ def _simulated(design: Outline, done: induction.Proved, machine: Outline) -> tup
     wrong += tuple(f"{name}{SIMULATION}{NEVER_DONE}" for name in never_done(design, machine, found))
     if wrong:
         names = ", ".join(op.name for op in machine.operations)
-        return "", (*wrong, f"refmodel refine looks for a run with a step that is none of {machine.name}'s ({names}). If a step is "
-                            "meant to be one of these, the class says which: steps = {\"operation\": (\"gain_page\",)}")
-    return (f"; each step of {many(len(found), 'operation')} is one of {machine.name}'s, the machine that guests believe in, "
-            "or none", ())
+        return "", (
+            *wrong,
+            f"refmodel refine looks for a run with a step that is none of {machine.name}'s ({names}). If a step is "
+            'meant to be one of these, the class says which: steps = {"operation": ("gain_page",)}',
+        )
+    return (
+        f"; each step of {many(len(found), 'operation')} is one of {machine.name}'s, the machine that guests believe in, or none",
+        (),
+    )
 
 
 def _broken(report: EngineReport, failure: Failure, geometry: Geometry, laws: tuple[Law, ...]) -> EngineReport:
@@ -409,8 +462,10 @@ def _nothing_to_suggest(report: EngineReport) -> str:
 def _left_out(audited: Audited) -> Iterator[str]:
     """What could not be held against steps on ints, where that is more than a tenth."""
     if audited.unvalued * 10 > audited.questions:
-        yield (f"of {audited.questions:,} comparisons with steps on ints {audited.unvalued:,} could not be made, because the terms "
-               "have no value that is known")
+        yield (
+            f"of {audited.questions:,} comparisons with steps on ints {audited.unvalued:,} could not be made, because the terms "
+            "have no value that is known"
+        )
 
 
 def _unless(ended: Sequence[Progress]) -> Iterator[str]:

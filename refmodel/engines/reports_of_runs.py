@@ -47,7 +47,7 @@ def check_random(design: Outline, asked: Asked, notice: Notice) -> EngineReport:
         done.append(random.campaign(design, geometry, seconds=limit, runs=asked.runs, start=asked.seed))
         if done[-1].failure is not None:
             break
-    return of_campaign(design, random.together(done), geometries[:len(done)])
+    return of_campaign(design, random.together(done), geometries[: len(done)])
 
 
 def of_campaign(design: Outline, done: random.Campaign, geometries: Sequence[Geometry]) -> EngineReport:
@@ -55,19 +55,40 @@ def of_campaign(design: Outline, done: random.Campaign, geometries: Sequence[Geo
     geometry = geometries[-1]
     rate = done.steps / done.seconds if done.seconds else 0
     there = ", and ".join(there_is(design, each) for each in geometries)
-    covered = (f"{many(done.steps, 'step')} in {many(done.runs, 'run')} ({rate:,.0f} a second), every law after every step; "
-               f"{there}{_under_way(design)}")
+    covered = (
+        f"{many(done.steps, 'step')} in {many(done.runs, 'run')} ({rate:,.0f} a second), every law after every step; "
+        f"{there}{_under_way(design)}"
+    )
     numbers = Numbers(steps=done.steps, runs=done.runs)
     if done.failure is not None:
-        return EngineReport("random", _stopped(design, done.failure), covered, done.seconds, done.failure, geometry,
-                            bound=done.steps, numbers=numbers)
+        return EngineReport(
+            "random",
+            _stopped(design, done.failure),
+            covered,
+            done.seconds,
+            done.failure,
+            geometry,
+            bound=done.steps,
+            numbers=numbers,
+        )
     ended, geometry = _ended_somewhere(design, geometries)
     verdicts = {**_held(design, Verdict.NOT_BROKEN, done.met, done.applied), **_ended(design, ended)}
     if ended.failure is not None:
         return EngineReport("random", verdicts, covered, done.seconds, ended.failure, geometry, bound=done.steps, numbers=numbers)
     times = {each.law: ended.ended[each.name] for each in design.pending}
-    return EngineReport("random", verdicts, covered, done.seconds, None, geometry, notes=never(design, done.applied),
-                        bound=done.steps, times=times, lacking=never_taken(design, done.applied), numbers=numbers)
+    return EngineReport(
+        "random",
+        verdicts,
+        covered,
+        done.seconds,
+        None,
+        geometry,
+        notes=never(design, done.applied),
+        bound=done.steps,
+        times=times,
+        lacking=never_taken(design, done.applied),
+        numbers=numbers,
+    )
 
 
 def _ended_somewhere(design: Outline, geometries: Sequence[Geometry]) -> tuple[Ended, Geometry]:
@@ -86,8 +107,10 @@ def _ended(design: Outline, ended: Ended) -> dict[Law, Verdict]:
     """What runs say of what is pending: it is not ended, was ended wherever it was met, or was met nowhere."""
     stuck = ended.failure.broken.law if ended.failure is not None else None
     held = Verdict.UNDECIDED if ended.failure is not None else Verdict.ENDED
-    return {each.law: Verdict.FAILS if each.law is stuck else held if ended.ended[each.name] else Verdict.VACUOUS
-            for each in design.pending}
+    return {
+        each.law: Verdict.FAILS if each.law is stuck else held if ended.ended[each.name] else Verdict.VACUOUS
+        for each in design.pending
+    }
 
 
 def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineReport:
@@ -101,21 +124,39 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
     seed = asked.seed + 1
     compared = "" if asked.exact else _compared(design, seed)
     geometries = (design.cls.geometry, *design.cls.further_geometries)
-    explored = list(exhaustive.in_turn(design, geometries, seconds=asked.explore_seconds, seed=seed, progress=progress,
-                                       exact=asked.exact, where=asked.where, deepest=asked.explore_depth))
-    covered = [explored_words(done, there_is(design, geometry), asked.explore_depth) + _under_way(design)
-               for geometry, done in explored]
+    explored = list(
+        exhaustive.in_turn(
+            design,
+            geometries,
+            seconds=asked.explore_seconds,
+            seed=seed,
+            progress=progress,
+            exact=asked.exact,
+            where=asked.where,
+            deepest=asked.explore_depth,
+        )
+    )
+    covered = [
+        explored_words(done, there_is(design, geometry), asked.explore_depth) + _under_way(design) for geometry, done in explored
+    ]
     covered[-1] += compared
     geometry, done = next(((g, d) for g, d in explored if d.failure is not None), explored[-1])
     complete = all(d.complete for _, d in explored)
     spent = sum(d.seconds for _, d in explored)
     branches, taken = (frozenset[Branch]().union(*(getattr(d, name) for _, d in explored)) for name in ("branches", "taken"))
-    numbers = Numbers(steps=sum(d.steps for _, d in explored), states=sum(d.states for _, d in explored),
-                      classes=sum(d.classes for _, d in explored), depth=max(d.depth for _, d in explored), complete=complete,
-                      branches=len(branches), taken=len(taken))
+    numbers = Numbers(
+        steps=sum(d.steps for _, d in explored),
+        states=sum(d.states for _, d in explored),
+        classes=sum(d.classes for _, d in explored),
+        depth=max(d.depth for _, d in explored),
+        complete=complete,
+        branches=len(branches),
+        taken=len(taken),
+    )
     if done.failure is not None:
-        return EngineReport("exhaustive", _stopped(design, done.failure), "; and ".join(covered), spent, done.failure, geometry,
-                            numbers=numbers)
+        return EngineReport(
+            "exhaustive", _stopped(design, done.failure), "; and ".join(covered), spent, done.failure, geometry, numbers=numbers
+        )
     applied = sum((d.applied for _, d in explored), Counter[str]())
     if complete:
         met = frozenset(law for _, d in explored for law in d.met)
@@ -126,14 +167,33 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
             notes += never_changed(design, frozenset().union(*(d.changed for _, d in explored)))
     elif asked.explore_depth and all(d.complete or d.judged >= asked.explore_depth for _, d in explored):
         met = frozenset(law for _, d in explored for law in d.met)
-        return EngineReport("exhaustive", _held(design, Verdict.NO_RUN, met, applied), "; and ".join(covered), spent, None,
-                            design.cls.geometry, notes=never(design, applied), bound=asked.explore_depth,
-                            lacking=never_taken(design, applied), numbers=numbers)
+        return EngineReport(
+            "exhaustive",
+            _held(design, Verdict.NO_RUN, met, applied),
+            "; and ".join(covered),
+            spent,
+            None,
+            design.cls.geometry,
+            notes=never(design, applied),
+            bound=asked.explore_depth,
+            lacking=never_taken(design, applied),
+            numbers=numbers,
+        )
     else:
         verdicts, notes = dict.fromkeys(design.laws, Verdict.UNDECIDED), ()
-    return EngineReport("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry, notes=notes,
-                        lacking=_idle(design, applied) if complete else (), numbers=numbers, within=_within(design, geometries),
-                        endless=any(d.too_large for _, d in explored))
+    return EngineReport(
+        "exhaustive",
+        verdicts,
+        "; and ".join(covered),
+        spent,
+        None,
+        design.cls.geometry,
+        notes=notes,
+        lacking=_idle(design, applied) if complete else (),
+        numbers=numbers,
+        within=_within(design, geometries),
+        endless=any(d.too_large for _, d in explored),
+    )
 
 
 def there_is(design: Outline, geometry: Geometry) -> str:
@@ -207,13 +267,20 @@ def _compared(design: Outline, seed: int) -> str:
 
 def explored_words(done: exhaustive.Exploration, there: str | Geometry, deepest: int | None = None) -> str:
     """How far an exploration came among all that there is, in words; ``deepest`` is how far it was to go."""
-    end = ", not to the end: its memory was full" if done.is_full else ", as was asked" if done.judged == deepest else (
-        ", not to the end")
+    end = (
+        ", not to the end: its memory was full"
+        if done.is_full
+        else ", as was asked"
+        if done.judged == deepest
+        else (", not to the end")
+    )
     why = f", where {TOO_LARGE}" if done.too_large else end
     to_the_end = "to the last state" if done.complete else f"to depth {done.depth}{why}"
-    return (f"{many(done.states, 'state')} in {many(done.classes, 'class')} up to names, {many(done.steps, 'step')}, "
-            f"depth {done.depth}, "
-            f"{to_the_end}, {done.reading}{_loss(done)}; {there}")
+    return (
+        f"{many(done.states, 'state')} in {many(done.classes, 'class')} up to names, {many(done.steps, 'step')}, "
+        f"depth {done.depth}, "
+        f"{to_the_end}, {done.reading}{_loss(done)}; {there}"
+    )
 
 
 def _loss(done: exhaustive.Exploration) -> str:
@@ -224,13 +291,27 @@ def _loss(done: exhaustive.Exploration) -> str:
 def check_bounded(design: Outline, asked: Asked, notice: Notice) -> EngineReport:
     """Every run from power-on of so many steps, by the solver."""
     notice("bounded", "")
-    done = bounded.search(design, asked.depth, clause=asked.clause, seconds=BOUNDED_SECONDS, deepen=asked.explore_seconds or 0.0,
-                          progress=lambda step: notice("bounded", f"runs of {step} steps"))
+    done = bounded.search(
+        design,
+        asked.depth,
+        clause=asked.clause,
+        seconds=BOUNDED_SECONDS,
+        deepen=asked.explore_seconds or 0.0,
+        progress=lambda step: notice("bounded", f"runs of {step} steps"),
+    )
     judged = design if asked.clause is None else design.restricted(asked.clause)
     end = "" if done.complete or done.failure else f", not to {asked.depth}: the time was up"
     covered = f"every run of up to {many(done.depth, 'step')} from power-on{end}; {_stated(design, design.cls.geometry)}"
-    report = EngineReport("bounded", dict.fromkeys(judged.laws, Verdict.UNDECIDED), covered, done.seconds, done.failure,
-                          done.geometry, bound=done.depth, numbers=Numbers(depth=done.depth, complete=done.complete))
+    report = EngineReport(
+        "bounded",
+        dict.fromkeys(judged.laws, Verdict.UNDECIDED),
+        covered,
+        done.seconds,
+        done.failure,
+        done.geometry,
+        bound=done.depth,
+        numbers=Numbers(depth=done.depth, complete=done.complete),
+    )
     if done.failure is not None:
         return attrs.evolve(report, verdicts=_stopped(judged, done.failure))
     return _met_in_short_runs(judged, report) if done.complete else report
@@ -242,9 +323,12 @@ def _met_in_short_runs(design: Outline, report: EngineReport) -> EngineReport:
     if short.failure is not None:  # the search went to the end, and said that there is none
         report = attrs.evolve(report, verdicts=dict.fromkeys(design.laws, Verdict.NO_RUN))
         return attrs.evolve(report, disagreement=disagreement(report, "random", short.failure))
-    return attrs.evolve(report, verdicts=_held(design, Verdict.NO_RUN, short.met, short.applied),
-                        notes=tuple(f"{each} in the short runs that were drawn" for each in never(design, short.applied)),
-                        lacking=never_taken(design, short.applied))
+    return attrs.evolve(
+        report,
+        verdicts=_held(design, Verdict.NO_RUN, short.met, short.applied),
+        notes=tuple(f"{each} in the short runs that were drawn" for each in never(design, short.applied)),
+        lacking=never_taken(design, short.applied),
+    )
 
 
 def _stopped(design: Outline, failure: Failure) -> dict[Law, Verdict]:

@@ -25,9 +25,11 @@ def restated(design: Outline) -> tuple[str, ...]:
         for name in sorted(design.mentions(claim)):
             if _is_stated_anew(design.cls, about, name):
                 asked.setdefault(name, []).append(claim.name)
-    return tuple(f"{name}, which {home_of(design.cls, name).__name__} states anew ({line_of(getattr(design.cls, name))}), decides "
-                 f"what is claimed by {', '.join(claims[:SHOWN])}{' and others' if claims[SHOWN:] else ''}"
-                 for name, claims in asked.items())
+    return tuple(
+        f"{name}, which {home_of(design.cls, name).__name__} states anew ({line_of(getattr(design.cls, name))}), decides "
+        f"what is claimed by {', '.join(claims[:SHOWN])}{' and others' if claims[SHOWN:] else ''}"
+        for name, claims in asked.items()
+    )
 
 
 def _claims(design: Outline) -> Iterator[tuple[Law, type]]:

@@ -251,6 +251,7 @@ def _instances(design: Outline, geometry: Geometry) -> dict[str, list[Instance]]
 
 def _rule(name: str, number: int) -> Any:
     """The rule for one operation, with so many arguments at most."""
+
     def act(self: Any, step: Taken) -> None:
         self.take(step)
 
@@ -262,6 +263,7 @@ def _rule(name: str, number: int) -> Any:
 
 def _end(names: Sequence[str]) -> Any:
     """The rule for a state in which no operation applies, where a design may come to rest: Hypothesis wants one to take."""
+
     def no_operation_applies(self: Any) -> None:
         pass
 

@@ -176,7 +176,13 @@ def holds(machine: Machine, law: Law, state: Any, about: Mapping[str, Any], name
 
 def said(sample: Sample) -> str:
     """A step in words, and where it was taken from: what differs there from the default."""
-    differing = [f"{name}[{key}] = {entry}" for name, entries in sample.before.items() for key, entry in entries.items()
-                 if entry != getattr(entries, "default", None)]
-    return (f"{sample.step.operation}{sample.step.arguments} answered {sample.step.answers}, from a "
-            f"{'lawful' if sample.lawful else 'unlawful'} state with {'; '.join(differing)}")
+    differing = [
+        f"{name}[{key}] = {entry}"
+        for name, entries in sample.before.items()
+        for key, entry in entries.items()
+        if entry != getattr(entries, "default", None)
+    ]
+    return (
+        f"{sample.step.operation}{sample.step.arguments} answered {sample.step.answers}, from a "
+        f"{'lawful' if sample.lawful else 'unlawful'} state with {'; '.join(differing)}"
+    )

@@ -25,19 +25,37 @@ def idle_parts(design: Outline, needed: Outline, proved: Sequence[Law]) -> tuple
         return ()
     run = random.campaign(attrs.evolve(design, laws=tuple(parts), pending=()), design.cls.geometry, seconds=1.0, runs=30)
     idle = [part for part, law in parts.items() if part not in run.met and never_met(_without(needed, law), part)]
-    certain = [part for part, law in parts.items()
-               if part not in idle and part.part not in needed.alternatives(law) and part_cannot_fail(design, part)]
-    return (*(f"{each.part[0]}:{each.part[1]}: {premise_words(design, each.part)} {_can(design, each.part)} nowhere; that part of "
-              f"{each.name} says nothing" for each in idle if each.part),
-            *(f"{each.part[0]}:{each.part[1]}: nothing can break {_what_follows(design, each.part)} where what stands before it "
-              f"holds; that part of {each.name} says nothing" for each in certain if each.part))
+    certain = [
+        part
+        for part, law in parts.items()
+        if part not in idle and part.part not in needed.alternatives(law) and part_cannot_fail(design, part)
+    ]
+    return (
+        *(
+            f"{each.part[0]}:{each.part[1]}: {premise_words(design, each.part)} {_can(design, each.part)} nowhere; that part of "
+            f"{each.name} says nothing"
+            for each in idle
+            if each.part
+        ),
+        *(
+            f"{each.part[0]}:{each.part[1]}: nothing can break {_what_follows(design, each.part)} where what stands before it "
+            f"holds; that part of {each.name} says nothing"
+            for each in certain
+            if each.part
+        ),
+    )
 
 
 def says_little(design: Outline, needed: Outline, proved: Sequence[Law]) -> tuple[str, ...]:
     """Of the design's own laws, those that no operation can break: none writes to anything that they look at, or no guest acts, or
     they hold whatever the tables hold."""
-    return tuple(f"{law.place}: {law.name}: {why}" for law in proved if is_own(design, law.function.__code__.co_filename)
-                 for why in [_why_little(needed, law)] if why)
+    return tuple(
+        f"{law.place}: {law.name}: {why}"
+        for law in proved
+        if is_own(design, law.function.__code__.co_filename)
+        for why in [_why_little(needed, law)]
+        if why
+    )
 
 
 def _why_little(needed: Outline, law: Law) -> str:

@@ -82,9 +82,12 @@ def holding(geometry: Geometry, given: Iterable[tuple[Kind, Any]]) -> Geometry:
     """The geometry with the numbers and the records that a step is given, or that memory holds at power-on, where it has not these:
     a solver takes any."""
     plain = [each for kind, value in given for each in _without_pages(kind, value)]
-    numbers = {number for kind, value in plain
-               for (_, leaf), number in zip(kind.leaves(), kind.flatten(value), strict=True)
-               if isinstance(leaf, NaturalKind | WordKind) and number not in leaf.values(geometry)}
+    numbers = {
+        number
+        for kind, value in plain
+        for (_, leaf), number in zip(kind.leaves(), kind.flatten(value), strict=True)
+        if isinstance(leaf, NaturalKind | WordKind) and number not in leaf.values(geometry)
+    }
     only = dict(geometry.only)
     for kind, value in plain:
         if isinstance(kind, RecordKind) and kind.cls in only and value not in [*kind.values(geometry), *only[kind.cls]]:
@@ -141,17 +144,23 @@ class Scope:
             return z3.And([self.listed(kind.cell, cell) for cell in self._cells(kind, leaves)])
         if not isinstance(kind, RecordKind) or kind.cls not in self.geometry.only:
             return z3.BoolVal(True)
-        return z3.Or([z3.And([t == self._term(leaf, v) for (_, leaf), t, v in
-                              zip(kind.leaves(), leaves, kind.flatten(value), strict=True)])
-                      for value in kind.values(self.geometry)])
+        return z3.Or(
+            [
+                z3.And(
+                    [t == self._term(leaf, v) for (_, leaf), t, v in zip(kind.leaves(), leaves, kind.flatten(value), strict=True)]
+                )
+                for value in kind.values(self.geometry)
+            ]
+        )
 
     def at_power_on(self, table: TableKind, key: Any, leaves: Sequence[Term]) -> Term:
         """That the leaves of an entry whose initial contents nobody knows are those of a value that it may hold at power-on."""
         kind = table.value
         if key in self.geometry.given.get(table.name, {}) and not isinstance(kind, PageKind):
             [value] = self.geometry.contents(table.name, key, list(kind.values(self.geometry)))
-            return z3.And([t == self._term(leaf, v) for (_, leaf), t, v in
-                           zip(kind.leaves(), leaves, kind.flatten(value), strict=True)])
+            return z3.And(
+                [t == self._term(leaf, v) for (_, leaf), t, v in zip(kind.leaves(), leaves, kind.flatten(value), strict=True)]
+            )
         if isinstance(kind, NameKind):
             return self.among(kind, leaves[0], nobody=False)
         return z3.And(self.listed(kind, leaves), *self._numbers(kind, leaves))
@@ -162,8 +171,11 @@ class Scope:
             for cell in self._cells(kind, leaves):
                 yield from self._numbers(kind.cell, cell)
         elif not (isinstance(kind, RecordKind) and kind.cls in self.geometry.only):
-            yield from (self.among(leaf, term) for (_, leaf), term in zip(kind.leaves(), leaves, strict=True)
-                        if isinstance(leaf, NaturalKind | WordKind))
+            yield from (
+                self.among(leaf, term)
+                for (_, leaf), term in zip(kind.leaves(), leaves, strict=True)
+                if isinstance(leaf, NaturalKind | WordKind)
+            )
 
     def _term(self, leaf: Scalar, value: Any) -> Term:
         if isinstance(leaf, NameKind) and value != NOTHING:
@@ -184,7 +196,7 @@ class Scope:
             for key in self.keys(kind.name, nobody=True):
                 if any(z3.is_true(z3.simplify(n)) for n in table.nobody(key)):
                     initial = table.initial()  # of a partial table: that the key is not there, too
-                    self.asserted += [a == b for a, b in zip(table.first(key)[-len(initial):], initial, strict=True)]
+                    self.asserted += [a == b for a, b in zip(table.first(key)[-len(initial) :], initial, strict=True)]
                 else:
                     self.asserted += list(self._bounds(kind.value, table.first(key)))
 
@@ -195,7 +207,7 @@ class Scope:
             for cell in self._cells(kind, [page]):
                 yield from self._bounds(kind.cell, cell)
             return
-        for (_, leaf), term in zip(kind.leaves(), leaves[-len(kind.leaves()):], strict=True):
+        for (_, leaf), term in zip(kind.leaves(), leaves[-len(kind.leaves()) :], strict=True):
             if isinstance(leaf, NameKind):
                 yield self.among(leaf, term)
             elif isinstance(leaf, NaturalKind):
@@ -214,8 +226,7 @@ class Scope:
 
     def _assume(self, formula: Formula) -> None:
         for values in itertools.product(*(self.names(kind) for _, kind in formula.law.names)):
-            self.asserted.append(z3.substitute(formula.body, *zip(formula.names, values, strict=True))
-                                 if values else formula.body)
+            self.asserted.append(z3.substitute(formula.body, *zip(formula.names, values, strict=True)) if values else formula.body)
         self.count(formula.counts)
 
     def count(self, counts: Iterable[Counted]) -> None:
@@ -224,8 +235,12 @@ class Scope:
             table = Table(self._reading, self.design.table(counted.table), self.base)
             for values in self._spoken_of(counted):
                 number = counted.number.decl()(*values)
-                self.asserted.append(number == z3.Sum([z3.If(counted.counts(table, key, values), z3.IntVal(1), z3.IntVal(0))
-                                                       for key in self.keys(counted.table)]))
+                self.asserted.append(
+                    number
+                    == z3.Sum(
+                        [z3.If(counted.counts(table, key, values), z3.IntVal(1), z3.IntVal(0)) for key in self.keys(counted.table)]
+                    )
+                )
 
     def _spoken_of(self, counted: Counted) -> Iterable[Sequence[Term]]:
         """All that a count may speak of; if that is too much, what it speaks of here."""
@@ -239,8 +254,15 @@ class Scope:
 
     # ------------------------------------------------------------ from a model to a run
 
-    def witness(self, model: Any, op: Operation, arguments: Sequence[Any], answers: Sequence[Any],
-                law: Law | None, earlier: Sequence[Scope] = ()) -> Witness | None:
+    def witness(
+        self,
+        model: Any,
+        op: Operation,
+        arguments: Sequence[Any],
+        answers: Sequence[Any],
+        law: Law | None,
+        earlier: Sequence[Scope] = (),
+    ) -> Witness | None:
         """The run that a model describes, if it does break the law; without a law, if the text goes wrong. ``earlier``: the states
         from which an operation that others interrupt takes its earlier parts."""
         decoder = Decoder(self, model)
@@ -274,7 +296,7 @@ class Scope:
             if table.domain is not None and not decoder.scalar(FlagKind(), leaves[0]):
                 continue
             plain = tuple(decoder.scalar(k, t) for k, t in zip(kind.keys, key, strict=True))
-            entries[plain if len(plain) != 1 else plain[0]] = decoder.entry(kind.value, leaves[-len(table.defaults()):])
+            entries[plain if len(plain) != 1 else plain[0]] = decoder.entry(kind.value, leaves[-len(table.defaults()) :])
         return entries
 
 
@@ -300,8 +322,10 @@ class Decoder:
 
     def value(self, kind: Kind, value: Any) -> Any:
         """A value of the text's, leaf by leaf."""
-        leaves = [self.scalar(leaf, v.term if isinstance(v, Opaque) else constant(leaf, v))
-                  for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True)]
+        leaves = [
+            self.scalar(leaf, v.term if isinstance(v, Opaque) else constant(leaf, v))
+            for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True)
+        ]
         return kind.build(iter(leaves))
 
     def entry(self, kind: Kind, leaves: Sequence[Term]) -> Any:

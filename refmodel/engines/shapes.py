@@ -23,8 +23,9 @@ class Shapes:
     """Makes the shapes of one design's states."""
 
     def __init__(self, design: Outline) -> None:
-        self._tables = [(kind.name, _nameless(kind.value), None if kind.partial else kind.value.default())
-                        for kind in design.tables]
+        self._tables = [
+            (kind.name, _nameless(kind.value), None if kind.partial else kind.value.default()) for kind in design.tables
+        ]
 
     def of(self, state: Any) -> Shape:
         """The shape of a state on ints."""

@@ -16,8 +16,9 @@ MOST_JUDGED = 10_000_000
 """How often laws are judged for some names until the run is short enough: some ten seconds."""
 
 
-def shortened(design: Outline, geometry: Geometry, failure: Failure,
-              machine: Callable[[Outline, Geometry], Machine] = Machine) -> Failure:
+def shortened(
+    design: Outline, geometry: Geometry, failure: Failure, machine: Callable[[Outline, Geometry], Machine] = Machine
+) -> Failure:
     """A run that none of these changes makes shorter. It may come to break another law. ``machine`` makes what runs and judges."""
     shrinker = _Shrinker(design, geometry, machine(design, geometry))
     best = failure
@@ -47,7 +48,7 @@ class _Shrinker:
         width = size // 2
         while width > 2:  # many at once first: a run from a random search is long
             for at in range(0, size, width):
-                yield [*steps[:at], *steps[at + width:]]
+                yield [*steps[:at], *steps[at + width :]]
             width //= 2
         for count in (1, 2):
             for left_out in itertools.combinations(range(size), count):

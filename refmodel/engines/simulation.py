@@ -101,7 +101,7 @@ class _Lawful:
         """Whether a lawful state satisfies these, which look at ``more`` than the path does."""
         self.hypotheses.admit([*path.lookups.values(), *more], list(path.counts.values()))
         self.hypotheses.saturate()
-        self.solver.add(self.hypotheses.asserted[self._told:])
+        self.solver.add(self.hypotheses.asserted[self._told :])
         self._told = len(self.hypotheses.asserted)
         return self.solver.check(*terms, says=says)
 
@@ -157,8 +157,9 @@ class _Simulation:
                 explained += judged == "step"
                 if judged not in ("step", "none"):
                     failing.append(f"{self.op.name}, path {paths}{f', part {number + 1}' if number else ''}: {judged}")
-        return Simulated(self.op.name, tuple(c.name for c in self.candidates), paths, explained, tuple(failing), 0.0,
-                         self.completes)
+        return Simulated(
+            self.op.name, tuple(c.name for c in self.candidates), paths, explained, tuple(failing), 0.0, self.completes
+        )
 
     # ------------------------------------------------------------ one path
 
@@ -255,8 +256,7 @@ class _Simulation:
 
     def _free(self, segment: Segment) -> bool:
         """Whether the other design may by itself change a table that the path has written to."""
-        return any(hasattr(self.other.cls, f"{name}_may_be") for name in self.shared
-                   if self._may_have_changed(name, segment))
+        return any(hasattr(self.other.cls, f"{name}_may_be") for name in self.shared if self._may_have_changed(name, segment))
 
     def _may_rest(self, segment: Segment) -> bool:
         """Whether a path may be no step. What may end without its outcome, because others run before, has not ended then."""
@@ -280,8 +280,9 @@ class _Simulation:
                         [found] = runs.segments(reading, self._from(reading, segment), list(arguments))
                     except Refused:
                         continue
-                    wrong = tuple(conj((*o.conditions, negation(o.holds))) for o in reading.obligations
-                                  if number_of(o.holds) not in right)
+                    wrong = tuple(
+                        conj((*o.conditions, negation(o.holds))) for o in reading.obligations if number_of(o.holds) not in right
+                    )
                     number += 1
                     yield _Step(number, candidate, found, tuple(reading.lookups.values()), wrong)
 
@@ -332,8 +333,9 @@ class _Simulation:
         goals += [self._apart(reading, segment, getattr(after, name), getattr(before, name), None, freely) for name in changed]
         return z3.Or(goals) if goals else FALSE
 
-    def _apart(self, reading: Symbolic, segment: Segment, one: Table, other: Table, step: _Step | None,
-               freely: Sequence[str]) -> Term:
+    def _apart(
+        self, reading: Symbolic, segment: Segment, one: Table, other: Table, step: _Step | None, freely: Sequence[str]
+    ) -> Term:
         """That a table is not the same in two states, at an entry of which nothing is known; nor what the other design may make of
         it by itself, before the step or after it. The entry is another one for each step: a step has to be right everywhere."""
         kind, number = one.kind, 0 if step is None else step.number
@@ -360,8 +362,9 @@ class _Simulation:
             wrong.append(negation(after))
         return conj(wrong)
 
-    def _may_be_before(self, reading: Symbolic, segment: Segment, table: Table, names: Sequence[Any], leaves: Sequence[Term],
-                       number: int) -> Term:
+    def _may_be_before(
+        self, reading: Symbolic, segment: Segment, table: Table, names: Sequence[Any], leaves: Sequence[Term], number: int
+    ) -> Term:
         """That the other design may make this of an entry by itself, in the state before. It is worked out once for any entry."""
         base = base_of(self.other, self._seen(reading, segment.before))
         known = self.freely.get((base, table.kind.name, number))

@@ -86,8 +86,11 @@ class SimulatedMachine(Machine):
             op, arguments = self._begun_as(op, arguments)
         if found is None and op is not None and (unlike := self._answers_another(op, arguments, outcome)):
             return Broken(None, f"simulation of {self.other.design.name}", unlike, ())
-        if found is not None or op is None or (not self._may_have_changed() and (
-                not shows(shown_by(outcome)) and self._may_rest(op, outcome))):
+        if (
+            found is not None
+            or op is None
+            or (not self._may_have_changed() and (not shows(shown_by(outcome)) and self._may_rest(op, outcome)))
+        ):
             return found
         for start in self._starts():
             self.other.begin(start)
@@ -137,9 +140,13 @@ class SimulatedMachine(Machine):
         has left something. All of that is tried, and each part."""
         before, after = self._view(self.before), self._now()
         yield before
-        freely = [(name, key, value) for name in self.shared if self._may_be[name] is not None
-                  for key, value in getattr(after, name).items()
-                  if value != getattr(before, name).get(key) and self._freely(before, name, key, value)]
+        freely = [
+            (name, key, value)
+            for name in self.shared
+            if self._may_be[name] is not None
+            for key, value in getattr(after, name).items()
+            if value != getattr(before, name).get(key) and self._freely(before, name, key, value)
+        ]
         for some in [freely, *([change] for change in freely)] if len(freely) > 1 else [freely] if freely else []:
             start = self._view(self.before)
             for name, key, value in some:
@@ -150,6 +157,7 @@ class SimulatedMachine(Machine):
         """Every step of the other that may explain one: where it leads, and what it shows."""
         for candidate in explaining(self.design, self.other.design, op):
             for given in self._arguments(candidate, op, arguments, outcome):
+
                 def attempt(pick: Any, candidate: Operation = candidate, given: tuple[Any, ...] = given) -> Any:
                     self.other.undo()
                     return self.other.attempt(candidate, given, pick)
@@ -185,8 +193,11 @@ class SimulatedMachine(Machine):
         return min(found, key=lambda each: (not each.operation, len(each.entries)))
 
     def _apart(self, theirs: Any, mine: Any) -> tuple[Change, ...]:
-        return tuple(change for change in changes(self.other.design, theirs, self._view(mine))
-                     if not self._freely(theirs, change.table, change.key, change.now))
+        return tuple(
+            change
+            for change in changes(self.other.design, theirs, self._view(mine))
+            if not self._freely(theirs, change.table, change.key, change.now)
+        )
 
     # ------------------------------------------------------------ what is the same
 
@@ -237,8 +248,9 @@ class SimulatedMachine(Machine):
             return bool(may_be(state, *(key if isinstance(key, tuple) else (key,)), value))
 
 
-def simulated_runs(design: Outline, other: Outline, geometry: Geometry, *, seconds: float = 5.0, runs: int | None = None,
-                   seed: int = 0) -> SimulatedRuns:
+def simulated_runs(
+    design: Outline, other: Outline, geometry: Geometry, *, seconds: float = 5.0, runs: int | None = None, seed: int = 0
+) -> SimulatedRuns:
     """Random runs until the time or the number is up, or a step is not explained; the run to it is shrunk."""
     began, number, done, steps = time.perf_counter(), 0, 0, 0
     failure, explained, applied = None, Counter[str](), Counter[str]()

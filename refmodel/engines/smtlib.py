@@ -19,6 +19,7 @@ Term = Any  # a z3 expression; the binding has no types
 LONGEST = 160
 """A term whose text is longer than this gets a definition of its own."""
 
+# fmt: off
 OPERATORS = {
     z3.Z3_OP_TRUE: "true", z3.Z3_OP_FALSE: "false", z3.Z3_OP_EQ: "=", z3.Z3_OP_IFF: "=", z3.Z3_OP_DISTINCT: "distinct",
     z3.Z3_OP_ITE: "ite", z3.Z3_OP_AND: "and", z3.Z3_OP_OR: "or", z3.Z3_OP_XOR: "xor", z3.Z3_OP_NOT: "not", z3.Z3_OP_IMPLIES: "=>",
@@ -31,10 +32,17 @@ OPERATORS = {
     z3.Z3_OP_BAND: "bvand", z3.Z3_OP_BOR: "bvor", z3.Z3_OP_BNOT: "bvnot", z3.Z3_OP_BXOR: "bvxor", z3.Z3_OP_CONCAT: "concat",
     z3.Z3_OP_BSHL: "bvshl", z3.Z3_OP_BLSHR: "bvlshr", z3.Z3_OP_BASHR: "bvashr", z3.Z3_OP_BCOMP: "bvcomp",
 }
+# fmt: on
 """What z3 calls an operator, and the standard's word for it."""
 
-INDEXED = {z3.Z3_OP_EXTRACT: "extract", z3.Z3_OP_ZERO_EXT: "zero_extend", z3.Z3_OP_SIGN_EXT: "sign_extend",
-           z3.Z3_OP_REPEAT: "repeat", z3.Z3_OP_ROTATE_LEFT: "rotate_left", z3.Z3_OP_ROTATE_RIGHT: "rotate_right"}
+INDEXED = {
+    z3.Z3_OP_EXTRACT: "extract",
+    z3.Z3_OP_ZERO_EXT: "zero_extend",
+    z3.Z3_OP_SIGN_EXT: "sign_extend",
+    z3.Z3_OP_REPEAT: "repeat",
+    z3.Z3_OP_ROTATE_LEFT: "rotate_left",
+    z3.Z3_OP_ROTATE_RIGHT: "rotate_right",
+}
 """Operators that carry numbers."""
 
 NEUTRAL = {"and": "true", "or": "false"}
@@ -178,8 +186,7 @@ class Texts:
         self._definitions += 1
         name = self._name("definition", f"everywhere.{self._definitions}")
         sort, index = self._sort(term.sort()), self._sort(term.sort().domain())
-        lines = (f"(declare-const {name} {sort.text})",
-                 f"(assert (forall ((i {index.text})) (= (select {name} i) {value.text})))")
+        lines = (f"(declare-const {name} {sort.text})", f"(assert (forall ((i {index.text})) (= (select {name} i) {value.text})))")
         return _Piece(name, (value, sort, index), lines)
 
     def _symbol(self, decl: Any, kind: int) -> _Piece:
@@ -214,8 +221,13 @@ class _Piece:
 
     __slots__ = ("junction", "lines", "needs", "text")
 
-    def __init__(self, text: str, needs: Sequence[_Piece] = (), lines: tuple[str, ...] = (),
-                 junction: tuple[str, Sequence[_Piece]] | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        needs: Sequence[_Piece] = (),
+        lines: tuple[str, ...] = (),
+        junction: tuple[str, Sequence[_Piece]] | None = None,
+    ) -> None:
         self.text, self.lines, self.junction = text, lines, junction
         self.needs = tuple({id(n): n for n in _with_lines(needs)}.values())
 
@@ -269,8 +281,55 @@ def _digits(number: int, width: int) -> str:
     return f"#x{number:0{width // 4}x}" if width % 4 == 0 else f"#b{number:0{width}b}"
 
 
-RESERVED = {"as", "assert", "exists", "forall", "is", "let", "match", "par", "select", "store", "concat", "extract", "repeat",
-            "true", "false", "and", "or", "xor", "not", "ite", "distinct", "div", "mod", "abs", "divisible", "Array", "Bool", "Int",
-            "Real", "Table", "BitVec", "String", "Set", "Bag", "Relation", "Seq", "Tuple", "UnitTuple", "tuple", "exp", "sin",
-            "cos", "tan", "sqrt", "pow", "to_real", "to_int", "is_int", "i"}
+RESERVED = {
+    "as",
+    "assert",
+    "exists",
+    "forall",
+    "is",
+    "let",
+    "match",
+    "par",
+    "select",
+    "store",
+    "concat",
+    "extract",
+    "repeat",
+    "true",
+    "false",
+    "and",
+    "or",
+    "xor",
+    "not",
+    "ite",
+    "distinct",
+    "div",
+    "mod",
+    "abs",
+    "divisible",
+    "Array",
+    "Bool",
+    "Int",
+    "Real",
+    "Table",
+    "BitVec",
+    "String",
+    "Set",
+    "Bag",
+    "Relation",
+    "Seq",
+    "Tuple",
+    "UnitTuple",
+    "tuple",
+    "exp",
+    "sin",
+    "cos",
+    "tan",
+    "sqrt",
+    "pow",
+    "to_real",
+    "to_int",
+    "is_int",
+    "i",
+}
 """What the standard or a solver means something else by."""

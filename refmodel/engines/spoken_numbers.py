@@ -18,8 +18,11 @@ MOST = 16
 
 def given_kinds(design: Outline) -> list[Kind]:
     """The kinds of what a step is given or chooses, and of what power-on finds."""
-    return [*(kind for op in design.operations for _, kind in op.parameters), *design.text.chosen,
-            *(design.table(name).value for name in design.arbitrary)]
+    return [
+        *(kind for op in design.operations for _, kind in op.parameters),
+        *design.text.chosen,
+        *(design.table(name).value for name in design.arbitrary),
+    ]
 
 
 def with_spoken_numbers(design: Outline, geometry: Geometry) -> Geometry:

@@ -78,8 +78,9 @@ class Where:
     """The scheduler's address, such as ``tcp://10.0.0.1:8786``."""
 
 
-def spread(work: Callable[[A], B], items: Iterable[A], where: Where, ended: Callable[[int], None] = lambda number: None
-           ) -> Iterator[B]:
+def spread(
+    work: Callable[[A], B], items: Iterable[A], where: Where, ended: Callable[[int], None] = lambda number: None
+) -> Iterator[B]:
     """``map``, in order. ``work`` is a function of a module, or a partial of one; items and answers can be pickled.
 
     ``ended`` is called with the number of an item when its answer is there, in whatever order, and by any thread.

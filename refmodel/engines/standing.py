@@ -118,7 +118,7 @@ class Standing:
             hypotheses = self._known[base]
             hypotheses.admit(ask.lookups, ask.counts)
             hypotheses.saturate()
-            self._solver.add(hypotheses.asserted[self._sizes[base]:])
+            self._solver.add(hypotheses.asserted[self._sizes[base] :])
             self._sizes[base] = len(hypotheses.asserted)
         self._first = self._first or sum(self._sizes.values())
         new = {number_of(t): t for t in ask.real if number_of(t) not in self._real}

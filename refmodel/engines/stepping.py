@@ -94,8 +94,14 @@ class Stepping:
         """Take a step. ``BadDesign`` if it does not apply."""
         outcome = self.machine.step(step)
         op = self.machine.operation_of(step)
-        told = Told(step, outcome, tuple(changes(self.design, self.machine.before, self.machine.state)),
-                    self.machine.broken(op, step.arguments, outcome), tuple(self.machine.last_questions), self.machine.begun(step))
+        told = Told(
+            step,
+            outcome,
+            tuple(changes(self.design, self.machine.before, self.machine.state)),
+            self.machine.broken(op, step.arguments, outcome),
+            tuple(self.machine.last_questions),
+            self.machine.begun(step),
+        )
         self.machine.settle()
         self.told.append(told)
         return told
@@ -107,8 +113,14 @@ class Stepping:
 
     def entries(self) -> dict[str, dict[Any, Any]]:
         """By table, the entries that are not as they are by default."""
-        return {kind.name: {key: value for key, value in getattr(self.machine.state, kind.name).items()
-                            if kind.partial or value != kind.value.default()} for kind in self.design.tables}
+        return {
+            kind.name: {
+                key: value
+                for key, value in getattr(self.machine.state, kind.name).items()
+                if kind.partial or value != kind.value.default()
+            }
+            for kind in self.design.tables
+        }
 
     # ------------------------------------------------------------ what may come next
 
@@ -198,5 +210,6 @@ def _answered(machine: Machine, op: Operation, arguments: tuple[Any, ...]) -> It
 def identity(design: Outline, tables: Tables) -> frozenset[Any]:
     """What two states have in common that are the same: every entry that is not as it is by default."""
     plain = {kind.name: None if kind.partial else kind.value.default() for kind in design.tables}
-    return frozenset((name, key, value) for name, entries in tables.items() for key, value in entries.items()
-                     if value != plain[name])
+    return frozenset(
+        (name, key, value) for name, entries in tables.items() for key, value in entries.items() if value != plain[name]
+    )

@@ -24,8 +24,14 @@ from refmodel.language.sizes import Geometry
 from refmodel.language.tables import Page
 
 
-def explore_stepwise(design: Outline, geometry: Geometry, *, seconds: float | None = None,
-                     progress: Progress | None = None, deepest: int | None = None) -> Exploration:
+def explore_stepwise(
+    design: Outline,
+    geometry: Geometry,
+    *,
+    seconds: float | None = None,
+    progress: Progress | None = None,
+    deepest: int | None = None,
+) -> Exploration:
     """Breadth first, to the last state, to the first broken law, until every run of up to ``deepest`` steps is judged, or until the
     time is up."""
     began = time.perf_counter()
@@ -68,8 +74,18 @@ def explore_stepwise(design: Outline, geometry: Geometry, *, seconds: float | No
             if seconds is not None and time.perf_counter() - began > seconds:  # one state may have very many steps
                 complete = False
                 break
-    return Exploration(failure, complete and failure is None, len(seen), len(seen), applied.total(), depth + complete,
-                       time.perf_counter() - began, applied, frozenset(met), judged=depth)
+    return Exploration(
+        failure,
+        complete and failure is None,
+        len(seen),
+        len(seen),
+        applied.total(),
+        depth + complete,
+        time.perf_counter() - began,
+        applied,
+        frozenset(met),
+        judged=depth,
+    )
 
 
 def _power_on(design: Outline, geometry: Geometry) -> Iterator[Machine]:
@@ -95,6 +111,7 @@ def _steps(design: Outline, geometry: Geometry, run: Run) -> Iterator[tuple[Mach
     """Every step that applies after a run, each with a machine that has just taken it."""
     spare = reached(design, geometry, run)
     for op, arguments in spare.instances():
+
         def attempt(pick: Any, op: Operation = op, arguments: tuple[Any, ...] = arguments) -> Any:
             nonlocal spare
             machine = spare
@@ -129,8 +146,9 @@ def every_answer(run: Any) -> Iterator[Any]:
 
 def _identity(machine: Machine) -> Any:
     """A state, with what the split operations under way remember."""
-    tables = tuple(frozenset((key, plain(entry)) for key, entry in getattr(machine.state, t.name).items())
-                   for t in machine.design.tables)
+    tables = tuple(
+        frozenset((key, plain(entry)) for key, entry in getattr(machine.state, t.name).items()) for t in machine.design.tables
+    )
     return tables, tuple((each.op.name, each.arguments, _remembered(machine, each.body.gi_frame)) for each in machine.pending)
 
 
@@ -139,8 +157,11 @@ def _remembered(machine: Machine, frame: FrameType | None) -> tuple[int, Any]:
     if frame is None:
         return -1, ()
     tables = {id(getattr(machine.state, t.name)): t.name for t in machine.design.tables}
-    return frame.f_lasti, tuple(sorted((name, tables.get(id(value)) or plain(value))
-                                       for name, value in frame.f_locals.items() if value is not machine.state))
+    return frame.f_lasti, tuple(
+        sorted(
+            (name, tables.get(id(value)) or plain(value)) for name, value in frame.f_locals.items() if value is not machine.state
+        )
+    )
 
 
 def plain(value: Any) -> Any:

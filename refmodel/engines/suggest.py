@@ -115,7 +115,7 @@ class _Suggesting:
             if more is None:
                 break
             active = [c for c in active if c.body not in self._rejected]
-            active += more[:max(0, MANY - len(active))]
+            active += more[: max(0, MANY - len(active))]
         left, kept = best
         return self._told(self._smallest(kept, left), left)
 
@@ -149,7 +149,7 @@ class _Suggesting:
         """The simplest candidates that exclude a state, and that hold wherever exploration gets."""
         state = in_state(self.design, witness.geometry, witness.tables).state
         while True:
-            found = [c for c in self.candidates.excluding(state, self._rejected) if c.body not in known][:self._each]
+            found = [c for c in self.candidates.excluding(state, self._rejected) if c.body not in known][: self._each]
             unlike = self._reaching_outside(found)
             if unlike is None:
                 return found
@@ -183,15 +183,19 @@ class _Suggesting:
             return self._known[bodies]
         self._given |= bodies
         design = self.design.with_laws([self._law(c) for c in candidates])
-        self._known[bodies] = induction.prove(design, all_failures=True, asks_why=asks_why, audits=audits,
-                                              processes=1 if self._is_small else None)
+        self._known[bodies] = induction.prove(
+            design, all_failures=True, asks_why=asks_why, audits=audits, processes=1 if self._is_small else None
+        )
         return self._known[bodies]
 
     def _open(self, done: induction.Proved) -> frozenset[str]:
         """The design's own obligations that are not proved."""
         own = {None, *self.design.laws}
-        return frozenset(f"{j.operation} / {j.law.name if j.law else 'soundness'}" for j in done.judgements()
-                         if j.verdict != "proved" and j.law in own)
+        return frozenset(
+            f"{j.operation} / {j.law.name if j.law else 'soundness'}"
+            for j in done.judgements()
+            if j.verdict != "proved" and j.law in own
+        )
 
     def _stable(self, candidates: list[Candidate], done: induction.Proved) -> tuple[list[Candidate], frozenset[str]]:
         """The candidates that every operation keeps together, and what is not proved with them."""
@@ -225,15 +229,17 @@ class _Suggesting:
 
     def _told(self, kept: list[Candidate], left: frozenset[str]) -> Suggestion:
         """The suggestion, proved once more as any design is."""
-        tried = (f"{self.candidates.made:,} candidates were made; {self.candidates.left:,} hold in every state that was met; "
-                 f"{len(self._given):,} were given to the prover{self._how_far()}")
+        tried = (
+            f"{self.candidates.made:,} candidates were made; {self.candidates.left:,} hold in every state that was met; "
+            f"{len(self._given):,} were given to the prover{self._how_far()}"
+        )
         if not kept:
             return Suggestion((), "", tuple(sorted(left)), tried)
         open_ = self._open(self._proved(kept, audits=True))
         texts = [self._laws[c.body][1] for c in kept]
-        return Suggestion(tuple(self._law(c) for c in kept), "\n\n".join([self.writer.header(texts) + "\n", *texts]),
-                          tuple(sorted(open_)), tried)
-
+        return Suggestion(
+            tuple(self._law(c) for c in kept), "\n\n".join([self.writer.header(texts) + "\n", *texts]), tuple(sorted(open_)), tried
+        )
 
     def _how_far(self) -> str:
         """In which states those hold that the prover was given."""
@@ -261,6 +267,7 @@ class _Enough(Exception):
 
 def _broken_by(design: Outline) -> tuple[Run | None, bool]:
     """A run that breaks a law, if exploration finds one; and whether it went to the last state."""
+
     def progress(depth: int, classes: int, steps: int) -> None:
         if classes > CLASSES:
             raise _Enough

@@ -252,8 +252,9 @@ class Symbolic:
         return (z3.UDiv(a, b) if operator == "//" else z3.URem(a, b)), b != 0
 
     def bitwise(self, operator: str, kind: Scalar, a: Term, b: Term) -> Term:
-        return {"&": lambda: a & b, "|": lambda: a | b, "^": lambda: a ^ b, "&~": lambda: a & ~b,
-                ">>": lambda: z3.LShR(a, b)}[operator]()
+        return {"&": lambda: a & b, "|": lambda: a | b, "^": lambda: a ^ b, "&~": lambda: a & ~b, ">>": lambda: z3.LShR(a, b)}[
+            operator
+        ]()
 
     def premise(self, term: Term) -> None:
         """Vacuity is measured on concrete states."""

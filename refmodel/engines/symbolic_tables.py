@@ -97,8 +97,11 @@ class _Symbols:
 
     def __init__(self, kind: TableKind, base: str) -> None:
         sorts = [sort_of(k) for k in kind.keys]
-        ranges = ([("page", page_sort(kind.value))] if isinstance(kind.value, PageKind)
-                  else [(path or "value", sort_of(leaf)) for path, leaf in kind.value.leaves()])
+        ranges = (
+            [("page", page_sort(kind.value))]
+            if isinstance(kind.value, PageKind)
+            else [(path or "value", sort_of(leaf)) for path, leaf in kind.value.leaves()]
+        )
         self.functions = [z3.Function(f"{base}.{kind.name}.{path}", *sorts, sort) for path, sort in ranges]
         self.domain = z3.Function(f"{base}.{kind.name}!domain", *sorts, z3.BoolSort()) if kind.partial else None
         self._applied: dict[tuple[int, ...], tuple[tuple[Term, ...], list[Term]]] = {}  # with the keys, whose ids must stay theirs
@@ -157,8 +160,11 @@ class Table:
 
     def nobody(self, key: tuple[Term, ...]) -> list[Term]:
         """For each part of a key that is a name, that it is NOTHING."""
-        return [same(part, constant(kind, NOTHING)) for kind, part in zip(self.kind.keys, key, strict=True)
-                if isinstance(kind, NameKind)]
+        return [
+            same(part, constant(kind, NOTHING))
+            for kind, part in zip(self.kind.keys, key, strict=True)
+            if isinstance(kind, NameKind)
+        ]
 
     def defaults(self) -> list[Term]:
         kind = self.kind.value
@@ -320,8 +326,9 @@ class SymbolicPage:
         if isinstance(self.kind.index, NameKind) and not _is_real(at):  # under the name of nobody there is the default
             cell = choice(same(at, constant(self.kind.index, NOTHING)), _zero_cell(self.kind), cell)
         leaves = self.cells.unpack(cell)
-        return self.kind.cell.build(iter([opaque(self.reading, kind, t)
-                                          for (_, kind), t in zip(self.kind.leaves(), leaves, strict=True)]))
+        return self.kind.cell.build(
+            iter([opaque(self.reading, kind, t) for (_, kind), t in zip(self.kind.leaves(), leaves, strict=True)])
+        )
 
     def put(self, index: Any, cell: Any) -> SymbolicPage:
         """This page with one cell replaced."""

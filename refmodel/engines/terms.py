@@ -93,8 +93,9 @@ class Packed:
     def pack(self, leaves: Sequence[Term]) -> Term:
         """The cell with these leaves; where they were taken from one, that one."""
         first = leaves[0]
-        if first.num_args() == 1 and all(t.num_args() == 1 and t.decl().eq(f) and t.arg(0).eq(first.arg(0))
-                                         for f, t in zip(self.fields, leaves, strict=True)):
+        if first.num_args() == 1 and all(
+            t.num_args() == 1 and t.decl().eq(f) and t.arg(0).eq(first.arg(0)) for f, t in zip(self.fields, leaves, strict=True)
+        ):
             return first.arg(0)
         return self.make(*leaves)
 

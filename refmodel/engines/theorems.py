@@ -36,8 +36,14 @@ class Told:
     why: str = ""
 
 
-def prove_all(folder: Path, fresh: bool = False, where: Where | None = None, names: Sequence[str] = (),
-              slow: bool = True, ended: Callable[[str], None] = lambda name: None) -> Iterator[Told]:
+def prove_all(
+    folder: Path,
+    fresh: bool = False,
+    where: Where | None = None,
+    names: Sequence[str] = (),
+    slow: bool = True,
+    ended: Callable[[str], None] = lambda name: None,
+) -> Iterator[Told]:
     """Every theorem of the checkout in this folder, in order; whoever helps has a checkout in the same folder. With names, those
     whose name has one of these in it; without ``slow``, those that take no longer than most. ``ended`` is called with the name of
     each that was worked on, in whatever order.
@@ -55,8 +61,9 @@ def prove_all(folder: Path, fresh: bool = False, where: Where | None = None, nam
         else:
             ended(theorem.name)
             yield Told(theorem.name, theorem.says, "proved", known, remembered=True)
-    for told in spread(partial(_prove, str(folder)), todo, where or Where(jobs=cpu_count() or 1),
-                       lambda number: ended(theorems[todo[number]].name)):
+    for told in spread(
+        partial(_prove, str(folder)), todo, where or Where(jobs=cpu_count() or 1), lambda number: ended(theorems[todo[number]].name)
+    ):
         if told.verdict == "proved":
             theorem = next(t for t in theorems if t.name == told.name)
             cache.keep(told.name, theorem.proof.__module__, told.seconds)
@@ -69,10 +76,15 @@ def chosen(folder: Path, names: Sequence[str] = (), slow: bool = True) -> list[i
     theorems = theorems_of(folder)
     unknown = [name for name in names if not any(name in t.name for t in theorems)]
     if unknown:
-        raise BadDesign(f"{unknown[0]}: in no theorem's name; expected a part of one, such as {theorems[0].name}. "
-                        f"A design is proved by refmodel check {unknown[0]} --engine prove")
-    return [number for number, theorem in enumerate(theorems)
-            if (not names or any(name in theorem.name for name in names)) and (slow or not theorem.slow)]
+        raise BadDesign(
+            f"{unknown[0]}: in no theorem's name; expected a part of one, such as {theorems[0].name}. "
+            f"A design is proved by refmodel check {unknown[0]} --engine prove"
+        )
+    return [
+        number
+        for number, theorem in enumerate(theorems)
+        if (not names or any(name in theorem.name for name in names)) and (slow or not theorem.slow)
+    ]
 
 
 def home() -> Path:

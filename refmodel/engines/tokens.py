@@ -56,9 +56,22 @@ def encode(spec: str, design: Outline, geometry: Geometry, run: Run, clause: str
         machine.settle()
     path = spec.partition(":")[0]
     folder = str(Path.cwd()) if path.endswith(".py") and not Path(path).is_absolute() else ""
-    packed = json.dumps([spec, dict(geometry.sizes), geometry.naturals, geometry.words, start, steps, text_digest(design), folder,
-                         clause or "", *([geometry.also] if geometry.also or lifted else []), *([lifted] if lifted else [])],
-                        separators=(",", ":"))
+    packed = json.dumps(
+        [
+            spec,
+            dict(geometry.sizes),
+            geometry.naturals,
+            geometry.words,
+            start,
+            steps,
+            text_digest(design),
+            folder,
+            clause or "",
+            *([geometry.also] if geometry.also or lifted else []),
+            *([lifted] if lifted else []),
+        ],
+        separators=(",", ":"),
+    )
     return PREFIX + base64.urlsafe_b64encode(zlib.compress(packed.encode(), 9)).decode().rstrip("=")
 
 
@@ -68,8 +81,10 @@ GIVEN = "given"
 
 def _otherwise(own: Geometry, geometry: Geometry) -> list[str]:
     """What a geometry narrows otherwise than the design's own does: the names of record types, and whether power-on."""
-    return [*(cls.__name__ for cls, values in own.only.items() if geometry.only.get(cls) != values),
-            *([GIVEN] if geometry.given != own.given else [])]
+    return [
+        *(cls.__name__ for cls, values in own.only.items() if geometry.only.get(cls) != values),
+        *([GIVEN] if geometry.given != own.given else []),
+    ]
 
 
 def _lifted(own: Geometry, geometry: Geometry, lifted: Sequence[str]) -> Geometry:
@@ -103,7 +118,7 @@ def spec_of(token: str) -> tuple[str, Said]:
     try:
         if not token.startswith(PREFIX):
             raise ValueError
-        body = token[len(PREFIX):]
+        body = token[len(PREFIX) :]
         raw = zlib.decompressobj().decompress(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), 1 << 20)
         said = Said(*json.loads(raw))
         if not all(isinstance(word, str) for word in (said.spec, said.text, said.folder, said.clause, *said.lifted)):
@@ -139,10 +154,12 @@ def decode(design: Outline, said: Said) -> tuple[Geometry, Run]:
     limits = {**said.sizes, "naturals": said.naturals, "words": said.words}
     owns = {**own.sizes, "naturals": own.naturals, "words": own.words}
     if any(not (k == "naturals" or v >= 1) or not 0 <= v <= max(LARGEST, owns.get(k, 0)) for k, v in limits.items()) or any(
-            number < 0 for number in said.also):
+        number < 0 for number in said.also
+    ):
         raise BadDesign("the replay token names a geometry that is out of bounds")
-    geometry = _lifted(own, Geometry(sizes=said.sizes, naturals=said.naturals, words=said.words, also=tuple(said.also)),
-                       said.lifted)
+    geometry = _lifted(
+        own, Geometry(sizes=said.sizes, naturals=said.naturals, words=said.words, also=tuple(said.also)), said.lifted
+    )
     machine = Machine(design, geometry)
     instances = machine.instances()
     machine.power_on(_numbered(said.start, changed))

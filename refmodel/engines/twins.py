@@ -178,8 +178,10 @@ class _Alike:
         looked = [*(x for side in self.sides for path in side.paths for x in path.lookups.values()), *reading.lookups.values()]
         for side in self.sides:
             hypotheses = side.hypotheses()
-            hypotheses.admit([Lookup(side.base, x.table, x.key) for x in looked],
-                             [*(c for path in side.paths for c in path.counts.values()), *reading.counts.values()])
+            hypotheses.admit(
+                [Lookup(side.base, x.table, x.key) for x in looked],
+                [*(c for path in side.paths for c in path.counts.values()), *reading.counts.values()],
+            )
             hypotheses.saturate()
             if far:
                 hypotheses.go_far()
@@ -189,8 +191,14 @@ class _Alike:
             for key in dict.fromkeys(x.key for x in looked if x.table == kind.name):
                 same = [a == b for a, b in zip(one.first(key), other.first(key), strict=True)]
                 solver.add(z3.Implies(key[0] == self.vm, z3.And(same)))
-        solver.add([term for leaf, name in reading.noted.values() if str(name).startswith("any!!") or isinstance(leaf, NameKind)
-                    for term in real_term(leaf, name)])  # under NOTHING nothing is ever stored
+        solver.add(
+            [
+                term
+                for leaf, name in reading.noted.values()
+                if str(name).startswith("any!!") or isinstance(leaf, NameKind)
+                for term in real_term(leaf, name)
+            ]
+        )  # under NOTHING nothing is ever stored
         return solver
 
 

@@ -20,14 +20,37 @@ DEEP = 12
 LAWS = 4
 """Laws that are named in one sentence."""
 
-_COMPARED = {z3.Z3_OP_LE: ("<=", ">"), z3.Z3_OP_LT: ("<", ">="), z3.Z3_OP_GE: (">=", "<"), z3.Z3_OP_GT: (">", "<="),
-             z3.Z3_OP_ULEQ: ("<=", ">"), z3.Z3_OP_ULT: ("<", ">="), z3.Z3_OP_UGEQ: (">=", "<"), z3.Z3_OP_UGT: (">", "<="),
-             z3.Z3_OP_EQ: ("is", "is not")}
+_COMPARED = {
+    z3.Z3_OP_LE: ("<=", ">"),
+    z3.Z3_OP_LT: ("<", ">="),
+    z3.Z3_OP_GE: (">=", "<"),
+    z3.Z3_OP_GT: (">", "<="),
+    z3.Z3_OP_ULEQ: ("<=", ">"),
+    z3.Z3_OP_ULT: ("<", ">="),
+    z3.Z3_OP_UGEQ: (">=", "<"),
+    z3.Z3_OP_UGT: (">", "<="),
+    z3.Z3_OP_EQ: ("is", "is not"),
+}
 """What stands between two that are compared; and between two of which that is denied."""
-_COMPUTED = {z3.Z3_OP_ADD: "+", z3.Z3_OP_SUB: "-", z3.Z3_OP_MUL: "*", z3.Z3_OP_IDIV: "//", z3.Z3_OP_MOD: "%", z3.Z3_OP_BADD: "+",
-             z3.Z3_OP_BSUB: "-", z3.Z3_OP_BMUL: "*", z3.Z3_OP_BUDIV: "//", z3.Z3_OP_BUREM: "%", z3.Z3_OP_BUDIV_I: "//",
-             z3.Z3_OP_BUREM_I: "%", z3.Z3_OP_BAND: "&", z3.Z3_OP_BOR: "|", z3.Z3_OP_BXOR: "^", z3.Z3_OP_BSHL: "<<",
-             z3.Z3_OP_BLSHR: ">>"}
+_COMPUTED = {
+    z3.Z3_OP_ADD: "+",
+    z3.Z3_OP_SUB: "-",
+    z3.Z3_OP_MUL: "*",
+    z3.Z3_OP_IDIV: "//",
+    z3.Z3_OP_MOD: "%",
+    z3.Z3_OP_BADD: "+",
+    z3.Z3_OP_BSUB: "-",
+    z3.Z3_OP_BMUL: "*",
+    z3.Z3_OP_BUDIV: "//",
+    z3.Z3_OP_BUREM: "%",
+    z3.Z3_OP_BUDIV_I: "//",
+    z3.Z3_OP_BUREM_I: "%",
+    z3.Z3_OP_BAND: "&",
+    z3.Z3_OP_BOR: "|",
+    z3.Z3_OP_BXOR: "^",
+    z3.Z3_OP_BSHL: "<<",
+    z3.Z3_OP_BLSHR: ">>",
+}
 _JOINED = {z3.Z3_OP_AND: "and", z3.Z3_OP_OR: "or", z3.Z3_OP_IMPLIES: "implies"}
 _BETWEEN = {**{kind: word for kind, (word, _) in _COMPARED.items()}, **_COMPUTED, **_JOINED}
 
@@ -118,7 +141,7 @@ class _Wording:
         key = number_of(term), depth
         if key not in self._known:
             text = self._words(term, depth)
-            self._known[key] = text if len(text) <= 2 * LONG else f"{text[:2 * LONG]}…"
+            self._known[key] = text if len(text) <= 2 * LONG else f"{text[: 2 * LONG]}…"
         return self._known[key]
 
     def _words(self, term: Term, depth: int) -> str:

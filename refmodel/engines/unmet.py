@@ -41,8 +41,11 @@ def with_unmet(design: Outline, reports: Sequence[EngineReport]) -> list[EngineR
 def _ended(design: Outline, proof: EngineReport, runs: EngineReport | None) -> EngineReport:
     """The proof that what is pending comes to an end; it is vacuous where no run ends it, since it is pending nowhere. ``runs``:
     None where so much can happen that runs say little of what cannot."""
-    unmet = {each.law: each for each in design.pending if runs is not None and runs.verdicts.get(each.law) == Verdict.VACUOUS
-             and proof.verdicts.get(each.law) == Verdict.PROVED}
+    unmet = {
+        each.law: each
+        for each in design.pending
+        if runs is not None and runs.verdicts.get(each.law) == Verdict.VACUOUS and proof.verdicts.get(each.law) == Verdict.PROVED
+    }
     if not unmet:
         return proof
     geometry = with_spoken_numbers(design, small(design, 1))
@@ -73,15 +76,21 @@ def _looked_further(design: Outline, explored: EngineReport) -> EngineReport:
 
 
 def _judged(design: Outline, proof: EngineReport, explored: EngineReport | None) -> EngineReport:
-    unmet = {law for law, verdict in (explored.verdicts.items() if explored is not None else ())
-             if verdict == Verdict.VACUOUS and proof.verdicts.get(law) == Verdict.PROVED}
+    unmet = {
+        law
+        for law, verdict in (explored.verdicts.items() if explored is not None else ())
+        if verdict == Verdict.VACUOUS and proof.verdicts.get(law) == Verdict.PROVED
+    }
     geometry = with_spoken_numbers(design, small(design, 1))
     for batch in range(BATCHES):
         if not unmet:
             return proof
         unmet -= random.campaign(design.judging(unmet.__contains__), geometry, seconds=float("inf"), runs=BATCH, first=batch).met
-    return attrs.evolve(proof, verdicts={**proof.verdicts, **dict.fromkeys(unmet, Verdict.VACUOUS)},
-                        notes=(*proof.notes, *(_said(design, law, geometry) for law in proof.verdicts if law in unmet)))
+    return attrs.evolve(
+        proof,
+        verdicts={**proof.verdicts, **dict.fromkeys(unmet, Verdict.VACUOUS)},
+        notes=(*proof.notes, *(_said(design, law, geometry) for law in proof.verdicts if law in unmet)),
+    )
 
 
 def _said(design: Outline, law: Law, geometry: Geometry) -> str:

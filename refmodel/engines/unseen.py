@@ -20,9 +20,11 @@ from refmodel.language.plurals import many
 from refmodel.language.sources import definition_of
 
 PACKAGE = str(Path(__file__).parents[1])
-NEVER_GONE = {frozenset([True, False]): "no step that was explored comes to this condition",
-              frozenset([True]): "this condition holds in no step that was explored",
-              frozenset([False]): "this condition holds in every step that was explored and comes to it"}
+NEVER_GONE = {
+    frozenset([True, False]): "no step that was explored comes to this condition",
+    frozenset([True]): "this condition holds in no step that was explored",
+    frozenset([False]): "this condition holds in every step that was explored and comes to it",
+}
 CONDITION = "the condition under which something is asked here"
 """What a premise is called that is not stated by ``implies``."""
 ALTERNATIVE = "a case in which the first of these alternatives does not hold"
@@ -56,13 +58,22 @@ def not_taken(design: Outline, branches: frozenset[Branch], taken: frozenset[Bra
 
 
 def not_met(design: Outline, parts: Iterable[Law], verdicts: Mapping[Law, Verdict]) -> tuple[str, ...]:
-    """The premises in the design's own files, of laws that state several and are not vacuous, that no explored state or step met.
-    """
+    """The premises, in the design's own files, of laws with several that are not vacuous, that no explored state or step met."""
     vacuous = {law.function for law, verdict in verdicts.items() if verdict == Verdict.VACUOUS}
-    found = sorted({(*part.part[:2], premise_words(design, part.part), part.name) for part in parts
-                    if part.part and is_own(design, part.part[0]) and part.function not in vacuous})
-    return _first_of([f"{file}:{line}: {premise} is met nowhere in what was explored; that part of {law} was not asked"
-                      for file, line, premise, law in found], "premises that were not met")
+    found = sorted(
+        {
+            (*part.part[:2], premise_words(design, part.part), part.name)
+            for part in parts
+            if part.part and is_own(design, part.part[0]) and part.function not in vacuous
+        }
+    )
+    return _first_of(
+        [
+            f"{file}:{line}: {premise} is met nowhere in what was explored; that part of {law} was not asked"
+            for file, line, premise, law in found
+        ],
+        "premises that were not met",
+    )
 
 
 def premise_words(design: Outline, site: Site) -> str:
@@ -79,13 +90,18 @@ def never_changed(design: Outline, changed: frozenset[tuple[str, str]]) -> tuple
     for table in design.tables:
         home = home_of(design.cls, table.name)
         for path in paths_of(table) if is_own(design, inspect.getfile(home)) else ():
-            asking = [law.name for law in design.laws
-                      if table.name in design.reads(law) and (not path or path.split(".")[-1] in design.mentions(law))]
+            asking = [
+                law.name
+                for law in design.laws
+                if table.name in design.reads(law) and (not path or path.split(".")[-1] in design.mentions(law))
+            ]
             if (table.name, path) not in changed and asking:
                 field = f", field {path}," if path else ""
                 more = f" and {many(len(asking) - 1, 'more law')} look" if asking[1:] else " looks"
-                found.append(f"{place_of(home, table.name)}{field} is in every state that was explored what it was at power-on; "
-                             f"{asking[0]}{more} at it")
+                found.append(
+                    f"{place_of(home, table.name)}{field} is in every state that was explored what it was at power-on; "
+                    f"{asking[0]}{more} at it"
+                )
     return _first_of(found, "tables and fields that no state has otherwise")
 
 

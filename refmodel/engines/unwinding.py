@@ -88,8 +88,9 @@ def known_tables(design: Outline) -> tuple[str, ...]:
 def flows_of(design: Outline) -> dict[str, str]:
     """The operations of a design by which a VM is meant to come to know of others."""
     operations = {op.name for op in design.operations}
-    return {op: flow for base in reversed(design.cls.__mro__) for op, flow in vars(base).get("flows", {}).items()
-            if op in operations}
+    return {
+        op: flow for base in reversed(design.cls.__mro__) for op, flow in vars(base).get("flows", {}).items() if op in operations
+    }
 
 
 def _beside(design: Outline, geometry: Geometry) -> SimulatedMachine | None:
@@ -130,9 +131,18 @@ class _Search:
         while self.todo and leak is None and time.perf_counter() - began < seconds:
             node, state = self.todo.popleft()
             leak = next(self._from(node, state), None)
-        return Unwinding(leak, leak is None and not self.todo, len(self.nodes), len(self.shown) + len(self.changed), self.compared,
-                         frozenset(self.outcomes), frozenset(self.changes), frozenset(self.observers), frozenset(self.met),
-                         time.perf_counter() - began)
+        return Unwinding(
+            leak,
+            leak is None and not self.todo,
+            len(self.nodes),
+            len(self.shown) + len(self.changed),
+            self.compared,
+            frozenset(self.outcomes),
+            frozenset(self.changes),
+            frozenset(self.observers),
+            frozenset(self.met),
+            time.perf_counter() - began,
+        )
 
     def _power_on(self) -> Iterator[Any]:
         def start(pick: Any) -> Any:
@@ -152,13 +162,18 @@ class _Search:
 
     def view(self, state: Any, vm: int) -> Any:
         """What a VM can know: its own entries of the tables of bare machines."""
-        return tuple(frozenset((key, value) for key, value in getattr(state, name).items()
-                               if (key[0] if isinstance(key, tuple) else key) == vm) for name in self.known)
+        return tuple(
+            frozenset(
+                (key, value) for key, value in getattr(state, name).items() if (key[0] if isinstance(key, tuple) else key) == vm
+            )
+            for name in self.known
+        )
 
     def _from(self, node: int, state: Any) -> Iterator[Leak]:
         """Every step from a state, and what it gives away."""
         views = {vm: self.view(state, vm) for vm in self.vms}
         for op, arguments in self.machine.instances():
+
             def attempt(pick: Any, op: Operation = op, arguments: tuple[Any, ...] = arguments) -> Any:
                 self.machine.state = copy_of(self.design, state)
                 return self.machine.attempt(op, arguments, pick)
@@ -191,10 +206,12 @@ class _Search:
         if shown is not None:
             return exits(shown)
         return self.machine.allocation_failed and all(
-            getattr(state, table.name) == getattr(after, table.name) for table in self.design.tables)
+            getattr(state, table.name) == getattr(after, table.name) for table in self.design.tables
+        )
 
-    def _alike(self, op: Operation, step: Step, node: int, vm: int, state: Any, view: Any, view_after: Any, outcome: Any,
-               completes: bool) -> Iterator[Leak]:
+    def _alike(
+        self, op: Operation, step: Step, node: int, vm: int, state: Any, view: Any, view_after: Any, outcome: Any, completes: bool
+    ) -> Iterator[Leak]:
         """What is shown, and what is known afterwards, beside what it was when things looked the same. What the bare machine shows
         (it may use what it has cached, or not) is part of how they look."""
         look: tuple[Any, ...] = op.name, step.arguments, view, self._due(op, step, state, view, outcome)
@@ -233,8 +250,11 @@ class _Search:
         design may choose, what is shown could depend on others."""
         assert self.beside is not None
         steps = in_place_of(self.design, self.beside.other.design, op)
-        return bool(steps) and not step_of(type(outcome)) and all(
-            parameters_for(op, each, name, kind) for each in steps for name, kind in each.parameters)
+        return (
+            bool(steps)
+            and not step_of(type(outcome))
+            and all(parameters_for(op, each, name, kind) for each in steps for name, kind in each.parameters)
+        )
 
     def _met(self, op: Operation, look: Any, shown: Any) -> None:
         """Whether a guest's instruction has shown what it did not know."""

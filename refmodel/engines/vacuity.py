@@ -135,12 +135,16 @@ def part_cannot_fail(design: Outline, part: Law) -> bool:
 def _of_any_tables(design: Outline, law: Law, reading: Symbolic, *, methods: bool = False) -> Any:
     """What a law says of any tables, any names and any outcome at all; None if it asks a method of the design, unless ``methods``
     may be asked."""
+
     def state(base: str) -> Any:
         return reading.state(base) if methods else _tables(reading, base)
 
     with joined(design), answering(reading):
-        given = {"before": state("before"), "actor": reading.arbitrary(design.actors, "actor"),
-                 "outcome": _any_outcome(reading, law)}
+        given = {
+            "before": state("before"),
+            "actor": reading.arbitrary(design.actors, "actor"),
+            "outcome": _any_outcome(reading, law),
+        }
         try:
             return claimed(reading, law.function, state("s"), *law.arguments(given, arbitrary_names(law, reading)))
         except (AttributeError, Unsound):
@@ -148,8 +152,7 @@ def _of_any_tables(design: Outline, law: Law, reading: Symbolic, *, methods: boo
 
 
 class _Denying(Symbolic):
-    """Keeps how one implication of a law fails: each time that it is evaluated, that the premise holds and the conclusion does not.
-    """
+    """Keeps how one implication of a law fails: at each evaluation, that the premise holds and the conclusion does not."""
 
     def __init__(self, design: Outline, part: Law) -> None:
         self.denied: list[Term] = []
@@ -170,8 +173,12 @@ class _Denying(Symbolic):
 def _tables(reading: Symbolic, base: str) -> SimpleNamespace:
     """An arbitrary state of which there is nothing but the tables, and the constants of the class."""
     state = reading.state(base)
-    constants = {name: value for cls in reversed(type(state).__mro__) for name, value in vars(cls).items()
-                 if not callable(value) and not hasattr(value, "__get__")}
+    constants = {
+        name: value
+        for cls in reversed(type(state).__mro__)
+        for name, value in vars(cls).items()
+        if not callable(value) and not hasattr(value, "__get__")
+    }
     return SimpleNamespace(**{**constants, **vars(state)})
 
 

@@ -117,8 +117,16 @@ NUMBER = -1
 class Valuation:
     """The values of terms about one state, one choice of arguments and answers, and one choice of names."""
 
-    def __init__(self, design: Outline, geometry: Geometry, graph: Graph, base: str, tables: Mapping[str, Mapping[Any, Any]],
-                 constants: Mapping[str, Any], counts: dict[str, Counted]) -> None:
+    def __init__(
+        self,
+        design: Outline,
+        geometry: Geometry,
+        graph: Graph,
+        base: str,
+        tables: Mapping[str, Mapping[Any, Any]],
+        constants: Mapping[str, Any],
+        counts: dict[str, Counted],
+    ) -> None:
         self.design, self.geometry, self.graph, self.base = design, geometry, graph, base
         self.tables, self.constants, self.counts = tables, constants, counts
         self._known: dict[int, Any] = {}
@@ -198,8 +206,10 @@ class Valuation:
 
 def _entry(kind: TableKind, entries: Mapping[Any, Any], key: tuple[Any, ...], leaf: int | None) -> Any:
     """One scalar of an entry (None: whether it is there)."""
-    spelled = tuple(next(m for m in k.cls if enum_code(k.cls, m) == v) if isinstance(k, EnumKind) else v
-                    for k, v in zip(kind.keys, key, strict=True))
+    spelled = tuple(
+        next(m for m in k.cls if enum_code(k.cls, m) == v) if isinstance(k, EnumKind) else v
+        for k, v in zip(kind.keys, key, strict=True)
+    )
     at = spelled if len(spelled) != 1 else spelled[0]
     if leaf is None:
         return at in entries
@@ -222,25 +232,40 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 _PLAIN: dict[int, Callable[..., Any]] = {
-    z3.Z3_OP_TRUE: lambda: True, z3.Z3_OP_FALSE: lambda: False,
-    z3.Z3_OP_NOT: lambda a: not a, z3.Z3_OP_EQ: _equal, z3.Z3_OP_XOR: lambda a, b: bool(a) != bool(b),
-    z3.Z3_OP_DISTINCT: lambda *v: all(not _equal(a, b) for i, a in enumerate(v) for b in v[i + 1:]),
-    z3.Z3_OP_ADD: lambda *v: sum(v), z3.Z3_OP_SUB: lambda a, *v: a - sum(v), z3.Z3_OP_UMINUS: lambda a: -a,
+    z3.Z3_OP_TRUE: lambda: True,
+    z3.Z3_OP_FALSE: lambda: False,
+    z3.Z3_OP_NOT: lambda a: not a,
+    z3.Z3_OP_EQ: _equal,
+    z3.Z3_OP_XOR: lambda a, b: bool(a) != bool(b),
+    z3.Z3_OP_DISTINCT: lambda *v: all(not _equal(a, b) for i, a in enumerate(v) for b in v[i + 1 :]),
+    z3.Z3_OP_ADD: lambda *v: sum(v),
+    z3.Z3_OP_SUB: lambda a, *v: a - sum(v),
+    z3.Z3_OP_UMINUS: lambda a: -a,
     z3.Z3_OP_MUL: lambda a, *v: a * (v[0] if len(v) == 1 else _PLAIN[z3.Z3_OP_MUL](*v)),
-    z3.Z3_OP_LE: lambda a, b: a <= b, z3.Z3_OP_LT: lambda a, b: a < b,
-    z3.Z3_OP_GE: lambda a, b: a >= b, z3.Z3_OP_GT: lambda a, b: a > b,
-    z3.Z3_OP_ULEQ: lambda a, b: a <= b, z3.Z3_OP_ULT: lambda a, b: a < b,
-    z3.Z3_OP_UGEQ: lambda a, b: a >= b, z3.Z3_OP_UGT: lambda a, b: a > b,
-    z3.Z3_OP_SELECT: lambda array, index: array.get(index), z3.Z3_OP_STORE: lambda array, index, cell: array.put(index, cell),
+    z3.Z3_OP_LE: lambda a, b: a <= b,
+    z3.Z3_OP_LT: lambda a, b: a < b,
+    z3.Z3_OP_GE: lambda a, b: a >= b,
+    z3.Z3_OP_GT: lambda a, b: a > b,
+    z3.Z3_OP_ULEQ: lambda a, b: a <= b,
+    z3.Z3_OP_ULT: lambda a, b: a < b,
+    z3.Z3_OP_UGEQ: lambda a, b: a >= b,
+    z3.Z3_OP_UGT: lambda a, b: a > b,
+    z3.Z3_OP_SELECT: lambda array, index: array.get(index),
+    z3.Z3_OP_STORE: lambda array, index, cell: array.put(index, cell),
     z3.Z3_OP_CONST_ARRAY: lambda cell: Array(cell, {}),
     z3.Z3_OP_ZERO_EXT: lambda a: a,
 }
 _WORDS: dict[int, Callable[..., int]] = {
-    z3.Z3_OP_BADD: lambda w, *v: sum(v), z3.Z3_OP_BSUB: lambda w, a, *v: a - sum(v), z3.Z3_OP_BNEG: lambda w, a: -a,
+    z3.Z3_OP_BADD: lambda w, *v: sum(v),
+    z3.Z3_OP_BSUB: lambda w, a, *v: a - sum(v),
+    z3.Z3_OP_BNEG: lambda w, a: -a,
     z3.Z3_OP_BMUL: lambda w, a, *v: a * (v[0] if len(v) == 1 else _WORDS[z3.Z3_OP_BMUL](w, *v)),
-    z3.Z3_OP_BUDIV: lambda w, a, b: a // b if b else -1, z3.Z3_OP_BUREM: lambda w, a, b: a % b if b else a,
-    z3.Z3_OP_BUDIV_I: lambda w, a, b: a // b if b else -1, z3.Z3_OP_BUREM_I: lambda w, a, b: a % b if b else a,
-    z3.Z3_OP_BSHL: lambda w, a, b: a << b if b < w else 0, z3.Z3_OP_BLSHR: lambda w, a, b: a >> b if b < w else 0,
+    z3.Z3_OP_BUDIV: lambda w, a, b: a // b if b else -1,
+    z3.Z3_OP_BUREM: lambda w, a, b: a % b if b else a,
+    z3.Z3_OP_BUDIV_I: lambda w, a, b: a // b if b else -1,
+    z3.Z3_OP_BUREM_I: lambda w, a, b: a % b if b else a,
+    z3.Z3_OP_BSHL: lambda w, a, b: a << b if b < w else 0,
+    z3.Z3_OP_BLSHR: lambda w, a, b: a >> b if b < w else 0,
     z3.Z3_OP_BAND: lambda w, a, *v: a & (v[0] if len(v) == 1 else _WORDS[z3.Z3_OP_BAND](w, *v)),
     z3.Z3_OP_BOR: lambda w, a, *v: a | (v[0] if len(v) == 1 else _WORDS[z3.Z3_OP_BOR](w, *v)),
     z3.Z3_OP_BXOR: lambda w, a, *v: a ^ (v[0] if len(v) == 1 else _WORDS[z3.Z3_OP_BXOR](w, *v)),

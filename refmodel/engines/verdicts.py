@@ -284,8 +284,12 @@ def _unmet(engines: Mapping[str, EngineReport]) -> str:
 
 def is_cut_short(report: EngineReport) -> bool:
     """Whether an exploration ended before the last state, and found nothing."""
-    return (report.engine == "exhaustive" and report.failure is None and report.numbers.states > 0
-            and not (report.numbers.complete or report.why or report.bound))
+    return (
+        report.engine == "exhaustive"
+        and report.failure is None
+        and report.numbers.states > 0
+        and not (report.numbers.complete or report.why or report.bound)
+    )
 
 
 def _cut_short(explored: EngineReport, reports: Sequence[EngineReport]) -> str:
@@ -299,24 +303,30 @@ def _open(reports: Sequence[EngineReport]) -> str:
     if not reports or not any(r.verdicts for r in reports):
         return "nothing was judged"
     said = [f"{r.engine} gave no answer" for r in reports if r.why]
-    said += ["exploration ended before the last state, because numbers grow without bound: bound them by require"
-             for r in reports if r.endless]
+    said += [
+        "exploration ended before the last state, because numbers grow without bound: bound them by require"
+        for r in reports
+        if r.endless
+    ]
     said += [_cut_short(r, reports) for r in reports if is_cut_short(r) and not r.endless]
     if any(Verdict.NOT_INDUCTIVE in r.verdicts.values() for r in reports):
         said.append("a law holds in every state of this geometry; it is not shown for all sizes, because it is not inductive")
     elif any(r.witness is not None for r in reports):
         others = list(dict.fromkeys(name for r in reports for name in r.refuted_others))
-        said.append(f"the proof leans on {', '.join(others)}, to which there is a counterexample to induction" if others else
-                    "a law is not inductive, and no run that breaks it was found")
+        said.append(
+            f"the proof leans on {', '.join(others)}, to which there is a counterexample to induction"
+            if others
+            else "a law is not inductive, and no run that breaks it was found"
+        )
     if any(SIMULATION in each for r in reports for each in r.unproved):
         said.append("a step may be one that the machine that guests believe in does not have")
-    said += [each[:each.index(":")] for r in reports for each in r.unproved if NEVER in each]
-    said += [f"nothing can break {each[:-len(IDLE)]}" for r in reports for each in r.unproved if each.endswith(IDLE)]
+    said += [each[: each.index(":")] for r in reports for each in r.unproved if NEVER in each]
+    said += [f"nothing can break {each[: -len(IDLE)]}" for r in reports for each in r.unproved if each.endswith(IDLE)]
     laws = list(dict.fromkeys(law for r in reports for law in r.verdicts))
     vacuous = [law for law in laws if not _is_shown(law, reports) and any(r.verdicts.get(law) == Verdict.VACUOUS for r in reports)]
     if vacuous:
         said.append(f"{len(vacuous)} of {many(len(laws), 'law')} {'is' if len(vacuous) == 1 else 'are'} vacuous")
-    said_of = {each[:each.index(NEVER)] for r in reports for each in r.unproved if NEVER in each}
+    said_of = {each[: each.index(NEVER)] for r in reports for each in r.unproved if NEVER in each}
     if idle := [name for name in never_applied(reports) if name not in said_of]:
         said.append(applied_nowhere(idle))
     lacking = next((r for r in reports if r.lacking), None)

@@ -75,9 +75,16 @@ class _Symbolic:
         self.address = word(self.reading, "address")
         self.conditions: list[Term] = []
 
-    def models(self, walk: Callable[[AnyMemory], Any], text: Callable[..., Any], summarised: Sequence[Callable[..., Any]],
-               registers: Any, access: Any) -> Iterator[Model]:
+    def models(
+        self,
+        walk: Callable[[AnyMemory], Any],
+        text: Callable[..., Any],
+        summarised: Sequence[Callable[..., Any]],
+        registers: Any,
+        access: Any,
+    ) -> Iterator[Model]:
         """One for every path that can be taken."""
+
         def run() -> tuple[Any, AnyMemory]:
             memory = self.memory(self.reading, self.array)
             try:
@@ -171,8 +178,15 @@ def guest_models(levels: int, physical_bits: int, layout: Layout) -> Iterator[Mo
         access = arbitrary(walk.reading, Access, "access")
         walk.conditions = [cpu.pkru.term >> 32 == 0, *_possible(access)]
         at = walk.address
-        yield from walk.models(lambda memory, cpu=cpu, access=access, at=at: guest_walk.walk(  # type: ignore[misc]
-            memory, cpu, at, access), guest_walk.walk, summarised, cpu, access)
+        yield from walk.models(
+            lambda memory, cpu=cpu, access=access, at=at: guest_walk.walk(  # type: ignore[misc]
+                memory, cpu, at, access
+            ),
+            guest_walk.walk,
+            summarised,
+            cpu,
+            access,
+        )
 
 
 def ept_models(levels: int, physical_bits: int, layout: Layout) -> Iterator[Model]:
@@ -181,11 +195,20 @@ def ept_models(levels: int, physical_bits: int, layout: Layout) -> Iterator[Mode
         walk = _Symbolic(levels, physical_bits, layout)
         ept = arbitrary(walk.reading, Ept, "ept", root=layout.tables[levels], levels=levels, beyond=walk.beyond, advanced=False)
         use = arbitrary(walk.reading, Use, "use", about=0)
-        walk.conditions = [z3.Or(use.read.term, use.write.term, use.fetch.term),
-                           z3.Not(z3.And(use.fetch.term, z3.Or(use.read.term, use.write.term)))]
+        walk.conditions = [
+            z3.Or(use.read.term, use.write.term, use.fetch.term),
+            z3.Not(z3.And(use.fetch.term, z3.Or(use.read.term, use.write.term))),
+        ]
         at = walk.address
-        yield from walk.models(lambda memory, ept=ept, use=use, at=at: ept_walk.ept_walk(  # type: ignore[misc]
-            memory, ept, at, use), ept_walk.ept_walk, summarised, ept, use)
+        yield from walk.models(
+            lambda memory, ept=ept, use=use, at=at: ept_walk.ept_walk(  # type: ignore[misc]
+                memory, ept, at, use
+            ),
+            ept_walk.ept_walk,
+            summarised,
+            ept,
+            use,
+        )
 
 
 def pae_models(physical_bits: int, layout: Layout) -> Iterator[Model]:
@@ -197,8 +220,15 @@ def pae_models(physical_bits: int, layout: Layout) -> Iterator[Model]:
         registers = (cpu.pdpte0.term, cpu.pdpte1.term, cpu.pdpte2.term, cpu.pdpte3.term)
         walk.conditions = [*_possible(access), *map(walk.loaded, registers)]
         at = walk.address
-        yield from walk.models(lambda memory, cpu=cpu, access=access, at=at: legacy_walk.walk_pae(  # type: ignore[misc]
-            memory, cpu, at, access), legacy_walk.walk_pae, summarised, cpu, access)
+        yield from walk.models(
+            lambda memory, cpu=cpu, access=access, at=at: legacy_walk.walk_pae(  # type: ignore[misc]
+                memory, cpu, at, access
+            ),
+            legacy_walk.walk_pae,
+            summarised,
+            cpu,
+            access,
+        )
 
 
 def models_32(physical_bits: int, layout: Layout) -> Iterator[Model]:
@@ -209,11 +239,20 @@ def models_32(physical_bits: int, layout: Layout) -> Iterator[Model]:
         access = arbitrary(walk.reading, Access, "access")
         walk.conditions = _possible(access)
         at = walk.address
-        yield from walk.models(lambda memory, cpu=cpu, access=access, at=at: legacy_walk.walk_32(  # type: ignore[misc]
-            memory, cpu, at, access), legacy_walk.walk_32, summarised, cpu, access)
+        yield from walk.models(
+            lambda memory, cpu=cpu, access=access, at=at: legacy_walk.walk_32(  # type: ignore[misc]
+                memory, cpu, at, access
+            ),
+            legacy_walk.walk_32,
+            summarised,
+            cpu,
+            access,
+        )
 
 
 def _possible(access: Any) -> list[Term]:
     """That an access is one that there is."""
-    return [z3.Not(z3.And(access.write.term, access.fetch.term)),
-            z3.Not(z3.And(access.implicit.term, z3.Or(access.user.term, access.fetch.term)))]
+    return [
+        z3.Not(z3.And(access.write.term, access.fetch.term)),
+        z3.Not(z3.And(access.implicit.term, z3.Or(access.user.term, access.fetch.term))),
+    ]

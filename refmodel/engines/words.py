@@ -109,5 +109,13 @@ def broken_text(broken: Broken) -> str:
     """The clause that is broken, and the names for which it is."""
     law = f" ({broken.law.name.replace('_', ' ')})" if broken.law else ""
     names = names_of(broken)
-    return "\n".join(filter(None, [f"breaks {broken.clause}{law}: {broken.sentence}", f"       for {names}" if names else "",
-                                   f"       {broken.error}" if broken.error else ""]))
+    return "\n".join(
+        filter(
+            None,
+            [
+                f"breaks {broken.clause}{law}: {broken.sentence}",
+                f"       for {names}" if names else "",
+                f"       {broken.error}" if broken.error else "",
+            ],
+        )
+    )

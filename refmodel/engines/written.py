@@ -85,8 +85,9 @@ class Writer:
         used = [word for word in WORDS if re.search(rf"\b{word}\b", whole)]
         types = [line for line in needed if "Annotated" in line]
         words = ", ".join(sorted([*used, *(["Name"] if types else [])]))
-        return "\n".join([f"from typing import {'Annotated, ' if types else ''}Any", "", f"from refmodel.language import {words}",
-                          *needed])
+        return "\n".join(
+            [f"from typing import {'Annotated, ' if types else ''}Any", "", f"from refmodel.language import {words}", *needed]
+        )
 
 
 def _own_name(cls: type) -> str | None:

@@ -47,12 +47,15 @@ def abstraction(table: str) -> Callable[[F], F]:
 
     ``refine --to`` compares a design with another by it. ``BadDesign`` if it does not stand above a plain method.
     """
+
     def bind(method: F) -> F:
         if not isinstance(method, FunctionType):
             raise BadDesign(f"{decorated(method)}, stands under @abstraction; expected a plain method, with no decorator between")
         if not (isinstance(table, str) and table.isidentifier()):
-            raise BadDesign(f"{decorated(method)}: @abstraction is given {table!r}; expected the name of a table of another "
-                            'design: @abstraction("derived")')
+            raise BadDesign(
+                f"{decorated(method)}: @abstraction is given {table!r}; expected the name of a table of another "
+                'design: @abstraction("derived")'
+            )
         method.__abstracts__ = table  # type: ignore[attr-defined]
         return method
 

@@ -63,8 +63,10 @@ def kind_of(annotation: Any) -> Kind:
     try:
         hash(annotation)
     except TypeError:
-        raise BadDesign(f"{annotation_in_words(annotation)} is no type of the language; expected Annotated[int, ...] with one of "
-                        "Bits(n), Name(sort) and Natural()") from None
+        raise BadDesign(
+            f"{annotation_in_words(annotation)} is no type of the language; expected Annotated[int, ...] with one of "
+            "Bits(n), Name(sort) and Natural()"
+        ) from None
     try:
         return _kind_of(annotation)
     except RecursionError:
@@ -94,11 +96,15 @@ def _kind_of(annotation: Any) -> Kind:
         record = RecordKind(annotation, tuple((a.name, kind_of(hints[a.name])) for a in attrs.fields(annotation)))
         for field, (name, kind) in zip(attrs.fields(annotation), record.fields, strict=True):
             if field.default is not attrs.NOTHING and not is_written(kind, field.default):
-                raise BadDesign(f"the record {annotation.__qualname__}: the default of {name} is {field.default!r}, which is no "
-                                "value of its type that a text may write down")
+                raise BadDesign(
+                    f"the record {annotation.__qualname__}: the default of {name} is {field.default!r}, which is no "
+                    "value of its type that a text may write down"
+                )
         return record
-    raise BadDesign(f"{annotation_in_words(annotation)} is no type of the language: expected bool, an enum, a frozen attrs record, "
-                    "Annotated[int, Bits(n) | Name(sort) | Natural()], tuple[...] or Page[...]")
+    raise BadDesign(
+        f"{annotation_in_words(annotation)} is no type of the language: expected bool, an enum, a frozen attrs record, "
+        "Annotated[int, Bits(n) | Name(sort) | Natural()], tuple[...] or Page[...]"
+    )
 
 
 def _refuse_marks(annotation: Any) -> None:
@@ -109,8 +115,9 @@ def _refuse_marks(annotation: Any) -> None:
         how = "a NewType"
     elif mark is not None and (annotation is mark or not is_class):
         how = "a mark, and no type by itself"
-    elif mark is not None or (is_class and annotation is not int and issubclass(annotation, int)
-                              and not issubclass(annotation, enum.Enum)):
+    elif mark is not None or (
+        is_class and annotation is not int and issubclass(annotation, int) and not issubclass(annotation, enum.Enum)
+    ):
         how = f"a class derived from {annotation.__mro__[1].__name__}"
     else:
         return
@@ -122,8 +129,10 @@ def _as_written(annotation: Any, mark: type) -> str:
     own = str(annotation.sort if isinstance(annotation, Name) else getattr(annotation, "__name__", mark.__name__))
     name = {"Name": "Dev", "Natural": "Count", "Bits": "Word"}.get(own, own)
     inside = {Name: f'"{name}"', Bits: str(annotation.width if isinstance(annotation, Bits) else 64), Natural: ""}[mark]
-    return (f"{name} = Annotated[int, {mark.__name__}({inside})], with from typing import Annotated and from refmodel.language "
-            f"import {mark.__name__}")
+    return (
+        f"{name} = Annotated[int, {mark.__name__}({inside})], with from typing import Annotated and from refmodel.language "
+        f"import {mark.__name__}"
+    )
 
 
 def _refuse_odd_enum(cls: type[enum.Enum]) -> None:
@@ -131,11 +140,17 @@ def _refuse_odd_enum(cls: type[enum.Enum]) -> None:
     if not list(cls):
         raise BadDesign(f"the enum {cls.__qualname__} has no members")
     odd = [base.__name__ for base in cls.__mro__ if base not in (cls, enum.Enum, object) and not issubclass(base, enum.Enum)]
-    own = [name for base in cls.__mro__ if base not in (enum.Enum, object) for name in ("__eq__", "__hash__", "__bool__", "__new__")
-           if isinstance(vars(base).get(name), FunctionType) and vars(base)[name].__module__ != "enum"]
+    own = [
+        name
+        for base in cls.__mro__
+        if base not in (enum.Enum, object)
+        for name in ("__eq__", "__hash__", "__bool__", "__new__")
+        if isinstance(vars(base).get(name), FunctionType) and vars(base)[name].__module__ != "enum"
+    ]
     if odd or own or issubclass(cls, enum.Flag):
-        raise BadDesign(f"the enum {cls.__qualname__} is more than its members ({', '.join(odd + own) or 'Flag'}); expected a "
-                        "plain enum.Enum")
+        raise BadDesign(
+            f"the enum {cls.__qualname__} is more than its members ({', '.join(odd + own) or 'Flag'}); expected a plain enum.Enum"
+        )
 
 
 def is_written(kind: Kind, value: Any) -> bool:
@@ -157,6 +172,7 @@ def is_written(kind: Kind, value: Any) -> bool:
 
 def _refuse_odd_record(cls: type) -> None:
     """A record is frozen, and equal where its fields are; what runs code of its own when it is made or compared is refused."""
+
     def refuse(why: str) -> NoReturn:
         raise BadDesign(f"the record {cls.__qualname__} {why}; expected a class under @attrs.frozen with plain fields")
 
@@ -240,6 +256,8 @@ def table_kind(name: str, annotation: Any) -> TableKind | None:
         raise BadDesign("a key of one part is written without tuple[...]")
     scalars = tuple(part for part in parts if isinstance(part, NameKind | FlagKind | EnumKind))
     if len(scalars) != len(parts):
-        raise BadDesign("a key is a name, a flag or an enum member, or a tuple of these, not "
-                        f"{annotation_in_words(key)}; words and natural numbers have no end")
+        raise BadDesign(
+            "a key is a name, a flag or an enum member, or a tuple of these, not "
+            f"{annotation_in_words(key)}; words and natural numbers have no end"
+        )
     return TableKind(name, scalars, kind_of(value), partial=origin is dict)

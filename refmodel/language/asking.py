@@ -156,8 +156,13 @@ class Premises:
     """The premises of the implications whose conclusion is evaluated."""
 
     @classmethod
-    def begin(cls, only: Site | None = None, apart: bool = False, plainly: Callable[[Site | None], None] | None = None,
-              left_out: Collection[Span] = ()) -> None:
+    def begin(
+        cls,
+        only: Site | None = None,
+        apart: bool = False,
+        plainly: Callable[[Site | None], None] | None = None,
+        left_out: Collection[Span] = (),
+    ) -> None:
         """From now on it is measured whether a premise is met, or that of one implication. ``apart``: of each by itself, too.
         ``plainly`` is told of each that is plainly true. What stands in parts of the text that are ``left_out`` does not count."""
         cls.met, cls.only, cls.apart, cls.plainly, cls.left_out = False, only, apart, plainly, left_out

@@ -72,8 +72,10 @@ def refuse_misspelt_attributes(cls: type, tables: Iterable[str]) -> None:
         for name in [name for name in vars(base) if name not in EXPECTED and name not in known]:
             meant = difflib.get_close_matches(name, EXPECTED, n=1, cutoff=ALIKE)
             if meant and EXPECTED[meant[0]][0](vars(base)[name]):
-                raise BadDesign(f"{place_of(base, name)} says nothing of a design; did you mean {meant[0]}? "
-                                "If it is something else, expected another name for it")
+                raise BadDesign(
+                    f"{place_of(base, name)} says nothing of a design; did you mean {meant[0]}? "
+                    "If it is something else, expected another name for it"
+                )
 
 
 def _refuse_odd(base: type, name: str, value: Any) -> None:
@@ -89,8 +91,10 @@ def refuse_unknown_names(cls: type, tables: Iterable[str], operations: Iterable[
     misspelt name says nothing of the one that was meant. (A mechanism of this package may name an operation of another, which it
     is not always put together with; the tests have every one of those.)"""
     own = tuple(base for base in cls.__mro__ if base.__module__.partition(".")[0] != __name__.partition(".")[0])
-    for what, attributes, known, bases in (("table", OF_TABLES, [*tables], cls.__mro__),
-                                           ("operation", OF_OPERATIONS, [*operations], own)):
+    for what, attributes, known, bases in (
+        ("table", OF_TABLES, [*tables], cls.__mro__),
+        ("operation", OF_OPERATIONS, [*operations], own),
+    ):
         for base, name in itertools.product(bases, attributes):
             for typed in vars(base).get(name, ()):
                 if typed not in known:
@@ -104,14 +108,16 @@ def refuse_hidden_operation(cls: type, name: str, place: str) -> None:
     stated = [(base, vars(base)[name]) for base in cls.__mro__ if isinstance(vars(base).get(name), FunctionType)]
     for at, (above, mine) in enumerate(stated):
         goes_on = "super" in mine.__code__.co_names
-        for base, hidden in stated[at + 1:at + 2] if goes_on else stated[at + 1:]:
+        for base, hidden in stated[at + 1 : at + 2] if goes_on else stated[at + 1 :]:
             takes, other = (list(inspect.signature(each).parameters)[1:] for each in (mine, hidden))
             if issubclass(above, base) or (goes_on and takes == other):
                 continue
             there = f"{hidden.__code__.co_filename}:{hidden.__code__.co_firstlineno}"
             or_else = "the same parameters" if takes != other else f"super().{name}(...) in it"
-            raise BadDesign(f"{place} of {above.__name__} hides the one of {base.__name__} ({there}), which would never be taken; "
-                            f"expected another name for one of them, or {or_else}")
+            raise BadDesign(
+                f"{place} of {above.__name__} hides the one of {base.__name__} ({there}), which would never be taken; "
+                f"expected another name for one of them, or {or_else}"
+            )
         if not goes_on:
             return
 

@@ -121,8 +121,9 @@ class Calls(Expressions):
         if isinstance(value, type) and attrs.has(value):
             return self._constructed(value, given, named, node)
         if isinstance(value, Law):
-            return self.complain(f"{value.name} is a law, and nothing calls a law; put what it states into a function that "
-                                 "both call", node)
+            return self.complain(
+                f"{value.name} is a law, and nothing calls a law; put what it states into a function that both call", node
+            )
         return self.complain(f"{getattr(value, '__name__', value)} is no function of the language", node)
 
     def _page_call(self, page: PageKind, name: str, given: list[Type], named: dict[str, Type], node: ast.AST) -> Type:
@@ -140,9 +141,12 @@ class Calls(Expressions):
         positional = [a.name for a in fields if not a.kw_only]
         if len(given) > len(positional):
             by_name = [a.name for a in fields if a.kw_only]
-            self.complain(f"{cls.__name__} is given {len(given)} fields by place, and takes {len(positional)}"
-                          + (f"; {', '.join(by_name)} is given by name" if by_name else ""), node)
-        for name in positional[:len(given)]:
+            self.complain(
+                f"{cls.__name__} is given {len(given)} fields by place, and takes {len(positional)}"
+                + (f"; {', '.join(by_name)} is given by name" if by_name else ""),
+                node,
+            )
+        for name in positional[: len(given)]:
             if name in named:
                 self.complain(f"{cls.__name__} is given its field {name} twice, by place and by name", node)
         for name, what in {**dict(zip(positional, given, strict=False)), **named}.items():
@@ -150,7 +154,7 @@ class Calls(Expressions):
                 self.complain(f"{cls.__name__} has no field {name}; it has {', '.join(of)}", node)
             self.expect(what, of[name], node, f"the field {name} of {cls.__name__}")
         for a in fields:
-            if a.default is attrs.NOTHING and a.name not in (*positional[:len(given)], *named):
+            if a.default is attrs.NOTHING and a.name not in (*positional[: len(given)], *named):
                 self.complain(f"{cls.__name__} is made without its field {a.name}", node)
         return kind
 
@@ -225,11 +229,18 @@ class Calls(Expressions):
     def _word_count(self, node: ast.AST, table: Type, where: Type) -> Type:
         within = self._table(table, node, "count")
         looked = self._over(within, where, node, "count")
-        self.looked_at_by_counts += [(self.complaint(
-            "what is counted depends on the entry, its key, names, and tables that no operation writes to: the condition may not "
-            f"look at {name}; an entry whose key does not depend on what is counted can be looked up before, into a local name",
-            node), name)
-            for name in sorted(looked.reads)]
+        self.looked_at_by_counts += [
+            (
+                self.complaint(
+                    "what is counted depends on the entry, its key, names, and tables that no operation writes to: the "
+                    f"condition may not look at {name}; an entry whose key does not depend on what is counted can be "
+                    "looked up before, into a local name",
+                    node,
+                ),
+                name,
+            )
+            for name in sorted(looked.reads)
+        ]
         self.effects.reads.add(within.name)
         return NATURAL
 

@@ -42,8 +42,9 @@ def _put_in_its_class(function: FunctionType, code: Any) -> None:
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     if set(code.co_freevars) - set(cells):
         raise BadDesign(f"{function.__qualname__} sees names that it did not see before")
-    new = FunctionType(code, function.__globals__, function.__name__, function.__defaults__,
-                       tuple(cells[name] for name in code.co_freevars))
+    new = FunctionType(
+        code, function.__globals__, function.__name__, function.__defaults__, tuple(cells[name] for name in code.co_freevars)
+    )
     for name in ("__kwdefaults__", "__qualname__", "__annotations__"):
         setattr(new, name, getattr(function, name))
     new.__dict__.update(function.__dict__)

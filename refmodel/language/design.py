@@ -211,19 +211,25 @@ class Outline:
             if law in names:
                 return law
         meant = [each for each in clauses if each.upper() == law.upper()] or [
-            each.name for each in self.claims if slug(law) in (each.name.lower(), slug(each.sentence))]
+            each.name for each in self.claims if slug(law) in (each.name.lower(), slug(each.sentence))
+        ]
         if len(meant) > 1:
             raise BadDesign(f"{law}: may be any of {', '.join(meant)} of {self.name}; expected one of these")
         if meant:
             return meant[0]
         hint = did_you_mean(law, [*clauses, *(each.name for each in self.claims)])
-        raise BadDesign(f"{law}: {self.name} has no such law; {hint or 'expected'} {'Its clauses are' if hint else 'one of'} "
-                        f"{', '.join(clauses)}{'' if hint else ', or the name of a law'}")
+        raise BadDesign(
+            f"{law}: {self.name} has no such law; {hint or 'expected'} {'Its clauses are' if hint else 'one of'} "
+            f"{', '.join(clauses)}{'' if hint else ', or the name of a law'}"
+        )
 
     def judging(self, wanted: Callable[[Law], bool]) -> Outline:
         """With some of its claims only judged."""
-        return attrs.evolve(self, laws=tuple(law for law in self.laws if wanted(law)),
-                            pending=tuple(each for each in self.pending if wanted(each.law)))
+        return attrs.evolve(
+            self,
+            laws=tuple(law for law in self.laws if wanted(law)),
+            pending=tuple(each for each in self.pending if wanted(each.law)),
+        )
 
     def with_laws(self, more: typing.Sequence[Law]) -> Outline:
         """With these laws besides; ``BadDesign`` if one is not in the language."""
@@ -234,8 +240,15 @@ class Outline:
         plain = self.text.plain.union(*(each.plain for each in read))
         looked_at = {**self.text.looked_at, **{law: spans for each in read for law, spans in each.looked_at.items()}}
         alternatives = {**self.text.alternatives, **{law: sites for each in read for law, sites in each.alternatives.items()}}
-        text = attrs.evolve(self.text, functions=tuple(functions), reads=reads, premises=premises, plain=plain, looked_at=looked_at,
-                            alternatives=alternatives)
+        text = attrs.evolve(
+            self.text,
+            functions=tuple(functions),
+            reads=reads,
+            premises=premises,
+            plain=plain,
+            looked_at=looked_at,
+            alternatives=alternatives,
+        )
         return attrs.evolve(self, laws=(*self.laws, *more), text=text)
 
     def blank(self) -> Any:
@@ -334,8 +347,14 @@ def _names(code: types.CodeType) -> frozenset[str]:
 
 
 @functools.cache
-def _read(cls: Any, tables: tuple[TableKind, ...], operations: tuple[Operation, ...], laws: tuple[Law, ...], actors: NameKind,
-          elsewhere: frozenset[str] = frozenset()) -> Examination:
+def _read(
+    cls: Any,
+    tables: tuple[TableKind, ...],
+    operations: tuple[Operation, ...],
+    laws: tuple[Law, ...],
+    actors: NameKind,
+    elsewhere: frozenset[str] = frozenset(),
+) -> Examination:
     """A design's text, found to be in the language."""
     try:
         text = examine(cls, tables, operations, laws, actors, elsewhere)
@@ -363,8 +382,10 @@ def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
         except BadDesign as why:
             raise BadDesign(f"{place_of(home_of(cls, name), name)}: {why}") from None
         if kind is None:
-            raise BadDesign(f"{place_of(home_of(cls, name), name)} is {annotation_in_words(annotation)}; state is kept in tables: "
-                            "Total[Vm, Entry], or dict[Vm, Entry] where a key may be missing")
+            raise BadDesign(
+                f"{place_of(home_of(cls, name), name)} is {annotation_in_words(annotation)}; state is kept in tables: "
+                "Total[Vm, Entry], or dict[Vm, Entry] where a key may be missing"
+            )
         tables.append(kind)
     return tuple(tables)
 
@@ -377,8 +398,10 @@ def _refuse_other_tables(cls: type[Design]) -> None:
             says = _annotations(hashable(base))[name]
             above, said = stated.setdefault(name, (base, says))
             if typing.get_origin(said) in (dict, Total) and says != said:
-                raise BadDesign(f"{place_of(base, name)} is not what {place_of(above, name)} says, whose methods look at that "
-                                f"table; expected another name for it, or {name}: {annotation_in_words(said)}")
+                raise BadDesign(
+                    f"{place_of(base, name)} is not what {place_of(above, name)} says, whose methods look at that "
+                    f"table; expected another name for it, or {name}: {annotation_in_words(said)}"
+                )
 
 
 @functools.cache
@@ -407,8 +430,14 @@ def _guilty(cls: type[Design]) -> str:
 def _operations(cls: Any) -> tuple[Operation, ...]:
     found = []
     for name in dir(cls):
-        role = next((vars(base)[name].__refmodel__ for base in cls.__mro__
-                     if name in vars(base) and hasattr(vars(base)[name], "__refmodel__")), None)
+        role = next(
+            (
+                vars(base)[name].__refmodel__
+                for base in cls.__mro__
+                if name in vars(base) and hasattr(vars(base)[name], "__refmodel__")
+            ),
+            None,
+        )
         if role is not None:
             found.append(_operation(cls, name, role == "guest"))
     _refuse_two_sorts_of_actors(found)
@@ -423,9 +452,11 @@ def _refuse_two_roles(cls: type, name: str) -> None:
     for base, method in stated[1:]:
         if method.__refmodel__ != stated[0][1].__refmodel__:
             word = "guest" if method.__refmodel__ == "guest" else "operation"
-            raise BadDesign(f"{line_of(stated[0][1])}: operation {name} overrides the one of {base.__name__} ({line_of(method)}), "
-                            f"which stands under @{word}: laws that speak of actor would judge it otherwise; expected @{word}, or "
-                            "an operation of another name")
+            raise BadDesign(
+                f"{line_of(stated[0][1])}: operation {name} overrides the one of {base.__name__} ({line_of(method)}), "
+                f"which stands under @{word}: laws that speak of actor would judge it otherwise; expected @{word}, or "
+                "an operation of another name"
+            )
 
 
 def _refuse_two_sorts_of_actors(operations: typing.Sequence[Operation]) -> None:
@@ -437,8 +468,10 @@ def _refuse_two_sorts_of_actors(operations: typing.Sequence[Operation]) -> None:
             first.setdefault(kind.sort, op)
     if len(first) > 1:
         (sort, one), (other_sort, other), *_ = first.items()
-        raise BadDesign(f"{line_of(other.method)}: guest's step {other.name} is one of a {other_sort}, and {one.name} "
-                        f"({line_of(one.method)}) one of a {sort}; a law has one actor, so expected vm of one sort in all of them")
+        raise BadDesign(
+            f"{line_of(other.method)}: guest's step {other.name} is one of a {other_sort}, and {one.name} "
+            f"({line_of(one.method)}) one of a {sort}; a law has one actor, so expected vm of one sort in all of them"
+        )
 
 
 def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
@@ -462,8 +495,10 @@ def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
         except BadDesign as why:
             raise BadDesign(f"{place}: parameter {parameter.name}: {why}") from None
     if by_guest and not isinstance(dict(parameters).get("vm"), NameKind):
-        raise BadDesign(f"{place}: a guest's step needs a parameter called vm, which says whose it is; expected "
-                        "vm: Vm among its parameters, or @operation for a step that is no VM's")
+        raise BadDesign(
+            f"{place}: a guest's step needs a parameter called vm, which says whose it is; expected "
+            "vm: Vm among its parameters, or @operation for a step that is no VM's"
+        )
     vm_at = [p for p, _ in parameters].index("vm") if by_guest else 0
     split = inspect.isgeneratorfunction(method)
     return Operation(name, method, tuple(parameters), _returned(method, place), by_guest, split, vm_at)
@@ -503,8 +538,10 @@ def _laws(cls: type[Design], operations: tuple[Operation, ...]) -> tuple[Law, ..
     for name, number in collections.Counter(law.name for law in laws).items():
         if number > 1:
             places = " and ".join(law.place for law in laws if law.name == name)
-            raise BadDesign(f"{place_of(cls)}: {number} laws are called {name} ({places}); expected a name of its own for each, "
-                            "since a derived class has the laws of its bases too")
+            raise BadDesign(
+                f"{place_of(cls)}: {number} laws are called {name} ({places}); expected a name of its own for each, "
+                "since a derived class has the laws of its bases too"
+            )
     return laws
 
 
@@ -518,10 +555,12 @@ def _refuse_lost_outcomes(cls: type[Design], operations: tuple[Operation, ...], 
             lost = None if returned is None or returned is op.returns else _judging(cls, returned, own)
             if returned is not None and lost is not None:
                 says = f"returns {op.returns.__name__}" if op.returns else "states no record that it returns"
-                raise BadDesign(f"{line_of(op.method)}: operation {op.name} {says}, and the one of {base.__name__} that it "
-                                f"overrides ({line_of(stated)}) returns {returned.__name__}: law {lost.clause} ({lost.name}) "
-                                f"judges that, and would not be asked any more; expected -> {returned.__name__}, or an operation "
-                                "of another name")
+                raise BadDesign(
+                    f"{line_of(op.method)}: operation {op.name} {says}, and the one of {base.__name__} that it "
+                    f"overrides ({line_of(stated)}) returns {returned.__name__}: law {lost.clause} ({lost.name}) "
+                    f"judges that, and would not be asked any more; expected -> {returned.__name__}, or an operation "
+                    "of another name"
+                )
         _refuse_derived_outcome(cls, op, own)
 
 
@@ -531,9 +570,11 @@ def _refuse_derived_outcome(cls: type[Design], op: Operation, own: typing.Sequen
     for above in op.returns.__mro__[1:-1] if op.returns is not None else ():
         law = _judging(cls, above, own)
         if law is not None and op.returns is not None:
-            raise BadDesign(f"{line_of(op.method)}: operation {op.name} returns {op.returns.__name__}, which is derived from "
-                            f"{above.__name__}: law {law.clause} ({law.name}) judges outcomes that are a {above.__name__} and no "
-                            f"more, and would not be asked; expected -> {above.__name__}, or a record that is not derived from it")
+            raise BadDesign(
+                f"{line_of(op.method)}: operation {op.name} returns {op.returns.__name__}, which is derived from "
+                f"{above.__name__}: law {law.clause} ({law.name}) judges outcomes that are a {above.__name__} and no "
+                f"more, and would not be asked; expected -> {above.__name__}, or a record that is not derived from it"
+            )
 
 
 def _judging(cls: type[Design], returned: type, own: typing.Sequence[Law]) -> Law | None:
@@ -549,11 +590,15 @@ def _refuse_hidden(cls: type) -> None:
             wrapped = getattr(value, "__func__", getattr(value, "fget", None))
             within = [wrapped, *(vars(value).values() if isinstance(value, type) else ())]
             if any(isinstance(each, Law | Pending) for each in within) and not _is_design(value):
-                raise BadDesign(f"{place_of(base, name)} hides a law, which would never be judged; expected @law(clause, sentence) "
-                                "alone, in the body of the design or at the top of its file, or @pending in the body")
+                raise BadDesign(
+                    f"{place_of(base, name)} hides a law, which would never be judged; expected @law(clause, sentence) "
+                    "alone, in the body of the design or at the top of its file, or @pending in the body"
+                )
             if any(isinstance(each, FunctionType) and hasattr(each, "__refmodel__") for each in within) and not _is_design(value):
-                raise BadDesign(f"{place_of(base, name)} hides an operation, which would never be taken; expected @operation or "
-                                "@guest alone, on a method in the body of the design")
+                raise BadDesign(
+                    f"{place_of(base, name)} hides an operation, which would never be taken; expected @operation or "
+                    "@guest alone, on a method in the body of the design"
+                )
 
 
 def _is_design(value: Any) -> bool:

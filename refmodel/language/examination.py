@@ -67,8 +67,14 @@ def acting(operations: Sequence[Operation]) -> NameKind:
     return next((kind for kind in kinds if isinstance(kind, NameKind)), NameKind("Vm"))
 
 
-def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence[Operation], laws: Sequence[Law],
-            actors: NameKind, elsewhere: frozenset[str] = frozenset()) -> Examination:
+def examine(
+    cls: type[Design],
+    tables: Sequence[TableKind],
+    operations: Sequence[Operation],
+    laws: Sequence[Law],
+    actors: NameKind,
+    elsewhere: frozenset[str] = frozenset(),
+) -> Examination:
     """Follow every operation, every law, and every statement of what a table may be, through all that they call; from then on,
     their arithmetic on ints is checked. ``actors`` is what whoever acts is. ``elsewhere``: the tables that are written to by
     operations which are not followed here."""
@@ -105,9 +111,20 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
         for function, by_it in stated.items():
             tell_premises(function, by_it)
     found = sorted(inference.complaints, key=lambda c: (c.file, c.line))
-    return Examination(tuple(found), tuple(inference.functions), reads, premises, written,
-                       _unreached(inference, cls), tuple(inference.chosen), abstracted, frozenset(plain),
-                       frozenset(implications), aside, alternatives)
+    return Examination(
+        tuple(found),
+        tuple(inference.functions),
+        reads,
+        premises,
+        written,
+        _unreached(inference, cls),
+        tuple(inference.chosen),
+        abstracted,
+        frozenset(plain),
+        frozenset(implications),
+        aside,
+        alternatives,
+    )
 
 
 def _refuse_derived_faults(inference: Inference, laws: Sequence[Law]) -> None:
@@ -116,10 +133,14 @@ def _refuse_derived_faults(inference: Inference, laws: Sequence[Law]) -> None:
         for raised, where in inference.raised.items():
             if law.outcome is not None and raised is not law.outcome and issubclass(raised, law.outcome):
                 code = law.function.__code__
-                inference.complaints.setdefault(Complaint(
-                    code.co_filename, code.co_firstlineno,
-                    f"the law {law.name} judges a {law.outcome.__name__}; {where} raises {raised.__name__}, which is derived from "
-                    "it, and the law would not be asked there; expected a fault that is not derived from another"))
+                inference.complaints.setdefault(
+                    Complaint(
+                        code.co_filename,
+                        code.co_firstlineno,
+                        f"the law {law.name} judges a {law.outcome.__name__}; {where} raises {raised.__name__}, which is derived "
+                        "from it, and the law would not be asked there; expected a fault that is not derived from another",
+                    )
+                )
 
 
 def _is_pending(cls: type, law: Law) -> bool:
@@ -129,8 +150,11 @@ def _is_pending(cls: type, law: Law) -> bool:
 
 def _unreached(inference: Inference, cls: type) -> tuple[str, ...]:
     reached = {code_of(function) for function in inference.functions}
-    return tuple(name for name, member in vars(cls).items()
-                 if isinstance(member, FunctionType) and not name.startswith("_") and code_of(member) not in reached)
+    return tuple(
+        name
+        for name, member in vars(cls).items()
+        if isinstance(member, FunctionType) and not name.startswith("_") and code_of(member) not in reached
+    )
 
 
 def follow(cls: type[Design], tables: Sequence[TableKind], op: Operation) -> tuple[FunctionType, ...]:
@@ -140,34 +164,63 @@ def follow(cls: type[Design], tables: Sequence[TableKind], op: Operation) -> tup
     return tuple(inference.functions)
 
 
-OURS = frozenset(["__module__", "__qualname__", "__doc__", "__annotations__", "__dict__", "__weakref__", "__firstlineno__",
-                  "__static_attributes__", "__annotate__", "__annotations_cache__", "__annotate_func__", "__classdictcell__",
-                  "__type_params__", "__orig_bases__", "__parameters__"])
+OURS = frozenset(
+    [
+        "__module__",
+        "__qualname__",
+        "__doc__",
+        "__annotations__",
+        "__dict__",
+        "__weakref__",
+        "__firstlineno__",
+        "__static_attributes__",
+        "__annotate__",
+        "__annotations_cache__",
+        "__annotate_func__",
+        "__classdictcell__",
+        "__type_params__",
+        "__orig_bases__",
+        "__parameters__",
+    ]
+)
 """What Python itself puts into every class."""
 
 
 def _classes(inference: Inference, cls: type) -> None:
     """A design is a plain class: nothing of Python's own way with instances is changed."""
     if type(cls) is not type:
-        _note(inference, cls, f"{cls.__name__} has a metaclass of its own, {type(cls).__name__}; a design is a plain class, and a "
-                              "method that another class provides raises NotImplementedError")
+        _note(
+            inference,
+            cls,
+            f"{cls.__name__} has a metaclass of its own, {type(cls).__name__}; a design is a plain class, and a "
+            "method that another class provides raises NotImplementedError",
+        )
         return
     for base in cls.__mro__:
         if base in (object, Generic) or (base.__module__ == "refmodel.language.design" and base.__name__ == "Design"):
             continue
         if "__attrs_attrs__" in vars(base) or "__dataclass_fields__" in vars(base):
-            _note(inference, base, f"{base.__name__} is decorated as a record is; a design is a plain class: leave the decorator "
-                                   "out")
+            _note(
+                inference, base, f"{base.__name__} is decorated as a record is; a design is a plain class: leave the decorator out"
+            )
             continue
         for name in vars(base):
             if name in inference.tables:
                 of = next(c for c in cls.__mro__ if name in vars(c).get("__annotations__", ()))
                 besides = f" ({place_of(base, name)})" if of is not base else ""
-                _note(inference, of, f"{of.__name__}.{name} is a table, and something else besides{besides}; a table has no value "
-                                     "in the class: expected another name for it")
+                _note(
+                    inference,
+                    of,
+                    f"{of.__name__}.{name} is a table, and something else besides{besides}; a table has no value "
+                    "in the class: expected another name for it",
+                )
             if name.startswith("__") and name.endswith("__") and name not in OURS:
-                _note(inference, base, f"{base.__name__}.{name} changes how Python treats a design; only operations, helpers, laws "
-                                       "and tables belong there")
+                _note(
+                    inference,
+                    base,
+                    f"{base.__name__}.{name} changes how Python treats a design; only operations, helpers, laws "
+                    "and tables belong there",
+                )
 
 
 def _note(inference: Inference, cls: type, what: str) -> None:
@@ -269,8 +322,9 @@ def _abstraction(inference: Inference, each: Abstraction) -> Effects:
         if not isinstance(result, Never) and result != each.value:
             what = f"gives {said(result)}; expected {said(each.value)}, on every path"
         if what:
-            inference.complaints.setdefault(Complaint(code_of(each.method).co_filename, text.node.lineno,
-                                                      f"the abstraction {each.method.__name__} {what}"))
+            inference.complaints.setdefault(
+                Complaint(code_of(each.method).co_filename, text.node.lineno, f"the abstraction {each.method.__name__} {what}")
+            )
     return effects
 
 
@@ -285,8 +339,13 @@ def _law(inference: Inference, law: Law, actor: NameKind) -> Effects:
             given[parameter] = State(inference.cls) if a_state else _given(inference, law, parameter, names, actor)
         result = inference.call(text, (), given, text.node)
         if not isinstance(result, Never) and result != FLAG:
-            inference.complaints.setdefault(Complaint(function.__code__.co_filename, text.node.lineno,
-                                                      f"the law {law.name} gives {said(result)}; expected a condition"))
+            inference.complaints.setdefault(
+                Complaint(
+                    function.__code__.co_filename,
+                    text.node.lineno,
+                    f"the law {law.name} gives {said(result)}; expected a condition",
+                )
+            )
     return effects
 
 
@@ -297,13 +356,23 @@ def _given(inference: Inference, law: Law, parameter: str, names: dict[str, Any]
         kind: Kind = names[parameter]
         return kind
     if law.outcome is Fault:
-        inference.complaints.setdefault(Complaint(law.function.__code__.co_filename, law.function.__code__.co_firstlineno,
-                                                  f"the law {law.name} judges a Fault; state which of its subclasses"))
+        inference.complaints.setdefault(
+            Complaint(
+                law.function.__code__.co_filename,
+                law.function.__code__.co_firstlineno,
+                f"the law {law.name} judges a Fault; state which of its subclasses",
+            )
+        )
         raise Stop
     if isinstance(law.outcome, type) and issubclass(law.outcome, Fault):
         return Known(law.outcome)
     if law.outcome is None:
-        inference.complaints.setdefault(Complaint(law.function.__code__.co_filename, law.function.__code__.co_firstlineno,
-                                                  f"the law {law.name} judges an outcome; state which: outcome: Seen"))
+        inference.complaints.setdefault(
+            Complaint(
+                law.function.__code__.co_filename,
+                law.function.__code__.co_firstlineno,
+                f"the law {law.name} judges an outcome; state which: outcome: Seen",
+            )
+        )
         raise Stop
     return inference.kind(law.outcome, None)

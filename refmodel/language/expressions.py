@@ -45,7 +45,6 @@ class Expressions(Meanings):
         """What a call gives (``calls``)."""
         raise NotImplementedError
 
-
     def expr(self, node: ast.expr) -> Type:
         match node:
             case ast.Name(name):
@@ -75,7 +74,8 @@ class Expressions(Meanings):
             case ast.UnaryOp(ast.Invert(), operand):
                 return self.complain("~ masks a word, and stands nowhere but in word & ~mask", node)
             case ast.BinOp(ast.UnaryOp(ast.Invert(), mask), ast.BitAnd(), word) | ast.BinOp(
-                    word, ast.BitAnd(), ast.UnaryOp(ast.Invert(), mask)):
+                word, ast.BitAnd(), ast.UnaryOp(ast.Invert(), mask)
+            ):
                 return self._masked(self.expr(word), self.expr(mask), node)
             case ast.BinOp(left, op, right):
                 return self._arithmetic(op, self.expr(left), self.expr(right), node)
@@ -132,8 +132,11 @@ class Expressions(Meanings):
             case TupleOf(parts) | TupleKind(parts):
                 return tuple(parts)
             case what:
-                self.complain(f"a loop goes through a tuple or a range of constants, not through {said(what)}; use count, reset or "
-                              "assign for a table", node)
+                self.complain(
+                    f"a loop goes through a tuple or a range of constants, not through {said(what)}; use count, reset or "
+                    "assign for a table",
+                    node,
+                )
                 return ()
 
     def assign(self, target: ast.expr, value: Type, node: ast.AST) -> None:
@@ -279,8 +282,11 @@ class Expressions(Meanings):
             case Known(Law() as law) if name == "function":
                 return self.meaning(law.function, node)
         if isinstance(of, EnumKind) and hasattr(of.cls, name):
-            return self.complain(f"{name} of {said(of)}: members are compared, and nothing else; write a helper that is given the "
-                                 f"member: def {name}(member: {of.cls.__name__}) -> bool", node)
+            return self.complain(
+                f"{name} of {said(of)}: members are compared, and nothing else; write a helper that is given the "
+                f"member: def {name}(member: {of.cls.__name__}) -> bool",
+                node,
+            )
         return self.complain(f"{said(of)} has no attribute {name}", node)
 
     def _of_state(self, state: State, name: str, node: ast.AST) -> Type:
@@ -289,7 +295,7 @@ class Expressions(Meanings):
             return self.tables[name]
         mro: Sequence[type] = state.cls.__mro__
         if state.after is not None:
-            mro = mro[mro.index(state.after) + 1:]
+            mro = mro[mro.index(state.after) + 1 :]
         return self._member(state.cls, mro, State(state.cls), name, node)
 
     def _member(self, cls: type, mro: Sequence[type], bound: Type | None, name: str, node: ast.AST) -> Type:
@@ -353,7 +359,14 @@ class Expressions(Meanings):
 
 
 _COMPUTED: dict[str, Callable[[int, int], int]] = {
-    "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "//": lambda a, b: a // b, "%": lambda a, b: a % b,
-    "<<": lambda a, b: a << min(b, 64), ">>": lambda a, b: a >> b, "&": lambda a, b: a & b, "|": lambda a, b: a | b,
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "//": lambda a, b: a // b,
+    "%": lambda a, b: a % b,
+    "<<": lambda a, b: a << min(b, 64),
+    ">>": lambda a, b: a >> b,
+    "&": lambda a, b: a & b,
+    "|": lambda a, b: a | b,
     "^": lambda a, b: a ^ b,
 }

@@ -48,7 +48,7 @@ class Forks:
 
     def prune(self) -> None:
         """Leave out what has not been decided on this path: whoever asked goes on elsewhere."""
-        del self._path[self._at:], self._open[self._at:]
+        del self._path[self._at :], self._open[self._at :]
 
     def take(self, options: Sequence[Any]) -> Any:
         """A new decision: its first option now, the others on later paths."""

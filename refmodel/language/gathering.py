@@ -52,8 +52,11 @@ def laws_about(cls: type, returned: Iterable[type | None], gathered: EveryLaw) -
     stated = [law for module in modules for law in laws_of_module(module)]
     imported = [law for module in modules for law in _laws_in(module)]  # by a base's file, too: what is claimed of it holds here
     subjects = _subjects(gathered.packages)
-    return tuple(law for law in dict.fromkeys([*general, *stated, *imported])
-                 if _is_a(cls, subjects[law] if law in subjects else subject_of(law)))
+    return tuple(
+        law
+        for law in dict.fromkeys([*general, *stated, *imported])
+        if _is_a(cls, subjects[law] if law in subjects else subject_of(law))
+    )
 
 
 def left_out_by(cls: Any, returned: Iterable[type | None]) -> tuple[Law, ...]:
@@ -66,11 +69,16 @@ def left_out_by(cls: Any, returned: Iterable[type | None]) -> tuple[Law, ...]:
 def _is_about_something(cls: type, law: Law) -> None:
     """A law that a design's own file has is about the design, or about a class or a protocol that another design there is."""
     subject = subject_of(law)
-    here = [each for each in vars(sys.modules[cls.__module__]).values()
-            if isinstance(each, type) and each.__module__ == cls.__module__ and issubclass(each, design_of(cls))]
+    here = [
+        each
+        for each in vars(sys.modules[cls.__module__]).values()
+        if isinstance(each, type) and each.__module__ == cls.__module__ and issubclass(each, design_of(cls))
+    ]
     if not any(_is_a(each, subject) for each in (cls, *here)):
-        raise BadDesign(f"{law.place}: law {law.clause} ({law.name}) is about {getattr(subject, '__name__', subject)}, which "
-                        f"{cls.__name__} is not{_lacking(cls, subject)}: it would never be judged")
+        raise BadDesign(
+            f"{law.place}: law {law.clause} ({law.name}) is about {getattr(subject, '__name__', subject)}, which "
+            f"{cls.__name__} is not{_lacking(cls, subject)}: it would never be judged"
+        )
 
 
 def design_of(cls: type) -> type:
@@ -119,8 +127,10 @@ def subject_of(law: Law) -> Any:
     try:
         return typing.get_type_hints(law.function)[first]
     except Exception:
-        raise BadDesign(f"{code.co_filename}:{code.co_firstlineno}: law {law.clause} ({law.name}): its first parameter {first} has "
-                        "no type that is known there; expected the class that the law is about") from None
+        raise BadDesign(
+            f"{code.co_filename}:{code.co_firstlineno}: law {law.clause} ({law.name}): its first parameter {first} has "
+            "no type that is known there; expected the class that the law is about"
+        ) from None
 
 
 def _is_a(cls: type, kind: Any) -> bool:
@@ -138,6 +148,10 @@ def _has(cls: type, name: str) -> bool:
 
 
 def _members(protocol: type) -> list[str]:
-    named = [n for base in protocol.__mro__ if getattr(base, "_is_protocol", False)
-             for n in (*vars(base).get("__annotations__", {}), *vars(base))]
+    named = [
+        n
+        for base in protocol.__mro__
+        if getattr(base, "_is_protocol", False)
+        for n in (*vars(base).get("__annotations__", {}), *vars(base))
+    ]
     return [name for name in named if not name.startswith("_")]

@@ -8,11 +8,30 @@ from __future__ import annotations
 import ast
 
 STATEMENTS: tuple[type[ast.stmt], ...] = (
-    ast.Return, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Delete, ast.If, ast.For, ast.Expr, ast.Pass, ast.Raise,
+    ast.Return,
+    ast.Assign,
+    ast.AnnAssign,
+    ast.AugAssign,
+    ast.Delete,
+    ast.If,
+    ast.For,
+    ast.Expr,
+    ast.Pass,
+    ast.Raise,
 )
 EXPRESSIONS: tuple[type[ast.expr], ...] = (
-    ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Tuple, ast.Call, ast.Lambda, ast.Compare, ast.BoolOp, ast.UnaryOp,
-    ast.BinOp, ast.IfExp,
+    ast.Name,
+    ast.Attribute,
+    ast.Subscript,
+    ast.Constant,
+    ast.Tuple,
+    ast.Call,
+    ast.Lambda,
+    ast.Compare,
+    ast.BoolOp,
+    ast.UnaryOp,
+    ast.BinOp,
+    ast.IfExp,
 )
 
 INSTEAD: dict[type[ast.AST], str] = {
@@ -59,14 +78,30 @@ INSTEAD: dict[type[ast.AST], str] = {
 PARTS = "a tuple has the parts that are written down; write them out, and use count for a table"
 BUILTINS: dict[str, str] = {
     "len": "a tuple has the parts that are written down; use count for a table",
-    "sum": "write the sum with +, or use count for a table", "int": "write 1 if flag else 0",
+    "sum": "write the sum with +, or use count for a table",
+    "int": "write 1 if flag else 0",
     "abs": "compare, and subtract the smaller",
-    "enumerate": PARTS, "zip": PARTS, "reversed": PARTS, "sorted": PARTS, "list": PARTS, "map": PARTS,
-    "filter": PARTS, "set": PARTS, "print": "a run shows what each step changed; leave it out",
-    "isinstance": "compare a field, such as a member of an enum", "type": "compare a field, such as a member of an enum",
-    "getattr": "name the field", "setattr": "store to an entry of a table", "hasattr": "name the field", "divmod": "use // and %",
-    "round": "numbers have no fractions", "pow": "write the product, or 1 << n for a power of two", "hash": "use ==",
-    "id": "use ==", "str": "text is no value of the language", "repr": "text is no value of the language",
+    "enumerate": PARTS,
+    "zip": PARTS,
+    "reversed": PARTS,
+    "sorted": PARTS,
+    "list": PARTS,
+    "map": PARTS,
+    "filter": PARTS,
+    "set": PARTS,
+    "print": "a run shows what each step changed; leave it out",
+    "isinstance": "compare a field, such as a member of an enum",
+    "type": "compare a field, such as a member of an enum",
+    "getattr": "name the field",
+    "setattr": "store to an entry of a table",
+    "hasattr": "name the field",
+    "divmod": "use // and %",
+    "round": "numbers have no fractions",
+    "pow": "write the product, or 1 << n for a power of two",
+    "hash": "use ==",
+    "id": "use ==",
+    "str": "text is no value of the language",
+    "repr": "text is no value of the language",
     "dict": "declare a table",
 }
 """What to write in place of Python's own functions."""

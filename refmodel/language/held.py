@@ -47,8 +47,7 @@ def hold_to_kinds(function: FunctionType, widths: Mapping[Place, int]) -> None:
     """
     known = _held.get(function, Held())
     if any(known.widths.get(at, width) != width for at, width in widths.items()):
-        raise BadDesign(f"{function.__qualname__}: arithmetic of one kind here and of another in another design; write it "
-                        "twice")
+        raise BadDesign(f"{function.__qualname__}: arithmetic of one kind here and of another in another design; write it twice")
     _hold(function, attrs.evolve(known, widths={**known.widths, **widths}))
 
 

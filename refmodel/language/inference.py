@@ -263,7 +263,6 @@ class Inference(Calls):
         self._writes(table, target)
 
 
-
 def _assigned(node: ast.AST) -> Iterator[str]:
     for each in ast.walk(node):
         if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):

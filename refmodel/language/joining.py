@@ -172,8 +172,11 @@ def joined(design: Outline) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def joined_texts(functions: Sequence[FunctionType], code_in_place: Callable[[FunctionType], CodeType | None] = joined_code,
-                 more: Mapping[str, Any] = types.MappingProxyType({})) -> Iterator[None]:
+def joined_texts(
+    functions: Sequence[FunctionType],
+    code_in_place: Callable[[FunctionType], CodeType | None] = joined_code,
+    more: Mapping[str, Any] = types.MappingProxyType({}),
+) -> Iterator[None]:
     """While this holds, these functions run with the three words joined, or from other code in their place, which may call more."""
     before = [f.__code__ for f in functions]
     for f in functions:

@@ -94,8 +94,11 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
 
 def _hints(function: Callable[..., Any], where: str) -> dict[str, Any]:
     """The types of the parameters after the state, whose class may not be there yet while its body is read."""
-    wanted = {name: hint for name, hint in function.__annotations__.items()
-              if name in _parameters(function)[1:] and name not in ("before", "actor")}
+    wanted = {
+        name: hint
+        for name, hint in function.__annotations__.items()
+        if name in _parameters(function)[1:] and name not in ("before", "actor")
+    }
     try:
         return typing.get_type_hints(types.SimpleNamespace(__annotations__=wanted), function.__globals__, include_extras=True)
     except Exception as why:
@@ -106,8 +109,10 @@ def _refuse_odd_outcome(hints: dict[str, Any], where: str) -> None:
     """``BadDesign`` where the outcome that a law judges is not said to be of one type."""
     kind = hints.get("outcome")
     if kind is not None and not (isinstance(kind, type) and (attrs.has(kind) or issubclass(kind, Fault))):
-        raise BadDesign(f"{where}: its outcome is said to be a {getattr(kind, '__name__', kind)}; expected the record that an "
-                        "operation returns, or one subclass of Fault; a law for each, where there are several")
+        raise BadDesign(
+            f"{where}: its outcome is said to be a {getattr(kind, '__name__', kind)}; expected the record that an "
+            "operation returns, or one subclass of Fault; a law for each, where there are several"
+        )
 
 
 def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
@@ -115,12 +120,15 @@ def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
 
     def bind(function: Callable[..., Any]) -> Law:
         if not isinstance(function, types.FunctionType):
-            raise BadDesign(f"{decorated(function)}, stands under @law; expected a plain function, with no decorator between "
-                            "the two")
+            raise BadDesign(
+                f"{decorated(function)}, stands under @law; expected a plain function, with no decorator between the two"
+            )
         place = line_of(function)
         if not all(isinstance(given, str) and given.strip() for given in (clause, sentence)):
-            raise BadDesign(f"{place}: @law is given {clause!r} and {sentence!r}; expected a clause and a sentence, both strings: "
-                            '@law("ISO-1", "No two pages are mapped to one frame.")')
+            raise BadDesign(
+                f"{place}: @law is given {clause!r} and {sentence!r}; expected a clause and a sentence, both strings: "
+                '@law("ISO-1", "No two pages are mapped to one frame.")'
+            )
         parameters = _parameters(function)
         where = f"{place}: law {clause} ({function.__name__})"
         if not parameters:
@@ -142,8 +150,10 @@ def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
             except BadDesign as why:
                 raise BadDesign(f"{where}: parameter {p}: {why}") from None
             if not isinstance(kind, Scalar) or isinstance(kind, WordKind | NaturalKind):
-                raise BadDesign(f"{where}: parameter {p} is a {hints[p]!r}; a law is claimed for all names, flags or enum members, "
-                                "and numbers have no end")
+                raise BadDesign(
+                    f"{where}: parameter {p} is a {hints[p]!r}; a law is claimed for all names, flags or enum members, "
+                    "and numbers have no end"
+                )
             names.append((p, kind))
         about = frozenset(p for p in ABOUT_A_STEP if p in parameters)
         return _noted(Law(clause, sentence, function, tuple(names), about, hints.get("outcome")))

@@ -30,12 +30,16 @@ def refuse_lost(cls: type, judged: tuple[Law, ...]) -> None:
     for module in {name: sys.modules[name] for name in (base.__module__ for base in cls.__mro__) if name in sys.modules}.values():
         for law in made_in(module):
             if law not in judged and not _is_kept(module, law):
-                raise BadDesign(f"{law.place}: law {law.clause} ({law.name}) would never be judged: {_why(module, law)}; expected "
-                                "it in the body of a class, at the top of its file under a name of its own, or in a tuple laws")
+                raise BadDesign(
+                    f"{law.place}: law {law.clause} ({law.name}) would never be judged: {_why(module, law)}; expected "
+                    "it in the body of a class, at the top of its file under a name of its own, or in a tuple laws"
+                )
     for other, law in _laws_of_classes(cls):
-        raise BadDesign(f"{law.place}: law {law.clause} ({law.name}) would never be judged: it stands in {other.__name__}, and no "
-                        f"design in this file is made of that; expected {other.__name__} among the bases of one, or in another "
-                        "file")
+        raise BadDesign(
+            f"{law.place}: law {law.clause} ({law.name}) would never be judged: it stands in {other.__name__}, and no "
+            f"design in this file is made of that; expected {other.__name__} among the bases of one, or in another "
+            "file"
+        )
 
 
 def _refuse_stated_twice(cls: type) -> None:
@@ -43,8 +47,10 @@ def _refuse_stated_twice(cls: type) -> None:
     file, body = class_body(cls)
     for name, line in _stated(body):
         if name in stands:
-            raise BadDesign(f"{file}:{line}: {cls.__qualname__} states {name} again, and what line {stands[name]} states "
-                            "is gone; expected a name of its own for each")
+            raise BadDesign(
+                f"{file}:{line}: {cls.__qualname__} states {name} again, and what line {stands[name]} states "
+                "is gone; expected a name of its own for each"
+            )
         stands[name] = line
 
 
@@ -58,14 +64,16 @@ def _stated(body: list[ast.stmt]) -> Iterator[tuple[str, int]]:
             yield (each.target.id if each.value is not None else f"the type of {each.target.id}"), each.lineno
         elif isinstance(each, ast.Assign):
             used = {node.id for node in ast.walk(each.value) if isinstance(node, ast.Name)}
-            yield from ((target.id, each.lineno) for target in each.targets
-                        if isinstance(target, ast.Name) and target.id not in used)
+            yield from (
+                (target.id, each.lineno) for target in each.targets if isinstance(target, ast.Name) and target.id not in used
+            )
 
 
 def _laws_of_classes(cls: type) -> Iterator[tuple[type, Law]]:
     """The laws in classes of a design's file of which no design there is made, each with its class."""
-    here = [each for each in vars(sys.modules[cls.__module__]).values()
-            if isinstance(each, type) and each.__module__ == cls.__module__]
+    here = [
+        each for each in vars(sys.modules[cls.__module__]).values() if isinstance(each, type) and each.__module__ == cls.__module__
+    ]
     made_of = {base for each in (cls, *here) if issubclass(each, design_of(cls)) for base in each.__mro__}
     yield from ((each, law) for each in here if each not in made_of for law in vars(each).values() if isinstance(law, Law))
 

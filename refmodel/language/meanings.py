@@ -41,8 +41,17 @@ from refmodel.language.types import (
 from refmodel.language.unsound import BadDesign
 
 BUILTINS: tuple[Any, ...] = (any, all, min, max, range, super)
-WORDS = (asking.require, asking.choose, asking.fails, asking.cached, asking.count, asking.reset, asking.assign, asking.implies,
-         attrs.evolve)
+WORDS = (
+    asking.require,
+    asking.choose,
+    asking.fails,
+    asking.cached,
+    asking.count,
+    asking.reset,
+    asking.assign,
+    asking.implies,
+    attrs.evolve,
+)
 
 
 @attrs.frozen
@@ -181,8 +190,11 @@ class Meanings:
             return kind
         if value in BUILTINS:
             return Known(value)
-        return self.complain(f"{name or value!r} is a {type(value).__name__}: a text reaches functions with a text of their own, "
-                             "frozen records, enum members, numbers, flags and tuples of these; state is in tables only", node)
+        return self.complain(
+            f"{name or value!r} is a {type(value).__name__}: a text reaches functions with a text of their own, "
+            "frozen records, enum members, numbers, flags and tuples of these; state is in tables only",
+            node,
+        )
 
     def kind(self, annotation: Any, node: ast.AST | None) -> Kind:
         try:
@@ -197,8 +209,10 @@ class Meanings:
             definition = definition_of(function)
             if definition is None:
                 code = code_of(function)
-                what = (f"{function.__qualname__} has no text that can be read ({code.co_filename}:{code.co_firstlineno}): what a "
-                        "design is made of is plain functions and lambdas in a file, as it was loaded")
+                what = (
+                    f"{function.__qualname__} has no text that can be read ({code.co_filename}:{code.co_firstlineno}): what a "
+                    "design is made of is plain functions and lambdas in a file, as it was loaded"
+                )
                 if not self._frames:  # nothing reaches it: it is an operation or a law itself
                     self.complaints.setdefault(Complaint(code.co_filename, code.co_firstlineno, what))
                     raise Stop

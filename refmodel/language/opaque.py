@@ -301,7 +301,11 @@ class Complement:
 
 
 _CLASSES: dict[type[Scalar], type[Opaque]] = {
-    FlagKind: Flag, NameKind: OpaqueName, EnumKind: OpaqueEnum, NaturalKind: OpaqueNatural, WordKind: OpaqueWord,
+    FlagKind: Flag,
+    NameKind: OpaqueName,
+    EnumKind: OpaqueEnum,
+    NaturalKind: OpaqueNatural,
+    WordKind: OpaqueWord,
 }
 
 

@@ -48,11 +48,15 @@ def pending(clause: str, sentence: str, *, until: str, after: Sequence[str] = ()
     def bind(function: Callable[..., Any]) -> Pending:
         condition = law(clause, sentence)(function)
         if not isinstance(until, str) or isinstance(after, str) or not all(isinstance(each, str) for each in after):
-            raise BadDesign(f"{condition.place}: @pending is given until={until!r}, after={after!r}; expected the name of an "
-                            'operation, and a tuple of names of what is pending: until="finish", after=("unacknowledged",)')
+            raise BadDesign(
+                f"{condition.place}: @pending is given until={until!r}, after={after!r}; expected the name of an "
+                'operation, and a tuple of names of what is pending: until="finish", after=("unacknowledged",)'
+            )
         if condition.about:
-            raise BadDesign(f"{condition.place}: pending {condition.name} has a parameter {min(condition.about)}; expected names "
-                            "only, since it is a condition of one state")
+            raise BadDesign(
+                f"{condition.place}: pending {condition.name} has a parameter {min(condition.about)}; expected names "
+                "only, since it is a condition of one state"
+            )
         return Pending(condition, until, tuple(after))
 
     return bind
@@ -79,12 +83,16 @@ def stated(cls: type) -> dict[str, Pending]:
     found = {name: getattr(cls, name) for name in names}
     for name, each in found.items():
         if not isinstance(each, Pending):
-            raise BadDesign(f"{place_of(home_of(cls, name), name)} hides what is pending, so that nobody would ask whether it "
-                            "ends; expected another name")
+            raise BadDesign(
+                f"{place_of(home_of(cls, name), name)} hides what is pending, so that nobody would ask whether it "
+                "ends; expected another name"
+            )
         first, *others = [base.__qualname__ for base in cls.__mro__ if isinstance(vars(base).get(name), Pending)]
         if others:
-            raise BadDesign(f"{each.law.place}: {first} states anew what is pending, so that nobody would ask whether what "
-                            f"{others[0]} says of it still ends; expected another name: both are judged then")
+            raise BadDesign(
+                f"{each.law.place}: {first} states anew what is pending, so that nobody would ask whether what "
+                f"{others[0]} says of it still ends; expected another name: both are judged then"
+            )
     return found
 
 
@@ -104,8 +112,10 @@ def _refuse_outside(cls: type) -> None:
     """In the body of a class it is known what the condition is about; elsewhere nobody would judge it."""
     modules = [sys.modules[base.__module__] for base in cls.__mro__ if base.__module__ in sys.modules]
     for each in (v for module in modules for v in vars(module).values() if isinstance(v, Pending)):
-        raise BadDesign(f"{each.law.place}: pending {each.name} stands outside of a design, where it would never be judged; "
-                        "expected it in the body of the class that it is about")
+        raise BadDesign(
+            f"{each.law.place}: pending {each.name} stands outside of a design, where it would never be judged; "
+            "expected it in the body of the class that it is about"
+        )
 
 
 def _refuse_odd(cls: type, name: str, each: Pending, operations: Mapping[str, Operation], found: Mapping[str, Pending]) -> None:
@@ -121,13 +131,17 @@ def _odd(each: Pending, operations: Mapping[str, Operation], found: Mapping[str,
         yield f"is pending until {each.until}, which is no operation; expected one of {', '.join(operations)}"
         return
     if op.split:
-        yield (f"is pending until {op.name}, which yields: others run before it is done. Expected an operation without yield; its "
-               "parts may be operations of their own")
+        yield (
+            f"is pending until {op.name}, which yields: others run before it is done. Expected an operation without yield; its "
+            "parts may be operations of their own"
+        )
     names = dict(each.law.names)
     for parameter, kind in op.parameters:
         if names.get(parameter) != kind:
-            yield (f"is pending until {op.name}, whose parameter {parameter} it does not have; expected a parameter of that name "
-                   "and type, which says where it is pending")
+            yield (
+                f"is pending until {op.name}, whose parameter {parameter} it does not have; expected a parameter of that name "
+                "and type, which says where it is pending"
+            )
     for other in each.after:
         if other not in found:
             yield f"waits for {other}, which is not pending anywhere; expected one of {', '.join(found)}"

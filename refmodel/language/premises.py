@@ -162,9 +162,9 @@ class _Search:
                 case ast.Return(value) if value is not None:
                     return self.ask(value, denied=self._denied) or plainly
                 case ast.If():
-                    return self._branch(statement, [*statements[at + 1:], *after], statements[at + 1:]) or plainly
+                    return self._branch(statement, [*statements[at + 1 :], *after], statements[at + 1 :]) or plainly
                 case ast.For(_, _, body):
-                    plainly |= self.block(body, statements[at + 1:])
+                    plainly |= self.block(body, statements[at + 1 :])
         return plainly
 
     def _branch(self, node: ast.If, rest: Sequence[ast.stmt], own_rest: Sequence[ast.stmt]) -> bool:
@@ -393,8 +393,11 @@ def _returns(statements: Sequence[ast.stmt], value: bool) -> bool:
 
 def _asks(statements: Sequence[ast.stmt], holds: bool) -> bool:
     """Whether statements return anything but what asks for nothing."""
-    return any(isinstance(node, ast.Return) and not (node.value and _is(node.value, holds))
-               for statement in statements for node in ast.walk(statement))
+    return any(
+        isinstance(node, ast.Return) and not (node.value and _is(node.value, holds))
+        for statement in statements
+        for node in ast.walk(statement)
+    )
 
 
 def _ends(statements: Sequence[ast.stmt]) -> bool:
@@ -402,11 +405,11 @@ def _ends(statements: Sequence[ast.stmt]) -> bool:
 
 
 def _one_of_several(statements: Sequence[ast.stmt], wrong: bool) -> bool:
-    """Whether statements say that one of several conditions holds: ``return True`` under each of them, ``return False`` at the end.
-    """
+    """Whether statements say that one of several conditions holds: ``return True`` under each, ``return False`` at the end."""
     conditions = statements[:-1]
     return _returns(statements[-1:], wrong) and all(
-        isinstance(each, ast.If) and not each.orelse and _returns(each.body, not wrong) for each in conditions)
+        isinstance(each, ast.If) and not each.orelse and _returns(each.body, not wrong) for each in conditions
+    )
 
 
 class Telling(ast.NodeTransformer):

@@ -55,15 +55,18 @@ class Geometry:
 
     def resized(self, naturals: int | None = None, words: int | None = None, **sizes: int) -> Geometry:
         """The same geometry with other numbers of names, and perhaps with other natural numbers and words."""
-        return attrs.evolve(self, sizes={**self.sizes, **sizes}, naturals=self.naturals if naturals is None else naturals,
-                            words=self.words if words is None else words)
+        return attrs.evolve(
+            self,
+            sizes={**self.sizes, **sizes},
+            naturals=self.naturals if naturals is None else naturals,
+            words=self.words if words is None else words,
+        )
 
     def __str__(self) -> str:
         return ", ".join(f"{n} {s}" for s, n in self.sizes.items())
 
 
-def geometry(naturals: int = 1, words: int = 4, only: Mapping[type, tuple[Any, ...]] | None = None,
-             **sizes: int) -> Geometry:
+def geometry(naturals: int = 1, words: int = 4, only: Mapping[type, tuple[Any, ...]] | None = None, **sizes: int) -> Geometry:
     """``geometry(Vm=2, Gfn=2, Mfn=3)``."""
     for sort, size in sizes.items():
         if not isinstance(size, int) or not 1 <= size <= 100:

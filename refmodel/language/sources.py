@@ -52,8 +52,11 @@ def class_body(cls: type) -> tuple[str, list[ast.stmt]]:
 
     Where several classes of a file have its name, it is the one in whose body a function stands that the class has."""
     file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
-    codes = [code_of(each) for each in vars(cls).values()
-             if isinstance(each, FunctionType) and each.__qualname__ == f"{cls.__qualname__}.{each.__name__}"]
+    codes = [
+        code_of(each)
+        for each in vars(cls).values()
+        if isinstance(each, FunctionType) and each.__qualname__ == f"{cls.__qualname__}.{each.__name__}"
+    ]
     source = _text_of(file, [code for code in codes if code.co_filename == file])
     found = [node for name, node in _classes(file, source or "") if name == cls.__qualname__]
     lines = {code.co_firstlineno for code in codes}
@@ -152,8 +155,11 @@ Span = tuple[tuple[int, int], tuple[int, int]]
 
 def _span(code: CodeType) -> Span | None:
     """From where to where a lambda's code reaches. (What stands at column 0 to 0 is Python's own.)"""
-    places = [(line, column, last, end) for line, last, column, end in code.co_positions()
-              if line is not None and last is not None and column is not None and end]
+    places = [
+        (line, column, last, end)
+        for line, last, column, end in code.co_positions()
+        if line is not None and last is not None and column is not None and end
+    ]
     if not places:
         return None
     return min((line, column) for line, column, _, _ in places), max((last, end) for _, _, last, end in places)

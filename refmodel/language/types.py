@@ -105,7 +105,7 @@ class Known:
     value: Any = attrs.field(eq=id)
 
 
-Type = (Kind | Ints | Nothing | Words | NoneType | Never | TupleOf | OneOf | State | Table | Text | Known)
+Type = Kind | Ints | Nothing | Words | NoneType | Never | TupleOf | OneOf | State | Table | Text | Known
 FLAG, NATURAL = FlagKind(), NaturalKind()
 NONE, NEVER = NoneType(), Never()
 

@@ -10,8 +10,11 @@ from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2m, references
 
 
-@law("RES-1", "A frame's reference count is the number of p2m entries and patches that name it, plus the pages that left it and "
-     "await a flush.")
+@law(
+    "RES-1",
+    "A frame's reference count is the number of p2m entries and patches that name it, plus the pages that left it and "
+    "await a flush.",
+)
 def reference_counts_are_exact(s: P2m, mfn: Mfn) -> Any:
     return s.frames[mfn].references == references(s, mfn) + s.retired_references(mfn)
 
@@ -21,16 +24,21 @@ def balloon_sizes_are_exact(s: Ballooning, vm: Vm) -> Any:
     return s.balloon[vm].actual == ballooned(s, vm)
 
 
-@law("RES-2", "A private or retired frame has one reference, from its own page; a shared frame has one or more, and any other "
-     "frame has none.")
+@law(
+    "RES-2",
+    "A private or retired frame has one reference, from its own page; a shared frame has one or more, and any other "
+    "frame has none.",
+)
 def frames_are_conserved(s: P2m, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     owner = s.p2m[frame.vm, frame.gfn]
     unused = frame.use == Use.FREE or frame.use == Use.TABLE or frame.use == Use.READING or frame.use == Use.POOL
-    return (implies(unused, frame.references == 0)
-            and implies(frame.use == Use.PRIVATE, owner.resident and owner.mfn == mfn and frame.references == 1)
-            and implies(frame.use == Use.RETIRED, s.frame_left(frame.vm, frame.gfn) == mfn and frame.references == 1)
-            and implies(frame.use == Use.SHARED, frame.references >= 1 and s.merges()))
+    return (
+        implies(unused, frame.references == 0)
+        and implies(frame.use == Use.PRIVATE, owner.resident and owner.mfn == mfn and frame.references == 1)
+        and implies(frame.use == Use.RETIRED, s.frame_left(frame.vm, frame.gfn) == mfn and frame.references == 1)
+        and implies(frame.use == Use.SHARED, frame.references >= 1 and s.merges())
+    )
 
 
 @law("RES-2", "A frame that is used as a page table is one of the MMU's tables.")

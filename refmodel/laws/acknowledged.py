@@ -23,19 +23,25 @@ def only_memory_is_stale(s: StalePages, vm: Vm, gfn: Gfn) -> Any:
     return implies(not s.has_memory(vm, gfn), s.is_flushed(vm, gfn))
 
 
-@law("EQV-1", "While a page's old frame awaits a flush, the frame holds the page's contents, and no processor can store to the "
-     "page.")
+@law(
+    "EQV-1", "While a page's old frame awaits a flush, the frame holds the page's contents, and no processor can store to the page."
+)
 def frames_that_were_left_hold_the_same(s: StalePages, vm: Vm, gfn: Gfn) -> Any:
     left = s.stale[vm, gfn].mfn
     return left == NOTHING or (s.memory[left] == s.bare_memory[vm, gfn] and s.is_write_protected(vm, gfn))
 
 
-@law("ISO-1", "A cached translation gives the p2m's mfn and at most the p2m's rights, or is stale while its processor has a flush "
-     "pending.")
+@law(
+    "ISO-1",
+    "A cached translation gives the p2m's mfn and at most the p2m's rights, or is stale while its processor has a flush pending.",
+)
 def cached_translations_lead_where_the_p2m_says(s: ContractMmuAcknowledged, vm: Vm, cpu: Cpu, gfn: Gfn) -> Any:
     entry = s.cpu_tlb[vm, cpu, gfn]
-    return implies(entry.present, is_stale_at_most(s, vm, gfn, entry.mfn, entry.writable)
-                   and (s.asked[vm, cpu] or agrees(s, vm, gfn, entry.mfn, entry.writable)))
+    return implies(
+        entry.present,
+        is_stale_at_most(s, vm, gfn, entry.mfn, entry.writable)
+        and (s.asked[vm, cpu] or agrees(s, vm, gfn, entry.mfn, entry.writable)),
+    )
 
 
 @law("ISO-2", "No cached translation lets a guest write to a shared frame.")

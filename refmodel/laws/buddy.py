@@ -39,13 +39,16 @@ def a_block_that_is_added_is_there(s: Buddy, before: Buddy, outcome: MemoryAdded
 
 @law("EFF-2", "A page whose move is reported as failed is still in the same frame.")
 def a_page_that_did_not_move_is_where_it_was(s: Buddy, before: Buddy, outcome: Moved) -> Any:
-    return implies(not outcome.moved,
-                   s.p2m[outcome.vm, outcome.gfn].mfn == before.p2m[outcome.vm, outcome.gfn].mfn)
+    return implies(not outcome.moved, s.p2m[outcome.vm, outcome.gfn].mfn == before.p2m[outcome.vm, outcome.gfn].mfn)
 
 
-@law("RES-3", "After a page is moved, its new block is not marked for removal, and its old frame is free unless other pages share "
-     "it.")
+@law(
+    "RES-3",
+    "After a page is moved, its new block is not marked for removal, and its old frame is free unless other pages share it.",
+)
 def a_moved_page_leaves_its_frame_free(s: Buddy, before: Buddy, outcome: Moved) -> Any:
     was, now = before.p2m[outcome.vm, outcome.gfn].mfn, s.p2m[outcome.vm, outcome.gfn].mfn
-    return implies(outcome.moved, not s.block_states[s.block[now]].leaving
-                   and implies(before.frames[was].references == 1, s.frames[was].use == Use.FREE))
+    return implies(
+        outcome.moved,
+        not s.block_states[s.block[now]].leaving and implies(before.frames[was].references == 1, s.frames[was].use == Use.FREE),
+    )

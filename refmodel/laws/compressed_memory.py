@@ -23,9 +23,14 @@ def compressed_pages_lie_in_the_pool(s: CompressedMemory, mfn: Mfn) -> Any:
 @law("RES-2", "A compressed page is swapped out, keeps its swap slot, and lies in a pool frame; the slot is not being read.")
 def compressed_pages_are_out(s: CompressedMemory, slot: Slot) -> Any:
     copy, use = s.pool[slot], s.slots[slot]
-    return (implies(copy.stored, copy.mfn != NOTHING and use.used and use.reader == NOTHING
-                    and s.p2m[use.vm, use.gfn].backing == Backing.SWAPPED and s.p2m[use.vm, use.gfn].slot == slot)
-            and implies(copy.stored, s.packed[copy.mfn] > 0))
+    return implies(
+        copy.stored,
+        copy.mfn != NOTHING
+        and use.used
+        and use.reader == NOTHING
+        and s.p2m[use.vm, use.gfn].backing == Backing.SWAPPED
+        and s.p2m[use.vm, use.gfn].slot == slot,
+    ) and implies(copy.stored, s.packed[copy.mfn] > 0)
 
 
 @law("RES-3", "A compressed page that was written to the swap device is no longer in the pool.")

@@ -33,8 +33,7 @@ def a_device_gets_the_rights_that_its_guest_gives(s: Devices, outcome: Handed) -
 
 @law("ISO-1", "Mapping a page for a device changes no other IOMMU entry of the VM, and a failed request changes no entry.")
 def no_other_page_is_handed_over(s: Devices, before: Devices, outcome: Handed, gfn: Gfn) -> Any:
-    return implies(gfn != outcome.gfn or outcome.found != Supply.READY,
-                   s.iommu[outcome.vm, gfn] == before.iommu[outcome.vm, gfn])
+    return implies(gfn != outcome.gfn or outcome.found != Supply.READY, s.iommu[outcome.vm, gfn] == before.iommu[outcome.vm, gfn])
 
 
 @law("ISO-1", "Only a VM's own step creates an IOMMU entry of the VM; an entry never changes except by removal.")
@@ -68,8 +67,7 @@ def device_accesses_complete_when_due(s: Devices, outcome: DeviceAccess) -> Any:
 @law("ISO-2", "A page that is pinned for a device lies in a private frame and is writable in the p2m.")
 def held_pages_are_private(s: Devices, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
-    return implies(s.holds[vm, gfn] != Hold.FREE,
-                   s.in_frame(vm, gfn) and entry.writable and s.frames[entry.mfn].use == Use.PRIVATE)
+    return implies(s.holds[vm, gfn] != Hold.FREE, s.in_frame(vm, gfn) and entry.writable and s.frames[entry.mfn].use == Use.PRIVATE)
 
 
 @law("RES-1", "A page is recorded as mapped for a device exactly while the IOMMU has an entry for it.")
@@ -84,14 +82,17 @@ def held_pages_can_be_taken_back(s: Devices, vm: Vm, gfn: Gfn) -> Any:
 
 @law("RES-3", "After a page is unmapped from the IOMMU, the IOTLB can be flushed; after that flush, the page is no longer pinned.")
 def a_device_lets_go_in_two_steps(s: Devices, outcome: LetGo) -> Any:
-    return (implies(outcome.flushed, s.holds[outcome.vm, outcome.gfn] == Hold.FREE)
-            and implies(not outcome.flushed, s.may_flush(outcome.vm, outcome.gfn)))
+    return implies(outcome.flushed, s.holds[outcome.vm, outcome.gfn] == Hold.FREE) and implies(
+        not outcome.flushed, s.may_flush(outcome.vm, outcome.gfn)
+    )
 
 
 @law("RES-3", "Taking a page back from a device changes no IOMMU entry and no pin of another page of the VM.")
 def no_other_page_is_taken_back(s: Devices, before: Devices, outcome: LetGo, gfn: Gfn) -> Any:
-    return implies(gfn != outcome.gfn, s.iommu[outcome.vm, gfn] == before.iommu[outcome.vm, gfn]
-                   and s.holds[outcome.vm, gfn] == before.holds[outcome.vm, gfn])
+    return implies(
+        gfn != outcome.gfn,
+        s.iommu[outcome.vm, gfn] == before.iommu[outcome.vm, gfn] and s.holds[outcome.vm, gfn] == before.holds[outcome.vm, gfn],
+    )
 
 
 @law("EQV-2", "A request to map a gfn for a device reports missing memory only if the bare machine has no memory at the gfn.")

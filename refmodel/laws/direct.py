@@ -52,8 +52,9 @@ def may_be_written(frame: TypedFrame) -> Any:
 @law("ISO-3", "If a checked page-table entry maps a frame as writable, the frame has the writable type and is not a page table.")
 def no_checked_entry_writes_to_a_table(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     held = s.held[mfn, index]
-    return implies(held.live and held.writable, s.frames[held.mfn].type == Type.WRITABLE
-                   and s.frames[held.mfn].standing == Standing.PLAIN)
+    return implies(
+        held.live and held.writable, s.frames[held.mfn].type == Type.WRITABLE and s.frames[held.mfn].standing == Standing.PLAIN
+    )
 
 
 @law("ISO-3", "A frame that a device can store to has no type or the writable type, or is reserved as a table and not yet checked.")
@@ -62,33 +63,45 @@ def no_device_writes_to_a_table(s: DirectMmu, vm: Vm, mfn: Mfn) -> Any:
     return implies(s.iommu[vm, mfn], may_be_written(frame) or frame.type == Type.NONE)
 
 
-@law("ISO-3", "Until its table is dissolved, the monitor's record of a checked entry matches the entry in memory: same frame, "
-     "write right and link.")
+@law(
+    "ISO-3",
+    "Until its table is dissolved, the monitor's record of a checked entry matches the entry in memory: same frame, "
+    "write right and link.",
+)
 def checked_entries_are_as_checked(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     held, word, frame = s.held[mfn, index], s.words[mfn, index], s.frames[mfn]
     link = frame.type == Type.L2 and not word.large
-    return implies(held.live and frame.standing != Standing.DISSOLVING,
-                   word.present and held.mfn == word.mfn
-                   and implies(not link, held.writable == word.writable and not held.link)
-                   and implies(link, not held.writable and held.link == (word.mfn != mfn) and (held.link or not word.writable)))
+    return implies(
+        held.live and frame.standing != Standing.DISSOLVING,
+        word.present
+        and held.mfn == word.mfn
+        and implies(not link, held.writable == word.writable and not held.link)
+        and implies(link, not held.writable and held.link == (word.mfn != mfn) and (held.link or not word.writable)),
+    )
 
 
-@law("ISO-3", "Every entry of a validated table is checked. An unchecked entry, or an entry in a plain or reserved frame, holds "
-     "no reference.")
+@law(
+    "ISO-3",
+    "Every entry of a validated table is checked. An unchecked entry, or an entry in a plain or reserved frame, holds "
+    "no reference.",
+)
 def valid_tables_are_checked(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     standing, held, word = s.frames[mfn].standing, s.held[mfn, index], s.words[mfn, index]
-    return (implies(standing == Standing.VALID, not s.unchecked[mfn, index])
-            and implies(standing == Standing.PLAIN or standing == Standing.RESERVED, not held.live)
-            and implies(s.unchecked[mfn, index], not held.live)
-            and implies(word.present or word.mfn != NOTHING, held.live or s.unchecked[mfn, index]))
+    return (
+        implies(standing == Standing.VALID, not s.unchecked[mfn, index])
+        and implies(standing == Standing.PLAIN or standing == Standing.RESERVED, not held.live)
+        and implies(s.unchecked[mfn, index], not held.live)
+        and implies(word.present or word.mfn != NOTHING, held.live or s.unchecked[mfn, index])
+    )
 
 
 @law("ISO-3", "A checked link is an entry of a level 2 table, and names a validated level 1 table.")
 def links_lead_to_tables(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     held = s.held[mfn, index]
     target = s.frames[held.mfn]
-    return implies(held.live and held.link, s.frames[mfn].type == Type.L2
-                   and target.type == Type.L1 and target.standing == Standing.VALID)
+    return implies(
+        held.live and held.link, s.frames[mfn].type == Type.L2 and target.type == Type.L1 and target.standing == Standing.VALID
+    )
 
 
 @law("ISO-3", "A vCPU's base pointer (CR3) names a validated level 2 table that the vCPU's VM owns.")
@@ -101,17 +114,21 @@ def base_pointers_lead_to_tables(s: DirectMmu, vm: Vm, vcpu: Vcpu) -> Any:
 @law("ISO-4", "Every word of a frame that a VM newly gets is zero, or is an entry that the domain builder checked.")
 def a_new_frame_holds_nothing(s: DirectMmu, before: DirectMmu, mfn: Mfn, index: Index) -> Any:
     word = s.words[mfn, index]
-    return implies(s.frames[mfn].owned and not before.frames[mfn].owned,
-                   s.held[mfn, index].live
-                   or (not word.present and not word.writable and not word.gate and word.mfn == NOTHING))
+    return implies(
+        s.frames[mfn].owned and not before.frames[mfn].owned,
+        s.held[mfn, index].live or (not word.present and not word.writable and not word.gate and word.mfn == NOTHING),
+    )
 
 
 @law("ISO-5", "The contents of an owned frame change only in steps of VMs that may map the frame or reach it by a device.")
 def frames_change_by_their_owners_only(s: DirectMmu, before: DirectMmu, actor: Vm, mfn: Mfn, index: Index) -> Any:
     frame = before.frames[mfn]
-    return implies(frame.owned and s.frames[mfn].owned
-                   and (actor == NOTHING or not (before.may_map(actor, mfn) or before.may_reach_by_device(actor, mfn))),
-                   s.words[mfn, index] == before.words[mfn, index])
+    return implies(
+        frame.owned
+        and s.frames[mfn].owned
+        and (actor == NOTHING or not (before.may_map(actor, mfn) or before.may_reach_by_device(actor, mfn))),
+        s.words[mfn, index] == before.words[mfn, index],
+    )
 
 
 @law("ISO-5", "Only steps of the VM that owns a table pin or unpin the table.")
@@ -141,20 +158,30 @@ def page_references_are_exact(s: DirectMmu, mfn: Mfn) -> Any:
 @law("RES-2", "A frame without an owner is plain memory with no type, no uses, no references and no pin.")
 def free_frames_are_unused(s: DirectMmu, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
-    return implies(frame.owned, frame.vm != NOTHING) and implies(not frame.owned, frame.uses == 0 and frame.references == 0 and
-    frame.type == Type.NONE and frame.standing == Standing.PLAIN and not frame.pinned)
+    return implies(frame.owned, frame.vm != NOTHING) and implies(
+        not frame.owned,
+        frame.uses == 0
+        and frame.references == 0
+        and frame.type == Type.NONE
+        and frame.standing == Standing.PLAIN
+        and not frame.pinned,
+    )
 
 
-@law("RES-2", "A frame has a page-table type exactly while it is reserved, being checked, valid or being dissolved; its pin and "
-     "type count agree.")
+@law(
+    "RES-2",
+    "A frame has a page-table type exactly while it is reserved, being checked, valid or being dissolved; its pin and "
+    "type count agree.",
+)
 def standings_agree_with_types(s: DirectMmu, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
-    return (is_table(frame) == (frame.standing != Standing.PLAIN)
-            and implies(frame.pinned, is_table(frame) and frame.standing != Standing.DISSOLVING)
-            and implies(is_table(frame), (frame.uses == 0) == (frame.standing == Standing.DISSOLVING))
-            and implies(frame.standing == Standing.RESERVED or frame.standing == Standing.CHECKING,
-                        frame.pinned and frame.uses == 1)
-            and implies(frame.type == Type.NONE, frame.uses == 0))
+    return (
+        is_table(frame) == (frame.standing != Standing.PLAIN)
+        and implies(frame.pinned, is_table(frame) and frame.standing != Standing.DISSOLVING)
+        and implies(is_table(frame), (frame.uses == 0) == (frame.standing == Standing.DISSOLVING))
+        and implies(frame.standing == Standing.RESERVED or frame.standing == Standing.CHECKING, frame.pinned and frame.uses == 1)
+        and implies(frame.type == Type.NONE, frame.uses == 0)
+    )
 
 
 # ---------------------------------------------------------------- equivalence
@@ -191,30 +218,39 @@ def cached_translations_were_the_guests(s: DirectMmu, vm: Vm, vcpu: Vcpu, upper:
     return implies(s.tlb[vm, vcpu, upper, lower].valid, s.tlb[vm, vcpu, upper, lower] == s.bare_tlb[vm, vcpu, upper, lower])
 
 
-@law("EQV-2", "A request to pin a table either pins the frame at the requested level, or is refused and leaves the frame's state "
-     "unchanged.")
+@law(
+    "EQV-2",
+    "A request to pin a table either pins the frame at the requested level, or is refused and leaves the frame's state unchanged.",
+)
 def pins_are_what_was_asked_for(s: DirectMmu, before: DirectMmu, outcome: Pinned) -> Any:
     frame = s.frames[outcome.mfn]
-    return (implies(outcome.done, frame.pinned and frame.type == (Type.L2 if outcome.second else Type.L1))
-            and implies(not outcome.done, frame == before.frames[outcome.mfn]))
+    return implies(outcome.done, frame.pinned and frame.type == (Type.L2 if outcome.second else Type.L1)) and implies(
+        not outcome.done, frame == before.frames[outcome.mfn]
+    )
 
 
-@law("EQV-2", "A hypercall that loads a base pointer either sets the vCPU's CR3 to the named table, or is refused and leaves CR3 "
-     "unchanged.")
+@law(
+    "EQV-2",
+    "A hypercall that loads a base pointer either sets the vCPU's CR3 to the named table, or is refused and leaves CR3 unchanged.",
+)
 def base_pointers_are_what_was_asked_for(s: DirectMmu, before: DirectMmu, outcome: BaseLoaded, actor: Vm) -> Any:
     now, was = s.base[actor, outcome.vcpu], before.base[actor, outcome.vcpu]
-    return (implies(outcome.done, now.loaded and now.mfn == outcome.mfn)
-            and implies(not outcome.done, now == was))
+    return implies(outcome.done, now.loaded and now.mfn == outcome.mfn) and implies(not outcome.done, now == was)
 
 
 @law("EQV-2", "A refused hypercall changes no frame, no word of memory, and no reference that an entry holds.")
 def refused_hypercalls_change_nothing(s: DirectMmu, before: DirectMmu, outcome: Hypercall, mfn: Mfn, index: Index) -> Any:
-    return implies(not outcome.done, s.frames[mfn] == before.frames[mfn] and s.words[mfn, index] == before.words[mfn, index]
-                   and s.held[mfn, index] == before.held[mfn, index])
+    return implies(
+        not outcome.done,
+        s.frames[mfn] == before.frames[mfn]
+        and s.words[mfn, index] == before.words[mfn, index]
+        and s.held[mfn, index] == before.held[mfn, index],
+    )
 
 
-@law("EQV-2", "A VM's devices can reach every frame that the VM owns, unless the frame is a page table or holds segment "
-     "descriptors.")
+@law(
+    "EQV-2", "A VM's devices can reach every frame that the VM owns, unless the frame is a page table or holds segment descriptors."
+)
 def devices_reach_plain_memory(s: DirectMmu, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     return implies(frame.owned and frame.standing == Standing.PLAIN and frame.type != Type.SEGMENT, s.iommu[frame.vm, mfn])
@@ -234,12 +270,13 @@ def direct_accesses_do_not_exit(s: DirectMmu, outcome: Touched) -> Any:
 
 @law("EFF-2", "While a table is being checked, no hypercall makes a checked entry unchecked again.")
 def checking_makes_progress(s: DirectMmu, before: DirectMmu, outcome: Hypercall, mfn: Mfn, index: Index) -> Any:
-    return implies(s.unchecked[mfn, index] and before.frames[mfn].standing == Standing.CHECKING,
-                   before.unchecked[mfn, index])
+    return implies(s.unchecked[mfn, index] and before.frames[mfn].standing == Standing.CHECKING, before.unchecked[mfn, index])
 
 
 @law("EFF-2", "While a table is being dissolved, an entry becomes unchecked only in a step that releases the entry's references.")
 def dissolving_makes_progress(s: DirectMmu, before: DirectMmu, mfn: Mfn, index: Index) -> Any:
     dissolving = before.frames[mfn].standing == Standing.DISSOLVING and s.frames[mfn].standing == Standing.DISSOLVING
-    return implies(dissolving and s.unchecked[mfn, index] and not before.unchecked[mfn, index],
-                   before.held[mfn, index].live and not s.held[mfn, index].live)
+    return implies(
+        dissolving and s.unchecked[mfn, index] and not before.unchecked[mfn, index],
+        before.held[mfn, index].live and not s.held[mfn, index].live,
+    )

@@ -27,11 +27,15 @@ def a_served_exit_takes_nothing_away(s: EptMmu, before: EptMmu, outcome: Handled
 
 @law("EFF-1", "An access by linear address exits only if its shadow entry does not allow it.")
 def an_installed_shadow_entry_does_not_exit(s: ShadowMmu, outcome: Attempt, actor: int) -> Any:
-    return implies(outcome.shown.event == Event.EXITED,
-                   not lets(s.walked(actor, outcome.vcpu, outcome.page), outcome.access, s.paging[actor, outcome.vcpu].mode))
+    return implies(
+        outcome.shown.event == Event.EXITED,
+        not lets(s.walked(actor, outcome.vcpu, outcome.page), outcome.access, s.paging[actor, outcome.vcpu].mode),
+    )
 
 
 @law("EFF-2", "After the monitor serves a hidden page fault, the shadow table has an entry that allows the access.")
 def a_served_fault_makes_progress(s: ShadowMmu, outcome: Filled) -> Any:
-    return implies(outcome.result == Result.INSTALLED, lets(s.walked(outcome.vm, outcome.vcpu, outcome.page), outcome.access,
-                                                           s.paging[outcome.vm, outcome.vcpu].mode))
+    return implies(
+        outcome.result == Result.INSTALLED,
+        lets(s.walked(outcome.vm, outcome.vcpu, outcome.page), outcome.access, s.paging[outcome.vm, outcome.vcpu].mode),
+    )

@@ -18,15 +18,19 @@ def is_told(s: EptFlagsMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn, dirty: bool) -> Any:
     return tells(s.said_of(vm, gfn), dirty) and (s.is_asked(vm, vcpu) or tells(s.flags_of(vm, gfn), dirty))
 
 
-@law("EQV-4", "Each flag that is set in a cached small translation is set in the EPT entry, or recorded by the monitor with a "
-     "flush pending.")
+@law(
+    "EQV-4",
+    "Each flag that is set in a cached small translation is set in the EPT entry, or recorded by the monitor with a flush pending.",
+)
 def small_translations_are_told_by_flags(s: EptFlagsMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     found = s.small_tlb[vm, vcpu, gfn]
     return implies(found.present, is_told(s, vm, vcpu, gfn, found.dirty))
 
 
-@law("EQV-4", "Each flag that is set in a cached large translation is set in the EPT entry, or recorded by the monitor with a "
-     "flush pending.")
+@law(
+    "EQV-4",
+    "Each flag that is set in a cached large translation is set in the EPT entry, or recorded by the monitor with a flush pending.",
+)
 def large_translations_are_told_by_flags(s: EptFlagsMmu, vm: Vm, vcpu: Vcpu, region: Region, gfn: Gfn) -> Any:
     found = s.large_tlb[vm, vcpu, region]
     return implies(found.valid and s.is_covered(gfn) and s.lies_in(gfn, region), is_told(s, vm, vcpu, gfn, found.dirty))

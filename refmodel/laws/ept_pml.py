@@ -11,12 +11,15 @@ from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.page_modification_logging import PageModificationLogging
 
 
-@law("EFF-1", "An access causes a log-full exit only if the page-modification log is full and the access must set a flag that is "
-     "clear.")
+@law(
+    "EFF-1",
+    "An access causes a log-full exit only if the page-modification log is full and the access must set a flag that is clear.",
+)
 def only_full_logs_exit(s: EptPmlMmu, outcome: Seen, before: EptPmlMmu, actor: Vm) -> Any:
     flags = before.flags_of(actor, outcome.gfn)
-    return implies(outcome.full != NOTHING, before.is_full(actor, outcome.full)
-                   and both(flags, Flags(True, outcome.write)) != flags)
+    return implies(
+        outcome.full != NOTHING, before.is_full(actor, outcome.full) and both(flags, Flags(True, outcome.write)) != flags
+    )
 
 
 @law("EQV-4", "A store that sets a dirty flag adds an entry to a page-modification log.")

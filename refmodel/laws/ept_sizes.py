@@ -29,41 +29,57 @@ def larger_entries_lead_where_the_p2m_says(s: EptThreeSizesMmu, vm: Vm, gfn: Gfn
 def small_entries_lead_where_the_p2m_says(s: EptSizesMmu, table: Mfn, at: Index) -> Any:
     entry, of = s.lower[table, at], s.table_of[table]
     gfn = s.page_at[of.region, at]
-    return implies(entry.present, s.is_covered(gfn) and s.region[gfn] == of.region and s.at[gfn] == at
-                   and agrees(s, of.vm, gfn, entry.mfn, entry.writable))
+    return implies(
+        entry.present,
+        s.is_covered(gfn) and s.region[gfn] == of.region and s.at[gfn] == at and agrees(s, of.vm, gfn, entry.mfn, entry.writable),
+    )
 
 
 @law("ISO-1", "A cached small translation gives the p2m's mfn and at most the p2m's rights, or is stale while a flush is pending.")
 def small_translations_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     found = s.small_tlb[vm, vcpu, gfn]
-    return implies(found.present, s.is_covered(gfn) and is_stale_at_most(s, vm, gfn, found.mfn, found.writable)
-                   and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, found.mfn, found.writable)))
+    return implies(
+        found.present,
+        s.is_covered(gfn)
+        and is_stale_at_most(s, vm, gfn, found.mfn, found.writable)
+        and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, found.mfn, found.writable)),
+    )
 
 
-@law("ISO-1", "A cached large translation gives each gfn the p2m's mfn and at most the p2m's rights, or is stale while a flush is "
-     "pending.")
+@law(
+    "ISO-1",
+    "A cached large translation gives each gfn the p2m's mfn and at most the p2m's rights, or is stale while a flush is pending.",
+)
 def large_translations_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     found = s.large_tlb[vm, vcpu, s.region[gfn]]
     mfn = s.frame_at[found.block, s.at[gfn]]
-    return implies(found.valid and s.is_covered(gfn), is_stale_at_most(s, vm, gfn, mfn, True)
-                   and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mfn, True)))
+    return implies(
+        found.valid and s.is_covered(gfn),
+        is_stale_at_most(s, vm, gfn, mfn, True) and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mfn, True)),
+    )
 
 
-@law("ISO-1", "A cached 1 GiB translation gives each gfn the p2m's mfn and at most the p2m's rights, or is stale while a flush is "
-     "pending.")
+@law(
+    "ISO-1",
+    "A cached 1 GiB translation gives each gfn the p2m's mfn and at most the p2m's rights, or is stale while a flush is pending.",
+)
 def larger_translations_lead_where_the_p2m_says(s: EptThreeSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     found = s.large_tlb[vm, vcpu, s.larger(s.region[gfn])]
     mfn = s.frame_at[s.smaller_block(s.region[gfn], found.block), s.at[gfn]]
-    return implies(found.valid and s.is_covered(gfn), is_stale_at_most(s, vm, gfn, mfn, True)
-                   and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mfn, True)))
+    return implies(
+        found.valid and s.is_covered(gfn),
+        is_stale_at_most(s, vm, gfn, mfn, True) and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mfn, True)),
+    )
 
 
 @law("ISO-3", "An EPT table that is not waiting to be freed is recorded for a region, and the region's upper entry links to it.")
 def tables_in_use_are_linked(s: EptSizesMmu, mfn: Mfn) -> Any:
     of = s.table_of[mfn]
     entry = s.upper[of.vm, of.region]
-    return implies(s.frames[mfn].use == Use.TABLE and not s.is_given_up(mfn),
-                   of.vm != NOTHING and of.region != NOTHING and entry.links and entry.table == mfn)
+    return implies(
+        s.frames[mfn].use == Use.TABLE and not s.is_given_up(mfn),
+        of.vm != NOTHING and of.region != NOTHING and entry.links and entry.table == mfn,
+    )
 
 
 @law("ISO-3", "An EPT table that waits to be freed is still recorded as a table frame.")
@@ -75,9 +91,14 @@ def tables_given_up_stay_tables(s: EptSizesMmu, mfn: Mfn) -> Any:
 def upper_entries_link_to_their_tables(s: EptSizesMmu, vm: Vm, region: Region) -> Any:
     entry = s.upper[vm, region]
     of = s.table_of[entry.table]
-    return (implies(entry.large, entry.present)
-            and implies(entry.links, entry.table != NOTHING and s.frames[entry.table].use == Use.TABLE
-                        and not s.is_given_up(entry.table) and of.vm == vm and of.region == region))
+    return implies(entry.large, entry.present) and implies(
+        entry.links,
+        entry.table != NOTHING
+        and s.frames[entry.table].use == Use.TABLE
+        and not s.is_given_up(entry.table)
+        and of.vm == vm
+        and of.region == region,
+    )
 
 
 @law("ISO-3", "The entry of a region inside a 1 GiB region is present only while the entry of the 1 GiB region links to a table.")
@@ -90,19 +111,28 @@ def only_tables_in_use_hold_entries(s: EptSizesMmu, mfn: Mfn, at: Index) -> Any:
     return implies(s.frames[mfn].use != Use.TABLE or s.is_given_up(mfn), not s.lower[mfn, at].present)
 
 
-@law("ISO-3", "A vCPU's cached table pointer names its region's table or, while the vCPU has a flush pending, a table that waits "
-     "to be freed.")
+@law(
+    "ISO-3",
+    "A vCPU's cached table pointer names its region's table or, while the vCPU has a flush pending, a table that waits "
+    "to be freed.",
+)
 def cached_pointers_lead_to_tables(s: EptSizesMmu, vm: Vm, vcpu: Vcpu, region: Region) -> Any:
     pointer = s.pointers[vm, vcpu, region]
     of, is_given_up = s.table_of[pointer.table], s.is_given_up(pointer.table)
-    return implies(pointer.valid, s.frames[pointer.table].use == Use.TABLE and of.vm == vm
-                   and (of.region == region or is_given_up) and (s.is_asked(vm, vcpu) or not is_given_up))
+    return implies(
+        pointer.valid,
+        s.frames[pointer.table].use == Use.TABLE
+        and of.vm == vm
+        and (of.region == region or is_given_up)
+        and (s.is_asked(vm, vcpu) or not is_given_up),
+    )
 
 
 @law("EFF-1", "An access exits only if the page-modification log is full, or if no EPT entry of any size allows the access.")
 def what_either_size_gives_does_not_exit(s: EptSizesMmu, outcome: Seen, before: EptSizesMmu, actor: Vm) -> Any:
-    return implies(before.installed(actor, outcome.gfn, outcome.write) and outcome.full == NOTHING,
-                   outcome.shown.event != Event.EXITED)
+    return implies(
+        before.installed(actor, outcome.gfn, outcome.write) and outcome.full == NOTHING, outcome.shown.event != Event.EXITED
+    )
 
 
 @law("EFF-2", "After an EPT violation is served, the EPT has an entry of some size that allows the access.")
@@ -110,12 +140,17 @@ def a_violation_that_was_served_makes_progress(s: EptSizesMmu, outcome: Handled)
     return implies(outcome.result == Result.INSTALLED, s.installed(outcome.vm, outcome.gfn, outcome.write))
 
 
-@law("EFF-2", "If an upper EPT entry exists, a violation stays unserved only while the page waits for page-in, a flush, a private "
-     "frame or dirty-ring space.")
+@law(
+    "EFF-2",
+    "If an upper EPT entry exists, a violation stays unserved only while the page waits for page-in, a flush, a private "
+    "frame or dirty-ring space.",
+)
 def a_violation_of_either_size_waits_only_for_a_frame(s: EptSizesMmu, before: EptSizesMmu, outcome: Handled) -> Any:
     has_table = before.upper[outcome.vm, before.region[outcome.gfn]].present
-    return implies(has_table and before.is_covered(outcome.gfn)
-                   and not waits(s, before, outcome.vm, outcome.gfn, outcome.write), outcome.result != Result.FAILED)
+    return implies(
+        has_table and before.is_covered(outcome.gfn) and not waits(s, before, outcome.vm, outcome.gfn, outcome.write),
+        outcome.result != Result.FAILED,
+    )
 
 
 @law("EFF-2", "Splitting or merging EPT entries takes away no access that the EPT allowed.")

@@ -23,8 +23,7 @@ def data_read_is_data_written(s: P2m, outcome: Seen) -> Any:
 @law("EQV-1", "Each guest page holds what the bare machine's page holds.")
 def memory_is_the_bare_machines(s: P2m, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
-    return (s.plugged[vm, gfn] == s.has_memory(vm, gfn)
-            and implies(entry.resident, s.memory[entry.mfn] == s.bare_memory[vm, gfn]))
+    return s.plugged[vm, gfn] == s.has_memory(vm, gfn) and implies(entry.resident, s.memory[entry.mfn] == s.bare_memory[vm, gfn])
 
 
 @law("EQV-2", "An access that does not exit completes or faults exactly as on the bare machine.")
@@ -37,11 +36,12 @@ def what_exits_has_not_happened(s: P2m, outcome: Seen) -> Any:
     return implies(outcome.shown.event == Event.EXITED, outcome.due == Reply() and outcome.shown == Reply())
 
 
-@law("EQV-2", "A second-stage fault reports missing memory only at a gfn without memory on the bare machine, and injects no "
-      "page fault.")
+@law(
+    "EQV-2",
+    "A second-stage fault reports missing memory only at a gfn without memory on the bare machine, and injects no page fault.",
+)
 def holes_are_real(s: P2m, outcome: Handled) -> Any:
-    return (implies(outcome.result == Result.HOLE, not s.plugged[outcome.vm, outcome.gfn])
-            and outcome.result != Result.REFLECTED)
+    return implies(outcome.result == Result.HOLE, not s.plugged[outcome.vm, outcome.gfn]) and outcome.result != Result.REFLECTED
 
 
 @law("EQV-5", "A cached combined mapping was made from a guest PTE that the bare machine's TLB may still hold.")
@@ -79,20 +79,25 @@ def data_read_through_shadow_entries_is_data_written(s: ShadowMmu, outcome: Atte
     return implies(shown.event == Event.COMPLETED, shown.event == due.event and shown.cell == due.cell)
 
 
-@law("EQV-2", "A shadow fault is reflected to the guest, as a page fault or as missing memory, only if the bare machine reports "
-     "the same.")
+@law(
+    "EQV-2",
+    "A shadow fault is reflected to the guest, as a page fault or as missing memory, only if the bare machine reports the same.",
+)
 def reflected_faults_are_the_guests_own(s: ShadowMmu, outcome: Filled) -> Any:
     return given_as_due(outcome.result, outcome.reflected, outcome.due)
 
 
 def given_as_due(result: Result, reflected: Reply, due: Reply) -> Any:
     """A fault of the guest's own is given to it as a page fault, and a hole as one; and that is what was due."""
-    return (implies(result == Result.REFLECTED, reflected.event == Event.PAGE_FAULT and due.event == Event.PAGE_FAULT)
-            and implies(result == Result.HOLE, reflected.event == Event.HOLE and due.event == Event.HOLE))
+    return implies(result == Result.REFLECTED, reflected.event == Event.PAGE_FAULT and due.event == Event.PAGE_FAULT) and implies(
+        result == Result.HOLE, reflected.event == Event.HOLE and due.event == Event.HOLE
+    )
 
 
-@law("EQV-5", "Under the vCPU's WP, SMEP and SMAP, a cached shadow entry gives at most the rights of a guest PTE that may still "
-     "be cached.")
+@law(
+    "EQV-5",
+    "Under the vCPU's WP, SMEP and SMAP, a cached shadow entry gives at most the rights of a guest PTE that may still be cached.",
+)
 def cached_shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     return in_the_envelope(s.tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page], s.paging[vm, vcpu].mode)
 
@@ -103,8 +108,9 @@ def cached_mirrors_stay_in_the_envelope(s: ShadowTracedMmu, vm: Vm, vcpu: Vcpu, 
     return implies(entry.present, mirrors(entry, s.bare_tlb[vm, vcpu, page]))
 
 
-@law("EQV-5", "Under the vCPU's WP, SMEP and SMAP, a vCPU's shadow entry gives at most the rights of a guest PTE that may be "
-     "cached.")
+@law(
+    "EQV-5", "Under the vCPU's WP, SMEP and SMAP, a vCPU's shadow entry gives at most the rights of a guest PTE that may be cached."
+)
 def shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     return in_the_envelope(s.shadow[vm, vcpu, page], s.bare_tlb[vm, vcpu, page], s.paging[vm, vcpu].mode)
 
@@ -112,8 +118,7 @@ def shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, pa
 @law("EQV-5", "A shadow entry of a traced table maps the gfn of the guest's current PTE, with no more rights than the PTE gives.")
 def mirrored_entries_agree_with_the_guests(s: ShadowTracedMmu, vm: Vm, root: Gfn, page: Index) -> Any:
     entry, table = s.mirror[vm, root, page], s.p2m[vm, root]
-    return implies(entry.present, s.traced[vm, root] and table.mapped
-                   and mirrors(entry, s.memory[table.mfn][page]))
+    return implies(entry.present, s.traced[vm, root] and table.mapped and mirrors(entry, s.memory[table.mfn][page]))
 
 
 @law("EQV-5", "No shadow entry of a traced table lets a guest write to a traced table, because the monitor would miss the store.")
@@ -130,7 +135,14 @@ def cached_entries_write_to_no_traced_table(s: ShadowTracedMmu, vm: Vm, vcpu: Vc
 
 def in_the_envelope(entry: ShadowEntry, bare: Cell, mode: Mode) -> Any:
     """A shadow entry gives no more than a guest's entry, whoever comes while WP, SMEP and SMAP are as they are."""
-    supervisors = (not mode.wp and not entry.user and (not mode.smep or not bare.user or not entry.executable)
-                   and not (mode.smap and bare.user))
-    return implies(entry.present, mirrors(entry, bare) or (
-        supervisors and bare.present and bare.gfn == entry.gfn and (bare.executable or not entry.executable)))
+    supervisors = (
+        not mode.wp
+        and not entry.user
+        and (not mode.smep or not bare.user or not entry.executable)
+        and not (mode.smap and bare.user)
+    )
+    return implies(
+        entry.present,
+        mirrors(entry, bare)
+        or (supervisors and bare.present and bare.gfn == entry.gfn and (bare.executable or not entry.executable)),
+    )

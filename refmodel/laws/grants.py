@@ -24,17 +24,24 @@ from refmodel.monitor.p2m import Supply
 def foreign_mappings_are_granted(s: Grants, vm: Vm, gfn: Gfn) -> Any:
     mapping = s.foreign[vm, gfn]
     grant = s.grants[mapping.owner, mapping.ref]
-    return implies(mapping.state != Foreign.NONE, grant.offered and grant.to == vm and grant.page == mapping.page
-                   and implies(mapping.writable, grant.writable))
+    return implies(
+        mapping.state != Foreign.NONE,
+        grant.offered and grant.to == vm and grant.page == mapping.page and implies(mapping.writable, grant.writable),
+    )
 
 
-@law("ISO-1", "Every foreign mapping names the mfn that the owner's p2m has for the page, and the page's count of foreign "
-     "references is not zero.")
+@law(
+    "ISO-1",
+    "Every foreign mapping names the mfn that the owner's p2m has for the page, and the page's count of foreign "
+    "references is not zero.",
+)
 def foreign_mappings_lead_where_the_p2m_says(s: Grants, vm: Vm, gfn: Gfn) -> Any:
     mapping = s.foreign[vm, gfn]
     backing = s.p2m[mapping.owner, mapping.page]
-    return implies(mapping.state != Foreign.NONE, s.foreign_references[mapping.owner, mapping.page] > 0
-                   and backing.resident and backing.mfn == mapping.mfn)
+    return implies(
+        mapping.state != Foreign.NONE,
+        s.foreign_references[mapping.owner, mapping.page] > 0 and backing.resident and backing.mfn == mapping.mfn,
+    )
 
 
 @law("ISO-6", "A grant entry offers a page only to a VM other than the page's owner.")
@@ -42,25 +49,30 @@ def grants_are_to_others(s: Grants, vm: Vm, ref: Ref) -> Any:
     return implies(s.grants[vm, ref].offered, s.grants[vm, ref].to != vm)
 
 
-@law("ISO-1", "A cached translation of a foreign page has the mfn and at most the rights of a mapping that is present or awaits a "
-     "flush.")
+@law(
+    "ISO-1",
+    "A cached translation of a foreign page has the mfn and at most the rights of a mapping that is present or awaits a flush.",
+)
 def cached_foreign_pages_are_mapped(s: Grants, vm: Vm, gfn: Gfn) -> Any:
     entry, mapping = s.foreign_tlb[vm, gfn], s.foreign[vm, gfn]
-    return implies(entry.present, mapping.state != Foreign.NONE and mapping.mfn == entry.mfn
-                   and implies(entry.writable, mapping.writable))
+    return implies(
+        entry.present, mapping.state != Foreign.NONE and mapping.mfn == entry.mfn and implies(entry.writable, mapping.writable)
+    )
 
 
 @law("ISO-1", "A processor caches a translation of a foreign page only while the page is mapped, not while its flush is pending.")
 def foreign_pages_are_cached_while_mapped(s: Grants, before: Grants, vm: Vm, gfn: Gfn) -> Any:
-    return implies(s.foreign_tlb[vm, gfn].present and not before.foreign_tlb[vm, gfn].present,
-                   s.foreign[vm, gfn].state == Foreign.MAPPED)
+    return implies(
+        s.foreign_tlb[vm, gfn].present and not before.foreign_tlb[vm, gfn].present, s.foreign[vm, gfn].state == Foreign.MAPPED
+    )
 
 
 @law("ISO-2", "A page that another VM has mapped lies in a private frame, and is writable in its owner's p2m.")
 def granted_pages_are_private(s: Grants, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
-    return implies(s.foreign_references[vm, gfn] > 0,
-                   s.in_frame(vm, gfn) and entry.writable and s.frames[entry.mfn].use == Use.PRIVATE)
+    return implies(
+        s.foreign_references[vm, gfn] > 0, s.in_frame(vm, gfn) and entry.writable and s.frames[entry.mfn].use == Use.PRIVATE
+    )
 
 
 @law("RES-1", "A grant entry's mapping count is the number of foreign mappings made by the entry.")
@@ -75,8 +87,9 @@ def grants_offer_what_their_owners_offer(s: Grants, outcome: GrantOffered) -> An
 
 @law("ISO-1", "After an owner ends a grant entry, the entry offers nothing, and no other grant entry of the owner has changed.")
 def offers_end_as_asked(s: Grants, before: Grants, outcome: OfferEnded, ref: Ref) -> Any:
-    return (implies(ref == outcome.ref, not s.grants[outcome.vm, ref].offered)
-            and implies(ref != outcome.ref, s.grants[outcome.vm, ref] == before.grants[outcome.vm, ref]))
+    return implies(ref == outcome.ref, not s.grants[outcome.vm, ref].offered) and implies(
+        ref != outcome.ref, s.grants[outcome.vm, ref] == before.grants[outcome.vm, ref]
+    )
 
 
 @law("ISO-1", "A VM that writes one of its grant entries changes no other grant entry of its own.")
@@ -84,18 +97,26 @@ def no_other_grant_entry_changes(s: Grants, before: Grants, outcome: GrantOffere
     return implies(ref != outcome.ref, s.grants[outcome.vm, ref] == before.grants[outcome.vm, ref])
 
 
-@law("ISO-1", "A successful map request maps the foreign page at the requested gfn, by the named grant entry, with the requested "
-     "rights.")
+@law(
+    "ISO-1",
+    "A successful map request maps the foreign page at the requested gfn, by the named grant entry, with the requested rights.",
+)
 def a_grantee_gets_what_it_asks_for(s: Grants, outcome: GrantMapped) -> Any:
     mapping = s.foreign[outcome.vm, outcome.gfn]
-    return implies(outcome.found == Supply.READY, mapping.state == Foreign.MAPPED and mapping.owner == outcome.owner
-                   and mapping.ref == outcome.ref and mapping.writable == outcome.write)
+    return implies(
+        outcome.found == Supply.READY,
+        mapping.state == Foreign.MAPPED
+        and mapping.owner == outcome.owner
+        and mapping.ref == outcome.ref
+        and mapping.writable == outcome.write,
+    )
 
 
 @law("ISO-1", "A grant map request changes no other foreign mapping of the VM, and a failed request changes no mapping.")
 def no_other_foreign_page_comes(s: Grants, before: Grants, outcome: GrantMapped, gfn: Gfn) -> Any:
-    return implies(gfn != outcome.gfn or outcome.found != Supply.READY,
-                   s.foreign[outcome.vm, gfn] == before.foreign[outcome.vm, gfn])
+    return implies(
+        gfn != outcome.gfn or outcome.found != Supply.READY, s.foreign[outcome.vm, gfn] == before.foreign[outcome.vm, gfn]
+    )
 
 
 @law("RES-3", "Removing one foreign mapping of a VM changes no other foreign mapping of that VM.")

@@ -17,8 +17,9 @@ def says(flags: Flags, leaf: Leaf) -> Any:
 @law("EQV-4", "A flag that a hart caches as set under a VM's VMID is set in the G-stage entry, unless the page's fence is pending.")
 def remembered_flags_are_set(s: FlaggedVmidMmu, cpu: Cpu, vm: Vm, gfn: Gfn) -> Any:
     tagged = s.tags[vm]
-    return implies(tagged.given and not s.unfenced[cpu, tagged.tag, gfn],
-                   says(s.flags_of(vm, gfn), s.vmid_tlb[cpu, tagged.tag, gfn].leaf))
+    return implies(
+        tagged.given and not s.unfenced[cpu, tagged.tag, gfn], says(s.flags_of(vm, gfn), s.vmid_tlb[cpu, tagged.tag, gfn].leaf)
+    )
 
 
 @law("EQV-4", "A flag that a running hart caches as set is set in the G-stage entry, or was recorded by the monitor.")

@@ -11,18 +11,24 @@ from refmodel.monitor.host_pages import DeviceMapped, DevicePlugged, HostPages, 
 def the_physmap_leads_to_the_vms_pages(s: HostPages, vm: Vm, gfn: Gfn) -> Any:
     mapping = s.physmap[vm, gfn]
     page = s.pages[mapping.mfn]
-    return implies(mapping.mapped, page.vm == vm and page.at == gfn and (page.kind == Kind.GUEST or page.kind == Kind.STATUS
-                                                                         or page.kind == Kind.DEVICE)
-                   and implies(mapping.writable, not page.read_only and page.kind != Kind.STATUS))
+    return implies(
+        mapping.mapped,
+        page.vm == vm
+        and page.at == gfn
+        and (page.kind == Kind.GUEST or page.kind == Kind.STATUS or page.kind == Kind.DEVICE)
+        and implies(mapping.writable, not page.read_only and page.kind != Kind.STATUS),
+    )
 
 
 @law("RES-1", "If a host page's record names a VM and a gfn, the page is mapped at that gfn of the VM.")
 def pages_are_mapped_where_their_record_says(s: HostPages, mfn: Mfn) -> Any:
     page = s.pages[mfn]
     mapping = s.physmap[page.vm, page.at]
-    return (implies(page.at != NOTHING, mapping.mapped and mapping.mfn == mfn)
-            and implies(page.kind == Kind.FREE or page.kind == Kind.INTERNAL, page.at == NOTHING)
-            and implies(page.kind == Kind.DEVICE, page.held == (page.at != NOTHING)))
+    return (
+        implies(page.at != NOTHING, mapping.mapped and mapping.mfn == mfn)
+        and implies(page.kind == Kind.FREE or page.kind == Kind.INTERNAL, page.at == NOTHING)
+        and implies(page.kind == Kind.DEVICE, page.held == (page.at != NOTHING))
+    )
 
 
 @law("EQV-1", "A host page that is given to a guest as memory is mapped for that guest, and writable.")
@@ -46,8 +52,9 @@ def offered_pages_have_their_drivers_rights(s: HostPages, outcome: DevicePlugged
 
 @law("RES-1", "The records of lent and borrowed pages agree on which party, if any, borrows a page; the host never borrows.")
 def loans_agree(s: HostPages, mfn: Mfn, party: Party) -> Any:
-    return (s.borrowed[mfn, party] == (s.lent[mfn].shared and s.lent[mfn].to == party)
-            and implies(s.lent[mfn].shared, s.lent[mfn].to != Party.HOST))
+    return s.borrowed[mfn, party] == (s.lent[mfn].shared and s.lent[mfn].to == party) and implies(
+        s.lent[mfn].shared, s.lent[mfn].to != Party.HOST
+    )
 
 
 @law("ISO-1", "A device page that its driver holds stays a device page of the same VM.")
@@ -65,8 +72,9 @@ def lent_pages_stay(s: HostPages, before: HostPages, mfn: Mfn) -> Any:
 @law("ISO-4", "A page that a guest has mapped, or may map, holds no secret.")
 def mapped_pages_hold_no_secret(s: HostPages, mfn: Mfn) -> Any:
     page = s.pages[mfn]
-    return implies(page.at != NOTHING or page.kind == Kind.GUEST or page.kind == Kind.STATUS or page.kind == Kind.DEVICE,
-                   not page.secret)
+    return implies(
+        page.at != NOTHING or page.kind == Kind.GUEST or page.kind == Kind.STATUS or page.kind == Kind.DEVICE, not page.secret
+    )
 
 
 @law("ISO-4", "A page that the monitor uses internally is marked as holding a secret.")

@@ -24,8 +24,10 @@ def entry_of(s: EptMmu, vm: Vm, gfn: Gfn) -> EptEntry:
 @law("ISO-1", "Every entry of a VM's EPT maps its gfn to the mfn in the p2m, with no more rights than the p2m gives.")
 def ept_leads_where_the_p2m_says(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
     entry, backing = entry_of(s, vm, gfn), s.p2m[vm, gfn]
-    return implies(s.eptp[vm].present and entry.present,
-                   backing.mapped and backing.mfn == entry.mfn and implies(entry.writable, backing.writable))
+    return implies(
+        s.eptp[vm].present and entry.present,
+        backing.mapped and backing.mfn == entry.mfn and implies(entry.writable, backing.writable),
+    )
 
 
 def agrees(s: P2m, vm: Vm, gfn: Gfn, mfn: Mfn, writable: bool) -> Any:
@@ -38,30 +40,42 @@ def is_stale_at_most(s: P2m, vm: Vm, gfn: Gfn, mfn: Mfn, writable: bool) -> Any:
     """Whether a translation of a page has no more than the p2m says, or than processors may still have of the page."""
     backing, stale = s.p2m[vm, gfn], s.stale_of(vm, gfn)
     is_here = backing.resident and backing.mfn == mfn
-    return ((is_here or (stale.mfn == mfn and mfn != NOTHING)) and (stale.reads or (is_here and backing.mapped))
-            and implies(writable, stale.writes or (is_here and backing.writable)))
+    return (
+        (is_here or (stale.mfn == mfn and mfn != NOTHING))
+        and (stale.reads or (is_here and backing.mapped))
+        and implies(writable, stale.writes or (is_here and backing.writable))
+    )
 
 
-@law("ISO-1", "A cached guest-physical mapping gives the p2m's mfn and at most the p2m's rights, or is stale while a flush is "
-     "pending.")
+@law(
+    "ISO-1",
+    "A cached guest-physical mapping gives the p2m's mfn and at most the p2m's rights, or is stale while a flush is pending.",
+)
 def physical_mappings_lead_where_the_p2m_says(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     mapping = s.physical_tlb[vm, vcpu, gfn]
-    return implies(mapping.valid, is_stale_at_most(s, vm, gfn, mapping.mfn, mapping.writable)
-                   and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mapping.mfn, mapping.writable)))
+    return implies(
+        mapping.valid,
+        is_stale_at_most(s, vm, gfn, mapping.mfn, mapping.writable)
+        and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mapping.mfn, mapping.writable)),
+    )
 
 
 @law("ISO-1", "A cached combined mapping gives the p2m's mfn and at most the p2m's rights, or is stale while a flush is pending.")
 def combined_mappings_lead_where_the_p2m_says(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     mapping, gfn = s.combined_tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page].gfn
-    return implies(mapping.valid, is_stale_at_most(s, vm, gfn, mapping.mfn, mapping.writable)
-                   and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mapping.mfn, mapping.writable)))
+    return implies(
+        mapping.valid,
+        is_stale_at_most(s, vm, gfn, mapping.mfn, mapping.writable)
+        and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mapping.mfn, mapping.writable)),
+    )
 
 
 @law("ISO-1", "The frame behind a guest page is private to that page, or is shared.")
 def a_backing_frame_is_owned_or_shared(s: P2m, vm: Vm, gfn: Gfn) -> Any:
     frame = s.frames[s.p2m[vm, gfn].mfn]
-    return implies(s.p2m[vm, gfn].resident,
-                   frame.use == Use.SHARED or (frame.use == Use.PRIVATE and frame.vm == vm and frame.gfn == gfn))
+    return implies(
+        s.p2m[vm, gfn].resident, frame.use == Use.SHARED or (frame.use == Use.PRIVATE and frame.vm == vm and frame.gfn == gfn)
+    )
 
 
 @law("ISO-2", "A page in a shared frame is read-only in the p2m, and no processor has a stale writable translation of the page.")
@@ -119,8 +133,7 @@ def is_or_was_the_guests(s: P2m, mfn: Mfn) -> Any:
 @law("ISO-3", "The frame of a VM's EPT table, in use or waiting to be freed, is recorded as a table of that VM.")
 def a_table_is_the_monitors(s: EptMmu, vm: Vm) -> Any:
     eptp, frame = s.eptp[vm], s.frames[s.eptp[vm].mfn]
-    return (implies(eptp.present, eptp.mfn != NOTHING)
-            and implies(eptp.mfn != NOTHING, frame.use == Use.TABLE and frame.vm == vm))
+    return implies(eptp.present, eptp.mfn != NOTHING) and implies(eptp.mfn != NOTHING, frame.use == Use.TABLE and frame.vm == vm)
 
 
 @law("ISO-3", "An EPT table that waits to be freed has no present entries.")
@@ -144,11 +157,15 @@ def shared_frames_hold_what_they_held(s: CopyOnWrite, before: CopyOnWrite, mfn: 
     return implies(before.frames[mfn].use == Use.SHARED and s.frames[mfn].use == Use.SHARED, before.memory[mfn] == s.memory[mfn])
 
 
-@law("ISO-6", "On the bare machine, only a VM's own steps remove or change its memory, except granted stores and pages hinted as "
-     "free.")
+@law(
+    "ISO-6",
+    "On the bare machine, only a VM's own steps remove or change its memory, except granted stores and pages hinted as free.",
+)
 def what_a_vm_knows_changes_by_its_own_steps(s: BareMemory, before: BareMemory, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
-    return implies(before.plugged[vm, gfn] and vm != actor and not before.lets_store(vm, gfn, actor),
-                   s.plugged[vm, gfn] and (s.bare_memory[vm, gfn] == before.bare_memory[vm, gfn] or before.is_called_free(vm, gfn)))
+    return implies(
+        before.plugged[vm, gfn] and vm != actor and not before.lets_store(vm, gfn, actor),
+        s.plugged[vm, gfn] and (s.bare_memory[vm, gfn] == before.bare_memory[vm, gfn] or before.is_called_free(vm, gfn)),
+    )
 
 
 @law("ISO-6", "Only a VM's own steps change the size of its balloon; the monitor can only set a target.")
@@ -159,9 +176,10 @@ def a_balloon_is_its_guests(s: Ballooning, before: Ballooning, actor: Vm, vm: Vm
 @law("ISO-5", "Only a VM's own steps change the contents of its memory, except stores by VMs that have mapped a page writable.")
 def memory_changes_by_its_owner_only(s: P2m, before: P2m, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
     was, now = before.p2m[vm, gfn], s.p2m[vm, gfn]
-    return implies(was.resident and before.has_memory(vm, gfn) and vm != actor and not before.lets_store(vm, gfn, actor),
-                   s.has_memory(vm, gfn)
-                   and implies(now.resident, before.memory[was.mfn] == s.memory[now.mfn]))
+    return implies(
+        was.resident and before.has_memory(vm, gfn) and vm != actor and not before.lets_store(vm, gfn, actor),
+        s.has_memory(vm, gfn) and implies(now.resident, before.memory[was.mfn] == s.memory[now.mfn]),
+    )
 
 
 @law("ISO-5", "Only a VM's own steps change the registers of its vCPUs.")
@@ -186,8 +204,9 @@ def leads_where_the_p2m_says(s: P2m, vm: Vm, entry: ShadowEntry) -> Any:
 
 def keeps_out(s: P2m, entry: ShadowEntry) -> Any:
     """It lets nobody write to a shared frame, and reaches none that holds no guest's memory."""
-    return (implies(entry.present and entry.writable, s.frames[entry.mfn].use != Use.SHARED)
-            and implies(entry.present, guests_own(s, entry.mfn)))
+    return implies(entry.present and entry.writable, s.frames[entry.mfn].use != Use.SHARED) and implies(
+        entry.present, guests_own(s, entry.mfn)
+    )
 
 
 @law("ISO-1", "A cached shadow entry maps its gfn to the mfn in the p2m, with no more rights than the p2m gives.")

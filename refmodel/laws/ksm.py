@@ -16,9 +16,10 @@ def nodes_are_shared_frames(s: Ksm, mfn: Mfn) -> Any:
 @law("ISO-2", "A page that is being merged is read-only, and the node that it will be merged with is in the stable tree.")
 def pages_being_merged_are_read_only(s: Ksm, vm: Vm, gfn: Gfn) -> Any:
     item, entry = s.rmap_items[vm, gfn], s.p2m[vm, gfn]
-    return (implies(item.scan == Scan.PROTECTED or item.scan == Scan.COMPARED,
-                    s.stable_tree[item.mfn].linked and implies(entry.resident, not entry.writable))
-            and implies(item.scan == Scan.COMPARED, s.is_write_protected(vm, gfn)))
+    return implies(
+        item.scan == Scan.PROTECTED or item.scan == Scan.COMPARED,
+        s.stable_tree[item.mfn].linked and implies(entry.resident, not entry.writable),
+    ) and implies(item.scan == Scan.COMPARED, s.is_write_protected(vm, gfn))
 
 
 @law("EQV-1", "A page that compared equal to a stable node still holds the node's contents.")

@@ -16,8 +16,9 @@ def memory_lies_in_slots(s: MemorySlots, vm: Vm, gfn: Gfn) -> Any:
 @law("RES-3", "A memory slot that is added was absent, a slot that is deleted was present, and no other slot of the VM changes.")
 def slots_come_and_go_as_asked(s: MemorySlots, before: MemorySlots, outcome: SlotChanged, region: Region) -> Any:
     was, there = before.memory_slots[outcome.vm, region], s.memory_slots[outcome.vm, region]
-    return (implies(region == outcome.region, there == outcome.added and was != outcome.added)
-            and implies(region != outcome.region, there == was))
+    return implies(region == outcome.region, there == outcome.added and was != outcome.added) and implies(
+        region != outcome.region, there == was
+    )
 
 
 @law("EFF-2", "A memory-slot lookup starts with the VM's current slot generation.")

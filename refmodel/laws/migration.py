@@ -14,8 +14,7 @@ from refmodel.monitor.p2m import Backing
 
 @law("EQV-1", "The source keeps each page that the destination still awaits, with the contents of the bare machine's page.")
 def awaited_pages_are_the_bare_machines(s: Migration, vm: Vm, gfn: Gfn) -> Any:
-    return implies(s.p2m[vm, gfn].backing == Backing.AWAITED,
-                   s.kept[vm, gfn].kept and s.origin[vm, gfn] == s.bare_memory[vm, gfn])
+    return implies(s.p2m[vm, gfn].backing == Backing.AWAITED, s.kept[vm, gfn].kept and s.origin[vm, gfn] == s.bare_memory[vm, gfn])
 
 
 @law("EQV-4", "The source still keeps a page that is in flight to the destination.")

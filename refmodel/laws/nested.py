@@ -33,21 +33,28 @@ def cached_ept02_leads_where_the_p2m_says(s: NestedMmu, vm: Vm, vcpu: Vcpu, eptp
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
 
 
-@law("EQV-5", "Every EPT02 entry maps the gfn of an EPT12 entry that L1's processor may still cache, with at most that entry's "
-     "rights.")
+@law(
+    "EQV-5",
+    "Every EPT02 entry maps the gfn of an EPT12 entry that L1's processor may still cache, with at most that entry's rights.",
+)
 def ept02_is_the_composition(s: NestedMmu, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index) -> Any:
     return _composed(s.ept02[vm, vcpu, eptp, page], s.bare_tlb12[vm, vcpu, eptp, page])
 
 
-@law("EQV-5", "Every cached EPT02 entry maps the gfn of an EPT12 entry that L1's processor may still cache, with at most that "
-     "entry's rights.")
+@law(
+    "EQV-5",
+    "Every cached EPT02 entry maps the gfn of an EPT12 entry that L1's processor may still cache, with at most that "
+    "entry's rights.",
+)
 def cached_ept02_is_the_composition(s: NestedMmu, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index) -> Any:
     return _composed(s.tlb02[vm, vcpu, eptp, page], s.bare_tlb12[vm, vcpu, eptp, page])
 
 
 def _composed(entry: ShadowEntry, cell: Cell) -> Any:
-    return implies(entry.present, cell.present and entry.gfn == cell.gfn and entry.executable == cell.executable
-                   and implies(entry.writable, cell.writable))
+    return implies(
+        entry.present,
+        cell.present and entry.gfn == cell.gfn and entry.executable == cell.executable and implies(entry.writable, cell.writable),
+    )
 
 
 @law("EQV-1", "An L2 access that completes shows the same data as on a bare machine whose hardware walks EPT12.")
@@ -59,9 +66,10 @@ def l2_reads_what_was_written(s: NestedGuests, outcome: Attempt) -> Any:
 @law("EQV-2", "An L2 instruction that L1 intercepts exits to L1 and stores nothing.")
 def intercepted_instructions_exit_to_l1(s: NestedGuests, before: NestedGuests, outcome: Attempt, actor: Vm, mfn: Mfn) -> Any:
     was, now = before.nested[actor, outcome.vcpu], s.nested[actor, outcome.vcpu]
-    return implies(outcome.sensitive and was.intercepts,
-                   was.in_l2 and now == attrs.evolve(was, in_l2=False) and outcome.shown == Reply()
-                   and s.memory[mfn] == before.memory[mfn])
+    return implies(
+        outcome.sensitive and was.intercepts,
+        was.in_l2 and now == attrs.evolve(was, in_l2=False) and outcome.shown == Reply() and s.memory[mfn] == before.memory[mfn],
+    )
 
 
 @law("EQV-2", "A sensitive L2 instruction that L1 does not intercept causes no exit to L1, unless the instruction faults.")
@@ -83,8 +91,7 @@ def reflected_violations_exit_to_l1(s: NestedMmu, before: NestedMmu, outcome: Fi
 
 @law("EQV-2", "For an exit of L1, L0 reports missing memory only where the bare machine has none, and never reflects a page fault.")
 def holes_of_l1_are_real(s: NestedMmu, outcome: Handled) -> Any:
-    return (implies(outcome.result == Result.HOLE, not s.plugged[outcome.vm, outcome.gfn])
-            and outcome.result != Result.REFLECTED)
+    return implies(outcome.result == Result.HOLE, not s.plugged[outcome.vm, outcome.gfn]) and outcome.result != Result.REFLECTED
 
 
 @law("EFF-1", "An L2 access exits to L0 only if EPT02 has no entry that allows it.")
@@ -94,8 +101,9 @@ def composed_accesses_do_not_exit(s: NestedMmu, outcome: Attempt, actor: Vm) -> 
 
 @law("EFF-1", "An L1 access exits only if EPT01 has no entry that allows it.")
 def l1_accesses_do_not_exit(s: NestedMmu, outcome: Seen, actor: Vm) -> Any:
-    return implies(outcome.shown.event == Event.EXITED,
-                   not gives(s.ept01[actor, outcome.gfn], Access.WRITE if outcome.write else Access.READ))
+    return implies(
+        outcome.shown.event == Event.EXITED, not gives(s.ept01[actor, outcome.gfn], Access.WRITE if outcome.write else Access.READ)
+    )
 
 
 @law("EFF-2", "Every L1 access that exits is an EPT violation that L0 can serve, including a store to a read-only page.")
@@ -110,5 +118,6 @@ def a_served_violation_makes_progress(s: NestedMmu, outcome: Filled) -> Any:
 
 @law("EFF-2", "After L0 serves an EPT violation of L1's own access, EPT01 has an entry that allows the access.")
 def a_served_violation_of_l1_makes_progress(s: NestedMmu, outcome: Handled) -> Any:
-    return implies(outcome.result == Result.INSTALLED,
-                   gives(s.ept01[outcome.vm, outcome.gfn], Access.WRITE if outcome.write else Access.READ))
+    return implies(
+        outcome.result == Result.INSTALLED, gives(s.ept01[outcome.vm, outcome.gfn], Access.WRITE if outcome.write else Access.READ)
+    )

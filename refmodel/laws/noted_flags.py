@@ -8,14 +8,18 @@ from refmodel.machine.names import Gfn, Vm
 from refmodel.mmu.noted_flags import Aged, Collected, NotedFlags
 
 
-@law("EQV-4", "If a vCPU has stored to a page since the page was last clean, the page's dirty flag is set or recorded by the "
-     "monitor.")
+@law(
+    "EQV-4",
+    "If a vCPU has stored to a page since the page was last clean, the page's dirty flag is set or recorded by the monitor.",
+)
 def stores_are_said_by_flags(s: NotedFlags, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.happened[vm, gfn].dirty, s.said_of(vm, gfn).dirty)
 
 
-@law("EQV-4", "If a vCPU has accessed a page since the page's age was taken, the page's accessed flag is set or recorded by the "
-     "monitor.")
+@law(
+    "EQV-4",
+    "If a vCPU has accessed a page since the page's age was taken, the page's accessed flag is set or recorded by the monitor.",
+)
 def accesses_are_said_by_flags(s: NotedFlags, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.happened[vm, gfn].accessed, s.said_of(vm, gfn).accessed)
 

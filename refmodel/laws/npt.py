@@ -15,17 +15,24 @@ def translations_of_an_asid_in_use_agree(s: AsidMmu, cpu: Cpu, vm: Vm, gfn: Gfn)
     return implies(held.given and found.present, agrees(s, vm, gfn, found.mfn, found.writable))
 
 
-@law("ISO-1", "A TLB entry that a running CPU uses gives the p2m's mfn and at most the p2m's rights, or is stale with an IPI "
-     "pending.")
+@law(
+    "ISO-1",
+    "A TLB entry that a running CPU uses gives the p2m's mfn and at most the p2m's rights, or is stale with an IPI pending.",
+)
 def translations_that_are_used_are_stale_at_most(s: AsidMmu, cpu: Cpu, gfn: Gfn) -> Any:
     vmcb = s.running[cpu]
     found = s.asid_tlb[cpu, vmcb.asid, gfn]
-    return implies(vmcb.active and found.present, is_stale_at_most(s, vmcb.vm, gfn, found.mfn, found.writable)
-                   and (vmcb.kicked or agrees(s, vmcb.vm, gfn, found.mfn, found.writable)))
+    return implies(
+        vmcb.active and found.present,
+        is_stale_at_most(s, vmcb.vm, gfn, found.mfn, found.writable)
+        and (vmcb.kicked or agrees(s, vmcb.vm, gfn, found.mfn, found.writable)),
+    )
 
 
-@law("ISO-3", "Every translation that a running processor uses maps a frame that holds guest memory, or a retired frame that "
-     "awaits a flush.")
+@law(
+    "ISO-3",
+    "Every translation that a running processor uses maps a frame that holds guest memory, or a retired frame that awaits a flush.",
+)
 def no_translation_that_is_used_reaches_the_monitor(s: AsidMmu, cpu: Cpu, gfn: Gfn) -> Any:
     vmcb = s.running[cpu]
     found = s.asid_tlb[cpu, vmcb.asid, gfn]
@@ -35,15 +42,17 @@ def no_translation_that_is_used_reaches_the_monitor(s: AsidMmu, cpu: Cpu, gfn: G
 @law("EQV-5", "No two VMs hold the same ASID on a processor, and no VM holds the ASID with which another VM runs.")
 def asids_are_apart(s: AsidMmu, cpu: Cpu, vm: Vm, other: Vm) -> Any:
     mine, theirs, vmcb = s.asids[cpu, vm], s.asids[cpu, other], s.running[cpu]
-    return (implies(mine.given and theirs.given and mine.asid == theirs.asid, vm == other)
-            and implies(vmcb.active and mine.given and mine.asid == vmcb.asid, vmcb.vm == vm))
+    return implies(mine.given and theirs.given and mine.asid == theirs.asid, vm == other) and implies(
+        vmcb.active and mine.given and mine.asid == vmcb.asid, vmcb.vm == vm
+    )
 
 
 @law("EQV-5", "An ASID that a VM holds or runs with is recorded as used since the processor's last full flush.")
 def asids_in_use_are_spent(s: AsidMmu, cpu: Cpu, vm: Vm) -> Any:
     held, vmcb = s.asids[cpu, vm], s.running[cpu]
-    return (implies(held.given, held.asid != NOTHING and s.spent[cpu, held.asid])
-            and implies(vmcb.active, vmcb.asid != NOTHING and s.spent[cpu, vmcb.asid]))
+    return implies(held.given, held.asid != NOTHING and s.spent[cpu, held.asid]) and implies(
+        vmcb.active, vmcb.asid != NOTHING and s.spent[cpu, vmcb.asid]
+    )
 
 
 @law("EQV-5", "Only ASIDs that were used since the processor's last full flush have cached translations.")

@@ -17,8 +17,9 @@ def references_are_as_they_were(s: Patching, slot: Slot) -> Any:
 @law("ISO-2", "The reference frame of a patch is a shared frame, and its patch count is not zero.")
 def references_are_shared(s: Patching, slot: Slot) -> Any:
     patch = s.patches[slot]
-    return implies(patch.is_one, patch.reference != NOTHING and s.frames[patch.reference].use == Use.SHARED
-                   and s.leaning[patch.reference] > 0)
+    return implies(
+        patch.is_one, patch.reference != NOTHING and s.frames[patch.reference].use == Use.SHARED and s.leaning[patch.reference] > 0
+    )
 
 
 @law("RES-1", "A frame's patch count is the number of patches that have the frame as their reference.")

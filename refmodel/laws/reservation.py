@@ -18,8 +18,7 @@ def minimums_are_kept(s: Reservation, vm: Vm) -> Any:
 @law("RES-4", "A frame that is reserved for a VM is free, or is used by that VM and not shared.")
 def what_is_reserved_is_given_to_no_other(s: Reservation, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
-    return implies(s.reserved[mfn] != NOTHING,
-                   frame.use == Use.FREE or (frame.vm == s.reserved[mfn] and frame.use != Use.SHARED))
+    return implies(s.reserved[mfn] != NOTHING, frame.use == Use.FREE or (frame.vm == s.reserved[mfn] and frame.use != Use.SHARED))
 
 
 @law("RES-4", "No VM is given a free frame beyond its maximum.")
@@ -31,7 +30,7 @@ def maximums_are_kept(s: Reservation, before: Reservation, mfn: Mfn, vm: Vm) -> 
 @law("RES-4", "An admitted VM's minimum is at most its maximum. A VM that is not admitted has a maximum of zero.")
 def limits_are_limits(s: Reservation, vm: Vm) -> Any:
     limits = s.limits[vm]
-    return (implies(limits.admitted, limits.minimum <= limits.maximum) and implies(not limits.admitted, limits.maximum == 0))
+    return implies(limits.admitted, limits.minimum <= limits.maximum) and implies(not limits.admitted, limits.maximum == 0)
 
 
 @law("RES-4", "The minimum and the maximum of a VM do not change while the VM is admitted.")
@@ -51,7 +50,8 @@ def wants_a_frame(s: Reservation, outcome: Handled) -> Any:
     shared one."""
     entry = s.p2m[outcome.vm, outcome.gfn]
     is_copied = entry.resident and (
-        outcome.write and s.frames[entry.mfn].use == Use.SHARED and s.has_log_room(outcome.vm, outcome.gfn))
+        outcome.write and s.frames[entry.mfn].use == Use.SHARED and s.has_log_room(outcome.vm, outcome.gfn)
+    )
     is_flushed = s.is_flushed(outcome.vm, outcome.gfn) and s.may_leave(outcome.vm, outcome.gfn)
     return s.is_covered(outcome.gfn) and is_flushed and (entry.backing == Backing.PROMISED or is_copied)
 
@@ -61,8 +61,10 @@ def what_is_said_to_be_given_is(s: Reservation, outcome: Handled) -> Any:
     return implies(outcome.result == Result.INSTALLED, s.p2m[outcome.vm, outcome.gfn].resident)
 
 
-@law("RES-4", "The monitor or another VM removes an admitted VM's page from its frame only if the VM keeps at least its minimum "
-     "of frames.")
+@law(
+    "RES-4",
+    "The monitor or another VM removes an admitted VM's page from its frame only if the VM keeps at least its minimum of frames.",
+)
 def nobody_is_taken_below_the_minimum(s: Reservation, before: Reservation, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
     is_taken = before.p2m[vm, gfn].resident and not s.p2m[vm, gfn].resident
     return implies(is_taken and vm != actor and before.limits[vm].admitted, s.frames_of(vm) >= s.limits[vm].minimum)

@@ -13,8 +13,10 @@ from refmodel.mmu.shadow import hides_from_smap
 from refmodel.mmu.shadow_pages import Role, ShadowPagesMmu
 
 
-@law("ISO-1", "Every present entry of a shadow page maps the p2m's mfn for its gfn, which is guest memory, with at most the "
-      "p2m's rights.")
+@law(
+    "ISO-1",
+    "Every present entry of a shadow page maps the p2m's mfn for its gfn, which is guest memory, with at most the p2m's rights.",
+)
 def shadow_page_entries_lead_where_the_p2m_says(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
     entry = s.leaves[shadow, page]
     return leads_where_the_p2m_says(s, s.roles[shadow].vm, entry) and keeps_out(s, entry)
@@ -30,40 +32,71 @@ def remembered_entries_lead_where_the_p2m_says(s: ShadowPagesMmu, vm: Vm, vcpu: 
 def loaded_roots_are_the_guests(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu) -> Any:
     root = s.roots[vm, vcpu]
     role, paging = s.roles[root], s.paging[vm, vcpu]
-    return implies(root != NOTHING, paging.enabled and role.used and role.root and not role.direct and role.vm == vm
-                   and role.gfn == paging.root and role.wp == paging.mode.wp
-                   and role.smep_andnot_wp == (paging.mode.smep and not paging.mode.wp)
-                   and role.smap_andnot_wp == (paging.mode.smap and not paging.mode.wp))
+    return implies(
+        root != NOTHING,
+        paging.enabled
+        and role.used
+        and role.root
+        and not role.direct
+        and role.vm == vm
+        and role.gfn == paging.root
+        and role.wp == paging.mode.wp
+        and role.smep_andnot_wp == (paging.mode.smep and not paging.mode.wp)
+        and role.smap_andnot_wp == (paging.mode.smap and not paging.mode.wp),
+    )
 
 
-@law("EQV-5", "A root shadow page links only to a shadow page whose role matches the guest's current entry, including the entry's "
-     "dirty flag.")
+@law(
+    "EQV-5",
+    "A root shadow page links only to a shadow page whose role matches the guest's current entry, including the entry's "
+    "dirty flag.",
+)
 def links_lead_to_the_role_that_is_due(s: ShadowPagesMmu, shadow: ShadowPage, upper: Index) -> Any:
     root, above = s.roles[shadow], s.guest_cell(s.roles[shadow].vm, s.roles[shadow].gfn, upper)
     leaf = s.roles[s.links[shadow, upper]]
-    return implies(s.links[shadow, upper] != NOTHING, root.used and root.root and not root.direct and above.present
-                   and leaf.used and not leaf.root and leaf.vm == root.vm and leaf.gfn == above.gfn
-                   and leaf.direct == above.large and leaf.dirty == (above.large and above.dirty)
-                   and leaf.writable == above.writable and leaf.user == above.user and leaf.executable == above.executable
-                   and leaf.wp == root.wp and leaf.smep_andnot_wp == root.smep_andnot_wp
-                   and leaf.smap_andnot_wp == root.smap_andnot_wp)
+    return implies(
+        s.links[shadow, upper] != NOTHING,
+        root.used
+        and root.root
+        and not root.direct
+        and above.present
+        and leaf.used
+        and not leaf.root
+        and leaf.vm == root.vm
+        and leaf.gfn == above.gfn
+        and leaf.direct == above.large
+        and leaf.dirty == (above.large and above.dirty)
+        and leaf.writable == above.writable
+        and leaf.user == above.user
+        and leaf.executable == above.executable
+        and leaf.wp == root.wp
+        and leaf.smep_andnot_wp == root.smep_andnot_wp
+        and leaf.smap_andnot_wp == root.smap_andnot_wp,
+    )
 
 
 @law("EQV-5", "A shadow entry of a guest PTE allows at most the accesses that the current PTE and the rights in its role allow.")
 def shadow_page_entries_agree_with_the_guests(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
     entry, role = s.leaves[shadow, page], s.roles[shadow]
     leaf = s.guest_cell(role.vm, role.gfn, page)
-    return implies(entry.present and not role.direct, role.used and not role.root and in_the_envelope(
-        entry, path(inherited(role), leaf), role_mode(role)))
+    return implies(
+        entry.present and not role.direct,
+        role.used and not role.root and in_the_envelope(entry, path(inherited(role), leaf), role_mode(role)),
+    )
 
 
-@law("EQV-5", "An entry of a direct shadow page maps its part of the guest's large page, and allows at most the accesses that its "
-     "role allows.")
+@law(
+    "EQV-5",
+    "An entry of a direct shadow page maps its part of the guest's large page, and allows at most the accesses that its "
+    "role allows.",
+)
 def direct_entries_agree_with_the_guests(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
     entry, role = s.leaves[shadow, page], s.roles[shadow]
     leaf = Cell(True, True, True, s.within[role.gfn, page], True, True, role.dirty)
-    return implies(entry.present and role.direct, role.used and not role.root and in_the_envelope(
-        entry, path(inherited(role), leaf), role_mode(role)))
+    return implies(
+        entry.present and role.direct,
+        role.used and not role.root and in_the_envelope(entry, path(inherited(role), leaf), role_mode(role)),
+    )
 
 
 def inherited(role: Role) -> Cell:
@@ -76,8 +109,11 @@ def role_mode(role: Role) -> Mode:
     return Mode(wp=role.wp, smep=role.smep_andnot_wp, smap=role.smap_andnot_wp)
 
 
-@law("EQV-5", "Under the vCPU's WP, SMEP and SMAP, a cached shadow entry gives at most the rights of a guest translation that may "
-     "still be cached.")
+@law(
+    "EQV-5",
+    "Under the vCPU's WP, SMEP and SMAP, a cached shadow entry gives at most the rights of a guest translation that may "
+    "still be cached.",
+)
 def remembered_entries_stay_in_the_envelope(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     return in_the_envelope(s.tlb[vm, vcpu, upper, page], s.bare_tlb[vm, vcpu, upper, page], s.paging[vm, vcpu].mode)
 
@@ -92,12 +128,16 @@ def links_are_of_accessed_entries(s: ShadowPagesMmu, shadow: ShadowPage, upper: 
 def shadow_page_entries_need_no_more_flags(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
     entry, role = s.leaves[shadow, page], s.roles[shadow]
     leaf = s.guest_cell(role.vm, role.gfn, page)
-    return (implies(entry.present and not role.direct, leaf.accessed and implies(entry.writable, leaf.dirty))
-            and implies(entry.present and role.direct and entry.writable, role.dirty))
+    return implies(entry.present and not role.direct, leaf.accessed and implies(entry.writable, leaf.dirty)) and implies(
+        entry.present and role.direct and entry.writable, role.dirty
+    )
 
 
-@law("EQV-4", "The guest translation behind a cached shadow entry has its accessed flag set, and also its dirty flag if the "
-     "shadow entry is writable.")
+@law(
+    "EQV-4",
+    "The guest translation behind a cached shadow entry has its accessed flag set, and also its dirty flag if the "
+    "shadow entry is writable.",
+)
 def remembered_entries_need_no_more_flags(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry, bare = s.tlb[vm, vcpu, upper, page], s.bare_tlb[vm, vcpu, upper, page]
     return implies(entry.present, bare.accessed and implies(entry.writable, bare.dirty))
@@ -137,6 +177,10 @@ def stores_for_which_no_entry_will_do_are_carried_out(s: ShadowPagesMmu, outcome
     paging = s.paging[actor, outcome.vcpu]
     entry = s.guest_path(actor, s.guest_cell(actor, paging.root, outcome.upper), outcome.page)
     due = permits(entry, Access.WRITE, paging.mode) and not s.unmarked(entry, True, True)
-    return implies(outcome.shown.event == Event.EXITED and outcome.access == Access.WRITE and due
-                   and (s.tracked[actor, entry.gfn] or hides_from_smap(entry, Access.WRITE, paging.mode)),
-                   s.ready_to_emulate(actor, entry, paging.mode))
+    return implies(
+        outcome.shown.event == Event.EXITED
+        and outcome.access == Access.WRITE
+        and due
+        and (s.tracked[actor, entry.gfn] or hides_from_smap(entry, Access.WRITE, paging.mode)),
+        s.ready_to_emulate(actor, entry, paging.mode),
+    )

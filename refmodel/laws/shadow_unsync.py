@@ -43,23 +43,33 @@ def unsync_tables_are_leaves_only(s: ShadowUnsyncMmu, vm: Vm, gfn: Gfn) -> Any:
 def links_agree_with_the_guests(s: ShadowUnsyncMmu, vm: Vm, root: Gfn, upper: Index) -> Any:
     link = s.links[vm, root, upper]
     cell = s.guest_cell(vm, root, upper)
-    return implies(link.present, cell.present and cell.executable == link.executable and cell.user == link.user
-                   and cell.gfn == link.table and cell.writable == link.writable)
+    return implies(
+        link.present,
+        cell.present
+        and cell.executable == link.executable
+        and cell.user == link.user
+        and cell.gfn == link.table
+        and cell.writable == link.writable,
+    )
 
 
 @law("EQV-5", "A leaf shadow entry of a table that is in sync agrees with the guest's current PTE.")
 def synced_entries_agree_with_the_guests(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, role: bool, page: Index) -> Any:
     entry = s.leaves[vm, table, role, page]
-    return implies(entry.present and s.synced[vm, table],
-                   mirrors(entry, combined(Cell(True, role, True, user=True), s.guest_cell(vm, table, page))))
+    return implies(
+        entry.present and s.synced[vm, table],
+        mirrors(entry, combined(Cell(True, role, True, user=True), s.guest_cell(vm, table, page))),
+    )
 
 
 @law("EQV-5", "A shadow entry that a vCPU walks agrees with the guest's current tables, or with an older PTE that may be cached.")
 def shadows_stay_in_the_envelope(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.walked(vm, vcpu, upper, page)
     link = s.links[vm, s.paging[vm, vcpu].root, upper]
-    return implies(link.present and entry.present, mirrors(entry, s.bare_walk(vm, vcpu, upper, page))
-                   or mirrors(entry, s.bare_before(vm, vcpu, upper, page)))
+    return implies(
+        link.present and entry.present,
+        mirrors(entry, s.bare_walk(vm, vcpu, upper, page)) or mirrors(entry, s.bare_before(vm, vcpu, upper, page)),
+    )
 
 
 @law("EQV-5", "A cached shadow entry agrees with a guest translation that the bare machine's TLB may still hold.")

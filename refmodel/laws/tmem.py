@@ -27,8 +27,9 @@ def nothing_owed_is_missed(s: Tmem, before: Tmem, outcome: Answered) -> Any:
 @law("EQV-2", "A handle has a page in the pool after an accepted put, and has no page after a refused put or a flush.")
 def pools_keep_what_they_answer(s: Tmem, outcome: Answered) -> Any:
     kept = s.pool[outcome.vm, outcome.slot].stored
-    return (implies(outcome.answer == Answer.TAKEN, kept)
-            and implies(outcome.answer == Answer.REFUSED or outcome.answer == Answer.FLUSHED, not kept))
+    return implies(outcome.answer == Answer.TAKEN, kept) and implies(
+        outcome.answer == Answer.REFUSED or outcome.answer == Answer.FLUSHED, not kept
+    )
 
 
 @law("EQV-2", "A get finds a page only if a pool kept one under the handle, and removes the page if the pool is ephemeral.")
@@ -40,8 +41,9 @@ def what_is_found_was_kept(s: Tmem, before: Tmem, outcome: Answered) -> Any:
 @law("RES-2", "Every page that a pool keeps lies in a pool frame that is recorded for the page's handle.")
 def kept_pages_have_their_frames(s: Tmem, vm: Vm, slot: Slot) -> Any:
     kept = s.pool[vm, slot]
-    return implies(kept.stored, kept.mfn != NOTHING and s.frames[kept.mfn].use == Use.POOL
-                   and s.keeps[kept.mfn] == Handle(vm, slot))
+    return implies(
+        kept.stored, kept.mfn != NOTHING and s.frames[kept.mfn].use == Use.POOL and s.keeps[kept.mfn] == Handle(vm, slot)
+    )
 
 
 @law("RES-2", "Every pool frame holds the page of the handle that is recorded for the frame.")

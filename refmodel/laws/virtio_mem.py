@@ -22,21 +22,26 @@ def unplugged_blocks_hold_nothing(s: VirtioMem, vm: Vm, gfn: Gfn) -> Any:
 @law("RES-3", "Memory is added only at a gfn that is in no block, or in a block that is plugged.")
 def pages_come_to_plugged_blocks(s: VirtioMem, before: VirtioMem, vm: Vm, gfn: Gfn) -> Any:
     region = s.block_of[gfn]
-    return implies(before.p2m[vm, gfn].backing == Backing.ABSENT and s.p2m[vm, gfn].backing != Backing.ABSENT,
-                   region == NOTHING or s.blocks[vm, region] == PlugState.PLUGGED)
+    return implies(
+        before.p2m[vm, gfn].backing == Backing.ABSENT and s.p2m[vm, gfn].backing != Backing.ABSENT,
+        region == NOTHING or s.blocks[vm, region] == PlugState.PLUGGED,
+    )
 
 
 @law("RES-3", "Memory is removed for good only at a gfn that is in no block, or in a block that is being unplugged.")
 def pages_are_given_up_of_leaving_blocks(s: VirtioMem, before: VirtioMem, vm: Vm, gfn: Gfn) -> Any:
     region = s.block_of[gfn]
-    return implies(before.p2m[vm, gfn].backing != Backing.ABSENT and s.p2m[vm, gfn].backing == Backing.ABSENT,
-                   region == NOTHING or s.blocks[vm, region] == PlugState.LEAVING)
+    return implies(
+        before.p2m[vm, gfn].backing != Backing.ABSENT and s.p2m[vm, gfn].backing == Backing.ABSENT,
+        region == NOTHING or s.blocks[vm, region] == PlugState.LEAVING,
+    )
 
 
 @law("RES-3", "A guest's request on a block sets that block's state as requested, and changes no other block of the VM.")
 def blocks_change_as_asked(s: VirtioMem, before: VirtioMem, outcome: BlockChanged, region: Region) -> Any:
-    return (implies(region == outcome.region, s.blocks[outcome.vm, region] == outcome.state)
-            and implies(region != outcome.region, s.blocks[outcome.vm, region] == before.blocks[outcome.vm, region]))
+    return implies(region == outcome.region, s.blocks[outcome.vm, region] == outcome.state) and implies(
+        region != outcome.region, s.blocks[outcome.vm, region] == before.blocks[outcome.vm, region]
+    )
 
 
 @law("RES-4", "The plugged size of a VM never grows beyond the requested size.")

@@ -26,8 +26,11 @@ def waits(s: P2m, before: P2m, vm: Vm, gfn: Gfn, write: bool) -> Any:
     is_elsewhere = not entry.resident and before.has_memory(vm, gfn)
     lies_with_others = entry.resident and not entry.writable and frame.use == Use.SHARED and frame.references != 1
     lacks_room = not entry.writable and not before.has_log_room(vm, gfn)
-    return (is_elsewhere or not before.is_flushed(vm, gfn)
-            or (write and (lacks_room or (lies_with_others and not s.p2m[vm, gfn].writable))))
+    return (
+        is_elsewhere
+        or not before.is_flushed(vm, gfn)
+        or (write and (lacks_room or (lies_with_others and not s.p2m[vm, gfn].writable)))
+    )
 
 
 def is_away(s: P2m, vm: Vm, gfn: Gfn) -> Any:
@@ -35,72 +38,110 @@ def is_away(s: P2m, vm: Vm, gfn: Gfn) -> Any:
     return s.has_memory(vm, gfn) and not s.p2m[vm, gfn].mapped
 
 
-@law("EFF-1", "An emulated access is postponed only while its page or guest table is unmapped, or waits for a flush, a private "
-     "frame or dirty-ring space.")
+@law(
+    "EFF-1",
+    "An emulated access is postponed only while its page or guest table is unmapped, or waits for a flush, a private "
+    "frame or dirty-ring space.",
+)
 def an_emulated_access_waits_only_for_a_frame(s: PhysicalEmulation, before: PhysicalEmulation, outcome: Seen, actor: int) -> Any:
-    return implies(not waits(s, before, actor, outcome.gfn, outcome.write) and not is_away(before, actor, outcome.gfn),
-                   outcome.shown.event != Event.EXITED)
+    return implies(
+        not waits(s, before, actor, outcome.gfn, outcome.write) and not is_away(before, actor, outcome.gfn),
+        outcome.shown.event != Event.EXITED,
+    )
 
 
-@law("EFF-2", "If an EPT table exists, an EPT violation stays unserved only while the page waits for page-in, a flush, a private "
-     "frame or dirty-ring space.")
+@law(
+    "EFF-2",
+    "If an EPT table exists, an EPT violation stays unserved only while the page waits for page-in, a flush, a private "
+    "frame or dirty-ring space.",
+)
 def a_violation_waits_only_for_a_frame(s: EptMmu, before: EptMmu, outcome: Handled) -> Any:
-    return implies(before.eptp[outcome.vm].present and not waits(s, before, outcome.vm, outcome.gfn, outcome.write),
-                   outcome.result != Result.FAILED)
+    return implies(
+        before.eptp[outcome.vm].present and not waits(s, before, outcome.vm, outcome.gfn, outcome.write),
+        outcome.result != Result.FAILED,
+    )
 
 
-@law("EFF-2", "A hidden page fault stays unserved only while the guest's table is unmapped, or the page waits for page-in, a "
-     "flush, frame or dirty-ring space.")
+@law(
+    "EFF-2",
+    "A hidden page fault stays unserved only while the guest's table is unmapped, or the page waits for page-in, a "
+    "flush, frame or dirty-ring space.",
+)
 def a_fault_waits_only_for_a_frame(s: ShadowMmu, before: ShadowMmu, outcome: Filled) -> Any:
     entry, root = before.guest_entry(outcome.vm, outcome.vcpu, outcome.page), before.paging[outcome.vm, outcome.vcpu].root
-    return implies(not waits(s, before, outcome.vm, entry.gfn, outcome.access == Access.WRITE)
-                   and not is_away(before, outcome.vm, root), outcome.result != Result.FAILED)
+    return implies(
+        not waits(s, before, outcome.vm, entry.gfn, outcome.access == Access.WRITE) and not is_away(before, outcome.vm, root),
+        outcome.result != Result.FAILED,
+    )
 
 
-@law("EFF-2", "A two-level shadow fault stays unserved only while a guest table is unmapped, or the page waits for page-in, a "
-     "flush, frame or dirty-ring space.")
+@law(
+    "EFF-2",
+    "A two-level shadow fault stays unserved only while a guest table is unmapped, or the page waits for page-in, a "
+    "flush, frame or dirty-ring space.",
+)
 def a_linear_fault_waits_only_for_a_frame(s: ShadowUnsyncMmu, before: ShadowUnsyncMmu, outcome: LinearFilled) -> Any:
     root = before.paging[outcome.vm, outcome.vcpu].root
     above = before.guest_cell(outcome.vm, root, outcome.upper)
     leaf = before.guest_cell(outcome.vm, above.gfn, outcome.page)
-    return implies(not waits(s, before, outcome.vm, leaf.gfn, outcome.access == Access.WRITE)
-                   and not is_away(before, outcome.vm, root) and not is_away(before, outcome.vm, above.gfn),
-                   outcome.result != Result.FAILED)
+    return implies(
+        not waits(s, before, outcome.vm, leaf.gfn, outcome.access == Access.WRITE)
+        and not is_away(before, outcome.vm, root)
+        and not is_away(before, outcome.vm, above.gfn),
+        outcome.result != Result.FAILED,
+    )
 
 
-@law("EFF-2", "A shadow-page fault stays unserved only while a guest table is unmapped, or the page waits for page-in, a flush, "
-     "frame or dirty-ring space.")
+@law(
+    "EFF-2",
+    "A shadow-page fault stays unserved only while a guest table is unmapped, or the page waits for page-in, a flush, "
+    "frame or dirty-ring space.",
+)
 def a_shadow_page_fault_waits_only_for_a_frame(s: ShadowPagesMmu, before: ShadowPagesMmu, outcome: LinearFilled) -> Any:
     root = before.paging[outcome.vm, outcome.vcpu].root
     above = before.guest_cell(outcome.vm, root, outcome.upper)
     entry = before.guest_path(outcome.vm, above, outcome.page)
-    return implies(not waits(s, before, outcome.vm, entry.gfn, outcome.access == Access.WRITE)
-                   and not is_away(before, outcome.vm, root) and not is_away(before, outcome.vm, above.gfn),
-                   outcome.result != Result.FAILED)
+    return implies(
+        not waits(s, before, outcome.vm, entry.gfn, outcome.access == Access.WRITE)
+        and not is_away(before, outcome.vm, root)
+        and not is_away(before, outcome.vm, above.gfn),
+        outcome.result != Result.FAILED,
+    )
 
 
-@law("EFF-2", "If a guest entry's flags are not set, its table is unmapped, has become writable, or waits for a flush, frame or "
-     "dirty-ring space.")
+@law(
+    "EFF-2",
+    "If a guest entry's flags are not set, its table is unmapped, has become writable, or waits for a flush, frame or "
+    "dirty-ring space.",
+)
 def marking_waits_only_for_a_frame(s: LargePageMmu, before: LargePageMmu, outcome: Marking) -> Any:
     vm, root = outcome.vm, before.paging[outcome.vm, outcome.vcpu].root
     above = before.guest_cell(vm, root, outcome.upper)
     is_upper = before.unmarked(above, outcome.access == Access.WRITE, above.large)
-    return implies(outcome.result == Flagged.NONE and not is_away(before, vm, root)
-                   and (above.large or not is_away(before, vm, above.gfn)),
-                   implies(is_upper, s.p2m[vm, root].writable or waits(s, before, vm, root, True))
-                   and implies(not is_upper, s.p2m[vm, above.gfn].writable or waits(s, before, vm, above.gfn, True)))
+    return implies(
+        outcome.result == Flagged.NONE and not is_away(before, vm, root) and (above.large or not is_away(before, vm, above.gfn)),
+        implies(is_upper, s.p2m[vm, root].writable or waits(s, before, vm, root, True))
+        and implies(not is_upper, s.p2m[vm, above.gfn].writable or waits(s, before, vm, above.gfn, True)),
+    )
 
 
-@law("EFF-2", "An EPT violation of L1 stays unserved only while the page waits for page-in, a flush, a private frame or "
-     "dirty-ring space.")
+@law(
+    "EFF-2",
+    "An EPT violation of L1 stays unserved only while the page waits for page-in, a flush, a private frame or dirty-ring space.",
+)
 def a_violation_of_l1_waits_only_for_a_frame(s: NestedMmu, before: NestedMmu, outcome: Handled) -> Any:
     return implies(not waits(s, before, outcome.vm, outcome.gfn, outcome.write), outcome.result != Result.FAILED)
 
 
-@law("EFF-2", "An EPT violation of L2 stays unserved only while L1's table is unmapped, or the page waits for page-in, a flush, "
-     "frame or dirty-ring space.")
+@law(
+    "EFF-2",
+    "An EPT violation of L2 stays unserved only while L1's table is unmapped, or the page waits for page-in, a flush, "
+    "frame or dirty-ring space.",
+)
 def a_violation_of_l2_waits_only_for_a_frame(s: NestedMmu, before: NestedMmu, outcome: Filled) -> Any:
     eptp = before.nested[outcome.vm, outcome.vcpu].eptp
     cell = before.guest_cell(outcome.vm, eptp, outcome.page)
-    return implies(not waits(s, before, outcome.vm, cell.gfn, outcome.access == Access.WRITE)
-                   and not is_away(before, outcome.vm, eptp), outcome.result != Result.FAILED)
+    return implies(
+        not waits(s, before, outcome.vm, cell.gfn, outcome.access == Access.WRITE) and not is_away(before, outcome.vm, eptp),
+        outcome.result != Result.FAILED,
+    )

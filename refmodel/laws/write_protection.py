@@ -10,8 +10,9 @@ from refmodel.mmu.write_protection import LogFetched, ProtectionServed, SwappedO
 @law("EQV-5", "The SPTE of a shadowed table is neither writable nor MMU-writable; every writable SPTE is also MMU-writable.")
 def shadowed_tables_stay_protected(s: WriteProtectionMmu, gfn: Gfn) -> Any:
     entry = s.sptes[gfn]
-    return (implies(s.shadowed[gfn] and entry.present, not entry.writable and not entry.mmu_writable)
-            and implies(entry.writable, entry.present and entry.mmu_writable))
+    return implies(s.shadowed[gfn] and entry.present, not entry.writable and not entry.mmu_writable) and implies(
+        entry.writable, entry.present and entry.mmu_writable
+    )
 
 
 def may_write(s: WriteProtectionMmu, cpu: Cpu, gfn: Gfn) -> Any:
@@ -45,8 +46,10 @@ def cached_pages_are_resident(s: WriteProtectionMmu, cpu: Cpu, gfn: Gfn) -> Any:
     return implies(s.tlb[cpu, gfn].present, s.backed[gfn].resident)
 
 
-@law("EQV-4", "While a page is dirty-logged, the log misses no store to the page, and the SPTE is writable only if the page is "
-     "logged.")
+@law(
+    "EQV-4",
+    "While a page is dirty-logged, the log misses no store to the page, and the SPTE is writable only if the page is logged.",
+)
 def no_logged_write_is_missed(s: WriteProtectionMmu, gfn: Gfn) -> Any:
     return not s.unlogged[gfn] and implies(s.logging[gfn] and s.sptes[gfn].writable, s.logged[gfn])
 

@@ -32,6 +32,7 @@ class Activity(Protocol):
     @property
     def seconds(self) -> float:
         """Of a period."""
+
     def touched(self, period: int) -> Flags: ...
     def changed(self, period: int) -> Flags: ...
 
@@ -54,7 +55,7 @@ class Phases:
 
     def touched(self, period: int) -> Flags:
         found = np.zeros(self.pages, np.bool_)
-        found[:self.active(period)] = True
+        found[: self.active(period)] = True
         return found
 
     def changed(self, period: int) -> Flags:

@@ -30,8 +30,9 @@ class Bound:
 def bound(workload: Workload) -> Bound:
     """The least that is read again, and the least that is written."""
     activities = [vm.activity for vm in workload.vms]
-    return Bound(least_read(activities, workload.periods, workload.pages),
-                 least_written(activities, workload.periods, workload.pages))
+    return Bound(
+        least_read(activities, workload.periods, workload.pages), least_written(activities, workload.periods, workload.pages)
+    )
 
 
 def least_read(activities: Sequence[Activity], periods: int, pages: int) -> int:

@@ -44,8 +44,9 @@ class Score:
     """Pages read again from swap."""
 
 
-def compare(workload: Workload, names: Sequence[str] = tuple(POLICIES), costs: Costs | None = None,
-            ended: Callable[[], None] = lambda: None) -> list[Score]:
+def compare(
+    workload: Workload, names: Sequence[str] = tuple(POLICIES), costs: Costs | None = None, ended: Callable[[], None] = lambda: None
+) -> list[Score]:
     """Every strategy by name, and the bound last. A tax is levied from the first period. ``ended`` is called after each."""
     workload = attrs.evolve(workload, taxed_from=0)
     costs, known = costs or Costs(), Known.of(workload)
@@ -62,9 +63,17 @@ def score(workload: Workload, strategy: str, periods: Sequence[Period], known: K
     """One strategy's score from what happened; ``most`` is the bound's throughput."""
     works = [throughput([p.waited[vm.name] for p in periods if p.active[vm.name]]) for vm in workload.vms]
     all_of_them = together(workload, works)
-    return Score(strategy, all_of_them, 1 - all_of_them / most, min(works), jain(works),
-                 entitlement(workload, periods, known), reaction(workload, periods),
-                 float(np.mean([p.moved for p in periods])) / workload.pages, sum(sum(p.again.values()) for p in periods))
+    return Score(
+        strategy,
+        all_of_them,
+        1 - all_of_them / most,
+        min(works),
+        jain(works),
+        entitlement(workload, periods, known),
+        reaction(workload, periods),
+        float(np.mean([p.moved for p in periods])) / workload.pages,
+        sum(sum(p.again.values()) for p in periods),
+    )
 
 
 def throughput(waited: Sequence[float]) -> float:
@@ -98,8 +107,10 @@ def bounded(workload: Workload, least: Bound, costs: Costs) -> float:
 
 def due(workload: Workload, demand: Mapping[str, int]) -> dict[str, int]:
     """What each VM is due: its minimum and, by its shares, a part of the rest; no more than it has a use for."""
-    claims = {vm.name: Claim(vm.claim.minimum, max(vm.claim.minimum, min(vm.claim.maximum, demand[vm.name])), vm.claim.shares)
-              for vm in workload.vms}
+    claims = {
+        vm.name: Claim(vm.claim.minimum, max(vm.claim.minimum, min(vm.claim.maximum, demand[vm.name])), vm.claim.shares)
+        for vm in workload.vms
+    }
     uses = {name: MemoryUse(claim, 0, demand[name]) for name, claim in claims.items()}
     return StaticPartition().targets(to_give(workload), uses)
 

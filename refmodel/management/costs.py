@@ -27,8 +27,10 @@ def _cost(value: float, unit: str, what: str, reference: str, here: float = 0) -
 
 MEASURED = "measured from Python on a virtual machine, AMD EPYC: tests/benchmarks/test_costs.py"
 
-HERE = ("28 November 2026, a virtual machine with 2 processors of an Intel Xeon (family 6, model 207).\n"
-        "Its KVM is PVM, which has no VT-x, and its disk is virtio's vda")
+HERE = (
+    "28 November 2026, a virtual machine with 2 processors of an Intel Xeon (family 6, model 207).\n"
+    "Its KVM is PVM, which has no VT-x, and its disk is virtio's vda"
+)
 """Where ``pytest -m slow -s tests/benchmarks/test_costs.py`` printed what stands beside the model's numbers."""
 
 
@@ -36,8 +38,13 @@ HERE = ("28 November 2026, a virtual machine with 2 processors of an Intel Xeon 
 class Costs:
     """Microseconds, if nothing else is said."""
 
-    exit: float = _cost(0.8, "us", "an exit and entry, with the handler's way there",
-                        "about 2,000 cycles direct cost, Xeon X5570: Landau et al., SplitX, WIOV 2011", 8.99)
+    exit: float = _cost(
+        0.8,
+        "us",
+        "an exit and entry, with the handler's way there",
+        "about 2,000 cycles direct cost, Xeon X5570: Landau et al., SplitX, WIOV 2011",
+        8.99,
+    )
     first_touch: float = _cost(2.1, "us", "a minor fault that zeroes a page", MEASURED, 1.98)
     copy: float = _cost(0.4, "us", "copying a page that is not in a cache", MEASURED, 0.63)
     hash: float = _cost(4.7, "us", "hashing a page by BLAKE2b", MEASURED, 6.78)
@@ -45,14 +52,33 @@ class Costs:
     decompress: float = _cost(5.4, "us", "expanding it", MEASURED, 10.59)
     patch: float = _cost(20.0, "us", "making a patch by zstd against one reference page", MEASURED, 20.49)
     unpatch: float = _cost(8.8, "us", "applying it", MEASURED, 6.94)
-    swap_in: float = _cost(100.0, "us", "a random read of 4 KiB from the swap device",
-                           "SATA SSD: 100 to 150 us; NVMe flash 30 to 100; disk 10,000 (data sheets: an assumption)", 38.22)
-    swap_out: float = _cost(10.0, "us", "what the VM waits for a page that is written out, which is done in the background",
-                            "an assumption: a tenth of a read", 36.27)
-    balloon: float = _cost(0.02, "us", "a page given up through the balloon: an exit for each 256",
-                           "drivers/virtio/virtio_balloon.c: VIRTIO_BALLOON_ARRAY_PFNS_MAX 256")
-    scan: float = _cost(0.5, "us", "withdrawing a page to see whether it comes back: an exit, half of them come back",
-                        "half of an exit: an assumption", 0.24)
+    swap_in: float = _cost(
+        100.0,
+        "us",
+        "a random read of 4 KiB from the swap device",
+        "SATA SSD: 100 to 150 us; NVMe flash 30 to 100; disk 10,000 (data sheets: an assumption)",
+        38.22,
+    )
+    swap_out: float = _cost(
+        10.0,
+        "us",
+        "what the VM waits for a page that is written out, which is done in the background",
+        "an assumption: a tenth of a read",
+        36.27,
+    )
+    balloon: float = _cost(
+        0.02,
+        "us",
+        "a page given up through the balloon: an exit for each 256",
+        "drivers/virtio/virtio_balloon.c: VIRTIO_BALLOON_ARRAY_PFNS_MAX 256",
+    )
+    scan: float = _cost(
+        0.5,
+        "us",
+        "withdrawing a page to see whether it comes back: an exit, half of them come back",
+        "half of an exit: an assumption",
+        0.24,
+    )
 
 
 def table() -> list[tuple[str, float, Source]]:

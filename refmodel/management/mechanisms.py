@@ -84,9 +84,16 @@ class Tally:
 
     def waited(self, costs: Costs, seconds: float) -> float:
         """The part of so many seconds of work and what the VM waits besides."""
-        micros = (self.reads * costs.swap_in + self.writes * costs.swap_out + self.exits * costs.exit
-                  + self.expanded * costs.decompress + self.compressed * costs.compress + self.copies * costs.copy
-                  + self.ballooned * costs.balloon + self.deflated * costs.first_touch)
+        micros = (
+            self.reads * costs.swap_in
+            + self.writes * costs.swap_out
+            + self.exits * costs.exit
+            + self.expanded * costs.decompress
+            + self.compressed * costs.compress
+            + self.copies * costs.copy
+            + self.ballooned * costs.balloon
+            + self.deflated * costs.first_touch
+        )
         return micros / 1e6 / (seconds + micros / 1e6)
 
 
@@ -247,7 +254,7 @@ def blocks(activity: Activity, periods: int) -> float:
         last[activity.touched(period)] = period
         idle = np.maximum.reduceat(last, edges) <= period - IDLE
         found.append(np.count_nonzero(idle) / len(edges))
-    return float(np.mean(found[periods // 2:]))
+    return float(np.mean(found[periods // 2 :]))
 
 
 @attrs.frozen(eq=False)
@@ -267,8 +274,20 @@ class Measured:
 
     def regained(self, costs: Costs) -> list[Regained]:
         """All of it, at such costs."""
-        return [Regained(name, 1 - self.had.get(name, self.pages) / self.used, t.reads, t.writes, t.expanded, t.copied, t.deflated,
-                         t.twice, self.waited(name, costs)) for name, t in self.tallies.items()]
+        return [
+            Regained(
+                name,
+                1 - self.had.get(name, self.pages) / self.used,
+                t.reads,
+                t.writes,
+                t.expanded,
+                t.copied,
+                t.deflated,
+                t.twice,
+                self.waited(name, costs),
+            )
+            for name, t in self.tallies.items()
+        ]
 
 
 def compare(recording: Recording, activity: Activity, costs: Costs | None = None, seed: int = 0) -> list[Regained]:
@@ -288,9 +307,11 @@ def measure(recording: Recording, activity: Activity, seed: int = 0) -> Measured
     tallies[DEFLATING], had[DEFLATING] = deflating(activity, periods, pages)
     for how in ("", OLDEST):
         swapping, twice, compressing = (oldest if how else at_random(seed) for _ in range(3))
-        tallies |= {f"host swapping{how}": to_disk(activity, periods, pages, swapping, 1, monitors=True),
-                    f"paging twice{how}": paged_twice(activity, periods, pages, believed, twice),
-                    f"compressed memory{how}": compressed(activity, recording.compressed, periods, pages, compressing)}
+        tallies |= {
+            f"host swapping{how}": to_disk(activity, periods, pages, swapping, 1, monitors=True),
+            f"paging twice{how}": paged_twice(activity, periods, pages, believed, twice),
+            f"compressed memory{how}": compressed(activity, recording.compressed, periods, pages, compressing),
+        }
     for name, most in (("tmem, ephemeral pool", 0), ("tmem, both pools", frames)):
         tallies[name], owed = pooled(activity, periods, pages, frames, most)
         had[name] = pages + owed
@@ -304,6 +325,7 @@ def measure(recording: Recording, activity: Activity, seed: int = 0) -> Measured
 def even(measured: Sequence[Measured], one: str, other: str) -> float | None:
     """The time of a read, in microseconds, above which VMs wait less under ``other``; None if it is so for all or for none. A write
     is taken to cost a tenth of a read."""
+
     def gains(read: float) -> float:
         costs = Costs(swap_in=read, swap_out=read / 10)
         return sum(each.waited(one, costs) - each.waited(other, costs) for each in measured)

@@ -45,6 +45,7 @@ MISTAKES: dict[str, Mistake] = {}
 
 def mistake(of: str, name: str, rule: str, made: Callable[[Any], Any] | None = None) -> Callable[[Any], Any]:
     """A class or function has a mistake, and stands in the place of one of ``PARTS``; its docstring says what is wrong."""
+
     def noted(thing: Any) -> Any:
         told = " ".join((thing.__doc__ or "").split())
         MISTAKES[name] = Mistake(of, made(thing) if made is not None else thing, rule, told, thing)
@@ -83,8 +84,9 @@ class BeyondTheMaximum(StaticPartition):
     """The remaining memory is divided without regard to maximums."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
-        return super().targets(total, {name: attrs.evolve(use, claim=attrs.evolve(use.claim, maximum=total))
-                                       for name, use in uses.items()})
+        return super().targets(
+            total, {name: attrs.evolve(use, claim=attrs.evolve(use.claim, maximum=total)) for name, use in uses.items()}
+        )
 
 
 @mistake("static", "static-follows-use", "use changes nothing", _made)
@@ -92,8 +94,9 @@ class FollowsUse(StaticPartition):
     """A VM gets only as much memory as it uses."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
-        return super().targets(total, {name: attrs.evolve(use, claim=attrs.evolve(use.claim, maximum=use.ceiling))
-                                       for name, use in uses.items()})
+        return super().targets(
+            total, {name: attrs.evolve(use, claim=attrs.evolve(use.claim, maximum=use.ceiling)) for name, use in uses.items()}
+        )
 
 
 @mistake("proportional", "proportional-by-shares", "one part for all", _made)
@@ -171,14 +174,19 @@ class NothingRevoked(MinFunding):
 # ---------------------------------------------------------------- pressure, stalls
 
 
-@mistake("pressure", "pressure-thresholds-reversed", "a steady load is left in peace",
-         lambda cls: cls(short_above=0.7, spare_below=0.9))
+@mistake(
+    "pressure", "pressure-thresholds-reversed", "a steady load is left in peace", lambda cls: cls(short_above=0.7, spare_below=0.9)
+)
 class ThresholdsReversed(Pressure):
     """The thresholds are exchanged: between them a VM both gives and takes memory."""
 
 
-@mistake("pressure", "pressure-one-threshold", "who is short is given and between nothing moves",
-         lambda cls: cls(short_above=0.7, spare_below=0.7))
+@mistake(
+    "pressure",
+    "pressure-one-threshold",
+    "who is short is given and between nothing moves",
+    lambda cls: cls(short_above=0.7, spare_below=0.7),
+)
 class OneThreshold(Pressure):
     """One threshold separates a VM that is short of memory from a VM that has memory to spare."""
 
@@ -191,8 +199,9 @@ class BalloonBelowTheMinimum(Pressure):
         return super().targets(total, _without_minimums(uses))
 
 
-@mistake("pressure", "pressure-takes-nearly-all", "no thrashing under a steady load",
-         lambda cls: cls(short_above=2.0, spare_below=2.0))
+@mistake(
+    "pressure", "pressure-takes-nearly-all", "no thrashing under a steady load", lambda cls: cls(short_above=2.0, spare_below=2.0)
+)
 class TakesNearlyAll(Pressure):
     """A VM that uses all of its memory counts as having half to spare, so that no VM is ever short."""
 
@@ -202,8 +211,9 @@ class Reversed(Stalls):
     """A VM that waits for memory shrinks, and a VM that does not wait grows."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
-        return super().targets(total, {name: attrs.evolve(use, stalled=0.05 if use.stalled <= self.target else 0.0)
-                                       for name, use in uses.items()})
+        return super().targets(
+            total, {name: attrs.evolve(use, stalled=0.05 if use.stalled <= self.target else 0.0) for name, use in uses.items()}
+        )
 
 
 @mistake("stalls", "stalls-probes-below-the-minimum", KEPT, _made)
@@ -239,8 +249,10 @@ class GivesAtOnce(SelfBallooning):
     """A guest gives all of its memory above its goal in one round."""
 
     def targets(self, total: int, uses: Uses) -> dict[str, int]:
-        return {name: min(pages, max(uses[name].claim.minimum, _goal(uses[name])))
-                for name, pages in super().targets(total, uses).items()}
+        return {
+            name: min(pages, max(uses[name].claim.minimum, _goal(uses[name])))
+            for name, pages in super().targets(total, uses).items()
+        }
 
 
 @mistake("self-ballooning", "self-ballooning-below-the-minimum", KEPT, _made)
@@ -296,7 +308,7 @@ class NewestDropped(Pools):
     def shrink_to(self, frames: int) -> None:
         for name, flags in self.ephemeral.items():
             here = np.flatnonzero(flags)
-            flags[here[np.argsort(self.put_at[name][here])[max(0, frames - self.all_owed()):]]] = False
+            flags[here[np.argsort(self.put_at[name][here])[max(0, frames - self.all_owed()) :]]] = False
 
 
 @mistake("pools", "tmem-beyond-the-maximum", "persistent pages count as memory")
@@ -324,8 +336,11 @@ class NoHull(MissRatioBalancing):
 
     def _steps(self, name: str, use: MemoryUse) -> list[tuple[float, str, int]]:
         pairs = zip(use.curve, use.curve[1:], strict=False)
-        return [((before[1] - after[1]) / (after[0] - before[0]), name, min(after[0], use.claim.maximum)) for before, after in pairs
-                if after[0] > use.claim.minimum and before[1] - after[1] > 0]
+        return [
+            ((before[1] - after[1]) / (after[0] - before[0]), name, min(after[0], use.claim.maximum))
+            for before, after in pairs
+            if after[0] > use.claim.minimum and before[1] - after[1] > 0
+        ]
 
 
 @mistake("miss-ratio", "miss-ratio-no-inertia", "small changes are not made", lambda cls: cls(inertia=0.0))
@@ -358,16 +373,18 @@ def no_margin(now: Reclamation, free: float) -> Reclamation:
 
 
 @mistake("balloons", "balloons-not-waited-for", "balloons give what there is")
-def not_waited_for(total: int, allocated: Mapping[str, int], target: Mapping[str, int], state: Reclamation,
-                   kept: int = 0) -> dict[str, int]:
+def not_waited_for(
+    total: int, allocated: Mapping[str, int], target: Mapping[str, int], state: Reclamation, kept: int = 0
+) -> dict[str, int]:
     """A VM gets memory before a balloon has taken that memory from another VM."""
     now: dict[str, int] = PARTS["balloons"](total, allocated, target, state, kept)
     return {name: max(pages, target[name]) for name, pages in now.items()}
 
 
 @mistake("balloons", "balloons-always-at-once", "balloons are slow unless memory is short")
-def always_at_once(total: int, allocated: Mapping[str, int], target: Mapping[str, int], state: Reclamation,
-                   kept: int = 0) -> dict[str, int]:
+def always_at_once(
+    total: int, allocated: Mapping[str, int], target: Mapping[str, int], state: Reclamation, kept: int = 0
+) -> dict[str, int]:
     """A balloon takes any number of pages at once."""
     now: dict[str, int] = PARTS["balloons"](total, allocated, target, Reclamation.HARD, kept)
     return now
@@ -402,7 +419,7 @@ def by_the_past(activities: Sequence[Activity], periods: int, pages: int) -> int
         again += int(np.count_nonzero(touched & gone))
         stamp[touched], resident = period, resident | touched
         here = np.flatnonzero(resident)
-        going = here[np.argsort(stamp[here], kind="stable")[:max(0, len(here) - pages)]]
+        going = here[np.argsort(stamp[here], kind="stable")[: max(0, len(here) - pages)]]
         gone, resident = (gone & ~touched), resident.copy()
         resident[going], gone[going] = False, True
     return again
@@ -430,8 +447,10 @@ def _written(activities: Sequence[Activity], periods: int, pages: int, rests: bo
     """Of one VM that has few pages."""
     (only,) = activities
     coming = next_uses(only, periods)
-    stores = [[next((at for at in range(period + 1, periods) if only.changed(at)[page]), periods) for page in range(only.pages)]
-              for period in range(periods)]
+    stores = [
+        [next((at for at in range(period + 1, periods) if only.changed(at)[page]), periods) for page in range(only.pages)]
+        for period in range(periods)
+    ]
     dirty, written = np.zeros(only.pages, np.bool_), 0
     for period in range(periods - 1):
         dirty |= only.changed(period)
@@ -439,7 +458,7 @@ def _written(activities: Sequence[Activity], periods: int, pages: int, rests: bo
             dirty[:] = False
         here = np.flatnonzero(dirty)
         order = coming[period][here] if by_uses else np.array(stores[period])[here]
-        going = here[np.argsort(-order.astype(np.int64), kind="stable")[:max(0, len(here) - pages)]]
+        going = here[np.argsort(-order.astype(np.int64), kind="stable")[: max(0, len(here) - pages)]]
         written += len(going)
         dirty[going] = False
     return written

@@ -27,7 +27,7 @@ def expanded(data: bytes, where: str, kind: str, most: int) -> bytes:
     plain, size = list[bytes](), 0
     try:
         for at in range(0, len(data), PIECE):
-            plain.append(expander.decompress(data[at:at + PIECE]))
+            plain.append(expander.decompress(data[at : at + PIECE]))
             size += len(plain[-1])
             if size > most:
                 raise BadDesign(f"{where}: larger than {most:,} bytes when unpacked")

@@ -54,13 +54,19 @@ def _mean(periods: list[Period], name: str, first: int, last: int) -> float:
 
 def shares() -> Result:
     """Two VMs that want all, shares 2 to 1: as in the paper, and as recorded, where a VM seldom uses all that it has."""
-    made_up, untaxed, taxed = (_ratio(simulate(ready(name), POLICIES[policy])) for name, policy in (
-        ("published/osdi2002_shares", "esx"), ("shares", "shares"), ("shares", "esx")))
-    return Result("memory by shares", "Waldspurger, OSDI 2002, section 5.1", "shares of 2 to 1 give memory of 2 to 1",
-                  on("published/osdi2002_shares", "shares"),
-                  f"made up: {made_up:.2f} to 1; recorded: {untaxed:.2f} to 1 without the tax, {taxed:.2f} to 1 with it",
-                  "the same where shares decide alone, or VMs use all that they have. A build does not: of twice the memory it "
-                  "uses a smaller part in a period, and pays for the rest")
+    made_up, untaxed, taxed = (
+        _ratio(simulate(ready(name), POLICIES[policy]))
+        for name, policy in (("published/osdi2002_shares", "esx"), ("shares", "shares"), ("shares", "esx"))
+    )
+    return Result(
+        "memory by shares",
+        "Waldspurger, OSDI 2002, section 5.1",
+        "shares of 2 to 1 give memory of 2 to 1",
+        on("published/osdi2002_shares", "shares"),
+        f"made up: {made_up:.2f} to 1; recorded: {untaxed:.2f} to 1 without the tax, {taxed:.2f} to 1 with it",
+        "the same where shares decide alone, or VMs use all that they have. A build does not: of twice the memory it "
+        "uses a smaller part in a period, and pays for the rest",
+    )
 
 
 def _ratio(periods: list[Period]) -> float:
@@ -72,15 +78,19 @@ def idle_tax() -> Result:
     given, recorded = ready("published/osdi2002_idle_tax"), ready("idle_tax")
     periods = simulate(given, POLICIES["esx"])
     before, after = (100 * _mean(periods, "idle", *when) / given.pages for when in ((20, 30), (60, 90)))
-    without, taxed = (100 * _mean(simulate(recorded, POLICIES[name]), "idle", 60, 110) / recorded.pages
-                      for name in ("shares", "esx"))
-    return Result("idle memory tax of 75 %", "Waldspurger, OSDI 2002, section 5.2",
-                  "the tax lets most idle memory be taken; without it equal shares keep equal memory",
-                  on("published/osdi2002_idle_tax", "idle_tax"),
-                  f"the idle VM has, of the machine, made up: {before:.0f} % without the tax, {after:.0f} % with it; recorded: "
-                  f"{without:.0f} % without it, {taxed:.0f} % with it",
-                  "the same in shape. The made-up VM uses all that it has in each period. The build uses a part, so the rest "
-                  "counts as idle, too, and less goes to it")
+    without, taxed = (
+        100 * _mean(simulate(recorded, POLICIES[name]), "idle", 60, 110) / recorded.pages for name in ("shares", "esx")
+    )
+    return Result(
+        "idle memory tax of 75 %",
+        "Waldspurger, OSDI 2002, section 5.2",
+        "the tax lets most idle memory be taken; without it equal shares keep equal memory",
+        on("published/osdi2002_idle_tax", "idle_tax"),
+        f"the idle VM has, of the machine, made up: {before:.0f} % without the tax, {after:.0f} % with it; recorded: "
+        f"{without:.0f} % without it, {taxed:.0f} % with it",
+        "the same in shape. The made-up VM uses all that it has in each period. The build uses a part, so the rest "
+        "counts as idle, too, and less goes to it",
+    )
 
 
 def sampling() -> Result:
@@ -93,10 +103,14 @@ def sampling() -> Result:
         estimate = estimate.after(80)
     while estimate.active > 0.2:
         estimate, down = estimate.after(10), down + 1
-    return Result("sampling: busy at once, idle after a while", "Waldspurger, OSDI 2002, section 5.3, figure 6",
-                  "the estimate follows upwards quickly and downwards slowly", "made up: a load that changes at once, as there",
-                  f"{up} period(s) from 10 to 70 %, {down} from 80 down to 20 %",
-                  "the same in shape; the weights of the averages are not published, ours are 0.1 and 0.5")
+    return Result(
+        "sampling: busy at once, idle after a while",
+        "Waldspurger, OSDI 2002, section 5.3, figure 6",
+        "the estimate follows upwards quickly and downwards slowly",
+        "made up: a load that changes at once, as there",
+        f"{up} period(s) from 10 to 70 %, {down} from 80 down to 20 %",
+        "the same in shape; the weights of the averages are not published, ours are 0.1 and 0.5",
+    )
 
 
 def sharing(fleet: Recording) -> Result:
@@ -104,39 +118,50 @@ def sharing(fleet: Recording) -> Result:
     found = saving.alike(fleet, 10)
     last, first = found[-1], found[0]
     back = first.part(first.shared)
-    shared, gets = (f"{100 * first.held / first.pages:.0f} % with one, {100 * last.held / last.pages:.0f} % with {len(found)}",
-                    f"gets back {100 * back:.0f} %, {100 * first.zero / (first.pages * back):.0f} % of that from pages of zeroes")
-    return Result("page sharing among like VMs", "Waldspurger, OSDI 2002, figure 4",
-                  "the shared part of memory grows with each VM, to 67 % with ten; one VM alone gets back 5 MB of its 40, 55 % of "
-                  "that from pages of zeroes", f"recorded: {FLEET}",
-                  f"shared are {shared}; one VM alone {gets}; {len(found)} get back {100 * last.part(last.shared):.0f} %",
-                  "near in what is shared, with fewer VMs. One alone gets back less: each is one program, without a kernel, and "
-                  "with hardly a page of zeroes")
+    shared, gets = (
+        f"{100 * first.held / first.pages:.0f} % with one, {100 * last.held / last.pages:.0f} % with {len(found)}",
+        f"gets back {100 * back:.0f} %, {100 * first.zero / (first.pages * back):.0f} % of that from pages of zeroes",
+    )
+    return Result(
+        "page sharing among like VMs",
+        "Waldspurger, OSDI 2002, figure 4",
+        "the shared part of memory grows with each VM, to 67 % with ten; one VM alone gets back 5 MB of its 40, 55 % of "
+        "that from pages of zeroes",
+        f"recorded: {FLEET}",
+        f"shared are {shared}; one VM alone {gets}; {len(found)} get back {100 * last.part(last.shared):.0f} %",
+        "near in what is shared, with fewer VMs. One alone gets back less: each is one program, without a kernel, and "
+        "with hardly a page of zeroes",
+    )
 
 
 def patching(fleet: Recording) -> Result:
     """Patches over sharing."""
     found = saving.alike(fleet, 10)[-1]
-    return Result("patches over sharing", "Gupta et al., OSDI 2008; CACM 53(10), 2010, page 90",
-                  "of 393,120 pages sharing saves 50 %, patches besides 77 %", f"recorded: {FLEET}",
-                  f"of {found.pages:,} pages sharing saves {100 * found.part(found.shared):.0f} %, patches besides "
-                  f"{100 * found.part(found.patched):.0f} %, compression of the rest {100 * found.part(found.all):.0f} %",
-                  "the order is the same. Patches save less: much of what was shared there was zeroes of guests that did not use "
-                  "their memory, and here addresses are randomized, so that pages differ in many words")
+    return Result(
+        "patches over sharing",
+        "Gupta et al., OSDI 2008; CACM 53(10), 2010, page 90",
+        "of 393,120 pages sharing saves 50 %, patches besides 77 %",
+        f"recorded: {FLEET}",
+        f"of {found.pages:,} pages sharing saves {100 * found.part(found.shared):.0f} %, patches besides "
+        f"{100 * found.part(found.patched):.0f} %, compression of the rest {100 * found.part(found.all):.0f} %",
+        "the order is the same. Patches save less: much of what was shared there was zeroes of guests that did not use "
+        "their memory, and here addresses are randomized, so that pages differ in many words",
+    )
 
 
 def balancing() -> Result:
     """Miss-ratio balancing against a static partition, on a fast device and on a disk."""
     fast, slow = (_gain_of_balancing(costs) for costs in (Costs(), Costs(swap_in=DISK, swap_out=DISK / 10)))
     given = ready("opposed")
-    return Result("balancing by miss-ratio curves",
-                  "Zhao and Wang, VEE 2009 (the strategy); Zhao et al., USENIX ATC 2011; Wang et al., ACM TACO 13(1), 2016",
-                  "1.85 times as fast (2011); up to 7.4 times with two to four VMs, 4.54 times with 16 that are overcommitted "
-                  "(2016)", on("opposed"),
-                  f"{fast[0]:.2f} times the throughput, {slow[0]:.2f} times with a disk of 10 ms; {fast[1]:.1f} times fewer pages "
-                  "read",
-                  f"to be compared with the figure for two to four VMs, as there are {len(given.vms)}. The same direction: that "
-                  "figure is the largest of several mixes of programs, and ours is one. The device decides how much is gained, too")
+    return Result(
+        "balancing by miss-ratio curves",
+        "Zhao and Wang, VEE 2009 (the strategy); Zhao et al., USENIX ATC 2011; Wang et al., ACM TACO 13(1), 2016",
+        "1.85 times as fast (2011); up to 7.4 times with two to four VMs, 4.54 times with 16 that are overcommitted (2016)",
+        on("opposed"),
+        f"{fast[0]:.2f} times the throughput, {slow[0]:.2f} times with a disk of 10 ms; {fast[1]:.1f} times fewer pages read",
+        f"to be compared with the figure for two to four VMs, as there are {len(given.vms)}. The same direction: that "
+        "figure is the largest of several mixes of programs, and ours is one. The device decides how much is gained, too",
+    )
 
 
 def _gain_of_balancing(costs: Costs) -> tuple[float, float]:
@@ -150,14 +175,17 @@ def leaving() -> Result:
     """What a monitor with exits pays for a guest's page tables."""
     edit, switch, _ = exits()["shadow_traced"]
     of_ept, switch_of_ept, _ = exits()["ept"]
-    return Result("exits for page tables", "Adams and Agesen, ASPLOS 2006, abstract",
-                  "without a second translation in hardware, a monitor that takes exits is often slower than binary translation; "
-                  "page-table updates and context switches differ most",
-                  "steps of the designs, no workload",
-                  f"a table edit takes {edit:.0f} exits under shadow paging and {of_ept:.0f} under EPT, a context switch "
-                  f"{switch:.0f} and {switch_of_ept:.0f}",
-                  "the same: it is hardware's second translation that saves them. Binary translation, which saves most of them by "
-                  "software, is not modelled")
+    return Result(
+        "exits for page tables",
+        "Adams and Agesen, ASPLOS 2006, abstract",
+        "without a second translation in hardware, a monitor that takes exits is often slower than binary translation; "
+        "page-table updates and context switches differ most",
+        "steps of the designs, no workload",
+        f"a table edit takes {edit:.0f} exits under shadow paging and {of_ept:.0f} under EPT, a context switch "
+        f"{switch:.0f} and {switch_of_ept:.0f}",
+        "the same: it is hardware's second translation that saves them. Binary translation, which saves most of them by "
+        "software, is not modelled",
+    )
 
 
 def second_translation(translated: Mapping[str, Translation]) -> Result:
@@ -167,14 +195,17 @@ def second_translation(translated: Mapping[str, Translation]) -> Result:
     gains = ", ".join(f"{_gain(each):.1f} % ({name})" for name, each in translated.items())
     edits = max(each.edits for found in translated.values() for each in found.crossovers)
     large = max(each.edits for found in translated.values() for each in found.crossovers if each.large)
-    return Result("EPT in place of shadow paging", "VMware, Performance Evaluation of Intel EPT Hardware Assist, 2009",
-                  "up to 600 % faster in microbenchmarks of the MMU, up to 48 % in programs; slower in a few where TLB misses "
-                  "rule, less so with large pages",
-                  f"calculated from the costs; recorded: addresses of {', '.join(translated)}",
-                  f"{touches:.0f} % faster where a guest touches new pages and does nothing else; {gains} in programs. Shadow "
-                  f"paging costs less below {edits:.1f} table edits in a million instructions with a small TLB, and with "
-                  f"large pages below {large:.1f}",
-                  "the same direction: exits alone are counted, not the monitor's work in them, and these programs edit few tables")
+    return Result(
+        "EPT in place of shadow paging",
+        "VMware, Performance Evaluation of Intel EPT Hardware Assist, 2009",
+        "up to 600 % faster in microbenchmarks of the MMU, up to 48 % in programs; slower in a few where TLB misses "
+        "rule, less so with large pages",
+        f"calculated from the costs; recorded: addresses of {', '.join(translated)}",
+        f"{touches:.0f} % faster where a guest touches new pages and does nothing else; {gains} in programs. Shadow "
+        f"paging costs less below {edits:.1f} table edits in a million instructions with a small TLB, and with "
+        f"large pages below {large:.1f}",
+        "the same direction: exits alone are counted, not the monitor's work in them, and these programs edit few tables",
+    )
 
 
 def _gain(of: Translation) -> float:
@@ -185,5 +216,13 @@ def _gain(of: Translation) -> float:
 
 def results(fleet: Recording, translated: Mapping[str, Translation]) -> list[Result]:
     """Every one."""
-    return [shares(), idle_tax(), sampling(), sharing(fleet), patching(fleet), balancing(), leaving(),
-            second_translation(translated)]
+    return [
+        shares(),
+        idle_tax(),
+        sampling(),
+        sharing(fleet),
+        patching(fleet),
+        balancing(),
+        leaving(),
+        second_translation(translated),
+    ]

@@ -128,11 +128,24 @@ def schema() -> dict[str, Any]:
 
 def pack(recording: Recording) -> bytes:
     """The bytes of a file."""
-    stored = Stored("refmodel memory recording", VERSION, recording.command, recording.made, recording.interval,
-                    recording.granule, recording.key, recording.samples, recording.pages,
-                    recording.owners.astype("<u2").tobytes(), _bits(recording.touched), _bits(recording.changed),
-                    list(recording.snapshots), _differences(recording.contents.astype("<u4")).tobytes(),
-                    recording.compressed.astype("<u2").tobytes(), recording.patches.astype("<u2").tobytes())
+    stored = Stored(
+        "refmodel memory recording",
+        VERSION,
+        recording.command,
+        recording.made,
+        recording.interval,
+        recording.granule,
+        recording.key,
+        recording.samples,
+        recording.pages,
+        recording.owners.astype("<u2").tobytes(),
+        _bits(recording.touched),
+        _bits(recording.changed),
+        list(recording.snapshots),
+        _differences(recording.contents.astype("<u4")).tobytes(),
+        recording.compressed.astype("<u2").tobytes(),
+        recording.patches.astype("<u2").tobytes(),
+    )
     return packed(stored)
 
 
@@ -162,8 +175,10 @@ def unpack(data: bytes, where: str) -> Recording:
     if stored.samples < 1 or stored.pages < 1:
         raise BadDesign(f"{where}: samples and pages: expected more than 0, got {stored.samples:,} and {stored.pages:,}")
     if stored.samples * stored.pages > MOST_LOOKS:
-        raise BadDesign(f"{where}: samples and pages: expected at most {MOST_LOOKS:,} when multiplied, got {stored.samples:,} and "
-                        f"{stored.pages:,}")
+        raise BadDesign(
+            f"{where}: samples and pages: expected at most {MOST_LOOKS:,} when multiplied, got {stored.samples:,} and "
+            f"{stored.pages:,}"
+        )
     if not 1 <= stored.granule <= MOST_GRANULE:
         raise BadDesign(f"{where}: granule: expected from 1 to {MOST_GRANULE} pages, got {stored.granule:,}")
     if not SHORTEST <= stored.interval <= LONGEST:  # nor what is no number
@@ -184,8 +199,9 @@ def _sound(found: Recording, where: str) -> Recording:
         wrong = np.flatnonzero(((sizes < least) | (sizes > PAGE)) & (sizes != none))
         if len(wrong):
             also = f", or {none} where there is none" if none is not None else ""
-            raise BadDesign(f"{where}: {field}: page {wrong[0]}: expected from {least} to {PAGE:,} bytes{also}; "
-                            f"got {int(sizes[wrong[0]]):,}")
+            raise BadDesign(
+                f"{where}: {field}: page {wrong[0]}: expected from {least} to {PAGE:,} bytes{also}; got {int(sizes[wrong[0]]):,}"
+            )
     alone = np.argwhere(found.changed & ~found.touched)
     if len(alone):
         raise BadDesign(f"{where}: changed: sample {alone[0, 0]}, page {alone[0, 1]}: expected only pages that are touched in it")
@@ -195,12 +211,19 @@ def _sound(found: Recording, where: str) -> Recording:
 def _with_arrays(stored: Stored, where: str) -> Recording:
     pages, samples = stored.pages, stored.samples
     return Recording(
-        stored.command, stored.made, stored.interval, stored.granule, stored.key,
+        stored.command,
+        stored.made,
+        stored.interval,
+        stored.granule,
+        stored.key,
         _table(where, "owners", stored.owners, "<u2", (pages,)),
-        _flags(where, "touched", stored.touched, samples, pages), _flags(where, "changed", stored.changed, samples, pages),
+        _flags(where, "touched", stored.touched, samples, pages),
+        _flags(where, "changed", stored.changed, samples, pages),
         tuple(stored.snapshots),
         np.bitwise_xor.accumulate(_table(where, "contents", stored.contents, "<u4", (len(stored.snapshots), pages)), axis=0),
-        _table(where, "compressed", stored.compressed, "<u2", (pages,)), _table(where, "patches", stored.patches, "<u2", (pages,)))
+        _table(where, "compressed", stored.compressed, "<u2", (pages,)),
+        _table(where, "patches", stored.patches, "<u2", (pages,)),
+    )
 
 
 def _table(where: str, field: str, data: bytes, kind: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -227,5 +250,8 @@ def read(file: Path) -> Recording:
 def shipped() -> dict[str, Any]:
     """The recordings that come along, by name."""
     folder = resources.files("refmodel.management").joinpath("recordings")
-    return {each.name.removesuffix(ENDING): each for each in sorted(folder.iterdir(), key=lambda f: f.name)
-            if each.name.endswith(ENDING)}
+    return {
+        each.name.removesuffix(ENDING): each
+        for each in sorted(folder.iterdir(), key=lambda f: f.name)
+        if each.name.endswith(ENDING)
+    }

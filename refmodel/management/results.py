@@ -80,10 +80,15 @@ def compared() -> Comparison:
     given = {name: ready(name) for name in workloads()}
     streams = translated(shipped())
     return Comparison(
-        {name: each.about for name, each in given.items()}, {name: each.origin for name, each in given.items()},
+        {name: each.about for name, each in given.items()},
+        {name: each.origin for name, each in given.items()},
         {name: compare(each) for name, each in given.items()},
         {name: mechanisms.measure(each, Replayed(each)) for name, each in runs(found).items()},
-        {name: saving.saved(each) for name, each in found.items()}, saving.alike(found[FLEET], 10),
-        saving.together([*comparable(found).values()]), tuple(comparable(found)),
+        {name: saving.saved(each) for name, each in found.items()},
+        saving.alike(found[FLEET], 10),
+        saving.together([*comparable(found).values()]),
+        tuple(comparable(found)),
         {name: estimated(each) for name, each in runs(found).items()},
-        results(found[FLEET], streams), streams)
+        results(found[FLEET], streams),
+        streams,
+    )

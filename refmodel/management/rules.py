@@ -34,8 +34,15 @@ NEAR = 0.05
 Uses = dict[str, MemoryUse]
 
 EVERY = tuple(POLICIES)
-PARTS: dict[str, Any] = {**POLICIES, "pools": Pools, "reclamation": next_state, "balloons": moved, "sampling": Estimate,
-                         "bound": least_read, "bound of writes": least_written}
+PARTS: dict[str, Any] = {
+    **POLICIES,
+    "pools": Pools,
+    "reclamation": next_state,
+    "balloons": moved,
+    "sampling": Estimate,
+    "bound": least_read,
+    "bound of writes": least_written,
+}
 """What rules are about: the strategies, and what the comparison has beside them."""
 
 
@@ -57,6 +64,7 @@ RULES: dict[str, Rule] = {}
 
 def rule(sentence: str, source: str, *of: str) -> Callable[[Callable[[Any], str | None]], Callable[[Any], str | None]]:
     """State a rule of some of ``PARTS``."""
+
     def stated(check: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
         name = check.__name__.replace("_", " ")
         RULES[name] = Rule(name, sentence, source, of, check)
@@ -77,13 +85,19 @@ def broken(of: str, part: Any) -> dict[str, str]:
 def drawn(seed: int) -> Uses:
     """Up to five VMs with any claims whose minimums fit, and any use of memory."""
     draw, found, left = np.random.default_rng(seed), Uses(), TOTAL
-    for name in "abcde"[:draw.integers(1, 6)]:
+    for name in "abcde"[: draw.integers(1, 6)]:
         minimum = int(draw.integers(0, left // 2 + 1))
         left -= minimum
         claim = Claim(minimum, int(draw.integers(minimum, TOTAL + 1)), int(draw.integers(1, 4001)))
-        found[name] = MemoryUse(claim, int(draw.integers(claim.minimum, claim.maximum + 1)), int(draw.integers(0, 2 * TOTAL)),
-                                float(draw.random()), int(draw.integers(0, TOTAL)), float(draw.choice([0.0, draw.random()])),
-                                _curve(draw))
+        found[name] = MemoryUse(
+            claim,
+            int(draw.integers(claim.minimum, claim.maximum + 1)),
+            int(draw.integers(0, 2 * TOTAL)),
+            float(draw.random()),
+            int(draw.integers(0, TOTAL)),
+            float(draw.choice([0.0, draw.random()])),
+            _curve(draw),
+        )
     return found
 
 
@@ -101,9 +115,13 @@ def situations() -> tuple[Uses, ...]:
 def two(one: Mapping[str, Any], other: Mapping[str, Any], minimum: int = 0) -> Uses:
     """Two VMs that may have all and want all, but for what is said."""
     plain = {"allocated": TOTAL // 2, "wanted": TOTAL}
-    return {name: MemoryUse(Claim(minimum, TOTAL, given.get("shares", 1000)),
-                            **{**plain, **{key: value for key, value in given.items() if key != "shares"}})
-            for name, given in (("a", one), ("b", other))}
+    return {
+        name: MemoryUse(
+            Claim(minimum, TOTAL, given.get("shares", 1000)),
+            **{**plain, **{key: value for key, value in given.items() if key != "shares"}},
+        )
+        for name, given in (("a", one), ("b", other))
+    }
 
 
 def settled(policy: Policy, uses: Uses) -> dict[str, int] | None:
@@ -131,23 +149,27 @@ def out_of_bounds(uses: Uses, targets: Mapping[str, int]) -> str | None:
     return f"{given} pages are given out, and there are {TOTAL}" if given > TOTAL else None
 
 
-@rule("Every target lies between its VM's minimum and maximum, and the sum of all targets is at most the machine's memory.",
-      "RES-4", *EVERY)
+@rule(
+    "Every target lies between its VM's minimum and maximum, and the sum of all targets is at most the machine's memory.",
+    "RES-4",
+    *EVERY,
+)
 def what_was_promised_is_kept(policy: Policy) -> str | None:
     return next(filter(None, (out_of_bounds(uses, policy.targets(TOTAL, uses)) for uses in situations())), None)
 
 
 @rule("While the VMs' demands do not change, memory stops moving after a while.", "Waldspurger, OSDI 2002, section 5.1", *EVERY)
 def a_steady_load_is_left_in_peace(policy: Policy) -> str | None:
-    for uses in situations()[:DRAWN // 3]:
+    for uses in situations()[: DRAWN // 3]:
         calm = {name: attrs.evolve(use, stalled=0.0) for name, use in uses.items()}
         if settled(policy, calm) is None:
             return f"memory moves for ever between {', '.join(calm)}"
     return None
 
 
-STEADY = Workload(12_000, (Vm("one", Claim(1000, 8000), Phases((Phase(0, 4000),))),
-                           Vm("other", Claim(1000, 8000), Phases((Phase(0, 5000),)))), 50)
+STEADY = Workload(
+    12_000, (Vm("one", Claim(1000, 8000), Phases((Phase(0, 4000),))), Vm("other", Claim(1000, 8000), Phases((Phase(0, 5000),)))), 50
+)
 """Two VMs that fit."""
 FINDING_OUT = 0.1
 """The part of its time that a VM may wait because a strategy takes memory to find out who needs it."""
@@ -162,22 +184,35 @@ def no_thrashing_under_a_steady_load(policy: Policy) -> str | None:
 # ---------------------------------------------------------------- of some
 
 
-@rule("If two VMs both want all memory, the VM with twice the shares gets twice the memory.", "Waldspurger, OSDI 2002, section 5.1",
-      "static", "shares", "esx")
+@rule(
+    "If two VMs both want all memory, the VM with twice the shares gets twice the memory.",
+    "Waldspurger, OSDI 2002, section 5.1",
+    "static",
+    "shares",
+    "esx",
+)
 def shares_decide(policy: Policy) -> str | None:
     has = policy.targets(TOTAL, two({"shares": 2000}, {"shares": 1000}))
     return _ratio(has, "a", "b", 2.0)
 
 
-@rule("An idle page costs 1 / (1 - tax) times as much as a page in use: with a tax of 75 per cent and equal shares, a busy VM gets "
-      "four times the memory of an idle VM.", "Waldspurger, OSDI 2002, section 5.2", "esx")
+@rule(
+    "An idle page costs 1 / (1 - tax) times as much as a page in use: with a tax of 75 per cent and equal shares, a busy VM gets "
+    "four times the memory of an idle VM.",
+    "Waldspurger, OSDI 2002, section 5.2",
+    "esx",
+)
 def idle_pages_are_taxed(policy: Policy) -> str | None:
     has = policy.targets(TOTAL, two({"active": 1.0}, {"active": 0.0}))
     return _ratio(has, "a", "b", 1 / (1 - DEFAULT_RATE))
 
 
-@rule("Two VMs with equal shares get half of the memory each, whether or not they use it.",
-      "Waldspurger, OSDI 2002, section 5.1", "shares", "static")
+@rule(
+    "Two VMs with equal shares get half of the memory each, whether or not they use it.",
+    "Waldspurger, OSDI 2002, section 5.1",
+    "shares",
+    "static",
+)
 def without_a_tax_idle_memory_is_kept(policy: Policy) -> str | None:
     return _ratio(policy.targets(TOTAL, two({"active": 1.0}, {"active": 0.0})), "a", "b", 1.0)
 
@@ -187,8 +222,12 @@ def _ratio(has: Mapping[str, int], one: str, other: str, due: float) -> str | No
     return None if abs(found / due - 1) <= NEAR else f"memory of {found:.2f} to 1, and {due:.2f} to 1 is due"
 
 
-@rule("While memory is free, every VM that wants memory below its maximum gets it.", "Waldspurger, OSDI 2002, section 5.1",
-      "shares", "esx")
+@rule(
+    "While memory is free, every VM that wants memory below its maximum gets it.",
+    "Waldspurger, OSDI 2002, section 5.1",
+    "shares",
+    "esx",
+)
 def nothing_wanted_stays_free(policy: Policy) -> str | None:
     for uses in situations():
         has = policy.targets(TOTAL, uses)
@@ -207,8 +246,11 @@ def use_changes_nothing(policy: Policy) -> str | None:
     return None
 
 
-@rule("All VMs get the same part of the range between minimum and maximum, whatever their shares.", "xapi-project/squeezed",
-      "proportional")
+@rule(
+    "All VMs get the same part of the range between minimum and maximum, whatever their shares.",
+    "xapi-project/squeezed",
+    "proportional",
+)
 def one_part_for_all(policy: Policy) -> str | None:
     for uses in situations():
         has = policy.targets(TOTAL, uses)
@@ -221,9 +263,12 @@ def one_part_for_all(policy: Policy) -> str | None:
     return None
 
 
-@rule("A VM that uses nearly all of its memory gets more, a VM that uses little gives memory, and between the thresholds nothing "
-      "moves.",
-      "oVirt, MOM's balloon rules", "pressure")
+@rule(
+    "A VM that uses nearly all of its memory gets more, a VM that uses little gives memory, and between the thresholds nothing "
+    "moves.",
+    "oVirt, MOM's balloon rules",
+    "pressure",
+)
 def who_is_short_is_given_and_between_nothing_moves(policy: Policy) -> str | None:
     short, idle, between = ({"allocated": 4000, "active": part} for part in (0.95, 0.3, 0.8))
     has = policy.targets(TOTAL, two(short, idle))
@@ -233,46 +278,67 @@ def who_is_short_is_given_and_between_nothing_moves(policy: Policy) -> str | Non
     return None if still == {"a": 4000, "b": 4000} else f"VMs between the thresholds have {still['a']} pages, not 4000"
 
 
-@rule("A guest gives an eighth of its memory above its goal in each round, and takes all missing memory at once.",
-      "Linux, xen-selfballoon.c",
-      "self-ballooning", "self-ballooning-tmem")
+@rule(
+    "A guest gives an eighth of its memory above its goal in each round, and takes all missing memory at once.",
+    "Linux, xen-selfballoon.c",
+    "self-ballooning",
+    "self-ballooning-tmem",
+)
 def a_guest_gives_slowly_and_takes_at_once(policy: Policy) -> str | None:
     has = policy.targets(TOTAL, two({"allocated": 5000, "committed": 1000}, {"allocated": 1000, "committed": 3000}))
     due = {"a": 5000 - (5000 - 1000) // 8, "b": 3000}
     return None if has == due else f"VMs have {has}, and {due} is due"
 
 
-@rule("A guest's goal is the memory that its kernel has committed, without the page cache.", "Linux, xen-selfballoon.c",
-      "self-ballooning", "self-ballooning-tmem")
+@rule(
+    "A guest's goal is the memory that its kernel has committed, without the page cache.",
+    "Linux, xen-selfballoon.c",
+    "self-ballooning",
+    "self-ballooning-tmem",
+)
 def pages_of_files_are_no_goal(policy: Policy) -> str | None:
     has = settled(policy, two({"committed": 2000, "wanted": 9000}, {"committed": 1000, "wanted": 9000}))
     return None if has == {"a": 2000, "b": 1000} else f"VMs end with {has}"
 
 
-@rule("A guest that is at or below its goal loses no memory to another guest.", "Linux, xen-selfballoon.c",
-      "self-ballooning", "self-ballooning-tmem")
+@rule(
+    "A guest that is at or below its goal loses no memory to another guest.",
+    "Linux, xen-selfballoon.c",
+    "self-ballooning",
+    "self-ballooning-tmem",
+)
 def no_guest_takes_from_another(policy: Policy) -> str | None:
     has = policy.targets(TOTAL, two({"allocated": 7000, "committed": 7000}, {"allocated": 3000, "committed": 9000}))
     return None if has == {"a": 7000, "b": 3000} else f"VMs have {has}, and had 7000 and 3000"
 
 
-TAKES_TURNS = Workload(2000, tuple(Vm(name, Claim(100, 2000), Phases(tuple(Phase(at, active) for at, active in phases)))
-                                   for name, phases in (("a", ((0, 900), (5, 100), (30, 900))), ("b", ((0, 100),)))), 34)
+TAKES_TURNS = Workload(
+    2000,
+    tuple(
+        Vm(name, Claim(100, 2000), Phases(tuple(Phase(at, active) for at, active in phases)))
+        for name, phases in (("a", ((0, 900), (5, 100), (30, 900))), ("b", ((0, 100),)))
+    ),
+    34,
+)
 """A VM that needs little for a while, on a machine with memory to spare."""
 
 
-@rule("Pages that a guest evicted are found in a pool, in memory that no VM has, and are not read from disk.",
-      "Magenheimer et al., OLS 2009",
-      "self-ballooning-tmem")
+@rule(
+    "Pages that a guest evicted are found in a pool, in memory that no VM has, and are not read from disk.",
+    "Magenheimer et al., OLS 2009",
+    "self-ballooning-tmem",
+)
 def evicted_pages_are_found_in_pools(policy: Policy) -> str | None:
     periods = simulate(TAKES_TURNS, policy)
     found, read = (sum(sum(getattr(period, what).values()) for period in periods) for what in ("cached", "again"))
     return None if found > 0 == read else f"{found} pages are found in pools, {read} read from the disk"
 
 
-@rule("A VM that waits for memory grows a little each time, and a VM that does not wait shrinks a little each time.",
-      "facebookincubator/senpai",
-      "stalls")
+@rule(
+    "A VM that waits for memory grows a little each time, and a VM that does not wait shrinks a little each time.",
+    "facebookincubator/senpai",
+    "stalls",
+)
 def who_waits_grows_and_who_does_not_is_squeezed(policy: Policy) -> str | None:
     has = policy.targets(TOTAL, two({"allocated": 3000, "stalled": 0.05}, {"allocated": 3000, "stalled": 0.0}))
     if has["a"] > 3000 and 2900 <= has["b"] < 3000:
@@ -292,8 +358,11 @@ EVEN = (4000.0, 3500.0, 3000.0, 2500.0, 2000.0)
 CLIFF, LOW_CLIFF = (3000.0, 2800.0, 400.0, 300.0, 290.0), (900.0, 880.0, 300.0, 290.0, 280.0)
 
 
-@rule("If the miss curves are convex, or memory reaches past every cliff, no other division of memory has fewer misses.",
-      "Zhao and Wang, VEE 2009", "miss-ratio")
+@rule(
+    "If the miss curves are convex, or memory reaches past every cliff, no other division of memory has fewer misses.",
+    "Zhao and Wang, VEE 2009",
+    "miss-ratio",
+)
 def misses_are_the_fewest(policy: Policy) -> str | None:
     quarters = tuple(range(0, TOTAL + 1, TOTAL // 4))
     for one, other in ((CONVEX, STEEP), (CONVEX, CLIFF), (STEEP, CLIFF), (EVEN, LOW_CLIFF), (CLIFF, CONVEX), (LOW_CLIFF, EVEN)):
@@ -332,9 +401,11 @@ def less_is_no_better(state: Callable[[Reclamation, float], Reclamation]) -> str
     return None
 
 
-@rule("The state of reclamation does not oscillate while free memory stays near a threshold.",
-      "Waldspurger, OSDI 2002, section 6.3",
-      "reclamation")
+@rule(
+    "The state of reclamation does not oscillate while free memory stays near a threshold.",
+    "Waldspurger, OSDI 2002, section 6.3",
+    "reclamation",
+)
 def states_have_a_margin(state: Callable[[Reclamation, float], Reclamation]) -> str | None:
     for threshold in (each for each in THRESHOLDS.values() if each):
         now, seen = state(Reclamation.LOW, threshold), list[Reclamation]()
@@ -359,8 +430,11 @@ def balloons_give_what_there_is(move: Callable[..., dict[str, int]]) -> str | No
     return None
 
 
-@rule("A balloon takes a few per cent of the machine's memory in a period, or everything at once if memory is short.",
-      "Waldspurger, OSDI 2002, section 6.3", "balloons")
+@rule(
+    "A balloon takes a few per cent of the machine's memory in a period, or everything at once if memory is short.",
+    "Waldspurger, OSDI 2002, section 6.3",
+    "balloons",
+)
 def balloons_are_slow_unless_memory_is_short(move: Callable[..., dict[str, int]]) -> str | None:
     now, targets = {"a": 9000, "b": 500}, {"a": 4000, "b": 5000}
     slow, fast = (move(TOTAL, now, targets, state)["a"] for state in (Reclamation.SOFT, Reclamation.HARD))
@@ -372,14 +446,18 @@ def _balloons() -> Iterator[tuple[dict[str, int], dict[str, int]]]:
     """Two ways to divide the machine among as many VMs: what they have, and what they are to have."""
     draw = np.random.default_rng(1)
     for _ in range(DRAWN):
-        names = "abcd"[:draw.integers(1, 5)]
-        one, other = (dict(zip(names, map(int, draw.multinomial(TOTAL, draw.dirichlet(np.ones(len(names))))), strict=True))
-                      for _ in range(2))
+        names = "abcd"[: draw.integers(1, 5)]
+        one, other = (
+            dict(zip(names, map(int, draw.multinomial(TOTAL, draw.dirichlet(np.ones(len(names))))), strict=True)) for _ in range(2)
+        )
         yield one, other
 
 
-@rule("The estimate follows a VM that becomes busy at once, and a VM that becomes idle after a while.",
-      "Waldspurger, OSDI 2002, section 5.3", "sampling")
+@rule(
+    "The estimate follows a VM that becomes busy at once, and a VM that becomes idle after a while.",
+    "Waldspurger, OSDI 2002, section 5.3",
+    "sampling",
+)
 def busy_at_once_and_idle_after_a_while(estimate: Callable[[float, float, float], Estimate]) -> str | None:
     busy = estimate(0.1, 0.1, 0.1).after(SAMPLE)
     idle = estimate(1.0, 1.0, 1.0).after(0)
@@ -435,16 +513,32 @@ Few = list[tuple[set[int], set[int]]]
 def few(seed: int) -> Few:
     """Up to six periods."""
     draw = np.random.default_rng(seed)
-    return [(set(touched.nonzero()[0].tolist()), set((touched & changed).nonzero()[0].tolist()))
-            for touched, changed in draw.integers(0, 2, (draw.integers(2, 7), 2, 4)).astype(np.bool_)]
+    return [
+        (set(touched.nonzero()[0].tolist()), set((touched & changed).nonzero()[0].tolist()))
+        for touched, changed in draw.integers(0, 2, (draw.integers(2, 7), 2, 4)).astype(np.bool_)
+    ]
 
 
 def activity(rows: Few) -> Activity:
     """The same as what a VM does."""
     touched, changed = (np.array([[page in row[which] for page in range(4)] for row in rows]) for which in (0, 1))
-    return Replayed(Recording("drawn", "", 1.0, 1, "", np.ones(4, np.uint16), touched, changed, (len(rows) - 1,),
-                              np.arange(2, 6, dtype=np.uint32)[None], np.zeros(4, np.uint16), np.full(4, NO_PATCH, np.uint16)),
-                    repeat=False)
+    return Replayed(
+        Recording(
+            "drawn",
+            "",
+            1.0,
+            1,
+            "",
+            np.ones(4, np.uint16),
+            touched,
+            changed,
+            (len(rows) - 1,),
+            np.arange(2, 6, dtype=np.uint32)[None],
+            np.zeros(4, np.uint16),
+            np.full(4, NO_PATCH, np.uint16),
+        ),
+        repeat=False,
+    )
 
 
 def least_of_all(rows: Few, pages: int, writes: bool) -> int:
@@ -475,14 +569,19 @@ def _is_least(bound: Callable[[Sequence[Activity], int, int], int], writes: bool
     return None
 
 
-@rule("No choice of victims reads fewer pages than the bound, and one choice reads as many.",
-      "Belady, IBM Systems Journal 5(2), 1966",
-      "bound")
+@rule(
+    "No choice of victims reads fewer pages than the bound, and one choice reads as many.",
+    "Belady, IBM Systems Journal 5(2), 1966",
+    "bound",
+)
 def nobody_reads_fewer_than_the_bound(bound: Callable[[Sequence[Activity], int, int], int]) -> str | None:
     return _is_least(bound, writes=False)
 
 
-@rule("No choice of victims writes fewer changed pages than the bound, and one choice writes as many.",
-      "Belady, IBM Systems Journal 5(2), 1966", "bound of writes")
+@rule(
+    "No choice of victims writes fewer changed pages than the bound, and one choice writes as many.",
+    "Belady, IBM Systems Journal 5(2), 1966",
+    "bound of writes",
+)
 def nobody_writes_fewer_than_the_bound(bound: Callable[[Sequence[Activity], int, int], int]) -> str | None:
     return _is_least(bound, writes=True)

@@ -63,9 +63,16 @@ def of(contents: npt.NDArray[np.uint32], compressed: npt.NDArray[np.uint16], pat
     every = compressed.astype(float)
     alone = np.where(contents == ZERO, 0.0, np.where((every > 0) & (every <= LARGEST_COMPRESSED), every / PAGE, 1.0))
     extra = 1.0 if zero else 0.0
-    return Saved(len(contents), max(0, zero - 1), len(contents) - zero - len(whole), int(pages[pages > 1].sum()),
-                 len(whole) + extra, float(as_patch.sum()) + extra, float(alone.sum()),
-                 float(np.minimum(as_patch, smaller).sum()) + extra)
+    return Saved(
+        len(contents),
+        max(0, zero - 1),
+        len(contents) - zero - len(whole),
+        int(pages[pages > 1].sum()),
+        len(whole) + extra,
+        float(as_patch.sum()) + extra,
+        float(alone.sum()),
+        float(np.minimum(as_patch, smaller).sum()) + extra,
+    )
 
 
 def alike(recording: Recording, count: int) -> list[Saved]:
@@ -84,5 +91,8 @@ def together(recordings: Sequence[Recording]) -> Saved:
     """What VMs save that each hold a recording's last snapshot; patches are within each. ``ValueError`` if keys differ."""
     if len({each.key for each in recordings}) != 1:
         raise ValueError("contents that were numbered under different keys cannot be compared")
-    return of(np.concatenate([r.contents[-1] for r in recordings]), np.concatenate([r.compressed for r in recordings]),
-              np.concatenate([r.patches for r in recordings]))
+    return of(
+        np.concatenate([r.contents[-1] for r in recordings]),
+        np.concatenate([r.compressed for r in recordings]),
+        np.concatenate([r.patches for r in recordings]),
+    )

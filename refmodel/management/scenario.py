@@ -1,18 +1,18 @@
 """Workloads: VMs, what each of them does, and what each was promised; a TOML file.
 
-    pages = 92160                  # of the machine, for VMs
-    [vm.windows]
-    minimum = 16384
-    maximum = 65536
-    shares = 1000
-    phases = [ { at = 0, active = 60000 }, { at = 10, active = 6000 } ]   # from which period on it uses how many pages
-    [vm.web]
-    maximum = 40000
-    recording = "web"              # one that comes along, or a file beside this one
-    start = 20                     # the period in which it comes
-    skip = 15                      # samples that are left out at the beginning
-    pause = 10                     # periods of rest before it begins again
-    count = 2                      # so many such VMs, each ``apart`` periods after the other
+pages = 92160                  # of the machine, for VMs
+[vm.windows]
+minimum = 16384
+maximum = 65536
+shares = 1000
+phases = [ { at = 0, active = 60000 }, { at = 10, active = 6000 } ]   # from which period on it uses how many pages
+[vm.web]
+maximum = 40000
+recording = "web"              # one that comes along, or a file beside this one
+start = 20                     # the period in which it comes
+skip = 15                      # samples that are left out at the beginning
+pause = 10                     # periods of rest before it begins again
+count = 2                      # so many such VMs, each ``apart`` periods after the other
 """
 
 from __future__ import annotations
@@ -104,10 +104,22 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     about: str = ""
 
 
-LIMITS = {"pages": (1, MOST_PAGES), "periods": (1, MOST_PERIODS), "seed": (0, 1 << 32), "taxed_from": (0, MOST_PERIODS),
-          "minimum": (0, MOST_PAGES), "maximum": (1, MOST_PAGES), "shares": (1, 1 << 20), "at": (0, MOST_PERIODS - 1),
-          "active": (0, MOST_PAGES), "start": (0, MOST_PERIODS), "skip": (0, MOST_PERIODS), "pause": (0, MOST_PERIODS),
-          "count": (1, MOST_VMS), "apart": (0, MOST_PERIODS)}
+LIMITS = {
+    "pages": (1, MOST_PAGES),
+    "periods": (1, MOST_PERIODS),
+    "seed": (0, 1 << 32),
+    "taxed_from": (0, MOST_PERIODS),
+    "minimum": (0, MOST_PAGES),
+    "maximum": (1, MOST_PAGES),
+    "shares": (1, 1 << 20),
+    "at": (0, MOST_PERIODS - 1),
+    "active": (0, MOST_PAGES),
+    "start": (0, MOST_PERIODS),
+    "skip": (0, MOST_PERIODS),
+    "pause": (0, MOST_PERIODS),
+    "count": (1, MOST_VMS),
+    "apart": (0, MOST_PERIODS),
+}
 """From and to, by field."""
 
 
@@ -187,8 +199,12 @@ class _Reader:
         found = Workload(told.pages, tuple(vms), told.periods or max(map(_until, vms)), told.seed, told.taxed_from, told.about)
         looked_at = found.periods * sum(vm.activity.pages for vm in vms)
         if looked_at > MOST_LOOKED_AT:
-            raise self._wrong(None, "periods", f"{found.periods:,} periods of VMs with {looked_at // found.periods:,} pages are "
-                                             f"{looked_at:,} pages to look at; expected at most {MOST_LOOKED_AT:,}")
+            raise self._wrong(
+                None,
+                "periods",
+                f"{found.periods:,} periods of VMs with {looked_at // found.periods:,} pages are "
+                f"{looked_at:,} pages to look at; expected at most {MOST_LOOKED_AT:,}",
+            )
         if not any(vm.activity.touched(period).any() for vm in vms for period in range(found.periods)):
             raise self._wrong(None, "periods", f"in {found.periods:,} periods no VM uses a page; expected one that does")
         return found
@@ -216,8 +232,9 @@ class _Reader:
         found = self._recording(name, called)
         if told.skip >= found.samples:
             raise self._wrong(name, "skip", f"expected less than the {found.samples} samples of {_cut(called)}, got {told.skip:,}")
-        activities = [Replayed(found, told.start + number * told.apart, told.repeat, told.pause, told.skip)
-                      for number in range(told.count)]
+        activities = [
+            Replayed(found, told.start + number * told.apart, told.repeat, told.pause, told.skip) for number in range(told.count)
+        ]
         if told.count == 1:
             return [Vm(name, claim, activities[0], called)]
         return [Vm(f"{name}-{number + 1}", claim, activity, called) for number, activity in enumerate(activities)]
@@ -226,8 +243,11 @@ class _Reader:
         for number, phase in enumerate(given):
             self._within(phase, name, f"phases[{number}].")
             if number and phase.at <= given[number - 1].at:
-                raise self._wrong(name, f"phases[{number}].at", f"expected a period after that of the phase before, "
-                                                                f"{given[number - 1].at:,}; got {phase.at:,}")
+                raise self._wrong(
+                    name,
+                    f"phases[{number}].at",
+                    f"expected a period after that of the phase before, {given[number - 1].at:,}; got {phase.at:,}",
+                )
         if not given:
             raise self._wrong(name, "phases", "expected at least one, such as { at = 0, active = 1000 }")
         return Phases(tuple(Phase(p.at, p.active) for p in given))
@@ -236,8 +256,12 @@ class _Reader:
         if called not in self.recordings:
             found = self.recordings[called] = self._read(name, called)
             if found.samples < recording.LEAST_SAMPLES:
-                raise self._wrong(name, "recording", f"{_cut(called)} has {found.samples} samples; expected at least "
-                                                     f"{recording.LEAST_SAMPLES}: of a shorter one only the contents are used")
+                raise self._wrong(
+                    name,
+                    "recording",
+                    f"{_cut(called)} has {found.samples} samples; expected at least "
+                    f"{recording.LEAST_SAMPLES}: of a shorter one only the contents are used",
+                )
         return self.recordings[called]
 
     def _read(self, name: str, called: str) -> recording.Recording:

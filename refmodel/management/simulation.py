@@ -41,9 +41,16 @@ HOT = 0.25
 """The part of what a VM has whose accesses a miss-ratio estimate does not see."""
 
 POLICIES: dict[str, Policy] = {
-    "static": StaticPartition(), "shares": MinFunding(rate=0.0), "esx": MinFunding(), "proportional": Proportional(),
-    "pressure": Pressure(), "self-ballooning": SelfBallooning(),
-    "self-ballooning-tmem": SelfBallooning(tmem=True), "stalls": Stalls(), "miss-ratio": MissRatioBalancing()}
+    "static": StaticPartition(),
+    "shares": MinFunding(rate=0.0),
+    "esx": MinFunding(),
+    "proportional": Proportional(),
+    "pressure": Pressure(),
+    "self-ballooning": SelfBallooning(),
+    "self-ballooning-tmem": SelfBallooning(tmem=True),
+    "stalls": Stalls(),
+    "miss-ratio": MissRatioBalancing(),
+}
 """By name; ``shares`` is ESX's without the tax."""
 
 
@@ -149,8 +156,11 @@ class Known:
 
     @classmethod
     def of(cls, workload: Workload) -> Known:
-        return cls(workload, {vm.name: working_sets(vm.activity, workload.periods, _window(vm)) for vm in workload.vms},
-                   {vm.name: own_working_sets(vm.activity, workload.periods, _window(vm)) for vm in workload.vms})
+        return cls(
+            workload,
+            {vm.name: working_sets(vm.activity, workload.periods, _window(vm)) for vm in workload.vms},
+            {vm.name: own_working_sets(vm.activity, workload.periods, _window(vm)) for vm in workload.vms},
+        )
 
     @functools.cached_property
     def curves(self) -> Mapping[str, Curves]:
@@ -197,17 +207,29 @@ class Simulation:
             self._sample(vm, happened[vm.name].active)
         target = _levied(self.policy, self.workload, number).targets(to_give(self.workload) - self._owed(), self._uses(number))
         before, self.allocated = self.allocated, moved(self.workload.pages, self.allocated, target, self.state, self._owed())
-        self.given_up = {vm.name: attrs.evolve(self._evict(vm), ballooned=max(0, before[vm.name] - self.allocated[vm.name]))
-                         for vm in self.workload.vms}
+        self.given_up = {
+            vm.name: attrs.evolve(self._evict(vm), ballooned=max(0, before[vm.name] - self.allocated[vm.name]))
+            for vm in self.workload.vms
+        }
         free = self.workload.pages - sum(self.allocated.values()) - self._owed()
         self.state = next_state(self.state, free / self.workload.pages)
-        return Period(number, self.state, free, dict(self.allocated), target, {n: e.active for n, e in happened.items()},
-                      {n: e.active for n, e in self.estimates.items()}, {n: e.first for n, e in happened.items()},
-                      {n: e.read for n, e in happened.items()}, {n: e.cached for n, e in happened.items()},
-                      {n: e.went.written + self.given_up[n].written for n, e in happened.items()},
-                      {n: self.pools.held(n) if self.pools else 0 for n in happened},
-                      {n: self.pools.owed(n) if self.pools else 0 for n in happened}, waited,
-                      sum(abs(self.allocated[n] - before[n]) for n in before))
+        return Period(
+            number,
+            self.state,
+            free,
+            dict(self.allocated),
+            target,
+            {n: e.active for n, e in happened.items()},
+            {n: e.active for n, e in self.estimates.items()},
+            {n: e.first for n, e in happened.items()},
+            {n: e.read for n, e in happened.items()},
+            {n: e.cached for n, e in happened.items()},
+            {n: e.went.written + self.given_up[n].written for n, e in happened.items()},
+            {n: self.pools.held(n) if self.pools else 0 for n in happened},
+            {n: self.pools.owed(n) if self.pools else 0 for n in happened},
+            waited,
+            sum(abs(self.allocated[n] - before[n]) for n in before),
+        )
 
     def _frames(self) -> int:
         """Frames for pools: those that a policy could give out and has given to nobody."""
@@ -237,8 +259,12 @@ class Simulation:
         costs = self.costs
         calls = happened.read + happened.calls + happened.went.calls + given_up.calls
         copies = happened.cached + happened.went.copies + given_up.copies
-        return (happened.read * costs.swap_in + (happened.went.written + given_up.written) * costs.swap_out
-                + calls * costs.exit + copies * costs.copy)
+        return (
+            happened.read * costs.swap_in
+            + (happened.went.written + given_up.written) * costs.swap_out
+            + calls * costs.exit
+            + copies * costs.copy
+        )
 
     def _deciding(self, vm: Vm, number: int) -> float:
         """Microseconds for what the policy looks at, and for pages that the balloon took.
@@ -264,8 +290,15 @@ class Simulation:
             has, demand = self.allocated[vm.name], int(self.known.demand[vm.name][number])
             wanted = max(demand, has) if demand else 0  # a guest keeps what it once had, as long as nobody asks for it
             curve = self._curve(vm, number, has) if isinstance(self.policy, MissRatioBalancing) else ()
-            found[vm.name] = MemoryUse(self._claim(vm), has, wanted, self.estimates[vm.name].active,
-                                       int(self.known.committed[vm.name][number]), self.stalled[vm.name], curve)
+            found[vm.name] = MemoryUse(
+                self._claim(vm),
+                has,
+                wanted,
+                self.estimates[vm.name].active,
+                int(self.known.committed[vm.name][number]),
+                self.stalled[vm.name],
+                curve,
+            )
         return found
 
     def _claim(self, vm: Vm) -> Claim:
@@ -312,10 +345,19 @@ def simulate(workload: Workload, policy: Policy, costs: Costs | None = None, kno
     names = [vm.name for vm in workload.vms]
     has_pools = isinstance(policy, SelfBallooning) and policy.tmem
     pools = Pools.of({vm.name: vm.activity.pages for vm in workload.vms}) if has_pools else None
-    run = Simulation(workload, policy, costs or Costs(), known or Known.of(workload), np.random.default_rng(workload.seed),
-                     {vm.name: Memory.of(vm.activity.pages) for vm in workload.vms},
-                     {vm.name: vm.claim.minimum for vm in workload.vms}, {name: Estimate() for name in names},
-                     dict.fromkeys(names, 0.0), dict.fromkeys(names, Went()), pools)
+    run = Simulation(
+        workload,
+        policy,
+        costs or Costs(),
+        known or Known.of(workload),
+        np.random.default_rng(workload.seed),
+        {vm.name: Memory.of(vm.activity.pages) for vm in workload.vms},
+        {vm.name: vm.claim.minimum for vm in workload.vms},
+        {name: Estimate() for name in names},
+        dict.fromkeys(names, 0.0),
+        dict.fromkeys(names, Went()),
+        pools,
+    )
     run.begin()
     return [run.period(number) for number in range(workload.periods)]
 

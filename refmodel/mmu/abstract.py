@@ -28,8 +28,11 @@ class AnyProcessor(P2m):
         """Whether a processor may find a page in a frame: by the p2m, or by what is stale of it."""
         entry, stale = self.p2m[vm, gfn], self.stale_of(vm, gfn)
         is_here = entry.resident and entry.mfn == mfn
-        return ((is_here or (stale.mfn == mfn and mfn != NOTHING)) and (stale.reads or (is_here and entry.mapped))
-                and (not write or stale.writes or (is_here and entry.writable)))
+        return (
+            (is_here or (stale.mfn == mfn and mfn != NOTHING))
+            and (stale.reads or (is_here and entry.mapped))
+            and (not write or stale.writes or (is_here and entry.writable))
+        )
 
     def execute(self, vm: Vm, cpu: Cpu, full: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
         """``full``: the vCPU whose page-modification log is full, if the access exits because of that."""
@@ -58,7 +61,10 @@ class AnyTables(P2m):
     """What a monitor does for an MMU whose tables nobody knows."""
 
     steps: ClassVar[dict[str, tuple[str, ...]]] = {
-        "derive": ("load_physical",), "ept_violation": ("load_physical",), "guest_page_fault": ("load_physical",)}
+        "derive": ("load_physical",),
+        "ept_violation": ("load_physical",),
+        "guest_page_fault": ("load_physical",),
+    }
 
     @operation
     def derive(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:

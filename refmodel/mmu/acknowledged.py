@@ -37,8 +37,9 @@ class InterruptedVcpus(AcknowledgingMmu):
         """Every vCPU is to forget what was made under its VM's tables."""
         assign(self.asked, lambda asked, of, vcpu: of == vm, True)
 
-    @pending("EFF-4", "A vCPU that was asked to flush can acknowledge, and has no flush request pending afterwards.",
-             until="acknowledge")
+    @pending(
+        "EFF-4", "A vCPU that was asked to flush can acknowledge, and has no flush request pending afterwards.", until="acknowledge"
+    )
     def unacknowledged(self, vm: Vm, vcpu: Vcpu) -> bool:
         return self.asked[vm, vcpu]
 
@@ -120,7 +121,11 @@ class StalePages(AcknowledgingMmu):
 class Acknowledged(StalePages):
     """The same, where every processor that was asked can acknowledge."""
 
-    @pending("EFF-4", "A page's flush ends once every processor has acknowledged; the frame that the page left is then released.",
-             until="finish_flush", after=("unacknowledged",))
+    @pending(
+        "EFF-4",
+        "A page's flush ends once every processor has acknowledged; the frame that the page left is then released.",
+        until="finish_flush",
+        after=("unacknowledged",),
+    )
     def flush_not_finished(self, vm: Vm, gfn: Gfn) -> bool:
         return not self.is_flushed(vm, gfn)

@@ -67,8 +67,9 @@ class DerivedTable(P2m):
         entry = self.derived[vm, gfn]
         return entry.present and (entry.writable or not write)
 
-    @pending("EFF-2", "If the p2m allows an access that the MMU cannot translate, serving the exit adds the translation.",
-             until="derive")
+    @pending(
+        "EFF-2", "If the p2m allows an access that the MMU cannot translate, serving the exit adds the translation.", until="derive"
+    )
     def translation_not_derived(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
         return self.lets_through(vm, gfn, write) and not self.gives(vm, gfn, write)
 

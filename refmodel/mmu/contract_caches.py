@@ -36,8 +36,11 @@ class CachesOfDerived(ProcessorAccesses, DerivedTable, AcknowledgingMmu):
     def acknowledged(self, vm: Vm, gfn: Gfn) -> bool:
         return count(self.asked, lambda asked, of, cpu: of == vm and asked) == 0
 
-    @pending("EFF-4", "A processor that was asked to flush can acknowledge, and has no flush request pending afterwards.",
-             until="acknowledge")
+    @pending(
+        "EFF-4",
+        "A processor that was asked to flush can acknowledge, and has no flush request pending afterwards.",
+        until="acknowledge",
+    )
     def unacknowledged(self, vm: Vm, cpu: Cpu) -> bool:
         return self.asked[vm, cpu]
 

@@ -208,8 +208,14 @@ class DirectMmu(DirectBareMachine):
         found = self.access(vm, vcpu, upper, lower, False)
         if not found.valid:
             return Touched(Reply(Event.PAGE_FAULT), Reply(Event.PAGE_FAULT), vcpu, upper, lower, False)
-        return Touched(Reply(Event.COMPLETED, as_cell(self.words[found.mfn, offset])),
-                       Reply(Event.COMPLETED, as_cell(self.bare_words[found.mfn, offset])), vcpu, upper, lower, False)
+        return Touched(
+            Reply(Event.COMPLETED, as_cell(self.words[found.mfn, offset])),
+            Reply(Event.COMPLETED, as_cell(self.bare_words[found.mfn, offset])),
+            vcpu,
+            upper,
+            lower,
+            False,
+        )
 
     @guest
     def store(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, offset: Index, word: MachineWord) -> Touched:
@@ -342,8 +348,9 @@ class DirectMmu(DirectBareMachine):
     def hold(self, table: Mfn, index: Index, word: MachineWord) -> None:
         """Write down what a checked entry holds."""
         link = self.frames[table].type == Type.L2 and not word.large
-        self.held[table, index] = Held(word.present, word.mfn, word.present and word.writable and not link, word.present and
-        link and word.mfn != table)
+        self.held[table, index] = Held(
+            word.present, word.mfn, word.present and word.writable and not link, word.present and link and word.mfn != table
+        )
 
     def drop(self, held: Held) -> None:
         """Give back what an entry held."""
@@ -367,8 +374,12 @@ class DirectMmu(DirectBareMachine):
         self.frames[mfn] = attrs.evolve(frame, type=Type.L2 if second else Type.L1, standing=Standing.RESERVED, uses=1, pinned=True)
         return Pinned(True, mfn, second)
 
-    @pending("EFF-4", "The monitor can remove all writable mappings of a frame that is reserved as a table, so that the frame's "
-             "entries can be checked.", until="revoke_writes")
+    @pending(
+        "EFF-4",
+        "The monitor can remove all writable mappings of a frame that is reserved as a table, so that the frame's "
+        "entries can be checked.",
+        until="revoke_writes",
+    )
     def writes_not_revoked(self, mfn: Mfn) -> bool:
         return self.frames[mfn].standing == Standing.RESERVED
 
@@ -415,13 +426,19 @@ class DirectMmu(DirectBareMachine):
         self.frames[mfn] = attrs.evolve(frame, pinned=False)
         self.put_type(mfn)
 
-    @pending("EFF-4", "While a level 2 table is being dissolved, the references of each of its entries can be released.",
-             until="dissolve_entry")
+    @pending(
+        "EFF-4",
+        "While a level 2 table is being dissolved, the references of each of its entries can be released.",
+        until="dissolve_entry",
+    )
     def second_level_entry_not_dissolved(self, mfn: Mfn, index: Index) -> bool:
         return self.frames[mfn].type == Type.L2 and self.may_dissolve(mfn, index)
 
-    @pending("EFF-4", "While a level 1 table is being dissolved, the references of each of its entries can be released.",
-             until="dissolve_entry")
+    @pending(
+        "EFF-4",
+        "While a level 1 table is being dissolved, the references of each of its entries can be released.",
+        until="dissolve_entry",
+    )
     def first_level_entry_not_dissolved(self, mfn: Mfn, index: Index) -> bool:
         return self.frames[mfn].type == Type.L1 and self.may_dissolve(mfn, index)
 
@@ -439,8 +456,11 @@ class DirectMmu(DirectBareMachine):
         self.unchecked[mfn, index] = True
         self.drop(held)
 
-    @pending("EFF-4", "A table that is being dissolved can become plain memory once no entry of the table holds a reference.",
-             until="dissolve")
+    @pending(
+        "EFF-4",
+        "A table that is being dissolved can become plain memory once no entry of the table holds a reference.",
+        until="dissolve",
+    )
     def not_dissolved(self, mfn: Mfn) -> bool:
         return self.frames[mfn].standing == Standing.DISSOLVING and self.holding(mfn) == 0
 
@@ -496,7 +516,7 @@ class DirectMmu(DirectBareMachine):
 
     def alike(self, old: MachineWord, new: MachineWord) -> bool:
         """The fast path: entries that differ in software's bits only need no check."""
-        return (old.present == new.present and old.writable == new.writable and old.large == new.large and old.mfn == new.mfn)
+        return old.present == new.present and old.writable == new.writable and old.large == new.large and old.mfn == new.mfn
 
     @guest
     def update_va_mapping(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, word: MachineWord) -> Hypercall:
@@ -544,8 +564,11 @@ class DirectMmu(DirectBareMachine):
 
     def uses(self, mfn: Mfn) -> int:
         """How many rely on a frame's type."""
-        return (count(self.held, lambda held, table, index: held.live and held.mfn == mfn and (held.writable or held.link))
-                + count(self.base, lambda base, vm, vcpu: base.loaded and base.mfn == mfn) + (1 if self.frames[mfn].pinned else 0))
+        return (
+            count(self.held, lambda held, table, index: held.live and held.mfn == mfn and (held.writable or held.link))
+            + count(self.base, lambda base, vm, vcpu: base.loaded and base.mfn == mfn)
+            + (1 if self.frames[mfn].pinned else 0)
+        )
 
     def leading_to(self, mfn: Mfn) -> int:
         """How many checked entries lead to a frame."""

@@ -134,8 +134,11 @@ class EptMmu(P2m, BareMachine, TranslationCaches, ControlRegisters):
 
     # ------------------------------------------------------------ the monitor
 
-    @pending("EFF-2", "If the p2m allows an access and the VM has an EPT table, serving the EPT violation installs the missing "
-             "EPT entry.", until="ept_violation")
+    @pending(
+        "EFF-2",
+        "If the p2m allows an access and the VM has an EPT table, serving the EPT violation installs the missing EPT entry.",
+        until="ept_violation",
+    )
     def entry_not_installed(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
         return self.eptp[vm].present and self.lets_through(vm, gfn, write) and not self.installed(vm, gfn, write)
 

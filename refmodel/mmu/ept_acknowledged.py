@@ -23,8 +23,12 @@ class InterruptingEptMmu(InterruptedVcpus, EptMmu):
         """It is empty, and stays a table: a vCPU may walk it still."""
         self.eptp[vm] = Eptp(False, self.eptp[vm].mfn)
 
-    @pending("EFF-4", "An EPT table that is no longer used is freed once every vCPU has acknowledged the flush.",
-             until="free_table", after=("unacknowledged",))
+    @pending(
+        "EFF-4",
+        "An EPT table that is no longer used is freed once every vCPU has acknowledged the flush.",
+        until="free_table",
+        after=("unacknowledged",),
+    )
     def table_not_freed(self, vm: Vm) -> bool:
         return self.has_given_up(vm)
 

@@ -88,8 +88,11 @@ class TaggedEptMmu(ProcessorAccesses, VmTags, AcknowledgingMmu):
             reset(self.tag_tlb, lambda found, on, of, gfn: on == cpu and of == tag)
             self.unflushed[cpu, tag] = False
 
-    @pending("EFF-4", "A processor that was sent a flush IPI can acknowledge it, and has no flush IPI pending afterwards.",
-             until="acknowledge")
+    @pending(
+        "EFF-4",
+        "A processor that was sent a flush IPI can acknowledge it, and has no flush IPI pending afterwards.",
+        until="acknowledge",
+    )
     def unacknowledged(self, cpu: Cpu) -> bool:
         return self.running[cpu].active and self.running[cpu].asked
 
@@ -128,8 +131,12 @@ class TaggedEptMmu(ProcessorAccesses, VmTags, AcknowledgingMmu):
 
     # ------------------------------------------------------------ what is derived from the p2m
 
-    @pending("EFF-2", "If the p2m allows an access and the VM has an EPT table, serving the EPT violation installs the missing "
-             "entry in that table.", until="ept_violation")
+    @pending(
+        "EFF-2",
+        "If the p2m allows an access and the VM has an EPT table, serving the EPT violation installs the missing "
+        "entry in that table.",
+        until="ept_violation",
+    )
     def entry_not_installed(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
         return self.eptp[vm].present and self.lets_through(vm, gfn, write) and not self.lets(self.eptp[vm].mfn, gfn, write)
 
@@ -153,8 +160,11 @@ class TaggedEptMmu(ProcessorAccesses, VmTags, AcknowledgingMmu):
         return self.frames[table].use == Use.TABLE and self.frames[table].vm == vm
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
-        assign(self.ept, lambda entry, table, of: of == gfn and self.is_table_of(table, vm),
-               lambda entry, table, of: attrs.evolve(entry, writable=False))
+        assign(
+            self.ept,
+            lambda entry, table, of: of == gfn and self.is_table_of(table, vm),
+            lambda entry, table, of: attrs.evolve(entry, writable=False),
+        )
         self.request_flush(vm)
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
@@ -183,8 +193,12 @@ class TaggedEptMmu(ProcessorAccesses, VmTags, AcknowledgingMmu):
         """A table is no longer current."""
         self.given_up[root] = True
 
-    @pending("EFF-4", "An EPT table that is no longer used is freed once every processor has acknowledged the flush.",
-             until="free_root", after=("unacknowledged",))
+    @pending(
+        "EFF-4",
+        "An EPT table that is no longer used is freed once every processor has acknowledged the flush.",
+        until="free_root",
+        after=("unacknowledged",),
+    )
     def root_not_freed(self, mfn: Mfn) -> bool:
         return self.given_up[mfn]
 

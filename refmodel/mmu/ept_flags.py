@@ -8,7 +8,6 @@ they go on storing, and set it no more. (SDM Vol. 3C 28.3.5; EPTP bit 6 turns it
 Of a large entry it is noted for every page what its flags said, before they go (``noted_flags``).
 """
 
-
 import attrs
 
 from refmodel.bare import Event, Seen
@@ -67,8 +66,11 @@ class EptFlagsMmu(NotedFlags, EptSizesMmu):
 
     def note(self, vm: Vm, region: Region) -> None:
         """Note what flags say of each page of a region."""
-        assign(self.noted, lambda noted, of, gfn: of == vm and self.is_covered(gfn) and self.lies_in(gfn, region),
-               lambda noted, of, gfn: both(noted, self.flags_of(vm, gfn)))
+        assign(
+            self.noted,
+            lambda noted, of, gfn: of == vm and self.is_covered(gfn) and self.lies_in(gfn, region),
+            lambda noted, of, gfn: both(noted, self.flags_of(vm, gfn)),
+        )
 
     def clear_large(self, vm: Vm, region: Region) -> None:
         """What the flags of a region's large entry say is noted of each page, and they are clear."""
@@ -94,8 +96,9 @@ class EptFlagsMmu(NotedFlags, EptSizesMmu):
         if not super().divide(vm, region):
             return False
         table = self.upper[vm, region].table
-        assign(self.upper_flags, lambda old, of, part: of == vm and self.larger(part) == region and self.upper[vm, part].large,
-               flags)
+        assign(
+            self.upper_flags, lambda old, of, part: of == vm and self.larger(part) == region and self.upper[vm, part].large, flags
+        )
         assign(self.lower_flags, lambda old, of, at: of == table and self.lower[of, at].present, flags)
         self.upper_flags[vm, region] = Flags()
         return True

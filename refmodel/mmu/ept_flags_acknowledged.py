@@ -3,7 +3,6 @@
 A flag that was cleared is not set by a processor that has yet to acknowledge: what it says is not relied on until then.
 """
 
-
 from refmodel.mmu.ept_flags import EptFlagsMmu, EptThreeSizesFlagsMmu
 from refmodel.mmu.ept_sizes_acknowledged import EptSizesAcknowledgedMmu, EptThreeSizesAcknowledgedMmu
 

@@ -115,9 +115,14 @@ class EptSizesMmu(AddressParts, P2m):
     def installed(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
         """Whether the tables give this access, so that it needs no exit."""
         entry, small = self.upper[vm, self.region[gfn]], self.small_entry(vm, gfn)
-        return self.is_covered(gfn) and (self.entry_above(vm, gfn).large or (
-            self.is_reached(vm, self.region[gfn]) and entry.present
-            and (entry.large or (small.present and (small.writable or not write)))))
+        return self.is_covered(gfn) and (
+            self.entry_above(vm, gfn).large
+            or (
+                self.is_reached(vm, self.region[gfn])
+                and entry.present
+                and (entry.large or (small.present and (small.writable or not write)))
+            )
+        )
 
     def translate(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, write: bool) -> EptEntry:
         """From a cache of any size, by a pointer to the table, or by a walk; not present if the access exits."""
@@ -199,11 +204,19 @@ class EptSizesMmu(AddressParts, P2m):
 
     # ------------------------------------------------------------ exits
 
-    @pending("EFF-2", "If the p2m allows an access and the region has an EPT table, serving the EPT violation installs the "
-             "missing EPT entry.", until="ept_violation")
+    @pending(
+        "EFF-2",
+        "If the p2m allows an access and the region has an EPT table, serving the EPT violation installs the missing EPT entry.",
+        until="ept_violation",
+    )
     def entry_not_installed(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
-        return (self.is_covered(gfn) and self.is_reached(vm, self.region[gfn]) and self.upper[vm, self.region[gfn]].links
-                and self.lets_through(vm, gfn, write) and not self.installed(vm, gfn, write))
+        return (
+            self.is_covered(gfn)
+            and self.is_reached(vm, self.region[gfn])
+            and self.upper[vm, self.region[gfn]].links
+            and self.lets_through(vm, gfn, write)
+            and not self.installed(vm, gfn, write)
+        )
 
     @operation
     def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
@@ -243,8 +256,15 @@ class EptSizesMmu(AddressParts, P2m):
 
     def misfits(self, vm: Vm, region: Region, block: Block) -> int:
         """How many pages of a region do not lie in a block, in order, or may not be written to."""
-        return count(self.p2m, lambda entry, of, gfn: of == vm and self.is_covered(gfn) and self.lies_in(gfn, region) and not (
-            entry.mapped and entry.writable and entry.mfn == self.frame_in(block, region, gfn)))
+        return count(
+            self.p2m,
+            lambda entry, of, gfn: (
+                of == vm
+                and self.is_covered(gfn)
+                and self.lies_in(gfn, region)
+                and not (entry.mapped and entry.writable and entry.mfn == self.frame_in(block, region, gfn))
+            ),
+        )
 
     def link_table(self, vm: Vm, region: Region) -> bool:
         """Give a region an empty table; False, and nothing done, if no frame can be had."""
@@ -271,11 +291,21 @@ class EptSizesMmu(AddressParts, P2m):
         if not self.link_table(vm, region):
             return False
         table = self.upper[vm, region].table
-        assign(self.upper, lambda entry, of, part: of == vm and self.larger(part) == region and part != region,
-               lambda entry, of, part: UpperEntry(True, True, self.smaller_block(part, block)))
-        assign(self.lower, lambda entry, of, at: of == table and self.is_covered(self.page_at[region, at])
-               and self.region[self.page_at[region, at]] == region and self.at[self.page_at[region, at]] == at,
-               lambda entry, of, at: EptEntry(True, self.frame_at[block, at], True))
+        assign(
+            self.upper,
+            lambda entry, of, part: of == vm and self.larger(part) == region and part != region,
+            lambda entry, of, part: UpperEntry(True, True, self.smaller_block(part, block)),
+        )
+        assign(
+            self.lower,
+            lambda entry, of, at: (
+                of == table
+                and self.is_covered(self.page_at[region, at])
+                and self.region[self.page_at[region, at]] == region
+                and self.at[self.page_at[region, at]] == at
+            ),
+            lambda entry, of, at: EptEntry(True, self.frame_at[block, at], True),
+        )
         return True
 
     @operation

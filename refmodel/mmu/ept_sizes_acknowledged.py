@@ -3,7 +3,6 @@
 A table that is linked no more is given up: it stays a table, and empty, until every vCPU has forgotten its pointers.
 """
 
-
 from refmodel.language import Total, operation, pending, require, reset
 from refmodel.machine.names import Mfn, Vcpu, Vm
 from refmodel.mmu.acknowledged import Acknowledged, InterruptedVcpus
@@ -29,8 +28,12 @@ class InterruptingSizesMmu(InterruptedVcpus, EptSizesMmu):
     def is_given_up(self, mfn: Mfn) -> bool:
         return self.given_up[mfn]
 
-    @pending("EFF-4", "An EPT table that is no longer used is freed once every vCPU has acknowledged the flush.",
-             until="free_table", after=("unacknowledged",))
+    @pending(
+        "EFF-4",
+        "An EPT table that is no longer used is freed once every vCPU has acknowledged the flush.",
+        until="free_table",
+        after=("unacknowledged",),
+    )
     def table_not_freed(self, table: Mfn) -> bool:
         return self.given_up[table]
 

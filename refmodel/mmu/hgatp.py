@@ -70,8 +70,7 @@ class VmidMmu(VmTags, AcknowledgingMmu):
     """Where a hart has to fence a page of a VMID before it next runs with it."""
     harts: Total[Cpu, HartRuns]
 
-    steps: ClassVar[dict[str, tuple[str, ...]]] = {
-        "guest_page_fault": ("load_physical",), "fetch_physical": ("load_physical",)}
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"guest_page_fault": ("load_physical",), "fetch_physical": ("load_physical",)}
 
     # ------------------------------------------------------------ the hart
 
@@ -147,8 +146,11 @@ class VmidMmu(VmTags, AcknowledgingMmu):
         require(self.harts[cpu].active)
         self.harts[cpu] = HartRuns()
 
-    @pending("EFF-4", "A hart that was sent an IPI to fence can execute the fences, and has no IPI pending afterwards.",
-             until="acknowledge")
+    @pending(
+        "EFF-4",
+        "A hart that was sent an IPI to fence can execute the fences, and has no IPI pending afterwards.",
+        until="acknowledge",
+    )
     def unacknowledged(self, cpu: Cpu) -> bool:
         return self.harts[cpu].active and self.harts[cpu].asked
 
@@ -184,15 +186,24 @@ class VmidMmu(VmTags, AcknowledgingMmu):
     def faults(self, vm: Vm, cpu: Cpu, gfn: Gfn, access: Access) -> bool:
         """Whether a hart can fault in an access: by the table, or by what it remembers."""
         remembered = self.vmid_tlb[cpu, self.tags[vm].tag, gfn]
-        return (not self.gives(cpu, self.leaves[vm, gfn], access)
-                or (remembered.valid and not self.gives(cpu, remembered.leaf, access)))
+        return not self.gives(cpu, self.leaves[vm, gfn], access) or (
+            remembered.valid and not self.gives(cpu, remembered.leaf, access)
+        )
 
-    @pending("EFF-2", "If the p2m allows an access, serving its guest-page fault adds the missing right to the G-stage entry and "
-             "fences the page.", until="guest_page_fault")
+    @pending(
+        "EFF-2",
+        "If the p2m allows an access, serving its guest-page fault adds the missing right to the G-stage entry and "
+        "fences the page.",
+        until="guest_page_fault",
+    )
     def right_not_given(self, vm: Vm, cpu: Cpu, gfn: Gfn, cause: Cause, implicit: Implicit) -> bool:
         access, here = lacked(cause, implicit), self.harts[cpu]
-        return (here.active and here.vm == vm and self.lets_through(vm, gfn, access == Access.WRITE)
-                and self.faults(vm, cpu, gfn, access))
+        return (
+            here.active
+            and here.vm == vm
+            and self.lets_through(vm, gfn, access == Access.WRITE)
+            and self.faults(vm, cpu, gfn, access)
+        )
 
     @operation
     def guest_page_fault(self, vm: Vm, cpu: Cpu, gfn: Gfn, cause: Cause, implicit: Implicit) -> GuestPageFaultServed:
@@ -221,8 +232,15 @@ class VmidMmu(VmTags, AcknowledgingMmu):
     def with_right(self, vm: Vm, gfn: Gfn, access: Access) -> Leaf:
         """A page's entry with the right to one access more. A store gets R with W, since W alone is reserved."""
         old, fetch = self.leaves[vm, gfn], access == Access.FETCH
-        return attrs.evolve(old, present=True, mfn=self.p2m[vm, gfn].mfn, user=True, readable=old.readable or not fetch,
-                            writable=old.writable or access == Access.WRITE, executable=old.executable or fetch)
+        return attrs.evolve(
+            old,
+            present=True,
+            mfn=self.p2m[vm, gfn].mfn,
+            user=True,
+            readable=old.readable or not fetch,
+            writable=old.writable or access == Access.WRITE,
+            executable=old.executable or fetch,
+        )
 
     @operation
     def map_ahead(self, vm: Vm, gfn: Gfn, access: Access) -> None:

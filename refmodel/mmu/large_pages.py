@@ -66,22 +66,37 @@ class LargePageMmu(LargePageBareMachine, LinearMmu):
         """Whether an entry has to be marked before it is used: as accessed, or, where it maps the page, as dirty."""
         return not cell.accessed or (maps and write and not cell.dirty)
 
-    @pending("EFF-2", "If the p2m allows stores to the root table, the flags that a permitted access needs can be set in the "
-             "upper guest entry.", until="set_flags")
+    @pending(
+        "EFF-2",
+        "If the p2m allows stores to the root table, the flags that a permitted access needs can be set in the upper guest entry.",
+        until="set_flags",
+    )
     def upper_entry_not_marked(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         root = self.paging[vm, vcpu].root
         above = self.guest_cell(vm, root, upper)
-        return (self.may_mark(vm, vcpu, upper, page, access) and self.lets_through(vm, root, write=True)
-                and self.unmarked(above, access == Access.WRITE, above.large))
+        return (
+            self.may_mark(vm, vcpu, upper, page, access)
+            and self.lets_through(vm, root, write=True)
+            and self.unmarked(above, access == Access.WRITE, above.large)
+        )
 
-    @pending("EFF-2", "If the p2m allows stores to the leaf's table, the flags that a permitted access needs can be set in the "
-             "guest's leaf entry.", until="set_flags", after=("upper_entry_not_marked",))
+    @pending(
+        "EFF-2",
+        "If the p2m allows stores to the leaf's table, the flags that a permitted access needs can be set in the "
+        "guest's leaf entry.",
+        until="set_flags",
+        after=("upper_entry_not_marked",),
+    )
     def leaf_entry_not_marked(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         root, write = self.paging[vm, vcpu].root, access == Access.WRITE
         above = self.guest_cell(vm, root, upper)
-        return (self.may_mark(vm, vcpu, upper, page, access) and self.lets_through(vm, above.gfn, write=True) and not above.large
-                and (above.accessed or self.lets_through(vm, root, write=True))
-                and self.unmarked(self.guest_cell(vm, above.gfn, page), write, maps=True))
+        return (
+            self.may_mark(vm, vcpu, upper, page, access)
+            and self.lets_through(vm, above.gfn, write=True)
+            and not above.large
+            and (above.accessed or self.lets_through(vm, root, write=True))
+            and self.unmarked(self.guest_cell(vm, above.gfn, page), write, maps=True)
+        )
 
     def may_mark(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         """Whether the guest's tables let an access through, so that its entries are marked."""

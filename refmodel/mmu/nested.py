@@ -171,18 +171,28 @@ class NestedMmu(NestedGuests):
 
     # ------------------------------------------------------------ L0
 
-    @pending("EFF-2", "If the p2m allows an L1 access, serving its EPT violation installs the missing EPT01 entry.",
-             until="ept_violation")
+    @pending(
+        "EFF-2",
+        "If the p2m allows an L1 access, serving its EPT violation installs the missing EPT01 entry.",
+        until="ept_violation",
+    )
     def entry_not_installed(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
         return self.lets_through(vm, gfn, write) and self.violates(vm, gfn, write)
 
-    @pending("EFF-2", "If EPT12 and the p2m allow an L2 access, serving its EPT violation installs the missing EPT02 entry.",
-             until="nested_ept_violation")
+    @pending(
+        "EFF-2",
+        "If EPT12 and the p2m allow an L2 access, serving its EPT violation installs the missing EPT02 entry.",
+        until="nested_ept_violation",
+    )
     def entry_not_composed(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
         here = self.nested[vm, vcpu]
         cell = self.guest_cell(vm, here.eptp, page)
-        return (here.in_l2 and gives(cell, access) and self.lets_through(vm, cell.gfn, access == Access.WRITE)
-                and not gives(self.walked(vm, vcpu, page), access))
+        return (
+            here.in_l2
+            and gives(cell, access)
+            and self.lets_through(vm, cell.gfn, access == Access.WRITE)
+            and not gives(self.walked(vm, vcpu, page), access)
+        )
 
     @operation
     def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
@@ -233,7 +243,8 @@ class NestedMmu(NestedGuests):
         below = self.ept01[vm, cell.gfn]
         self.tlb02[vm, vcpu, eptp, page] = ShadowEntry()
         self.ept02[vm, vcpu, eptp, page] = ShadowEntry(
-            True, below.mfn, cell.writable and below.writable, cell.executable and below.executable, cell.gfn)
+            True, below.mfn, cell.writable and below.writable, cell.executable and below.executable, cell.gfn
+        )
 
     def forget_composed(self, vm: Vm, vcpu: Vcpu, eptp: Gfn) -> None:
         reset(self.ept02, lambda entry, v, c, pointer, page: v == vm and c == vcpu and pointer == eptp)

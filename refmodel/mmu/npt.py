@@ -115,8 +115,9 @@ class AsidMmu(ProcessorAccesses, NestedTable, AcknowledgingMmu):
         require(self.asids[cpu, vm].given)
         self.running[cpu] = Vmcb(True, vm, self.asids[cpu, vm].asid)
 
-    @pending("EFF-4", "A processor that was sent an IPI can exit, and then no longer runs the VM under the old ASID.",
-             until="vmexit")
+    @pending(
+        "EFF-4", "A processor that was sent an IPI can exit, and then no longer runs the VM under the old ASID.", until="vmexit"
+    )
     def unacknowledged(self, cpu: Cpu) -> bool:
         return self.running[cpu].active and self.running[cpu].kicked
 

@@ -46,8 +46,13 @@ def hides_from_smap(entry: Cell, access: Access, mode: Mode) -> bool:
 
 def mirrors(entry: ShadowEntry, cell: Cell) -> bool:
     """Whether a shadow entry is what a guest's entry gives, but perhaps for the right to write."""
-    return (cell.present and cell.gfn == entry.gfn and cell.executable == entry.executable and cell.user == entry.user
-            and (cell.writable or not entry.writable))
+    return (
+        cell.present
+        and cell.gfn == entry.gfn
+        and cell.executable == entry.executable
+        and cell.user == entry.user
+        and (cell.writable or not entry.writable)
+    )
 
 
 class ShadowMmu(Emulation):
@@ -67,8 +72,12 @@ class ShadowMmu(Emulation):
     def lacks_entry(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
         """Whether an access exits for want of a shadow entry only: the guest's table and the p2m let it through."""
         here, entry = self.paging[vm, vcpu], self.guest_entry(vm, vcpu, page)
-        return (here.enabled and permits(entry, access, here.mode) and self.lets_through(vm, entry.gfn, access == Access.WRITE)
-                and not lets(self.walked(vm, vcpu, page), access, here.mode))
+        return (
+            here.enabled
+            and permits(entry, access, here.mode)
+            and self.lets_through(vm, entry.gfn, access == Access.WRITE)
+            and not lets(self.walked(vm, vcpu, page), access, here.mode)
+        )
 
     def execute(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Attempt:
         """An access by linear address: from the processor's cache, or by a walk of the shadow table."""

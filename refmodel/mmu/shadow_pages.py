@@ -124,14 +124,31 @@ class ShadowPagesMmu(LargePageMmu):
     def root_role(self, vm: Vm, vcpu: Vcpu) -> Role:
         """The role of the root that a vCPU needs."""
         mode = self.paging[vm, vcpu].mode
-        return Role(True, vm, self.paging[vm, vcpu].root, root=True, writable=True, user=True, executable=True,
-                    wp=mode.wp, smep_andnot_wp=mode.smep and not mode.wp,
-                    smap_andnot_wp=mode.smap and not mode.wp)
+        return Role(
+            True,
+            vm,
+            self.paging[vm, vcpu].root,
+            root=True,
+            writable=True,
+            user=True,
+            executable=True,
+            wp=mode.wp,
+            smep_andnot_wp=mode.smep and not mode.wp,
+            smap_andnot_wp=mode.smap and not mode.wp,
+        )
 
     def leaf_role(self, root: Role, above: Cell) -> Role:
         """The role of the shadow page that an upper entry of the guest's leads to."""
-        return attrs.evolve(root, gfn=above.gfn, root=False, direct=above.large, dirty=above.large and above.dirty,
-                            writable=above.writable, user=above.user, executable=above.executable)
+        return attrs.evolve(
+            root,
+            gfn=above.gfn,
+            root=False,
+            direct=above.large,
+            dirty=above.large and above.dirty,
+            writable=above.writable,
+            user=above.user,
+            executable=above.executable,
+        )
 
     def use(self, shadow: ShadowPage, role: Role) -> None:
         """Have a shadow page in a role: one that is there, or a free one."""
@@ -155,8 +172,12 @@ class ShadowPagesMmu(LargePageMmu):
     @pending("EFF-2", "A vCPU that has no root shadow page can load one, if the pool has a suitable page.", until="load_root")
     def root_not_loaded(self, vm: Vm, vcpu: Vcpu, shadow: ShadowPage) -> bool:
         here = self.paging[vm, vcpu]
-        return (here.enabled and here.root != NOTHING and self.roots[vm, vcpu] == NOTHING
-                and self.can_have(shadow, self.root_role(vm, vcpu)))
+        return (
+            here.enabled
+            and here.root != NOTHING
+            and self.roots[vm, vcpu] == NOTHING
+            and self.can_have(shadow, self.root_role(vm, vcpu))
+        )
 
     @operation
     def load_root(self, vm: Vm, vcpu: Vcpu, shadow: ShadowPage) -> None:
@@ -167,13 +188,22 @@ class ShadowPagesMmu(LargePageMmu):
         self.use(shadow, self.root_role(vm, vcpu))
         self.roots[vm, vcpu] = shadow
 
-    @pending("EFF-2", "If a guest entry is marked as accessed and the pool has a suitable shadow page, the missing link can be "
-             "added to the root.", until="link")
+    @pending(
+        "EFF-2",
+        "If a guest entry is marked as accessed and the pool has a suitable shadow page, the missing link can be "
+        "added to the root.",
+        until="link",
+    )
     def table_not_linked(self, vm: Vm, vcpu: Vcpu, upper: Index, shadow: ShadowPage) -> bool:
         root, above = self.roots[vm, vcpu], self.guest_cell(vm, self.paging[vm, vcpu].root, upper)
-        return (root != NOTHING and self.links[root, upper] == NOTHING and above.present and above.gfn != NOTHING
-                and not self.unmarked(above, write=False, maps=False)
-                and self.can_have(shadow, self.leaf_role(self.roles[root], above)))
+        return (
+            root != NOTHING
+            and self.links[root, upper] == NOTHING
+            and above.present
+            and above.gfn != NOTHING
+            and not self.unmarked(above, write=False, maps=False)
+            and self.can_have(shadow, self.leaf_role(self.roles[root], above))
+        )
 
     @operation
     def link(self, vm: Vm, vcpu: Vcpu, upper: Index, shadow: ShadowPage) -> None:
@@ -189,13 +219,18 @@ class ShadowPagesMmu(LargePageMmu):
         self.links[root, upper] = shadow
         self.parents[shadow, root, upper] = True
 
-    @pending("EFF-2", "If the guest's tables and the p2m allow an access that needs no emulation, a page fault adds the missing "
-             "entry to the shadow page.", until="page_fault")
+    @pending(
+        "EFF-2",
+        "If the guest's tables and the p2m allow an access that needs no emulation, a page fault adds the missing "
+        "entry to the shadow page.",
+        until="page_fault",
+    )
     def entry_not_made(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         """Supervisor stores to read-only pages with WP clear are excluded, because such a store's entry and the user's entry
         replace each other."""
-        return (self.lacks_entry(vm, vcpu, upper, page, access)
-                and (access != Access.WRITE or self.given(vm, vcpu, upper, page).writable))
+        return self.lacks_entry(vm, vcpu, upper, page, access) and (
+            access != Access.WRITE or self.given(vm, vcpu, upper, page).writable
+        )
 
     def given(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Cell:
         """What the guest's tables give for a linear page."""
@@ -204,10 +239,15 @@ class ShadowPagesMmu(LargePageMmu):
     def lacks_entry(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         """Whether all that an access lacks is an entry, and one will do."""
         here, entry, write = self.paging[vm, vcpu], self.given(vm, vcpu, upper, page), access == Access.WRITE
-        return (here.enabled and permits(entry, access, here.mode) and not self.unmarked(entry, write, maps=True)
-                and not self.takes_emulation(vm, entry, access, here.mode) and self.lets_through(vm, entry.gfn, write)
-                and self.links[self.roots[vm, vcpu], upper] != NOTHING
-                and not lets(self.walked(vm, vcpu, upper, page), access, here.mode))
+        return (
+            here.enabled
+            and permits(entry, access, here.mode)
+            and not self.unmarked(entry, write, maps=True)
+            and not self.takes_emulation(vm, entry, access, here.mode)
+            and self.lets_through(vm, entry.gfn, write)
+            and self.links[self.roots[vm, vcpu], upper] != NOTHING
+            and not lets(self.walked(vm, vcpu, upper, page), access, here.mode)
+        )
 
     @operation
     def page_fault(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> LinearFilled:

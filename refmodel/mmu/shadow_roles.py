@@ -130,7 +130,8 @@ class ShadowRolesMmu(RolesBareMachine):
         """The processor runs with WP set, with the guest's SMEP and SMAP, and with NXE as the monitor sets it."""
         guests = self.control[vm, vcpu]
         return entry.present and architecture_permits(
-            entry.rights, Control(NOTHING, True, guests.smep, self.hardware_nxe(vm, vcpu), guests.smap), by, access)
+            entry.rights, Control(NOTHING, True, guests.smep, self.hardware_nxe(vm, vcpu), guests.smap), by, access
+        )
 
     def hardware_nxe(self, vm: Vm, vcpu: Vcpu) -> bool:
         """EFER.NXE while the guest runs."""
@@ -174,8 +175,9 @@ class ShadowRolesMmu(RolesBareMachine):
         self.host[vm, gfn] = mfn
         self.owner[mfn] = PageOf(vm, gfn)
 
-    @pending("EFF-2", "If the guest's page tables allow an access, a page fault fills in the missing shadow entry.",
-             until="page_fault")
+    @pending(
+        "EFF-2", "If the guest's page tables allow an access, a page fault fills in the missing shadow entry.", until="page_fault"
+    )
     def entry_not_made(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege, access: Access) -> bool:
         """Supervisor stores to read-only pages are excluded, because such a store's entry and the user's entry replace each
         other."""
@@ -183,13 +185,17 @@ class ShadowRolesMmu(RolesBareMachine):
         way = self.above(vm, control.root, top, middle)
         leaf = self.cells[vm, way.gfn, page]
         rights = rights_of_both(way.rights, leaf.rights)
-        return (way.present and leaf.present and self.host[vm, way.gfn] != NOTHING
-                and architecture_permits(rights, control, by, access) and (access != Access.WRITE or rights.writable)
-                and not self.hardware_lets(vm, vcpu, self.walked(vm, vcpu, top, middle, page), by, access))
+        return (
+            way.present
+            and leaf.present
+            and self.host[vm, way.gfn] != NOTHING
+            and architecture_permits(rights, control, by, access)
+            and (access != Access.WRITE or rights.writable)
+            and not self.hardware_lets(vm, vcpu, self.walked(vm, vcpu, top, middle, page), by, access)
+        )
 
     @operation
-    def page_fault(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege,
-                   access: Access) -> RoleFilled:
+    def page_fault(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege, access: Access) -> RoleFilled:
         """A fault on the shadow that the guest's tables do not explain: make the entry, such as this access needs it. A processor
         may report a fault whose entry has been made since; the entry is made once more."""
         control = self.control[vm, vcpu]
@@ -203,7 +209,8 @@ class ShadowRolesMmu(RolesBareMachine):
         role = way.rights
         self.links[vm, vcpu, control.root, top, middle] = RoleLink(True, way.gfn, role)
         self.leaves[vm, vcpu, way.gfn, role.writable, role.user, role.executable, page] = RoleEntry(
-            True, self.made_for(rights, control, by == Privilege.USER, access, self.is_dirty(vm, way.gfn, page)), leaf.gfn)
+            True, self.made_for(rights, control, by == Privilege.USER, access, self.is_dirty(vm, way.gfn, page)), leaf.gfn
+        )
         self.set_flags(vm, way.gfn, page, access == Access.WRITE)
         self.bare_mark(vm, vcpu, top, middle, page, access == Access.WRITE)
         return RoleFilled(True, vm, vcpu, top, middle, page, by, access)
@@ -247,8 +254,7 @@ class ShadowRolesMmu(RolesBareMachine):
             self.bare_mark(vm, vcpu, top, middle, page, True)
         return Emulated(faulted, fault, due, due_fault)
 
-    def rmw_fault(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege
-                  ) -> tuple[bool, Fault]:
+    def rmw_fault(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege) -> tuple[bool, Fault]:
         """Translate for writing, once."""
         if self.bare_permits(vm, vcpu, top, middle, page, by, Access.WRITE):
             return False, Fault()

@@ -47,13 +47,20 @@ class ShadowTracedMmu(ShadowMmu):
 
     # ------------------------------------------------------------ the monitor
 
-    @pending("EFF-2", "If the guest's table and the p2m allow an access that needs no emulation, a page fault creates the missing "
-             "shadow of the root table.", until="page_fault")
+    @pending(
+        "EFF-2",
+        "If the guest's table and the p2m allow an access that needs no emulation, a page fault creates the missing "
+        "shadow of the root table.",
+        until="page_fault",
+    )
     def root_not_traced(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
         return not self.traced[vm, self.paging[vm, vcpu].root] and self.can_be_filled(vm, vcpu, page, access)
 
-    @pending("EFF-2", "If the guest's table and the p2m allow an access that needs no emulation, a page fault fills in the "
-             "missing shadow entry.", until="page_fault")
+    @pending(
+        "EFF-2",
+        "If the guest's table and the p2m allow an access that needs no emulation, a page fault fills in the missing shadow entry.",
+        until="page_fault",
+    )
     def entry_not_filled(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
         return self.traced[vm, self.paging[vm, vcpu].root] and self.can_be_filled(vm, vcpu, page, access)
 
@@ -61,7 +68,8 @@ class ShadowTracedMmu(ShadowMmu):
         """Whether an access lacks a shadow entry, and does not have to be carried out by the monitor."""
         entry = self.guest_entry(vm, vcpu, page)
         return self.lacks_entry(vm, vcpu, page, access) and (
-            access != Access.WRITE or (entry.writable and not self.becomes_traced(vm, vcpu, entry.gfn)))
+            access != Access.WRITE or (entry.writable and not self.becomes_traced(vm, vcpu, entry.gfn))
+        )
 
     @operation
     def page_fault(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:
@@ -81,8 +89,9 @@ class ShadowTracedMmu(ShadowMmu):
         require(entry.writable or not write)  # so is a supervisor's store with WP clear
         found = self.supply(vm, entry.gfn, write)
         if found == Supply.HOLE:
-            return Filled(Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE),
-                          self.bare_access(vm, vcpu, bare_entry, page, access, Cell()))
+            return Filled(
+                Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE), self.bare_access(vm, vcpu, bare_entry, page, access, Cell())
+            )
         if found == Supply.LATER:
             return Filled(Result.FAILED, vm, vcpu, page, access)
         root = self.paging[vm, vcpu].root

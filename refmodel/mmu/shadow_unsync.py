@@ -54,8 +54,12 @@ class ShadowUnsyncMmu(TwoLevelMmu):
         """What the processor finds in the shadow tables."""
         link = self.links[vm, self.paging[vm, vcpu].root, upper]
         entry = self.leaves[vm, link.table, link.writable, page]
-        return attrs.evolve(entry, present=entry.present and link.present, executable=entry.executable and link.executable,
-                            user=entry.user and link.user)
+        return attrs.evolve(
+            entry,
+            present=entry.present and link.present,
+            executable=entry.executable and link.executable,
+            user=entry.user and link.user,
+        )
 
     def execute(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> LinearAttempt:
         """An access by linear address: from the processor's cache, or by a walk of the shadow tables."""
@@ -80,15 +84,24 @@ class ShadowUnsyncMmu(TwoLevelMmu):
         """A guest's page is about to change. If it is an unsync table whose shadow agrees with it so far, then from now on the
         shadow shows the old entry, and so may every processor that could walk there: it may have cached it."""
         old = self.bare_cell(vm, gfn, index)
-        assign(self.bare_old, lambda was, v, vcpu, upper, page: (
-            v == vm and page == index and self.unsync[v, gfn] and self.shows(v, vcpu, upper, gfn, page, old)), old)
+        assign(
+            self.bare_old,
+            lambda was, v, vcpu, upper, page: (
+                v == vm and page == index and self.unsync[v, gfn] and self.shows(v, vcpu, upper, gfn, page, old)
+            ),
+            old,
+        )
 
     def shows(self, vm: Vm, vcpu: Vcpu, upper: Index, table: Gfn, page: Index, leaf: Cell) -> bool:
         """Whether a processor that walks the shadows finds what this entry of a leaf table gives."""
         link = self.links[vm, self.paging[vm, vcpu].root, upper]
         entry = self.walked(vm, vcpu, upper, page)
-        return (link.present and link.table == table and entry.present
-                and mirrors(entry, combined(Cell(True, link.writable, link.executable, user=link.user), leaf)))
+        return (
+            link.present
+            and link.table == table
+            and entry.present
+            and mirrors(entry, combined(Cell(True, link.writable, link.executable, user=link.user), leaf))
+        )
 
     # ------------------------------------------------------------ the guest's instructions
 
@@ -110,40 +123,64 @@ class ShadowUnsyncMmu(TwoLevelMmu):
 
     # ------------------------------------------------------------ the monitor
 
-    @pending("EFF-2", "If the guest's tables and the p2m allow an access that needs no emulation, a page fault creates the "
-             "missing shadow of the root table.", until="page_fault")
+    @pending(
+        "EFF-2",
+        "If the guest's tables and the p2m allow an access that needs no emulation, a page fault creates the "
+        "missing shadow of the root table.",
+        until="page_fault",
+    )
     def root_not_traced(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         return self.can_be_filled(vm, vcpu, upper, page, access) and not self.traced[vm, self.paging[vm, vcpu].root]
 
-    @pending("EFF-2", "If the guest's tables and the p2m allow an access that needs no emulation, a page fault adds the missing "
-             "link to the leaf's shadow.", until="page_fault")
+    @pending(
+        "EFF-2",
+        "If the guest's tables and the p2m allow an access that needs no emulation, a page fault adds the missing "
+        "link to the leaf's shadow.",
+        until="page_fault",
+    )
     def table_not_linked(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
-        return (self.can_be_filled(vm, vcpu, upper, page, access) and self.traced[vm, self.paging[vm, vcpu].root]
-                and not self.is_linked(vm, vcpu, upper))
+        return (
+            self.can_be_filled(vm, vcpu, upper, page, access)
+            and self.traced[vm, self.paging[vm, vcpu].root]
+            and not self.is_linked(vm, vcpu, upper)
+        )
 
-    @pending("EFF-2", "If the guest's tables and the p2m allow a load or fetch, a page fault fills in the missing shadow entry.",
-             until="page_fault")
+    @pending(
+        "EFF-2",
+        "If the guest's tables and the p2m allow a load or fetch, a page fault fills in the missing shadow entry.",
+        until="page_fault",
+    )
     def entry_not_filled(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         return access != Access.WRITE and self.needs_entry(vm, vcpu, upper, page, access)
 
-    @pending("EFF-2", "If the guest's tables and the p2m allow a store that needs no emulation, a page fault fills in the missing "
-             "shadow entry.", until="page_fault")
+    @pending(
+        "EFF-2",
+        "If the guest's tables and the p2m allow a store that needs no emulation, a page fault fills in the missing shadow entry.",
+        until="page_fault",
+    )
     def writable_entry_not_filled(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         return access == Access.WRITE and self.needs_entry(vm, vcpu, upper, page, access)
 
     def needs_entry(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         """Whether all that an access lacks is an entry in the shadow of a leaf table."""
-        return (self.can_be_filled(vm, vcpu, upper, page, access) and self.traced[vm, self.paging[vm, vcpu].root]
-                and self.is_linked(vm, vcpu, upper))
+        return (
+            self.can_be_filled(vm, vcpu, upper, page, access)
+            and self.traced[vm, self.paging[vm, vcpu].root]
+            and self.is_linked(vm, vcpu, upper)
+        )
 
     def can_be_filled(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         """Whether an access exits for want of a shadow only, and does not have to be carried out by the monitor."""
         here, write = self.paging[vm, vcpu], access == Access.WRITE
         above = self.guest_cell(vm, here.root, upper)
         entry = combined(above, self.guest_cell(vm, above.gfn, page))
-        return (here.enabled and permits(entry, access, here.mode) and self.lets_through(vm, entry.gfn, write)
-                and not lets(self.walked(vm, vcpu, upper, page), access, here.mode)
-                and (not write or (entry.writable and not self.is_root(vm, here.root, entry.gfn))))
+        return (
+            here.enabled
+            and permits(entry, access, here.mode)
+            and self.lets_through(vm, entry.gfn, write)
+            and not lets(self.walked(vm, vcpu, upper, page), access, here.mode)
+            and (not write or (entry.writable and not self.is_root(vm, here.root, entry.gfn)))
+        )
 
     def is_linked(self, vm: Vm, vcpu: Vcpu, upper: Index) -> bool:
         """Whether the shadow of a vCPU's root leads on as the guest's entry does."""
@@ -227,8 +264,9 @@ class ShadowUnsyncMmu(TwoLevelMmu):
         backing = self.p2m[vm, leaf.gfn]
         kept = self.traced[vm, leaf.gfn] or self.synced[vm, leaf.gfn]
         writable = above.writable and leaf.writable and backing.writable and not kept
-        self.leaves[vm, above.gfn, above.writable, page] = ShadowEntry(True, backing.mfn, writable, leaf.executable, leaf.gfn,
-                                                                     leaf.user)
+        self.leaves[vm, above.gfn, above.writable, page] = ShadowEntry(
+            True, backing.mfn, writable, leaf.executable, leaf.gfn, leaf.user
+        )
 
     @operation
     def resync(self, vm: Vm, table: Gfn) -> None:

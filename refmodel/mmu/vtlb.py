@@ -52,16 +52,26 @@ class VirtualTlbMmu(ShadowMmu):
 
     # ------------------------------------------------------------ the monitor
 
-    @pending("EFF-2", "If the guest's PTE and the p2m grant the rights that an access needs, a page fault fills in the missing "
-             "shadow entry.", until="page_fault")
+    @pending(
+        "EFF-2",
+        "If the guest's PTE and the p2m grant the rights that an access needs, a page fault fills in the missing shadow entry.",
+        until="page_fault",
+    )
     def entry_not_filled(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
         return self.lacks_entry(vm, vcpu, page, access) and not self.needs_wp_clear(vm, vcpu, page, access)
 
-    @pending("EFF-2", "If a supervisor's store is allowed because WP is clear, a page fault fills in its shadow entry, unless the "
-             "store must be emulated.", until="page_fault")
+    @pending(
+        "EFF-2",
+        "If a supervisor's store is allowed because WP is clear, a page fault fills in its shadow entry, unless the "
+        "store must be emulated.",
+        until="page_fault",
+    )
     def supervisor_entry_not_filled(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
-        return (self.lacks_entry(vm, vcpu, page, access) and self.needs_wp_clear(vm, vcpu, page, access)
-                and not self.takes_emulation(self.guest_entry(vm, vcpu, page), access, self.paging[vm, vcpu].mode))
+        return (
+            self.lacks_entry(vm, vcpu, page, access)
+            and self.needs_wp_clear(vm, vcpu, page, access)
+            and not self.takes_emulation(self.guest_entry(vm, vcpu, page), access, self.paging[vm, vcpu].mode)
+        )
 
     def needs_wp_clear(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
         """Whether an access is a store to what the guest's table has as read-only."""
@@ -82,8 +92,9 @@ class VirtualTlbMmu(ShadowMmu):
         require(not self.takes_emulation(entry, access, mode))
         found = self.supply(vm, entry.gfn, access == Access.WRITE)
         if found == Supply.HOLE:
-            return Filled(Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE),
-                          self.bare_access(vm, vcpu, bare_entry, page, access, Cell()))
+            return Filled(
+                Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE), self.bare_access(vm, vcpu, bare_entry, page, access, Cell())
+            )
         if found == Supply.LATER:
             return Filled(Result.FAILED, vm, vcpu, page, access)
         self.tlb[vm, vcpu, page] = ShadowEntry()

@@ -114,8 +114,9 @@ class Buddy(FrameBlocks, P2m):
         require(self.block_states[block].leaving)
         self.block_states[block] = attrs.evolve(self.block_states[block], leaving=False)
 
-    @pending("EFF-4", "A block that is marked for removal, and is free and not split into frames, can be removed.",
-             until="remove_memory")
+    @pending(
+        "EFF-4", "A block that is marked for removal, and is free and not split into frames, can be removed.", until="remove_memory"
+    )
     def block_not_removed(self, block: Block) -> bool:
         return self.block_states[block] == BlockState(Span.WHOLE, leaving=True)
 
@@ -144,8 +145,7 @@ class Buddy(FrameBlocks, P2m):
         self.memory[target] = self.memory[source]
 
     def may_move(self, vm: Vm, gfn: Gfn) -> bool:
-        return (self.in_frame(vm, gfn) and self.block_states[self.block[self.p2m[vm, gfn].mfn]].leaving
-                and not self.held(vm, gfn))
+        return self.in_frame(vm, gfn) and self.block_states[self.block[self.p2m[vm, gfn].mfn]].leaving and not self.held(vm, gfn)
 
     # ------------------------------------------------------------ scrubbing when there is time
 

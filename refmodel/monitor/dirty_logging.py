@@ -60,15 +60,24 @@ class DirtyLog(P2m):
     def mark_not_taken(self, vm: Vm, gfn: Gfn) -> bool:
         return self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.MARKED and self.in_bitmap(vm, gfn)
 
-    @pending("EFF-4", "A page whose dirty mark was taken can be watched for stores, unless it is pinned or mapped by a large "
-             "entry.", until="protect_taken")
+    @pending(
+        "EFF-4",
+        "A page whose dirty mark was taken can be watched for stores, unless it is pinned or mapped by a large entry.",
+        until="protect_taken",
+    )
     def page_not_protected(self, vm: Vm, gfn: Gfn) -> bool:
-        return (self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.TAKEN and self.in_bitmap(vm, gfn)
-                and not self.held(vm, gfn) and self.is_apart(vm, gfn) and self.may_watch(vm, gfn))
+        return (
+            self.in_frame(vm, gfn)
+            and self.sent[vm, gfn] == Sent.TAKEN
+            and self.in_bitmap(vm, gfn)
+            and not self.held(vm, gfn)
+            and self.is_apart(vm, gfn)
+            and self.may_watch(vm, gfn)
+        )
 
     @pending("EFF-4", "A page that is watched for stores can be sent.", until="send")
     def page_not_sent(self, vm: Vm, gfn: Gfn) -> bool:
-        return (self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.PROTECTED and self.is_watched(vm, gfn))
+        return self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.PROTECTED and self.is_watched(vm, gfn)
 
     @operation
     def take_mark(self, vm: Vm, gfn: Gfn) -> None:

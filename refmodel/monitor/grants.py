@@ -176,8 +176,7 @@ class Grants(P2m):
         require(self.may_map(grant, vm, write))
         found = self.supply(owner, grant.page, self.needs_own_frame(write))
         if found == Supply.READY:
-            self.foreign[vm, gfn] = ForeignMapping(
-                Foreign.MAPPED, owner, ref, grant.page, self.p2m[owner, grant.page].mfn, write)
+            self.foreign[vm, gfn] = ForeignMapping(Foreign.MAPPED, owner, ref, grant.page, self.p2m[owner, grant.page].mfn, write)
             self.get_grant(owner, ref)
         return GrantMapped(vm, gfn, owner, ref, write, grant.page, found)
 
@@ -212,8 +211,11 @@ class Grants(P2m):
     def may_unmap_foreign(self, vm: Vm, gfn: Gfn) -> bool:
         return self.foreign[vm, gfn].state == Foreign.MAPPED
 
-    @pending("EFF-4", "A foreign mapping that was unmapped is released once processors have flushed its translations.",
-             until="flush_grant")
+    @pending(
+        "EFF-4",
+        "A foreign mapping that was unmapped is released once processors have flushed its translations.",
+        until="flush_grant",
+    )
     def grant_not_flushed(self, vm: Vm, gfn: Gfn) -> bool:
         return self.may_flush_foreign(vm, gfn)
 
@@ -243,8 +245,9 @@ class Grants(P2m):
         return self.foreign_references[vm, gfn] > 0 or super().held(vm, gfn)
 
     def lets_store(self, vm: Vm, gfn: Gfn, other: Vm) -> bool:
-        mappings = count(self.foreign, lambda mapping, v, g: v == other and mapping.owner == vm and mapping.page == gfn
-                         and mapping.writable)
+        mappings = count(
+            self.foreign, lambda mapping, v, g: v == other and mapping.owner == vm and mapping.page == gfn and mapping.writable
+        )
         return mappings > 0 or super().lets_store(vm, gfn, other)
 
     # ------------------------------------------------------------ accesses by the grantee
@@ -269,7 +272,6 @@ class Grants(P2m):
         shown = self.touch(entry.mfn, offset, access, value)
         bare = self.bare_physical(mapping.owner, mapping.page, offset, access, value)
         return ForeignAccess(mapping.owner, mapping.page, shown, bare)
-
 
     def is_mapped(self, vm: Vm, gfn: Gfn) -> bool:
         """Whether a processor that has nothing cached finds another VM's page at a guest frame."""

@@ -108,8 +108,12 @@ class MemorySlots(P2m):
 
     def is_unused(self, vm: Vm, region: Region) -> bool:
         """Whether no page of a slot is backed by anything."""
-        return count(self.p2m, lambda entry, owner, gfn: owner == vm and self.slot_of[gfn] == region
-                     and entry.backing != Backing.ABSENT) == 0
+        return (
+            count(
+                self.p2m, lambda entry, owner, gfn: owner == vm and self.slot_of[gfn] == region and entry.backing != Backing.ABSENT
+            )
+            == 0
+        )
 
     def begin_generation(self, vm: Vm) -> None:
         """What was remembered of the slots as they were says nothing any more."""

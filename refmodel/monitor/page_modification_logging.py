@@ -18,8 +18,10 @@ class PageModificationLogging(WatchedByFlags):
         return self.is_apart(vm, gfn) and super().may_watch(vm, gfn)
 
     def kept_apart(self, vm: Vm, region: Region) -> int:
-        watched = count(self.sent, lambda sent, of, gfn: of == vm and self.is_covered(gfn) and self.lies_in(gfn, region)
-                        and is_watched_for(sent))
+        watched = count(
+            self.sent,
+            lambda sent, of, gfn: of == vm and self.is_covered(gfn) and self.lies_in(gfn, region) and is_watched_for(sent),
+        )
         return watched + super().kept_apart(vm, region)
 
     def was_written(self, vm: Vm, gfn: Gfn) -> None:

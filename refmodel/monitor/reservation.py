@@ -13,7 +13,6 @@ The policy's decisions are left open here: which VM is given a frame, and from w
 holds under any.
 """
 
-
 import attrs
 
 from refmodel.language import NOTHING, Total, count, operation, require

@@ -118,8 +118,9 @@ class Swapping(P2m):
         self.reading[mfn] = slot
         self.slots[slot] = attrs.evolve(self.slots[slot], reader=mfn)
 
-    @pending("EFF-4", "Every read of a page from swap ends, either with the page mapped or with its frame free.",
-             until="finish_reading")
+    @pending(
+        "EFF-4", "Every read of a page from swap ends, either with the page mapped or with its frame free.", until="finish_reading"
+    )
     def read_not_finished(self, mfn: Mfn) -> bool:
         return self.frames[mfn].use == Use.READING
 

@@ -120,8 +120,12 @@ class VirtioMem(PopulateOnDemand):
 
     def is_empty(self, vm: Vm, region: Region) -> bool:
         """Whether no page of a block is backed by anything."""
-        return count(self.p2m, lambda entry, owner, gfn: owner == vm and self.block_of[gfn] == region
-                     and entry.backing != Backing.ABSENT) == 0
+        return (
+            count(
+                self.p2m, lambda entry, owner, gfn: owner == vm and self.block_of[gfn] == region and entry.backing != Backing.ABSENT
+            )
+            == 0
+        )
 
 
 def plugged(s: VirtioMem, vm: Vm) -> int:

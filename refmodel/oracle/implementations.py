@@ -133,7 +133,7 @@ def _kvm() -> Generator[Campaign, None, None]:
         missing.append(str(why))
     settings = {file: value for file, value in {**kvm_memory.KSM_SETTINGS, KSM / "run": "0"}.items() if file.exists()}
     try:
-        with (changed(settings), swap_file() as swapping, contextlib.closing(kvm_memory.Guests()) as guests):
+        with changed(settings), swap_file() as swapping, contextlib.closing(kvm_memory.Guests()) as guests:
             yield kvm_memory.MemoryCampaign(name, guests, swapping)
     except OSError as why:
         missing.append(f"KSM cannot be had here ({why})")
@@ -162,8 +162,10 @@ def _spike() -> Generator[Campaign, None, None]:
     from refmodel.oracle.riscv import spike
 
     if spike.program() is None or shutil.which("dtc") is None:
-        raise Absent("Spike or its dtc is not installed (CPython 3.11 on x86-64: pip install spike; "
-                     "Debian: apt-get install device-tree-compiler)")
+        raise Absent(
+            "Spike or its dtc is not installed (CPython 3.11 on x86-64: pip install spike; "
+            "Debian: apt-get install device-tree-compiler)"
+        )
     yield from _riscv(f"spike {spike.release()}", spike.Spike(), 120)
     yield from _riscv(f"spike {spike.release()}", spike.Spike(spike.ISA_32), 120)
 
@@ -207,15 +209,22 @@ def _unicorn_riscv(xlen: int) -> Generator[Campaign, None, None]:
         yield RiscvStaleCampaign(name, Stages(3), profile, machine.stale_walks)
 
 
-IMPLEMENTATIONS = {entry.name: entry for entry in (
-    Entry("qemu", "QEMU's TCG: guest paging of every kind, staleness, and VMRUN with nested paging", _qemu),
-    Entry("bochs", "the Bochs processor: guest paging of 4 levels, 32-bit and PAE paging, staleness, and VMX with EPT", _bochs),
-    Entry("kvm", "Linux's KVM: guest paging of 4 levels, 32-bit and PAE paging, staleness, slots, its trace events, and memory "
-                 "merged, ballooned and swapped", _kvm),
-    Entry("spike", "Spike, RISC-V International's simulator: one and two stages of 64 and 32 bits, and staleness", _spike),
-    Entry("qemu-riscv64", "QEMU's TCG for RISC-V: one and two stages, and staleness", functools.partial(_qemu_riscv, 64)),
-    Entry("qemu-riscv32", "QEMU's TCG for RISC-V of 32 bits: one and two stages", functools.partial(_qemu_riscv, 32)),
-    Entry("unicorn", "Unicorn: guest paging, 32-bit and PAE paging among it, and staleness", _unicorn),
-    Entry("unicorn-riscv64", "Unicorn's RISC-V: one stage, and staleness", functools.partial(_unicorn_riscv, 64)),
-    Entry("unicorn-riscv32", "Unicorn's RISC-V of 32 bits: one stage", functools.partial(_unicorn_riscv, 32)),
-)}
+IMPLEMENTATIONS = {
+    entry.name: entry
+    for entry in (
+        Entry("qemu", "QEMU's TCG: guest paging of every kind, staleness, and VMRUN with nested paging", _qemu),
+        Entry("bochs", "the Bochs processor: guest paging of 4 levels, 32-bit and PAE paging, staleness, and VMX with EPT", _bochs),
+        Entry(
+            "kvm",
+            "Linux's KVM: guest paging of 4 levels, 32-bit and PAE paging, staleness, slots, its trace events, and memory "
+            "merged, ballooned and swapped",
+            _kvm,
+        ),
+        Entry("spike", "Spike, RISC-V International's simulator: one and two stages of 64 and 32 bits, and staleness", _spike),
+        Entry("qemu-riscv64", "QEMU's TCG for RISC-V: one and two stages, and staleness", functools.partial(_qemu_riscv, 64)),
+        Entry("qemu-riscv32", "QEMU's TCG for RISC-V of 32 bits: one and two stages", functools.partial(_qemu_riscv, 32)),
+        Entry("unicorn", "Unicorn: guest paging, 32-bit and PAE paging among it, and staleness", _unicorn),
+        Entry("unicorn-riscv64", "Unicorn's RISC-V: one stage, and staleness", functools.partial(_unicorn_riscv, 64)),
+        Entry("unicorn-riscv32", "Unicorn's RISC-V of 32 bits: one stage", functools.partial(_unicorn_riscv, 32)),
+    )
+}

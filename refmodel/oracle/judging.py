@@ -84,8 +84,15 @@ class Verdict:
     """How many tests there are, where each may have a result; 0 where tests are drawn."""
 
 
-def judge(campaign: Campaign, *, seconds: float = 4.0, checks: int = 1_000_000, start: int = 0,
-          progress: Callable[[int], None] | None = None, shrinks: bool = True) -> Verdict:
+def judge(
+    campaign: Campaign,
+    *,
+    seconds: float = 4.0,
+    checks: int = 1_000_000,
+    start: int = 0,
+    progress: Callable[[int], None] | None = None,
+    shrinks: bool = True,
+) -> Verdict:
     """Draw tests and judge them until the time or the number is up; shrink one example of each class that deviates, unless only the
     classes are wanted.
 
@@ -99,8 +106,9 @@ class Lost(Exception):
 
 
 class _Session:
-    def __init__(self, campaign: Campaign, seconds: float, checks: int, start: int,
-                 progress: Callable[[int], None] | None, shrinks: bool) -> None:
+    def __init__(
+        self, campaign: Campaign, seconds: float, checks: int, start: int, progress: Callable[[int], None] | None, shrinks: bool
+    ) -> None:
         self.campaign, self.seconds, self.limit, self.shrinks = campaign, seconds, checks, shrinks
         self.start, self.progress = start, progress
         self.checks = 0
@@ -117,8 +125,15 @@ class _Session:
             self._batch(draw.randbytes(length))
             if self.progress:
                 self.progress(self.checks)
-        return Verdict(self.campaign.implementation, self.campaign.subject, self.checks, self._busy(),
-                       tuple(self.known.values()), dict(self.seen), dict(self.outcomes))
+        return Verdict(
+            self.campaign.implementation,
+            self.campaign.subject,
+            self.checks,
+            self._busy(),
+            tuple(self.known.values()),
+            dict(self.seen),
+            dict(self.outcomes),
+        )
 
     def _together(self, otherwise: int) -> int:
         """How many tests are made at once: more where a machine takes long to start, and its campaign says so (``batch``)."""
@@ -133,7 +148,7 @@ class _Session:
 
     def _batch(self, data: bytes) -> None:
         size = self.campaign.size
-        pieces = [data[at:at + size] for at in range(0, len(data), size)]
+        pieces = [data[at : at + size] for at in range(0, len(data), size)]
         ended = self.campaign.run([self.campaign.make(piece) for piece in pieces])
         for piece, (outcome, finding) in zip(pieces, ended, strict=True):
             self.checks += 1
@@ -166,9 +181,9 @@ def plainer(data: bytes) -> Iterator[bytes]:
     """These bytes with some of them zero, the most first; then with one of them smaller."""
     for width in (len(data) // 2, len(data) // 4, 8, 4, 2, 1):
         for at in range(0, len(data), max(1, width)):
-            if any(data[at:at + width]):
-                yield data[:at] + bytes(len(data[at:at + width])) + data[at + width:]
+            if any(data[at : at + width]):
+                yield data[:at] + bytes(len(data[at : at + width])) + data[at + width :]
     for at, byte in enumerate(data):
         for smaller in dict.fromkeys((byte & 0xF0, byte & 0x0F, byte & byte - 1, byte // 2, byte - 1)):
             if 0 < smaller < byte:
-                yield data[:at] + bytes([smaller]) + data[at + 1:]
+                yield data[:at] + bytes([smaller]) + data[at + 1 :]

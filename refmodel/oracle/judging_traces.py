@@ -25,8 +25,11 @@ TRACE_JUDGES: dict[str, Callable[[str], TraceVerdict]] = {"refmodel": judge_trac
 """What judges a trace file, by its format."""
 
 
-def judge(events: str | PathLike[str] | Iterable[Event | Mapping[str, Any] | bytes | str], *,
-          format: Literal["refmodel", "kvmmmu"] = "refmodel") -> TraceVerdict:
+def judge(
+    events: str | PathLike[str] | Iterable[Event | Mapping[str, Any] | bytes | str],
+    *,
+    format: Literal["refmodel", "kvmmmu"] = "refmodel",
+) -> TraceVerdict:
     """Judge what an implementation reported of itself, up to the first event that no correct run could produce.
 
     ``events`` is the path of a trace file (plain, gzip or zstd), or events as they come: dictionaries such as

@@ -53,6 +53,7 @@ def _runs(*command: str) -> bool:
 @contextmanager
 def _termination_unwinds() -> Iterator[None]:
     """SIGTERM ends the process as Ctrl-C does, so that what is to be put back is."""
+
     def end(number: int, frame: FrameType | None) -> None:
         sys.exit(128 + number)
 

@@ -32,18 +32,29 @@ class Known:
         ``implementation`` is a name and a version.
         """
         name, _, version = implementation.partition(" ")
-        return (name in self.implementations and version.startswith(self.versions)
-                and any(fnmatch.fnmatchcase(title, each) for each in self.titles)
-                and (access is None or not self.accesses or access in self.accesses))
+        return (
+            name in self.implementations
+            and version.startswith(self.versions)
+            and any(fnmatch.fnmatchcase(title, each) for each in self.titles)
+            and (access is None or not self.accesses or access in self.accesses)
+        )
 
 
 @functools.cache
 def known_deviations() -> tuple[Known, ...]:
     """Those in known_deviations.toml."""
     text = resources.files("refmodel.oracle").joinpath("known_deviations.toml").read_text()
-    return tuple(Known(d["name"], _listed(d["implementation"]), tuple(d["versions"]), tuple(d["class"]),
-                       " ".join(d["evidence"].split()), tuple(d.get("accesses", ())))
-                 for d in tomllib.loads(text)["deviation"])
+    return tuple(
+        Known(
+            d["name"],
+            _listed(d["implementation"]),
+            tuple(d["versions"]),
+            tuple(d["class"]),
+            " ".join(d["evidence"].split()),
+            tuple(d.get("accesses", ())),
+        )
+        for d in tomllib.loads(text)["deviation"]
+    )
 
 
 def _listed(names: str | list[str]) -> tuple[str, ...]:

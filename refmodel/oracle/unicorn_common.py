@@ -34,6 +34,7 @@ def error_code_in(uc: Any, scratch: Any, fault: Callable[[bool, bool], object]) 
 
     ``RuntimeError`` if no place is known to be it, or more than one.
     """
+
     def shown() -> Iterable[int]:
         for user, store, code in FAULTS:
             fault(user, store)
@@ -53,7 +54,7 @@ def pointer_to(uc: Any, scratch: Any, shown: Iterable[int], kind: Any, name: str
         uc.context_update(scratch)
         raw = ctypes.string_at(scratch.context, scratch.size)
         wanted = struct.pack("<i" if size == 4 else "<Q", number)
-        here = {at for at in range(0, len(raw) - size + 1, 4) if raw[at:at + size] == wanted}
+        here = {at for at in range(0, len(raw) - size + 1, 4) if raw[at : at + size] == wanted}
         found = here if found is None else found & here
     if not found or len(found) != 1:
         raise RuntimeError(f"unicorn: cannot tell where this version keeps {name}")

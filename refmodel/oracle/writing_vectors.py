@@ -17,8 +17,13 @@ EACH_OF_RISCV = 6_000
 """Vectors of each pair of stages, if no number is given."""
 
 
-def vectors(folder: str | PathLike[str], count: int | None = None, progress: Callable[[int, int], None] = lambda done, of: None,
-            architecture: str = "x86", without: Iterable[str] = ()) -> dict[str, int]:
+def vectors(
+    folder: str | PathLike[str],
+    count: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+    architecture: str = "x86",
+    without: Iterable[str] = (),
+) -> dict[str, int]:
     """Write conformance vectors, ``count`` together: for ``x86`` of page walks and of a monitor (specs/vectors.md), 120,000 walks
     and all runs of a monitor if no number is given; for ``riscv`` and ``riscv32`` of page walks (specs/riscv.md), 48,000 and
     30,000.

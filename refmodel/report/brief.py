@@ -28,10 +28,14 @@ def _lines(told: Explanation, width: int, most: int, again: str) -> list[str]:
     lists = [(what, found) for what, found in told.checked_by if found and what != "its chapter"]
     texts = [(where, text) for where, text in told.texts if len(told.texts) == 1 and len(text.splitlines()) <= SHORT]
     places = () if texts or len(told.texts) != 1 else (("its text", (told.texts[0][0],)),)
-    parts = [_wrapped(told.title, width), _wrapped(told.about, width),
-             *([where, *(f"  {line}".rstrip() for line in text.splitlines())] for where, text in texts),
-             *(_listed(what, found, width, most) for what, found in (*places, *lists)),
-             _listed("more in", told.see, width, most), [again]]
+    parts = [
+        _wrapped(told.title, width),
+        _wrapped(told.about, width),
+        *([where, *(f"  {line}".rstrip() for line in text.splitlines())] for where, text in texts),
+        *(_listed(what, found, width, most) for what, found in (*places, *lists)),
+        _listed("more in", told.see, width, most),
+        [again],
+    ]
     return [line for number, part in enumerate(each for each in parts if each) for line in ([""] * bool(number) + part)]
 
 
@@ -44,12 +48,18 @@ def _listed(what: str, found: Sequence[str], width: int, most: int) -> list[str]
     if not found:
         return []
     sentences = any(" " in each for each in found) and not all(_is_short(each) for each in found)
-    shown = found[:most if sentences else 4 * most]
+    shown = found[: most if sentences else 4 * most]
     left = [f"and {len(found) - len(shown)} more"] if len(shown) < len(found) else []
     if not sentences:
         return [f"{what}:", *(f"  {line}" for line in _wrapped(", ".join([*shown, *left]), width - 2))]
-    return [f"{what}:", *(f"  {line}" for each in (*shown, *left) for line in textwrap.wrap(
-        each, width - 2, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))]
+    return [
+        f"{what}:",
+        *(
+            f"  {line}"
+            for each in (*shown, *left)
+            for line in textwrap.wrap(each, width - 2, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        ),
+    ]
 
 
 def _is_short(each: str) -> bool:

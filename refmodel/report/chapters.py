@@ -39,11 +39,23 @@ def places(folder: Path) -> Iterator[tuple[Path, str]]:
 
 def told(name: str, run: BrokenRun) -> str:
     """A run as it stands in a chapter."""
-    return "\n".join([
-        "", f"`{name}`: {MUTANTS[name].in_one_line}", "",
-        f"![The state after the last of {many(len(run.steps), 'step')}](pictures/{name}.svg)", "",
-        "```text", trace_text(run.design, run.told()), broken_text(run.failure.broken), "```", "",
-        f"`refmodel bench {name}` finds this run again. `refmodel explain {name}` prints the changed code.", "", ""])
+    return "\n".join(
+        [
+            "",
+            f"`{name}`: {MUTANTS[name].in_one_line}",
+            "",
+            f"![The state after the last of {many(len(run.steps), 'step')}](pictures/{name}.svg)",
+            "",
+            "```text",
+            trace_text(run.design, run.told()),
+            broken_text(run.failure.broken),
+            "```",
+            "",
+            f"`refmodel bench {name}` finds this run again. `refmodel explain {name}` prints the changed code.",
+            "",
+            "",
+        ]
+    )
 
 
 def written(chapter: str, find: Find) -> str:

@@ -44,8 +44,11 @@ def choices(found: Comparison) -> list[Choice]:
 
 def table(found: Sequence[Choice]) -> Table:
     """As a table."""
-    return Table("what to use when", ("situation", "measured on", "use", "because", "rather not"),
-                 tuple((each.situation, each.measured_on, ", ".join(each.use), each.because, each.rather_not) for each in found))
+    return Table(
+        "what to use when",
+        ("situation", "measured on", "use", "because", "rather not"),
+        tuple((each.situation, each.measured_on, ", ".join(each.use), each.because, each.rather_not) for each in found),
+    )
 
 
 # ---------------------------------------------------------------- strategies
@@ -54,14 +57,17 @@ def table(found: Sequence[Choice]) -> Table:
 def of_strategies(found: Comparison) -> list[Choice]:
     """By the workload that is most like a situation."""
     given = found.strategies
-    rows = [least_lost("needs rise and fall for many periods", "opposed", given["opposed"]),
-            least_lost("some VMs hold memory that they do not use", "idle_tax", given["idle_tax"]),
-            least_lost("unlike VMs that together touch too much", "consolidated", given["consolidated"]),
-            least_lost("needs change within a few periods, and all lack memory", "alike", given["alike"]),
-            attrs.evolve(least_lost("some memory is free most of the time", "roomy", given["roomy"]),
-                         rather_not=hoarded(given["alike"])),
-            most_of_what_is_due("memory was paid for by shares", "shares", given["shares"]),
-            least_lost("nothing changes and all fits", "steady", given["steady"], NOTHING)]
+    rows = [
+        least_lost("needs rise and fall for many periods", "opposed", given["opposed"]),
+        least_lost("some VMs hold memory that they do not use", "idle_tax", given["idle_tax"]),
+        least_lost("unlike VMs that together touch too much", "consolidated", given["consolidated"]),
+        least_lost("needs change within a few periods, and all lack memory", "alike", given["alike"]),
+        attrs.evolve(
+            least_lost("some memory is free most of the time", "roomy", given["roomy"]), rather_not=hoarded(given["alike"])
+        ),
+        most_of_what_is_due("memory was paid for by shares", "shares", given["shares"]),
+        least_lost("nothing changes and all fits", "steady", given["steady"], NOTHING),
+    ]
     return rows
 
 
@@ -75,24 +81,35 @@ def least_lost(situation: str, workload: str, scores: Sequence[Score], margin: f
     best = [score for score in ranked if score.lost <= ranked[0].lost + margin]
     gain = "; moving memory gains less than 1 %" if any(not score.moved for score in best) and ranked[0].lost > NOTHING else ""
     lost = f"{_loses(best)} {_range([score.lost for score in best])} of the bound's throughput{gain}"
-    return Choice(situation, workload, tuple(score.strategy for score in best), lost,
-                  f"{ranked[-1].strategy}: it loses {percent(ranked[-1].lost)}")
+    return Choice(
+        situation,
+        workload,
+        tuple(score.strategy for score in best),
+        lost,
+        f"{ranked[-1].strategy}: it loses {percent(ranked[-1].lost)}",
+    )
 
 
 def most_of_what_is_due(situation: str, workload: str, scores: Sequence[Score]) -> Choice:
     """Those under which VMs have most of what they are due, and the one under which they have least."""
     ranked = sorted([(score.entitled or 0.0, score.strategy) for score in without_bound(scores)], reverse=True)
     best = [(part, name) for part, name in ranked if part >= ranked[0][0] - MARGIN]
-    return Choice(situation, workload, tuple(name for _, name in best),
-                  f"VMs have {_range([part for part, _ in reversed(best)])} of what is due",
-                  f"{ranked[-1][1]}: they have {percent(ranked[-1][0])}")
+    return Choice(
+        situation,
+        workload,
+        tuple(name for _, name in best),
+        f"VMs have {_range([part for part, _ in reversed(best)])} of what is due",
+        f"{ranked[-1][1]}: they have {percent(ranked[-1][0])}",
+    )
 
 
 def hoarded(alike: Sequence[Score]) -> str:
     """What persistent pools cost where everybody lacks memory."""
     lost = {score.strategy: percent(score.lost) for score in alike}
-    return (f"self-ballooning-tmem where all lack memory: on alike it loses {lost['self-ballooning-tmem']}, self-ballooning "
-            f"{lost['self-ballooning']}")
+    return (
+        f"self-ballooning-tmem where all lack memory: on alike it loses {lost['self-ballooning-tmem']}, self-ballooning "
+        f"{lost['self-ballooning']}"
+    )
 
 
 def _loses(scores: Sequence[Score]) -> str:
@@ -115,15 +132,31 @@ def of_mechanisms(found: Comparison) -> list[Choice]:
         least_waited(found, "memory that is needed at once, or a guest that does not help", BY_THE_MONITOR),
         least_waited(found, f"a guest that helps, a device that reads a page in less than {device}", ("balloon", COMPRESSED), FAST),
         least_waited(found, f"a guest that helps, a device that takes longer than {device}", ("balloon", COMPRESSED)),
-        attrs.evolve(least_waited(found, "a guest that helps, and memory that nobody else needs for a while",
-                                  ("tmem, ephemeral pool", "balloon", COMPRESSED)), rather_not=kept_back(found)),
+        attrs.evolve(
+            least_waited(
+                found,
+                "a guest that helps, and memory that nobody else needs for a while",
+                ("tmem, ephemeral pool", "balloon", COMPRESSED),
+            ),
+            rather_not=kept_back(found),
+        ),
         least_waited(found, "a guest that pages, and less memory than it believes", ("balloon", SWAPPING, f"paging twice{OLDEST}")),
-        Choice("a guest without a swap device, and memory that can be missed", _programs(found), (DEFLATING,), out_of_memory(found),
-               taken_back(found)),
+        Choice(
+            "a guest without a swap device, and memory that can be missed",
+            _programs(found),
+            (DEFLATING,),
+            out_of_memory(found),
+            taken_back(found),
+        ),
         Choice("VMs that run the same programs", "fleet", ("sharing, then compressing",), alike(found), unlike(found)),
-        Choice("memory to be given to other machines, or large frames", _programs(found), (UNPLUGGING,),
-               f"without moving pages {percent(regained(found, UNPLUGGING))} of memory can be unplugged",
-               f"in place of a balloon, which regains {percent(regained(found, 'balloon'))}")]
+        Choice(
+            "memory to be given to other machines, or large frames",
+            _programs(found),
+            (UNPLUGGING,),
+            f"without moving pages {percent(regained(found, UNPLUGGING))} of memory can be unplugged",
+            f"in place of a balloon, which regains {percent(regained(found, 'balloon'))}",
+        ),
+    ]
 
 
 def least_waited(found: Comparison, situation: str, names: Sequence[str], costs: Costs | None = None) -> Choice:
@@ -132,8 +165,13 @@ def least_waited(found: Comparison, situation: str, names: Sequence[str], costs:
     best = [(part, name) for part, name in ranked if part <= ranked[0][0] + MARGIN / 10]
     worst, last = ranked[-1]
     reads = f"at {costs.swap_in:.0f} us a read " if costs is not None else ""
-    return Choice(situation, _programs(found), tuple(name for _, name in best),
-                  f"{reads}VMs wait {_range([part for part, _ in best])} of their time; under {last} {percent(worst)}", last)
+    return Choice(
+        situation,
+        _programs(found),
+        tuple(name for _, name in best),
+        f"{reads}VMs wait {_range([part for part, _ in best])} of their time; under {last} {percent(worst)}",
+        last,
+    )
 
 
 def waited(found: Comparison, name: str, costs: Costs | None = None) -> float:
@@ -159,15 +197,19 @@ def _programs(found: Comparison) -> str:
 
 def kept_back(found: Comparison) -> str:
     """What a persistent pool keeps."""
-    return (f"a persistent pool: of {percent(regained(found, 'balloon'))} regained {percent(regained(found, 'tmem, both pools'))} "
-            "are left")
+    return (
+        f"a persistent pool: of {percent(regained(found, 'balloon'))} regained {percent(regained(found, 'tmem, both pools'))} "
+        "are left"
+    )
 
 
 def out_of_memory(found: Comparison) -> str:
     """How often a guest would be out of memory."""
     short = [name for name, each in found.measured.items() if each.tallies[DEFLATING].deflated]
-    return (f"{len(short)} of {len(found.measured)} programs would be out of memory ({', '.join(short)}); VMs wait "
-            f"{percent(waited(found, DEFLATING))} of their time")
+    return (
+        f"{len(short)} of {len(found.measured)} programs would be out of memory ({', '.join(short)}); VMs wait "
+        f"{percent(waited(found, DEFLATING))} of their time"
+    )
 
 
 def taken_back(found: Comparison) -> str:
@@ -179,8 +221,10 @@ def taken_back(found: Comparison) -> str:
 def alike(found: Comparison) -> str:
     """What like VMs save."""
     last = found.alike[-1]
-    return (f"{len(found.alike)} VMs save {percent(last.part(last.shared))} by sharing, {percent(last.part(last.all))} with "
-            "patches and compression")
+    return (
+        f"{len(found.alike)} VMs save {percent(last.part(last.shared))} by sharing, {percent(last.part(last.all))} with "
+        "patches and compression"
+    )
 
 
 def unlike(found: Comparison) -> str:
@@ -208,10 +252,21 @@ def estimators_by_program(found: Errors) -> Table:
     for program, errors in found.items():
         use, *others = good(errors)
         worst = max(errors, key=lambda each: each.mean)
-        rows.append((program, use.estimator, percent(use.mean), f"{use.faults:,.1f}", ", ".join(map(_looks, others)) or "-",
-                     f"{worst.estimator}: it is off by {percent(worst.mean)}"))
-    return Table("which estimator to use", ("measured on", "use", "mean error", "exits or accesses looked at, a period",
-                                            "as good, and looks at more", "rather not"), tuple(rows))
+        rows.append(
+            (
+                program,
+                use.estimator,
+                percent(use.mean),
+                f"{use.faults:,.1f}",
+                ", ".join(map(_looks, others)) or "-",
+                f"{worst.estimator}: it is off by {percent(worst.mean)}",
+            )
+        )
+    return Table(
+        "which estimator to use",
+        ("measured on", "use", "mean error", "exits or accesses looked at, a period", "as good, and looks at more", "rather not"),
+        tuple(rows),
+    )
 
 
 def estimators_each(found: Errors) -> Table:
@@ -219,8 +274,14 @@ def estimators_each(found: Errors) -> Table:
     rows = []
     for name in [each.estimator for each in next(iter(found.values()))]:
         of_it = [_of(name, errors) for errors in found.values()]
-        rows.append((name, percent(_mean(each.mean for each in of_it)), f"{_mean(each.faults for each in of_it):,.1f}",
-                     _advised(name, found)))
+        rows.append(
+            (
+                name,
+                percent(_mean(each.mean for each in of_it)),
+                f"{_mean(each.faults for each in of_it):,.1f}",
+                _advised(name, found),
+            )
+        )
     return Table("each estimator", ("estimator", "mean error", "exits or accesses looked at, a period", "use it"), tuple(rows))
 
 
@@ -236,8 +297,10 @@ def _advised(name: str, found: Errors) -> str:
         return f"never: as good as the best on {', '.join(as_good)}, where {' and '.join(others)} {look} at less"
     program = min(found, key=lambda each: _behind(name, found[each]))
     best = min(found[program], key=lambda each: each.mean)
-    return (f"never: it is farther off than the best on each; where it is nearest, {program}, {best.estimator} is off by "
-            f"{percent(best.mean)} and it by {percent(_of(name, found[program]).mean)}")
+    return (
+        f"never: it is farther off than the best on each; where it is nearest, {program}, {best.estimator} is off by "
+        f"{percent(best.mean)} and it by {percent(_of(name, found[program]).mean)}"
+    )
 
 
 def _of(name: str, errors: Sequence[Error]) -> Error:

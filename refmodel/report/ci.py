@@ -111,8 +111,16 @@ def _of_implementation(verdict: Verdict) -> Iterable[Case]:
         finding = each.finding
         known = known_of(verdict, each)
         details = "\n".join([*each.test.lines(), f"expected {finding.expected}", f"got      {finding.got}", finding.source])
-        yield Case("judge", f"{name}: {finding.title}", "failed" if known is None else "known", verdict.seconds, finding.title,
-                   finding.source, finding.title if known is None else known.evidence, details)
+        yield Case(
+            "judge",
+            f"{name}: {finding.title}",
+            "failed" if known is None else "known",
+            verdict.seconds,
+            finding.title,
+            finding.source,
+            finding.title if known is None else known.evidence,
+            details,
+        )
 
 
 def _deviating(group: str, name: str, seconds: float, found: Deviation, expected: Expected, file: str, line: int) -> Case:
@@ -121,8 +129,18 @@ def _deviating(group: str, name: str, seconds: float, found: Deviation, expected
     if place is not None:
         file, line = place["file"], int(place["line"])
     details = "\n".join(text.plain for text in deviation_lines(found))
-    return Case(group, name, "failed" if known is None else "known", seconds, found.clause, found.sentence,
-                f"breaks {found.clause}: {found.sentence}" if known is None else known.reason, details, file, line)
+    return Case(
+        group,
+        name,
+        "failed" if known is None else "known",
+        seconds,
+        found.clause,
+        found.sentence,
+        f"breaks {found.clause}: {found.sentence}" if known is None else known.reason,
+        details,
+        file,
+        line,
+    )
 
 
 # ---------------------------------------------------------------- the two formats
@@ -134,9 +152,15 @@ def junit(cases: Sequence[Case]) -> str:
     for group in dict.fromkeys(case.group for case in cases):
         mine = [case for case in cases if case.group == group]
         suite = xml.SubElement(
-            root, "testsuite", name=f"refmodel {group}", tests=str(len(mine)),
-            failures=str(sum(c.outcome == "failed" for c in mine)), errors=str(sum(c.outcome == "undecided" for c in mine)),
-            skipped=str(sum(c.outcome == "known" for c in mine)), time=f"{sum(c.seconds for c in mine):.3f}")
+            root,
+            "testsuite",
+            name=f"refmodel {group}",
+            tests=str(len(mine)),
+            failures=str(sum(c.outcome == "failed" for c in mine)),
+            errors=str(sum(c.outcome == "undecided" for c in mine)),
+            skipped=str(sum(c.outcome == "known" for c in mine)),
+            time=f"{sum(c.seconds for c in mine):.3f}",
+        )
         for case in mine:
             _testcase(suite, case)
     xml.indent(root)
@@ -165,17 +189,24 @@ def sarif(cases: Sequence[Case]) -> str:
     wrong = [case for case in cases if case.outcome in ("failed", "known")]
     rules = {case.clause: {"id": case.clause, "shortDescription": {"text": case.says or case.clause}} for case in wrong}
     driver = {"name": "refmodel", "version": __version__, "rules": list(rules.values())}
-    log = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": SARIF,
-           "runs": [{"tool": {"driver": driver}, "results": [_result(case, list(rules)) for case in wrong]}]}
+    log = {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": SARIF,
+        "runs": [{"tool": {"driver": driver}, "results": [_result(case, list(rules)) for case in wrong]}],
+    }
     return json.dumps(log, indent=2) + "\n"
 
 
 def _result(case: Case, rules: list[str]) -> dict[str, Any]:
     place = {"artifactLocation": {"uri": _uri(case.file)}, "region": {"startLine": min(case.line, MOST_LINES)}}
-    return {"ruleId": case.clause, "ruleIndex": rules.index(case.clause), "level": "error",
-            "message": {"text": f"{case.name}: {case.message}\n{case.details}"},
-            **({"locations": [{"physicalLocation": place}]} if case.file else {}),
-            **({"suppressions": [{"kind": "external", "justification": case.message}]} if case.outcome == "known" else {})}
+    return {
+        "ruleId": case.clause,
+        "ruleIndex": rules.index(case.clause),
+        "level": "error",
+        "message": {"text": f"{case.name}: {case.message}\n{case.details}"},
+        **({"locations": [{"physicalLocation": place}]} if case.file else {}),
+        **({"suppressions": [{"kind": "external", "justification": case.message}]} if case.outcome == "known" else {}),
+    }
 
 
 def _uri(file: str) -> str:

@@ -265,30 +265,39 @@ def plain(document: Any) -> Any:
 
 def _engine(name: str, outline: Outline, report: EngineReport) -> EngineDocument:
     return EngineDocument(
-        engine=report.engine, covered=report.covered, numbers=report.numbers, seconds=round(report.seconds, 3), notes=report.notes,
-        undecided=(*([report.why] if report.why else []), *report.unproved), remembered=report.remembered,
+        engine=report.engine,
+        covered=report.covered,
+        numbers=report.numbers,
+        seconds=round(report.seconds, 3),
+        notes=report.notes,
+        undecided=(*([report.why] if report.why else []), *report.unproved),
+        remembered=report.remembered,
         laws=tuple(LawDocument(each.clause, each.name, str(v), report.words(each)) for each, v in report.verdicts.items()),
         failure=_failure(name, outline, report),
         examples=tuple(_run(run_of(name, outline, report, each)) for each in report.examples),
         suggestion=SuggestionDocument(report.suggestion, report.suggested) if report.suggestion else None,
-        leans_on=report.leans_on, counterexamples=tuple(_counterexample(outline, case) for case in report.counterexamples),
-        disagreement=_disagreement(name, outline, report))
+        leans_on=report.leans_on,
+        counterexamples=tuple(_counterexample(outline, case) for case in report.counterexamples),
+        disagreement=_disagreement(name, outline, report),
+    )
 
 
 def _disagreement(name: str, outline: Outline, report: EngineReport) -> DisagreementDocument | None:
     case = report.disagreement
     if case is None:
         return None
-    return DisagreementDocument(case.kind, case.case,
-                                None if case.failure is None else run_of(name, outline, report, case.failure).token)
+    return DisagreementDocument(
+        case.kind, case.case, None if case.failure is None else run_of(name, outline, report, case.failure).token
+    )
 
 
 def _failure(name: str, outline: Outline, report: EngineReport) -> FailureDocument | None:
     if report.failure is not None and report.geometry is not None:
         return _run(run_of(name, outline, report, report.failure))
     if report.counterexamples:
-        return FailureDocument(**_broken(report.counterexamples[0].witness.broken), from_a_lawful_state=True,
-                               operation=report.operation)
+        return FailureDocument(
+            **_broken(report.counterexamples[0].witness.broken), from_a_lawful_state=True, operation=report.operation
+        )
     return None
 
 
@@ -299,23 +308,40 @@ def _run(run: BrokenRun) -> FailureDocument:
 
 def replay_document(design: Outline, spec: str, clause: str | None, text_has_changed: bool, told: Sequence[Told]) -> ReplayDocument:
     """What is said of a run that was run again."""
-    steps = tuple(StepDocument(str(terminal.step_title(design, number, each)),
-                               tuple(ChangeDocument(*change_text(design, change)) for change in each.changes),
-                               outcome_text(each.outcome)) for number, each in enumerate(told, 1))
+    steps = tuple(
+        StepDocument(
+            str(terminal.step_title(design, number, each)),
+            tuple(ChangeDocument(*change_text(design, change)) for change in each.changes),
+            outcome_text(each.outcome),
+        )
+        for number, each in enumerate(told, 1)
+    )
     broken = told[-1].broken if told else None
     return ReplayDocument(spec, clause, text_has_changed, steps, None if broken is None else BrokenDocument(**_broken(broken)))
 
 
 def _broken(broken: Broken) -> dict[str, Any]:
-    return {"clause": broken.clause, "law": broken.law.name if broken.law else None, "sentence": broken.sentence,
-            "names": dict(broken.names), "error": broken.error}
+    return {
+        "clause": broken.clause,
+        "law": broken.law.name if broken.law else None,
+        "sentence": broken.sentence,
+        "names": dict(broken.names),
+        "error": broken.error,
+    }
 
 
 def _counterexample(outline: Outline, case: Counterexample) -> CounterexampleDocument:
     def documents(entries: Iterable[tuple[str, Any, Any]]) -> tuple[EntryDocument, ...]:
-        return tuple(EntryDocument(f"{table}[{place(outline.table(table), key)}]", shown_value(outline.table(table).value, value))
-                     for table, key, value in entries)
+        return tuple(
+            EntryDocument(f"{table}[{place(outline.table(table), key)}]", shown_value(outline.table(table).value, value))
+            for table, key, value in entries
+        )
 
-    return CounterexampleDocument(**_broken(case.witness.broken), operation=case.operation, step=call(outline, case.witness.step),
-                                  entries=documents(case.entries), other_entries=case.others,
-                                  earlier=tuple(map(documents, case.earlier)))
+    return CounterexampleDocument(
+        **_broken(case.witness.broken),
+        operation=case.operation,
+        step=call(outline, case.witness.step),
+        entries=documents(case.entries),
+        other_entries=case.others,
+        earlier=tuple(map(documents, case.earlier)),
+    )

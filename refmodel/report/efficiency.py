@@ -28,16 +28,26 @@ def exits_table(measured: Sequence[Measured]) -> Table:
 
 def bounds_table(measured: Sequence[Measured]) -> Table:
     """How many exits one access takes and how many references its walk: the most that can be, which is proved, and that was met."""
-    table = Table(title="one load or store: the most that can be, and the most that was met", title_justify="left",
-                  caption="Proved of each design, by these laws and by proofs/x86/references.py; unless an allocation fails or the "
-                          "monitor takes something back meanwhile.", caption_justify="left")
+    table = Table(
+        title="one load or store: the most that can be, and the most that was met",
+        title_justify="left",
+        caption="Proved of each design, by these laws and by proofs/x86/references.py; unless an allocation fails or the "
+        "monitor takes something back meanwhile.",
+        caption_justify="left",
+    )
     table.add_column("MMU")
     for column in ("exits, at most", "exits, met", "references, at most", "references, met"):
         table.add_column(column, justify="right")
     table.add_column("proved by")
     for m in measured:
-        table.add_row(m.mmu, str(m.at_most), str(m.most_exits), _number(m.at_most_references), _number(m.references),
-                      ", ".join(law.replace("_", " ") for law in m.laws))
+        table.add_row(
+            m.mmu,
+            str(m.at_most),
+            str(m.most_exits),
+            _number(m.at_most_references),
+            _number(m.references),
+            ", ".join(law.replace("_", " ") for law in m.laws),
+        )
     return table
 
 
@@ -67,16 +77,30 @@ def instruction_table() -> Table:
         table.add_column(column)
     for instruction in X86_INSTRUCTIONS:
         found = classify(instruction.does)
-        to = [word for word, is_so in (("control", found.control_sensitive), ("location", found.location_sensitive),
-                                       ("mode", found.mode_sensitive)) if is_so]
-        table.add_row(instruction.name, "yes" if found.privileged else "no", ", ".join(to) or "nothing",
-                      "holds" if found.virtualizable else Text("fails", style="bold red"), instruction.remedy)
+        to = [
+            word
+            for word, is_so in (
+                ("control", found.control_sensitive),
+                ("location", found.location_sensitive),
+                ("mode", found.mode_sensitive),
+            )
+            if is_so
+        ]
+        table.add_row(
+            instruction.name,
+            "yes" if found.privileged else "no",
+            ", ".join(to) or "nothing",
+            "holds" if found.virtualizable else Text("fails", style="bold red"),
+            instruction.remedy,
+        )
     return table
 
 
 def instruction_verdict() -> str:
     """What follows of x86 before VT-x."""
     failing = [x.name for x in X86_INSTRUCTIONS if not classify(x.does).virtualizable]
-    return (f"Sensitive and not privileged: {'; '.join(failing)}. So theorem 1 does not apply to x86 before VT-x, nor does "
-            "theorem 3, since all of them are sensitive in user mode. VT-x gives the guest all four rings, and lets the monitor "
-            "choose what exits.")
+    return (
+        f"Sensitive and not privileged: {'; '.join(failing)}. So theorem 1 does not apply to x86 before VT-x, nor does "
+        "theorem 3, since all of them are sensitive in user mode. VT-x gives the guest all four rings, and lets the monitor "
+        "choose what exits."
+    )

@@ -72,13 +72,22 @@ def explain(topic: str) -> Explanation:
     if said is not None:
         return of_law(said)
     everything = (
-        *MUTANTS, *SHIPPED, *COMBINED, *laws, *sorted({law.clause for law in laws.values()}), *managing.topics(), *OTHERS,
-        *OTHER_NAMES)
+        *MUTANTS,
+        *SHIPPED,
+        *COMBINED,
+        *laws,
+        *sorted({law.clause for law in laws.values()}),
+        *managing.topics(),
+        *OTHERS,
+        *OTHER_NAMES,
+    )
     meant = did_you_mean(topic, everything)
     hint = f"; {meant}" if meant else ""
-    raise BadDesign(f"{topic}: nothing of that name; expected a clause (ISO-2), a law, a bug of refmodel bench, a design as "
-                    f"refmodel check takes it, a mechanism, a strategy, an estimator of a VM's memory need, "
-                    f"{', '.join(OTHERS[:-1])} or {OTHERS[-1]}{hint}")
+    raise BadDesign(
+        f"{topic}: nothing of that name; expected a clause (ISO-2), a law, a bug of refmodel bench, a design as "
+        f"refmodel check takes it, a mechanism, a strategy, an estimator of a VM's memory need, "
+        f"{', '.join(OTHERS[:-1])} or {OTHERS[-1]}{hint}"
+    )
 
 
 def theorem_called(name: str) -> Any:
@@ -96,11 +105,16 @@ def of_theorem(theorem: Any) -> Explanation:
     design = theorem.of[0] if theorem.of and theorem.of[0] in SHIPPED | COMBINED else None
     assumed = (f"the laws of {design} hold in the state from which a step is taken; this is the induction",) if design else ()
     return Explanation(
-        f"{theorem.name}: {theorem.says}", plain(words), ("specs/trust.md: what is trusted",),
+        f"{theorem.name}: {theorem.says}",
+        plain(words),
+        ("specs/trust.md: what is trusted",),
         (("in full", words),) if words else (),
         ((f"{theorem.proof.__module__.replace('.', '/')}.py", inspect.getsource(theorem.proof)),),
-        (("assumed", (*assumed, "the reading of Python on terms, and z3: specs/trust.md")),
-         ("proved by", (f"refmodel prove '{theorem.name}'",))))
+        (
+            ("assumed", (*assumed, "the reading of Python on terms, and z3: specs/trust.md")),
+            ("proved by", (f"refmodel prove '{theorem.name}'",)),
+        ),
+    )
 
 
 def all_laws() -> dict[str, Law]:
@@ -112,13 +126,20 @@ def of_clause(clause: str, laws: list[Law]) -> Explanation:
     """The property, the laws, and who has, breaks and judges them."""
     texts = tuple((place(law.function), source(law.function)) for law in laws)
     return Explanation(
-        f"{clause}: {sentence_of(clause)}", of_property(clause), places(clause), tuple(paragraphs(clause)), texts, (
+        f"{clause}: {sentence_of(clause)}",
+        of_property(clause),
+        places(clause),
+        tuple(paragraphs(clause)),
+        texts,
+        (
             ("laws", tuple(f"{law.name}: {law.sentence}" for law in laws)),
             ("mechanisms with laws of their own", tuple(mechanisms_of(laws))),
             ("designs", tuple(name for name, cls in SHIPPED.items() if clause in {law.clause for law in claims_of(cls).all})),
             ("bugs", bugs_of(clause)),
             ("theorems", theorems_on(clause)),
-            ("traces", ("refmodel judge TRACE",) if clause in {law.clause for law in claims_of(Judged).laws} else ())))
+            ("traces", ("refmodel judge TRACE",) if clause in {law.clause for law in claims_of(Judged).laws} else ()),
+        ),
+    )
 
 
 def mechanisms_of(laws: list[Law]) -> list[str]:
@@ -150,13 +171,21 @@ def of_law(law: Law) -> Explanation:
     here = {name for name, _ in about_laws(file)} | {"properties.md"}
     see = tuple(where for where in places(clause) if where.removeprefix("specs/").partition(":")[0] in here)
     return Explanation(
-        f"{clause}: {law.sentence}", f"A law of {clause}: {sentence_of(clause)}.", see, tuple(paragraphs(clause)),
-        ((place(law.function), source(law.function)),), (
-            ("proved for any number of names, explored, and met by random runs in",
-             tuple(name for name, cls in SHIPPED.items() if law in claims_of(cls).all)),
+        f"{clause}: {law.sentence}",
+        f"A law of {clause}: {sentence_of(clause)}.",
+        see,
+        tuple(paragraphs(clause)),
+        ((place(law.function), source(law.function)),),
+        (
+            (
+                "proved for any number of names, explored, and met by random runs in",
+                tuple(name for name, cls in SHIPPED.items() if law in claims_of(cls).all),
+            ),
             ("mechanisms", tuple(mechanisms_of([law]))),
             ("bugs that break its clause", bugs_of(clause)),
-            ("traces", ("refmodel judge TRACE",) if law in claims_of(Judged).laws else ())))
+            ("traces", ("refmodel judge TRACE",) if law in claims_of(Judged).laws else ()),
+        ),
+    )
 
 
 def of_bug(name: str, mutant: Mutant) -> Explanation:
@@ -166,11 +195,17 @@ def of_bug(name: str, mutant: Mutant) -> Explanation:
     entry = f" (catalogue entry {mutant.entry})" if mutant.entry else ""
     gallery = (f"specs/gallery/{name}.md: the shortest run",) if mutant.entry else ()
     return Explanation(
-        f"{name}{entry}: {mutant.title}", plain(about), (*gallery, *places(mutant.clause)[:1]),
-        (("where it is on record", about),) if about else (), ((place(mutant.design), source(mutant.design)),), (
+        f"{name}{entry}: {mutant.title}",
+        plain(about),
+        (*gallery, *places(mutant.clause)[:1]),
+        (("where it is on record", about),) if about else (),
+        ((place(mutant.design), source(mutant.design)),),
+        (
             ("breaks", (f"{mutant.clause}: {sentence_of(mutant.clause)}",)),
             ("a change to", (mutant.design.__mro__[1].__name__,)),
-            ("found by", (f"refmodel bench {name}",))))
+            ("found by", (f"refmodel bench {name}",)),
+        ),
+    )
 
 
 def of_design(name: str, cls: type[Design]) -> Explanation:
@@ -182,11 +217,17 @@ def of_design(name: str, cls: type[Design]) -> Explanation:
         laws[law.clause] = laws.get(law.clause, 0) + 1
     words = next(iter(chapters.values()), "")
     return Explanation(
-        f"{name}: {(cls.__doc__ or '').strip()}", first_words(words), tuple(headings(*each) for each in chapters.items()),
-        tuple(chapters.items()), (), (
+        f"{name}: {(cls.__doc__ or '').strip()}",
+        first_words(words),
+        tuple(headings(*each) for each in chapters.items()),
+        tuple(chapters.items()),
+        (),
+        (
             ("its text", tuple(text_files(cls))),
             ("mechanisms", tuple(each for each, mechanism in managing.ALL_MECHANISMS.items() if issubclass(cls, mechanism))),
             ("operations", tuple(op.name for op in claims.operations)),
             ("laws", tuple(f"{clause} ({number})" for clause, number in laws.items())),
             ("bugs", tuple(n for n, m in MUTANTS.items() if issubclass(m.design, cls))),
-            ("checked by", (f"refmodel check {shlex.quote(name)}",))))
+            ("checked by", (f"refmodel check {shlex.quote(name)}",)),
+        ),
+    )

@@ -84,16 +84,32 @@ class TraceEventDocument:
 def explored_document(stepping: Stepping, spec: str) -> ExploredDocument:
     """The state that a run has come to."""
     design = stepping.design
-    offers = tuple(OfferDocument(exploring.offer_text(design, offer), exploring.comes_of_it(offer),
-                                 None if offer.broken is None else offer.broken.clause) for offer in stepping.offers())
+    offers = tuple(
+        OfferDocument(
+            exploring.offer_text(design, offer), exploring.comes_of_it(offer), None if offer.broken is None else offer.broken.clause
+        )
+        for offer in stepping.offers()
+    )
     laws = tuple(LawNowDocument(now.law.clause, now.law.name, now.met, now.claimed, now.holds) for now in stepping.laws())
-    return ExploredDocument(spec, encode(spec, design, stepping.geometry, stepping.run),
-                            exploring.entry_texts(design, stepping.entries()),
-                            None if stepping.broken is None else broken_text(stepping.broken), offers, laws)
+    return ExploredDocument(
+        spec,
+        encode(spec, design, stepping.geometry, stepping.run),
+        exploring.entry_texts(design, stepping.entries()),
+        None if stepping.broken is None else broken_text(stepping.broken),
+        offers,
+        laws,
+    )
 
 
 def event_document(trace: str, followed: Followed, values: Mapping[str, str]) -> TraceEventDocument:
     """An event that was looked at."""
-    return TraceEventDocument(trace, followed.line, followed.text, followed.about.words(),
-                              tuple(EntryChangeDocument(*change) for change in followed.changes()), entry_texts(followed.after),
-                              values, followed.deviation)
+    return TraceEventDocument(
+        trace,
+        followed.line,
+        followed.text,
+        followed.about.words(),
+        tuple(EntryChangeDocument(*change) for change in followed.changes()),
+        entry_texts(followed.after),
+        values,
+        followed.deviation,
+    )

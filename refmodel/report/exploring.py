@@ -109,8 +109,10 @@ class _Graph:
         at, size = self._runs[number], len(self.states)
         if self.steps[number] is not None:
             return []
-        self.steps[number] = [(offer_text(self.design, offer), comes_of_it(offer), self._after(at, offer), offer.broken is not None)
-                              for offer in at.offers()]
+        self.steps[number] = [
+            (offer_text(self.design, offer), comes_of_it(offer), self._after(at, offer), offer.broken is not None)
+            for offer in at.offers()
+        ]
         return list(range(size, len(self.states)))
 
     def _after(self, at: Stepping, offer: Offer) -> int:

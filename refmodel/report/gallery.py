@@ -79,17 +79,37 @@ def _page(name: str, mutant: Mutant, run: BrokenRun) -> str:
     title, _, more = (sys.modules[mutant.design.__module__].__doc__ or "").strip().partition("\n")
     broken, names = run.failure.broken, names_of(run.failure.broken)
     law = "the monitor never aborts" if broken.law is None else broken.law.name.replace("_", " ")
-    return "\n".join([
-        f"# {name}", "", title, *([more.rstrip()] if more.strip() else []), "",
-        "## What is wrong", "",
-        f"{mutant.in_one_line} The design is `{mutant.design.__mro__[1].__name__}` with this change:", "",
-        "```python", _source(mutant), "```", "",
-        f"## The shortest run that breaks {broken.clause}", "",
-        f"[{broken.clause}](../properties.md): {sentence_of(broken.clause)}.",
-        f"The law *{law}*: {broken.sentence}", "",
-        f"![The state after the last of {many(len(run.steps), 'step')}]({name}.svg)", "",
-        "```text", trace_text(run.design, run.told()), f"breaks {broken.clause}{f' for {names}' if names else ''}", "```", "",
-        f"`refmodel bench {name}` finds this run again. `refmodel explain {name}` prints the changed code.", ""])
+    return "\n".join(
+        [
+            f"# {name}",
+            "",
+            title,
+            *([more.rstrip()] if more.strip() else []),
+            "",
+            "## What is wrong",
+            "",
+            f"{mutant.in_one_line} The design is `{mutant.design.__mro__[1].__name__}` with this change:",
+            "",
+            "```python",
+            _source(mutant),
+            "```",
+            "",
+            f"## The shortest run that breaks {broken.clause}",
+            "",
+            f"[{broken.clause}](../properties.md): {sentence_of(broken.clause)}.",
+            f"The law *{law}*: {broken.sentence}",
+            "",
+            f"![The state after the last of {many(len(run.steps), 'step')}]({name}.svg)",
+            "",
+            "```text",
+            trace_text(run.design, run.told()),
+            f"breaks {broken.clause}{f' for {names}' if names else ''}",
+            "```",
+            "",
+            f"`refmodel bench {name}` finds this run again. `refmodel explain {name}` prints the changed code.",
+            "",
+        ]
+    )
 
 
 def _source(mutant: Mutant) -> str:

@@ -61,15 +61,17 @@ def grid(test: NestedTest) -> Grid:
     walks, again = _without_flags(memory.walks)
     levels, count = test.cpu.levels, 0
     rows: list[list[Reference]] = [[Reference() for _ in range(5)] for _ in range(levels + 1)]
-    for row, addresses in enumerate(walks[:levels + 1]):
+    for row, addresses in enumerate(walks[: levels + 1]):
         for address in addresses:
             count += 1
             words = entry_words(test, address, memory.words.get(address, 0))
             rows[row][4 if is_guest_s(address) else 4 - level_of(address)] = Reference(count, f"{address:#x}", words)
     _mark_the_end(rows, walks, memory.walks[-1] if memory.walks else [], again)
     names = [f"guest's level {level}" for level in range(levels, 0, -1)] + ["data"]
-    return Grid(("level 4", "level 3", "level 2", "level 1", "guest's entry"),
-                tuple((name, tuple(cells)) for name, cells in zip(names, rows, strict=True)))
+    return Grid(
+        ("level 4", "level 3", "level 2", "level 1", "guest's entry"),
+        tuple((name, tuple(cells)) for name, cells in zip(names, rows, strict=True)),
+    )
 
 
 def _without_flags(walks: list[list[int]]) -> tuple[list[list[int]], bool]:
@@ -77,7 +79,7 @@ def _without_flags(walks: list[list[int]]) -> tuple[list[list[int]], bool]:
     kept: list[list[int]] = []
     again = False
     for addresses in walks:
-        again = bool(kept) and is_guest_s(kept[-1][-1]) and kept[-1][:len(addresses)] == addresses
+        again = bool(kept) and is_guest_s(kept[-1][-1]) and kept[-1][: len(addresses)] == addresses
         if not again:
             kept.append(addresses)
     return kept, again

@@ -57,29 +57,88 @@ def percent(part: float | None) -> str:
 
 def strategies(workload: str, scores: Sequence[Score], origin: str = "") -> Table:
     """How strategies do on a workload, and what of that was recorded."""
-    rows = tuple((s.strategy, percent(s.throughput), percent(s.lost) if s.strategy != "bound" else "-", percent(s.worst),
-                  "-" if s.fairness is None else f"{s.fairness:.2f}", percent(s.entitled),
-                  "-" if s.reaction is None else f"{s.reaction:.1f}", percent(s.moved), f"{s.again:,}") for s in scores)
+    rows = tuple(
+        (
+            s.strategy,
+            percent(s.throughput),
+            percent(s.lost) if s.strategy != "bound" else "-",
+            percent(s.worst),
+            "-" if s.fairness is None else f"{s.fairness:.2f}",
+            percent(s.entitled),
+            "-" if s.reaction is None else f"{s.reaction:.1f}",
+            percent(s.moved),
+            f"{s.again:,}",
+        )
+        for s in scores
+    )
     title = f"strategies on {workload}{origin and f' ({origin})'}"
-    return Table(title, ("strategy", "throughput", "lost against the bound", "the worst VM's", "Jain's index", "of what is due",
-                         "periods to react", "memory moved a period", "pages read again"), rows)
+    return Table(
+        title,
+        (
+            "strategy",
+            "throughput",
+            "lost against the bound",
+            "the worst VM's",
+            "Jain's index",
+            "of what is due",
+            "periods to react",
+            "memory moved a period",
+            "pages read again",
+        ),
+        rows,
+    )
 
 
 def regained(recording: str, found: Sequence[Regained]) -> Table:
     """What mechanisms cost where memory is short."""
-    rows = tuple((r.mechanism, percent(r.part), f"{r.reads:,}", f"{r.writes:,}", f"{r.expanded:,}", f"{r.copied:,}",
-                  f"{r.deflated:,}", percent(r.waited))
-                 for r in found)
-    return Table(f"mechanisms on {recording}", ("mechanism", "memory regained", "pages read", "pages written", "pages expanded",
-                                                "pages from a pool", "pages taken back", "time waited"), rows)
+    rows = tuple(
+        (
+            r.mechanism,
+            percent(r.part),
+            f"{r.reads:,}",
+            f"{r.writes:,}",
+            f"{r.expanded:,}",
+            f"{r.copied:,}",
+            f"{r.deflated:,}",
+            percent(r.waited),
+        )
+        for r in found
+    )
+    return Table(
+        f"mechanisms on {recording}",
+        (
+            "mechanism",
+            "memory regained",
+            "pages read",
+            "pages written",
+            "pages expanded",
+            "pages from a pool",
+            "pages taken back",
+            "time waited",
+        ),
+        rows,
+    )
 
 
 def savings(found: Sequence[tuple[str, Saved]]) -> Table:
     """What sharing, patching and compressing save."""
-    rows = tuple((name, f"{s.pages:,}", f"{s.zero:,}", percent(s.part(s.shared)), percent(s.part(s.patched)),
-                  percent(s.part(s.compressed)), percent(s.part(s.all))) for name, s in found)
-    return Table("memory saved", ("contents", "pages", "of zeroes, beyond one", "by sharing", "and patching",
-                                  "by compressing alone", "by all three"), rows)
+    rows = tuple(
+        (
+            name,
+            f"{s.pages:,}",
+            f"{s.zero:,}",
+            percent(s.part(s.shared)),
+            percent(s.part(s.patched)),
+            percent(s.part(s.compressed)),
+            percent(s.part(s.all)),
+        )
+        for name, s in found
+    )
+    return Table(
+        "memory saved",
+        ("contents", "pages", "of zeroes, beyond one", "by sharing", "and patching", "by compressing alone", "by all three"),
+        rows,
+    )
 
 
 def estimators(recording: str, found: Sequence[Error]) -> Table:
@@ -90,12 +149,17 @@ def estimators(recording: str, found: Sequence[Error]) -> Table:
 
 def costs() -> Table:
     """The cost model."""
-    rows = tuple((name, f"{value} {source.unit}", f"{source.here} {source.unit}" if source.here else "-", source.what,
-                  source.reference) for name, value, source in costs_table())
+    rows = tuple(
+        (name, f"{value} {source.unit}", f"{source.here} {source.unit}" if source.here else "-", source.what, source.reference)
+        for name, value, source in costs_table()
+    )
     return Table("costs", ("parameter", "value", "measured on one machine", "what", "from"), rows)
 
 
 def published(found: Sequence[Result]) -> Table:
     """Published results beside ours."""
-    return Table("published results", ("what", "where", "published", "measured here on", "here", "why"),
-                 tuple((r.what, r.where, r.published, r.on, r.ours, r.why) for r in found))
+    return Table(
+        "published results",
+        ("what", "where", "published", "measured here on", "here", "why"),
+        tuple((r.what, r.where, r.published, r.on, r.ours, r.why) for r in found),
+    )

@@ -75,8 +75,24 @@ survivors.
 ## Scores
 
 """
-COLUMNS = ("text", "mutants", "judged", "runs", "vacuous", "beside", "proof", "not shown", "exploration", "tests", "same",
-           "allowed", "reason", "left", "noticed", "score")
+COLUMNS = (
+    "text",
+    "mutants",
+    "judged",
+    "runs",
+    "vacuous",
+    "beside",
+    "proof",
+    "not shown",
+    "exploration",
+    "tests",
+    "same",
+    "allowed",
+    "reason",
+    "left",
+    "noticed",
+    "score",
+)
 SAMPLED = """
 If a row names a file beside the design, only the functions in that file were changed (`--only`).
 
@@ -119,8 +135,21 @@ def _judged(found: list[Score]) -> set[str]:
 
 
 def _row(s: Score) -> str:
-    numbers = (s.mutants, s.judged, s.by_runs, s.vacuous, s.side_by_side, s.by_proof, s.not_shown, s.by_exploration, s.by_tests,
-               s.same, s.allowed, s.with_reason, len(s.survivors))
+    numbers = (
+        s.mutants,
+        s.judged,
+        s.by_runs,
+        s.vacuous,
+        s.side_by_side,
+        s.by_proof,
+        s.not_shown,
+        s.by_exploration,
+        s.by_tests,
+        s.same,
+        s.allowed,
+        s.with_reason,
+        len(s.survivors),
+    )
     return f"| {s.key} | {' | '.join(map(str, numbers))} | {s.plain_percent:.1f} % | {s.percent:.1f} % |\n"
 
 

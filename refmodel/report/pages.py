@@ -20,8 +20,9 @@ from refmodel.report.files import put
 from refmodel.report.grids import Grid, grid
 from refmodel.report.stories import Story
 
-TEMPLATES = Environment(loader=PackageLoader("refmodel.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-                         lstrip_blocks=True)
+TEMPLATES = Environment(
+    loader=PackageLoader("refmodel.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
 """What pages and pictures are drawn from."""
 
 
@@ -85,9 +86,16 @@ def examples(verdict: Verdict) -> tuple[Example, ...]:
     for deviation in verdict.deviations:
         finding, test = deviation.finding, deviation.test
         known = known_of(verdict, deviation)
-        found.append(Example(f"{finding.title} ({verdict.seen.get(finding.title, 0):,} times; {finding.source})",
-                             f"{known.name}: {known.evidence}" if known else "", tuple(test.lines()), finding.expected, finding.got,
-                             grid(test) if isinstance(test, NestedTest) else None))
+        found.append(
+            Example(
+                f"{finding.title} ({verdict.seen.get(finding.title, 0):,} times; {finding.source})",
+                f"{known.name}: {known.evidence}" if known else "",
+                tuple(test.lines()),
+                finding.expected,
+                finding.got,
+                grid(test) if isinstance(test, NestedTest) else None,
+            )
+        )
     return tuple(found)
 
 
@@ -96,8 +104,11 @@ def kills(rows: Any, bugs: Any) -> Table:
     engines = tuple(kill.engine for kill in next(iter(rows.values()), ()))
     body = []
     for name, found in rows.items():
-        cells = [(f"{k.clause}, {'a step' if k.engine == 'prove' else many(k.steps, 'step')}, {k.seconds:.1f} "
-                  f"s", "good") if k.clause
-                 else (f"not found, {k.seconds:.1f} s", "open") for k in found]
+        cells = [
+            (f"{k.clause}, {'a step' if k.engine == 'prove' else many(k.steps, 'step')}, {k.seconds:.1f} s", "good")
+            if k.clause
+            else (f"not found, {k.seconds:.1f} s", "open")
+            for k in found
+        ]
         body.append(((name, ""), (bugs[name].clause, ""), (bugs[name].told, ""), *cells))
     return Table("bugs by engine", ("bug", "clause", "what is wrong", *engines), tuple(body))

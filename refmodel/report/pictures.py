@@ -108,8 +108,15 @@ def picture(design: HasTables, state: State, marked: Marked, render: Callable[[K
 
 
 class _Drawing:
-    def __init__(self, design: HasTables, state: State, marked: Marked, render: Callable[[Kind, Any], str], width: int,
-                 columns: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        design: HasTables,
+        state: State,
+        marked: Marked,
+        render: Callable[[Kind, Any], str],
+        width: int,
+        columns: tuple[int, ...],
+    ) -> None:
         self.design, self.state, self.marked, self.render = design, state, marked, render
         self.width, self.columns = width, columns
         self.titles: list[Box] = []
@@ -130,8 +137,15 @@ class _Drawing:
 
     def done(self) -> Picture:
         number = max(len(self.columns), 1)
-        return Picture(number * self.width + (number - 1) * BETWEEN + 2 * GAP, max(self.bottoms) + GAP, self.width,
-                       tuple(self.titles), tuple(self.boxes), tuple(self.arrows), tuple(self.told))
+        return Picture(
+            number * self.width + (number - 1) * BETWEEN + 2 * GAP,
+            max(self.bottoms) + GAP,
+            self.width,
+            tuple(self.titles),
+            tuple(self.boxes),
+            tuple(self.arrows),
+            tuple(self.told),
+        )
 
     def _matters(self, kind: TableKind, entries: Mapping[Any, Any]) -> bool:
         leads = kind.name not in self.design.constant and (_leads(kind) or _is_of_frames(kind))
@@ -148,14 +162,18 @@ class _Drawing:
 
     def _box(self, column: int, text: str, marks: str) -> Box:
         x, y = self._place(column, ROW)
-        box = Box(x, y, text if len(text) <= LETTERS else text[:LETTERS - 1] + "…", text, marks)
+        box = Box(x, y, text if len(text) <= LETTERS else text[: LETTERS - 1] + "…", text, marks)
         self.boxes.append(box)
         return box
 
     def _frames(self, tables: Sequence[tuple[TableKind, Mapping[Any, Any]]]) -> None:
         """All tables about frames together, a box a frame."""
-        named = {mfn for kind in self.design.tables for key, entry in self.state.get(kind.name, {}).items()
-                 for _, mfn in _named_frames(kind, key, entry)}
+        named = {
+            mfn
+            for kind in self.design.tables
+            for key, entry in self.state.get(kind.name, {}).items()
+            for _, mfn in _named_frames(kind, key, entry)
+        }
         mfns = sorted({key for _, entries in tables for key in entries if isinstance(key, int)} | named)
         if not mfns:
             return
@@ -172,8 +190,11 @@ class _Drawing:
 
     def _records(self) -> list[TableKind]:
         """The tables that say what each frame is used for: not those of what frames hold."""
-        return [kind for kind in self.design.tables if _is_of_frames(kind) and kind.name not in self.design.arbitrary
-                and not isinstance(kind.value, PageKind | WordKind)]
+        return [
+            kind
+            for kind in self.design.tables
+            if _is_of_frames(kind) and kind.name not in self.design.arbitrary and not isinstance(kind.value, PageKind | WordKind)
+        ]
 
     def _owner(self, mfn: int) -> str:
         """The class that colours a frame by whose it is; none where the design does not say."""
@@ -189,8 +210,12 @@ class _Drawing:
     def _at_power_on(self) -> str:
         """What is said of a frame whose record is as at power-on: its use, where records have one."""
         records = self._records()
-        uses = [shown(kind, value) for table in records for _, kind, value in _leaves(table.value, table.value.default())
-                if isinstance(kind, EnumKind)]
+        uses = [
+            shown(kind, value)
+            for table in records
+            for _, kind, value in _leaves(table.value, table.value.default())
+            if isinstance(kind, EnumKind)
+        ]
         return ", ".join(dict.fromkeys(uses)) or ("as at power-on" if records else "")
 
     def _table(self, kind: TableKind, entries: Mapping[Any, Any], column: int) -> None:

@@ -60,8 +60,9 @@ def mechanisms(found: Mapping[str, Sequence[Regained]], file: Path) -> None:
     figure, axes = plt.subplots(figsize=(8, 4.4))
     width = 0.8 / len(found)
     for number, (recording, regained) in enumerate(found.items()):
-        axes.bar([at + number * width for at in range(len(names))], [100 * each.waited for each in regained], width,
-                 label=recording)
+        axes.bar(
+            [at + number * width for at in range(len(names))], [100 * each.waited for each in regained], width, label=recording
+        )
     axes.set_xticks([at + 0.4 - width / 2 for at in range(len(names))], names, rotation=35, ha="right")
     axes.set_ylabel("time waited, %")
     axes.legend(frameon=False, ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1.0))
@@ -73,8 +74,11 @@ def sharing(found: Sequence[Saved], file: Path) -> None:
     plt = _pyplot()
     figure, axes = plt.subplots(figsize=(5.5, 3.4))
     vms = list(range(1, len(found) + 1))
-    for label, frames in (("shared", [each.shared for each in found]), ("and patched", [each.patched for each in found]),
-                          ("and compressed", [each.all for each in found])):
+    for label, frames in (
+        ("shared", [each.shared for each in found]),
+        ("and patched", [each.patched for each in found]),
+        ("and compressed", [each.all for each in found]),
+    ):
         axes.plot(vms, [100 * each.part(kept) for each, kept in zip(found, frames, strict=True)], marker="o", label=label)
     axes.set_xlabel("VMs")
     axes.set_ylabel("memory saved, %")

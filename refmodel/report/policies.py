@@ -62,8 +62,11 @@ def table(workload: Workload, policy: str, periods: Sequence[Period]) -> Table:
         cells: list[str | Text] = []
         for vm in workload.vms:
             lacking = period.lacking(vm.name)
-            cells += [f"{period.allocated[vm.name]:,}", f"{period.active[vm.name]:,}",
-                      Text(f"{lacking:,}", "yellow") if lacking else Text("-", "dim")]
+            cells += [
+                f"{period.allocated[vm.name]:,}",
+                f"{period.active[vm.name]:,}",
+                Text(f"{lacking:,}", "yellow") if lacking else Text("-", "dim"),
+            ]
         told.add_row(str(period.number), period.state.value, f"{period.free:,}", *cells)
     return told
 
@@ -87,6 +90,7 @@ def bars(workload: Workload, periods: Sequence[Period]) -> Text:
 
 def plot(workload: Workload, policy: str, periods: Sequence[Period]) -> Plot:
     """Allocations as lines, and what is used as dashed ones."""
+
     def at(period: Period, pages: int) -> str:
         x = LEFT + (WIDTH - LEFT) * period.number / max(1, len(periods) - 1)
         return f"{x:.1f},{HEIGHT - HEIGHT * min(pages, workload.pages) / workload.pages:.1f}"
@@ -105,8 +109,10 @@ def page_table(workload: Workload, policy: str, periods: Sequence[Period]) -> Pa
     rows = []
     for period in shown(periods):
         cells = [(str(period.number), ""), (period.state.value, ""), (f"{period.free:,}", "")]
-        cells += [(f"{period.allocated[vm.name]:,} of {period.active[vm.name]:,}", "open" if period.lacking(vm.name) else "")
-                  for vm in workload.vms]
+        cells += [
+            (f"{period.allocated[vm.name]:,} of {period.active[vm.name]:,}", "open" if period.lacking(vm.name) else "")
+            for vm in workload.vms
+        ]
         rows.append(tuple(cells))
     head = ("period", "state", "free", *(f"{vm.name}: has, of what it uses" for vm in workload.vms))
     return PageTable(f"{policy}: pages by VM", head, tuple(rows))

@@ -174,42 +174,88 @@ LIMITS = """
 - Other machines' costs: every parameter can be set, and the table of costs gives the source of
   each.
 """
+
+
 def twice(found: Comparison) -> Table:
     """What it costs that guest and monitor page."""
     ways = ("balloon", f"host swapping{OLDEST}", BOTH_BY_AGE, "host swapping", "paging twice")
-    rows = tuple((name, *(percent(each.waited(way, Costs())) for way in ways),
-                  *(f"{each.tallies[way].twice:,}" for way in (BOTH_BY_AGE, "paging twice")))
-                 for name, each in found.measured.items())
-    return Table("paging twice", ("program", "guest alone", "monitor alone, oldest first", "both, oldest first",
-                                  "monitor alone, at random", "both, at random", "read to be written, oldest first",
-                                  "read to be written, at random"), rows)
+    rows = tuple(
+        (
+            name,
+            *(percent(each.waited(way, Costs())) for way in ways),
+            *(f"{each.tallies[way].twice:,}" for way in (BOTH_BY_AGE, "paging twice")),
+        )
+        for name, each in found.measured.items()
+    )
+    return Table(
+        "paging twice",
+        (
+            "program",
+            "guest alone",
+            "monitor alone, oldest first",
+            "both, oldest first",
+            "monitor alone, at random",
+            "both, at random",
+            "read to be written, oldest first",
+            "read to be written, at random",
+        ),
+        rows,
+    )
 
 
 def chapter(found: Comparison) -> str:
     """The chapter's text."""
-    parts = [HEAD, choosing.table(choosing.choices(found)).in_markdown(), CHOSEN, "## Strategies", SIMULATED,
-             "![Throughput lost](pictures/strategies.svg)\n"]
+    parts = [
+        HEAD,
+        choosing.table(choosing.choices(found)).in_markdown(),
+        CHOSEN,
+        "## Strategies",
+        SIMULATED,
+        "![Throughput lost](pictures/strategies.svg)\n",
+    ]
     for name, scores in found.strategies.items():
-        parts += [f"### {name}: {found.about[name]}\n", f"The VMs run these programs ({found.origins[name]}).\n",
-                  management.strategies(name, scores).in_markdown(), ""]
+        parts += [
+            f"### {name}: {found.about[name]}\n",
+            f"The VMs run these programs ({found.origins[name]}).\n",
+            management.strategies(name, scores).in_markdown(),
+            "",
+        ]
     parts += ["## Mechanisms that take memory", MECHANISMS, "![Time waited](pictures/mechanisms.svg)\n"]
     for name, regained in found.mechanisms.items():
         parts += [f"### {name}\n", management.regained(name, regained).in_markdown(), ""]
     parts += ["### Paging twice", TWICE, twice(found).in_markdown(), ""]
     vms = [(f"{number} VM{'s' if number > 1 else ''}", saved) for number, saved in enumerate(found.alike, 1)]
     unlike = (f"unlike VMs: {', '.join(found.comparable)}", found.unlike)
-    parts += ["## Mechanisms that save memory", SAVED, management.savings([*found.saved.items(), unlike, *vms]).in_markdown(),
-              "\n![Memory saved](pictures/sharing.svg)\n", "## Estimating need", ESTIMATORS,
-              "### Which estimator to use\n", choosing.estimators_by_program(found.estimators).in_markdown(), CHOSEN_ESTIMATORS,
-              choosing.estimators_each(found.estimators).in_markdown(), ""]
+    parts += [
+        "## Mechanisms that save memory",
+        SAVED,
+        management.savings([*found.saved.items(), unlike, *vms]).in_markdown(),
+        "\n![Memory saved](pictures/sharing.svg)\n",
+        "## Estimating need",
+        ESTIMATORS,
+        "### Which estimator to use\n",
+        choosing.estimators_by_program(found.estimators).in_markdown(),
+        CHOSEN_ESTIMATORS,
+        choosing.estimators_each(found.estimators).in_markdown(),
+        "",
+    ]
     for name, errors in found.estimators.items():
         parts += [f"### {name}, estimated\n", management.estimators(name, errors).in_markdown(), ""]
     parts += ["## Translation", TRANSLATION, translation.exits_each().in_markdown(), ""]
     for name, each in found.translation.items():
-        parts += [f"### {name}, translated\n",
-                  *(f"{table.title}:\n\n{table.in_markdown()}\n" for table in translation.of(name, each))]
-    parts += ["## Published results", PUBLISHED, management.published(found.published).in_markdown(), "\n## Costs", COSTS,
-              management.costs().in_markdown(), LIMITS]
+        parts += [
+            f"### {name}, translated\n",
+            *(f"{table.title}:\n\n{table.in_markdown()}\n" for table in translation.of(name, each)),
+        ]
+    parts += [
+        "## Published results",
+        PUBLISHED,
+        management.published(found.published).in_markdown(),
+        "\n## Costs",
+        COSTS,
+        management.costs().in_markdown(),
+        LIMITS,
+    ]
     return "\n".join(parts)
 
 
@@ -225,8 +271,9 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    given = remaking.folder("refmodel.report.pros_and_cons", "the chapter on pros and cons, and its pictures", "specs",
-                            "properties.md")
+    given = remaking.folder(
+        "refmodel.report.pros_and_cons", "the chapter on pros and cons, and its pictures", "specs", "properties.md"
+    )
     try:
         main(given)
     except BadDesign as why:

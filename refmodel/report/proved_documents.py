@@ -25,5 +25,10 @@ class OpinionDocument:
 
 def opinion_document(told: Sequence[Opinion], verdict: str, complaints: Sequence[str]) -> OpinionDocument:
     """The document of one theorem, of which each part has an opinion."""
-    return OpinionDocument(told[0].task.theorem, told[0].task.says, verdict, tuple(complaints),
-                           tuple(answer for opinion in told for answer in opinion.answers))
+    return OpinionDocument(
+        told[0].task.theorem,
+        told[0].task.says,
+        verdict,
+        tuple(complaints),
+        tuple(answer for opinion in told for answer in opinion.answers),
+    )

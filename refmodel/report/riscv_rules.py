@@ -78,8 +78,9 @@ def _found() -> dict[str, Any]:
 def table() -> tuple[tuple[Clause, ...], tuple[NotCovered, ...]]:
     """What rules.toml has."""
     found = _found()
-    clauses = tuple(Clause(c["says"], *(tuple(c[name]) for name in ("rules", "text", "theorems", "tests")))
-                    for c in found["clause"])
+    clauses = tuple(
+        Clause(c["says"], *(tuple(c[name]) for name in ("rules", "text", "theorems", "tests"))) for c in found["clause"]
+    )
     return clauses, tuple(NotCovered(c["what"], c["why"], tuple(c["rules"])) for c in found["not_covered"])
 
 
@@ -107,8 +108,12 @@ def against(folder: Path) -> list[str]:
 @functools.cache
 def in_vectors() -> frozenset[str]:
     """The rules that the first vectors of each set are about."""
-    return frozenset(rule for stages in vectors.SETS for _, test, way in itertools.islice(vectors.chosen(stages), SAMPLE)
-                     for rule in rules_of(test, way))
+    return frozenset(
+        rule
+        for stages in vectors.SETS
+        for _, test, way in itertools.islice(vectors.chosen(stages), SAMPLE)
+        for rule in rules_of(test, way)
+    )
 
 
 def page() -> Iterator[str]:

@@ -14,8 +14,9 @@ BEGIN, END = "<!-- made of refmodel/management/rules.py and mistakes.py -->", "<
 
 def table() -> Table:
     """Each rule, who keeps it, and the mistakes that break it."""
-    rows = tuple((rule.sentence, _of(rule), rule.source, ", ".join(f"`{name}`" for name in breaking(rule)))
-                 for rule in RULES.values())
+    rows = tuple(
+        (rule.sentence, _of(rule), rule.source, ", ".join(f"`{name}`" for name in breaking(rule))) for rule in RULES.values()
+    )
     return Table("rules", ("rule", "of", "from", "broken by"), rows)
 
 

@@ -68,11 +68,15 @@ def schema() -> dict[str, Any]:
     of = dict(zip(types, found, strict=True))
     commands = {name: {"type": "array", "items": {"anyOf": [of[t] for t in each]}} for name, each in EACH_OF.items()}
     commands |= {name: of[t] for name, t in ONE.items()}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "what refmodel prints with --json",
-            "description": "Under $defs there is a definition for each command, and one for each record in what it prints.",
-            "$defs": {**commands, **steady(definitions)}}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "what refmodel prints with --json",
+        "description": "Under $defs there is a definition for each command, and one for each record in what it prints.",
+        "$defs": {**commands, **steady(definitions)},
+    }
 
 
 if __name__ == "__main__":
-    remaking.printed("refmodel.report.schemas", "the schema of documents",
-                     lambda: json.dumps(schema(), indent=1, sort_keys=True) + "\n")
+    remaking.printed(
+        "refmodel.report.schemas", "the schema of documents", lambda: json.dumps(schema(), indent=1, sort_keys=True) + "\n"
+    )

@@ -47,12 +47,16 @@ class Drawn:
             f"{self.other:<{left}} {'-' * width}> {self.other}; shows {self.other_shows}",
             f"{'':<{left}} {self.other_step:^{width}}",
             "This square does not commute:",
-            *(f"  {line}" for line in self.apart)]
+            *(f"  {line}" for line in self.apart),
+        ]
 
     def in_a_story(self) -> Square:
         """The same for a page."""
-        return Square(f"{self.step}; shows {self.shows}", f"{self.other_step}; shows {self.other_shows}. {'. '.join(self.apart)}.",
-                      agree=False)
+        return Square(
+            f"{self.step}; shows {self.shows}",
+            f"{self.other_step}; shows {self.other_shows}. {'. '.join(self.apart)}.",
+            agree=False,
+        )
 
 
 def of_failure(design: Outline, other: Outline, failure: Failure) -> Drawn:
@@ -67,8 +71,15 @@ def of_failure(design: Outline, other: Outline, failure: Failure) -> Drawn:
     mine, theirs = _shows(design, last.operation, outcome), _shows(other, found.operation, found.outcome)
     if mine != theirs:
         apart.append(f"{other.name} shows {theirs}, and {name} shows {mine}")
-    return Drawn("monitored state" if is_bare else design.name, _short(call(design, last, begun)), mine, other.name,
-                 found.operation or "no step", theirs, tuple(apart or ["what the step may ask or answer differs"]))
+    return Drawn(
+        "monitored state" if is_bare else design.name,
+        _short(call(design, last, begun)),
+        mine,
+        other.name,
+        found.operation or "no step",
+        theirs,
+        tuple(apart or ["what the step may ask or answer differs"]),
+    )
 
 
 def _shows(design: Outline, operation: str, outcome: Any) -> str:
@@ -81,7 +92,7 @@ def _shows(design: Outline, operation: str, outcome: Any) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= WIDEST else f"{text[:WIDEST - 2]} …"
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 2]} …"
 
 
 __all__ = ["Drawn", "of_failure"]

@@ -71,14 +71,17 @@ class Story:
 # ---------------------------------------------------------------- runs of a design
 
 
-def of_run(design: Outline, geometry: Geometry, run: Run, title: str, footer: str = "", broken: Broken | None = None,
-           only: bool = False) -> Story:
+def of_run(
+    design: Outline, geometry: Geometry, run: Run, title: str, footer: str = "", broken: Broken | None = None, only: bool = False
+) -> Story:
     """A run, from power-on; ``broken`` is the law that it is about, if it is not to be the first that its last step breaks.
     With ``only``, pictures leave out tables in which nothing stands out."""
     machine = Machine(design, geometry)
     machine.power_on(recorded(run.initial))
-    state = {kind.name: {key: value for key, value in getattr(machine.state, kind.name).items() if value != _default(kind)}
-             for kind in design.tables}
+    state = {
+        kind.name: {key: value for key, value in getattr(machine.state, kind.name).items() if value != _default(kind)}
+        for kind in design.tables
+    }
     steps = [StoryStep("power on", "", (), None, None, picture(design, state, Marked(only=only)))]
     for number, told in enumerate(replay(design, geometry, run), 1):
         for change in told.changes:
@@ -89,11 +92,17 @@ def of_run(design: Outline, geometry: Geometry, run: Run, title: str, footer: st
         wrong = told.broken and (broken or told.broken)
         looked_at = frozenset() if wrong is None else concerned(design, state, wrong.law, dict(wrong.names))
         fields = None if wrong is None or wrong.law is None else design.mentions(wrong.law)
-        steps.append(StoryStep(
-            f"{number}. {call(design, told.step, told.begun)}", ", ".join(told.asked),
-            tuple(_change(design, c.table, c.key, c.was, c.now) for c in told.changes), _square(told.outcome),
-            None if wrong is None else _verdict(wrong), picture(design, state, Marked(changed, looked_at, only, fields)),
-            _shows(told.outcome)))
+        steps.append(
+            StoryStep(
+                f"{number}. {call(design, told.step, told.begun)}",
+                ", ".join(told.asked),
+                tuple(_change(design, c.table, c.key, c.was, c.now) for c in told.changes),
+                _square(told.outcome),
+                None if wrong is None else _verdict(wrong),
+                picture(design, state, Marked(changed, looked_at, only, fields)),
+                _shows(told.outcome),
+            )
+        )
     return Story(title, tuple(steps), footer)
 
 
@@ -123,19 +132,30 @@ def of_counterexample(design: Outline, case: Counterexample, title: str) -> Stor
     looked_at = concerned(design, after, witness.broken.law, dict(witness.broken.names))
     fields = None if witness.broken.law is None else design.mentions(witness.broken.law)
     going_on = "others run, and it goes on in a lawful state"
-    begun = [_lawful(design, going_on if number else f"{case.operation} begins in a lawful state", entries)
-             for number, entries in enumerate(case.earlier)]
+    begun = [
+        _lawful(design, going_on if number else f"{case.operation} begins in a lawful state", entries)
+        for number, entries in enumerate(case.earlier)
+    ]
     head = going_on if begun else "a lawful state"
-    return Story(title, (
-        *begun,
-        _lawful(design, head, case.entries, case.of_others()),
-        StoryStep(f"1. {call(design, witness.step)}", ", ".join(case.asked),
-                  tuple(_change(design, c.table, c.key, c.was, c.now) for c in made),
-                  _square(witness.outcome), _verdict(witness.broken),
-                  picture(design, after, Marked(frozenset((c.table, c.key) for c in made), looked_at, fields=fields)),
-                  _shows(witness.outcome))),
-        "If no run gets to the first state, a law is missing that excludes it." if not begun else
-        "If no run gets from the one state to the other, say so by a law, or by require after the yield.")
+    return Story(
+        title,
+        (
+            *begun,
+            _lawful(design, head, case.entries, case.of_others()),
+            StoryStep(
+                f"1. {call(design, witness.step)}",
+                ", ".join(case.asked),
+                tuple(_change(design, c.table, c.key, c.was, c.now) for c in made),
+                _square(witness.outcome),
+                _verdict(witness.broken),
+                picture(design, after, Marked(frozenset((c.table, c.key) for c in made), looked_at, fields=fields)),
+                _shows(witness.outcome),
+            ),
+        ),
+        "If no run gets to the first state, a law is missing that excludes it."
+        if not begun
+        else "If no run gets from the one state to the other, say so by a law, or by require after the yield.",
+    )
 
 
 def _lawful(design: Outline, title: str, entries: Iterable[tuple[str, Any, Any]], detail: str = "") -> StoryStep:
@@ -192,8 +212,9 @@ def concerned(design: Outline, state: State, law: Law | None, names: Mapping[str
     for name, kind in law.names:
         if isinstance(kind, NameKind) and name in names:
             of_sort.setdefault(kind.sort, set()).add(names[name])
-    return frozenset((table, key) for table in design.reads(law) for key in state.get(table, {})
-                     if matches(design.table(table), key, of_sort))
+    return frozenset(
+        (table, key) for table in design.reads(law) for key in state.get(table, {}) if matches(design.table(table), key, of_sort)
+    )
 
 
 def matches(kind: TableKind, key: Any, of_sort: Mapping[str, set[Any]]) -> bool:

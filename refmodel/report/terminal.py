@@ -33,15 +33,18 @@ def style_of(verdict: Verdict) -> str:
 
 def verdict_table(design: Outline, reports: Sequence[EngineReport]) -> Table:
     """Law by engine."""
-    table = Table(title=f"{design.name}: {many(len(design.operations), 'operation')}, "
-                        f"{many(len(design.laws), 'law')}", title_justify="left")
+    table = Table(
+        title=f"{design.name}: {many(len(design.operations), 'operation')}, {many(len(design.laws), 'law')}", title_justify="left"
+    )
     table.add_column("clause", no_wrap=True)
     table.add_column("law", overflow="fold")
     for report in reports:
         table.add_column(report.engine)
     for law in [law for law in design.claims if any(law in report.verdicts for report in reports)]:
-        cells = [Text(report.words(law), style_of(report.verdicts[law])) if law in report.verdicts else Text("not asked", "dim")
-                 for report in reports]
+        cells = [
+            Text(report.words(law), style_of(report.verdicts[law])) if law in report.verdicts else Text("not asked", "dim")
+            for report in reports
+        ]
         table.add_row(Text(law.clause), law.name.replace("_", " "), *cells)
     return table
 
@@ -110,10 +113,17 @@ def broken_clause(broken: Broken) -> Text:
 
 def witness_story(design: Outline, case: Counterexample) -> Group:
     """A step that leads from a lawful state to an unlawful one."""
-    begun = [_state(design, "others run; it goes on in a lawful state" if number else f"{case.operation} begins in a lawful state",
-                    entries) for number, entries in enumerate(case.earlier)]
-    head = ("others run, and it goes on in a lawful state; if no run gets there, say so by a law, or by require after the yield"
-            if begun else "a lawful state; if no run gets to it, a law is missing that excludes it")
+    begun = [
+        _state(
+            design, "others run; it goes on in a lawful state" if number else f"{case.operation} begins in a lawful state", entries
+        )
+        for number, entries in enumerate(case.earlier)
+    ]
+    head = (
+        "others run, and it goes on in a lawful state; if no run gets there, say so by a law, or by require after the yield"
+        if begun
+        else "a lawful state; if no run gets to it, a law is missing that excludes it"
+    )
     tree = _state(design, head, case.entries)
     if not case.entries:
         tree.add(Text("every entry that is read is at its default", "dim"))
@@ -191,8 +201,11 @@ def judged(console: Console, verdict: Judged) -> None:
     """What a session of judging found."""
     rate = verdict.checks / verdict.seconds if verdict.seconds else 0
     outcomes = ", ".join(f"{n:,} {o}" for o, n in sorted(verdict.outcomes.items()))
-    console.print(f"[bold]{verdict.implementation}[/], {verdict.subject}: {many(verdict.checks, 'check')}, {rate:,.0f} a second "
-                  f"({outcomes})", highlight=False, soft_wrap=True)
+    console.print(
+        f"[bold]{verdict.implementation}[/], {verdict.subject}: {many(verdict.checks, 'check')}, {rate:,.0f} a second ({outcomes})",
+        highlight=False,
+        soft_wrap=True,
+    )
     if verdict.checks < verdict.of:
         console.print(f"  note: {verdict.of - verdict.checks:,} of {verdict.of:,} vectors have no result, and were not judged")
     if not verdict.deviations:
@@ -200,8 +213,12 @@ def judged(console: Console, verdict: Judged) -> None:
     for d in verdict.deviations:
         finding, known = d.finding, known_of(verdict, d)
         kind = f"known deviation {known.name}" if known else "deviation"
-        console.print(f"  {kind}: {finding.title} ({verdict.seen.get(finding.title, 0):,} times; {finding.source})",
-                      style="dim" if known else "yellow", highlight=False, soft_wrap=True)
+        console.print(
+            f"  {kind}: {finding.title} ({verdict.seen.get(finding.title, 0):,} times; {finding.source})",
+            style="dim" if known else "yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
         for line in d.test.lines():
             console.print(f"    {line}", highlight=False, soft_wrap=True)
         console.print(f"    expected {finding.expected}", highlight=False, soft_wrap=True)

@@ -114,29 +114,43 @@ def _concerned(name: str, deviation: Deviation) -> Concerned:
 
 def _step(line: int, event: e.Event, text: bytes, state: State, before: State, found: Deviation | None) -> StoryStep:
     """An event, and the state after it."""
+
     def words(of: State, table: str, key: Any) -> str:
         return said(KIND[table].value, of.get(table, {}).get(key))
 
-    changed = frozenset((table, key) for table in state for key in {*state[table], *before.get(table, {})}
-                        if words(state, table, key) != words(before, table, key))
-    changes = tuple(Change(f"{table.replace('_', ' ')}[{place(KIND[table], key)}]", words(before, table, key),
-                           words(state, table, key)) for table, key in sorted(changed, key=str)[:12])
+    changed = frozenset(
+        (table, key)
+        for table in state
+        for key in {*state[table], *before.get(table, {})}
+        if words(state, table, key) != words(before, table, key)
+    )
+    changes = tuple(
+        Change(f"{table.replace('_', ' ')}[{place(KIND[table], key)}]", words(before, table, key), words(state, table, key))
+        for table, key in sorted(changed, key=str)[:12]
+    )
     verdict, broken, fields = None, frozenset[tuple[str, Any]](), None
     if found is not None:
-        verdict = Verdict(found.clause, found.law.replace("_", " "), found.sentence, _decimal(found.why),
-                          tuple(map(_decimal, found.expected)))
+        verdict = Verdict(
+            found.clause, found.law.replace("_", " "), found.sentence, _decimal(found.why), tuple(map(_decimal, found.expected))
+        )
         broken = offending(state, found)
         fields = frozenset({"mfn"})
     told = text.decode(errors="replace").strip()
-    return StoryStep(f"line {line}: {event.__struct_config__.tag}", told if len(told) <= LONGEST else told[:LONGEST] + " …",
-                     changes if before else (), None, verdict,
-                     picture(DRAWN, state, Marked(changed if before else frozenset(), broken, fields=fields), said))
+    return StoryStep(
+        f"line {line}: {event.__struct_config__.tag}",
+        told if len(told) <= LONGEST else told[:LONGEST] + " …",
+        changes if before else (),
+        None,
+        verdict,
+        picture(DRAWN, state, Marked(changed if before else frozenset(), broken, fields=fields), said),
+    )
 
 
 def _decimal(words: str) -> str:
     """Numbers of pages, frames and addresses as the trace has them."""
-    return re.sub(r"\b(gfn|mfn|offset|gpa|value) (0x[0-9a-f]+)",
-                  lambda found: f"{found[1]} {int(found[2], 16)} ({found[2]})", words)
+    return re.sub(
+        r"\b(gfn|mfn|offset|gpa|value) (0x[0-9a-f]+)", lambda found: f"{found[1]} {int(found[2], 16)} ({found[2]})", words
+    )
 
 
 def offending(state: State, found: Deviation) -> frozenset[tuple[str, Any]]:
@@ -159,6 +173,8 @@ def offending(state: State, found: Deviation) -> frozenset[tuple[str, Any]]:
 def of_lines(title: str, lines: Sequence[str], verdict: Verdict) -> Story:
     """Lines only, where the trace cannot be read again."""
     empty = Picture(0, 0, 0, (), (), (), ())
-    steps = [StoryStep(f"event {number}", text[:LONGEST], (), None, verdict if number == len(lines) else None, empty)
-             for number, text in enumerate(lines, 1)]
+    steps = [
+        StoryStep(f"event {number}", text[:LONGEST], (), None, verdict if number == len(lines) else None, empty)
+        for number, text in enumerate(lines, 1)
+    ]
     return Story(title, tuple(steps))

@@ -67,9 +67,12 @@ def deviation_lines(deviation: Deviation) -> list[Text]:
 def driven(console: Console, done: Driven) -> None:
     """What driving an implementation came to."""
     rate = done.commands / done.seconds if done.seconds else 0
-    console.print(f"{done.name}: {many(done.runs, 'run')}, {many(done.commands, 'command')} ({rate:,.0f} a second), "
-                  f"{many(done.events, 'event')}",
-                  soft_wrap=True, markup=False)
+    console.print(
+        f"{done.name}: {many(done.runs, 'run')}, {many(done.commands, 'command')} ({rate:,.0f} a second), "
+        f"{many(done.events, 'event')}",
+        soft_wrap=True,
+        markup=False,
+    )
     for known in done.known:
         console.print(Text(f"  known deviation, {known.runs:,} times: {known.reason}", "yellow"), soft_wrap=True)
     if done.deviation is None and not done.judged:

@@ -12,42 +12,76 @@ def size(large: bool) -> str:
 
 def exits_each() -> Table:
     """Exits for each edit and switch, by MMU."""
-    return Table("exits, counted on the designs", ("MMU", "for a table edit", "for an address space switch", "walk"),
-                 tuple((name, f"{edit:.1f}", f"{switch:.1f}", f"{dimensions} dimension{'s' if dimensions > 1 else ''}")
-                       for name, (edit, switch, dimensions) in exits().items()))
+    return Table(
+        "exits, counted on the designs",
+        ("MMU", "for a table edit", "for an address space switch", "walk"),
+        tuple(
+            (name, f"{edit:.1f}", f"{switch:.1f}", f"{dimensions} dimension{'s' if dimensions > 1 else ''}")
+            for name, (edit, switch, dimensions) in exits().items()
+        ),
+    )
 
 
 def overheads(name: str, found: Translation) -> Table:
     """What each MMU costs on a stream."""
-    rows = tuple((each.mmu, size(each.large), f"{each.walks:.1f}", f"{each.exits:.1f}", f"{each.all:.1f}")
-                 for each in found.overheads)
-    return Table(f"{name}: cycles for a thousand instructions ({found.edits:.1f} table edits and {found.switches:.2f} switches in "
-                 "a million instructions)", ("MMU", "pages", "walks", "exits", "together"), rows)
+    rows = tuple(
+        (each.mmu, size(each.large), f"{each.walks:.1f}", f"{each.exits:.1f}", f"{each.all:.1f}") for each in found.overheads
+    )
+    return Table(
+        f"{name}: cycles for a thousand instructions ({found.edits:.1f} table edits and {found.switches:.2f} switches in "
+        "a million instructions)",
+        ("MMU", "pages", "walks", "exits", "together"),
+        rows,
+    )
 
 
 def crossovers(name: str, found: Translation) -> Table:
     """Where shadow paging and EPT cost the same."""
-    rows = tuple((f"{each.tlb:,} entries", size(each.large), f"{each.walked.misses:,.0f}",
-                  _ratio(each.walked.native, each.walked.misses),
-                  _ratio(each.walked.nested, each.walked.misses), str(each.walked.cold), f"{each.edits:,.1f}")
-                 for each in found.crossovers)
-    return Table(f"{name}: where shadow paging and EPT cost the same",
-                 ("TLB", "pages", "misses in a million instructions", "references a walk, one dimension", "two dimensions",
-                  "two, nothing cached", "shadow costs less below so many edits in a million instructions"), rows)
+    rows = tuple(
+        (
+            f"{each.tlb:,} entries",
+            size(each.large),
+            f"{each.walked.misses:,.0f}",
+            _ratio(each.walked.native, each.walked.misses),
+            _ratio(each.walked.nested, each.walked.misses),
+            str(each.walked.cold),
+            f"{each.edits:,.1f}",
+        )
+        for each in found.crossovers
+    )
+    return Table(
+        f"{name}: where shadow paging and EPT cost the same",
+        (
+            "TLB",
+            "pages",
+            "misses in a million instructions",
+            "references a walk, one dimension",
+            "two dimensions",
+            "two, nothing cached",
+            "shadow costs less below so many edits in a million instructions",
+        ),
+        rows,
+    )
 
 
 def tables(name: str, found: Translation) -> Table:
     """What an MMU's own tables take."""
     rows = tuple((each.kind, size(each.large), f"{each.pages:,}", f"{each.part:.2f} %") for each in found.tables)
-    return Table(f"{name}: table pages that the monitor keeps",
-                 ("tables", "pages", "table pages", "of the memory that the program touches"), rows)
+    return Table(
+        f"{name}: table pages that the monitor keeps",
+        ("tables", "pages", "table pages", "of the memory that the program touches"),
+        rows,
+    )
 
 
 def flushed(name: str, found: Translation) -> Table:
     """What flushes cost."""
     rows = tuple((each.discipline, each.mmu, f"{each.flushes:,.2f}", f"{each.misses:,.0f}") for each in found.flushed)
-    return Table(f"{name}: flushes of the TLB, by discipline",
-                 ("all is flushed", "MMU", "flushes in a million instructions", "TLB misses in a million instructions"), rows)
+    return Table(
+        f"{name}: flushes of the TLB, by discipline",
+        ("all is flushed", "MMU", "flushes in a million instructions", "TLB misses in a million instructions"),
+        rows,
+    )
 
 
 def of(name: str, found: Translation) -> tuple[Table, ...]:

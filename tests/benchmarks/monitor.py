@@ -96,11 +96,20 @@ class Monitor:
             yield {"e": "fill", "vm": vm.number, "gfn": 0, "pages": self.pages, "mfn": vm.frames[0], "source": "restore"}
             for leaf in range(0, self.pages, LEAF):
                 yield {"e": "map", "vm": vm.number, "gfn": leaf, "mfn": vm.frames[leaf], "level": 2, "writable": True}
-                vm.mapped[leaf:leaf + LEAF] = [2] * LEAF
+                vm.mapped[leaf : leaf + LEAF] = [2] * LEAF
             vm.devices.update(range(8))
             yield {"e": "dma_map", "vm": vm.number, "gfn": 0, "pages": 8, "mfn": vm.frames[0]}
-        steps = [*[self.reads_and_writes] * 6, self.device, self.log, self.harvest, self.balloon, self.share,
-                 self.move, self.report, self.remap]
+        steps = [
+            *[self.reads_and_writes] * 6,
+            self.device,
+            self.log,
+            self.harvest,
+            self.balloon,
+            self.share,
+            self.move,
+            self.report,
+            self.remap,
+        ]
         while True:
             vm = self.draw.choice(self.vms)
             yield from self.draw.choice(steps)(vm)
@@ -179,8 +188,11 @@ class Monitor:
 
     def log(self, vm: Vm) -> Iterator[Told]:
         """Some pages are taken from the log, and sent."""
-        gfns = [gfn for gfn in sorted({self.some(vm) for _ in range(4)})
-                if vm.frames[gfn] >= 0 and gfn not in vm.clean and gfn not in vm.shared and gfn not in vm.ring]
+        gfns = [
+            gfn
+            for gfn in sorted({self.some(vm) for _ in range(4)})
+            if vm.frames[gfn] >= 0 and gfn not in vm.clean and gfn not in vm.shared and gfn not in vm.ring
+        ]
         for gfn in gfns:
             yield {"e": "take_mark", "vm": vm.number, "gfn": gfn}
         if gfns:

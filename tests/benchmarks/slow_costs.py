@@ -35,9 +35,12 @@ def exits() -> dict[str, float]:
     """A guest's program under KVM: CPUID always exits, and so does the first store to a page that its VM has not got."""
     guest = Guest()
     try:
-        return {"no exit": guest.loop(NOP, EXITS), "exit": guest.loop(CPUID, EXITS),
-                "a page that is there": guest.loop(STORE_AND_ON, len(WINDOW)),
-                "a page supplied": guest.loop(STORE_AND_ON, len(WINDOW), guest.take_pages)}
+        return {
+            "no exit": guest.loop(NOP, EXITS),
+            "exit": guest.loop(CPUID, EXITS),
+            "a page that is there": guest.loop(STORE_AND_ON, len(WINDOW)),
+            "a page supplied": guest.loop(STORE_AND_ON, len(WINDOW), guest.take_pages),
+        }
     finally:
         guest.host.close()
 
@@ -64,8 +67,9 @@ class Guest:
     def loop(self, body: bytes, times: int, before: Callable[[], None] = lambda: None) -> float:
         """Microseconds for one of so many."""
         back = struct.pack("<b", -len(body) - 5)
-        self.host.image.put(CODE, SAVE + b"\x41\xb8" + struct.pack("<I", times) + body + b"\x49\xff\xc8\x75" + back + RESTORE
-                            + b"\x0f\x0b")
+        self.host.image.put(
+            CODE, SAVE + b"\x41\xb8" + struct.pack("<I", times) + body + b"\x49\xff\xc8\x75" + back + RESTORE + b"\x0f\x0b"
+        )
         found = list[float]()
         for _ in range(ROUNDS):
             before()
@@ -86,8 +90,10 @@ def disk(folder: Path) -> tuple[str, dict[str, float]]:
         os.fsync(file.fileno())
         direct = os.open(file.name, os.O_RDWR | os.O_DIRECT)
         try:
-            found = {"swap_in": _median(lambda at: os.preadv(direct, [page], at)),
-                     "swap_out": _median(lambda at: os.pwritev(direct, [page], at))}
+            found = {
+                "swap_in": _median(lambda at: os.preadv(direct, [page], at)),
+                "swap_out": _median(lambda at: os.pwritev(direct, [page], at)),
+            }
         finally:
             os.close(direct)
         return _name(os.stat(file.name).st_dev), found

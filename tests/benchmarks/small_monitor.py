@@ -123,8 +123,9 @@ class SmallMonitor(Design):
     @law("EQV-1", "A page holds what its guest wrote.")
     def a_page_holds_what_was_written(self: Any, vm: Vm, gfn: Gfn) -> Any:
         entry, wanted = self.p2m[vm, gfn], self.wanted[vm, gfn]
-        return (implies(entry.where == Where.MAPPED, self.memory[entry.mfn] == wanted)
-                and implies(entry.where == Where.SWAPPED, entry.slot == wanted))
+        return implies(entry.where == Where.MAPPED, self.memory[entry.mfn] == wanted) and implies(
+            entry.where == Where.SWAPPED, entry.slot == wanted
+        )
 
     @law("EQV-5", "The TLB agrees with the p2m.")
     def the_tlb_agrees(self: Any, vm: Vm, gfn: Gfn) -> Any:
@@ -245,24 +246,42 @@ def spin_model(vms: int, gfns: int, mfns: int, data: int) -> str:
     for p in pages:
         steps += [f"valid[{p}] && tw[{p}] -> memory[tmfn[{p}]] = {d}; wanted[{p}] = {d}" for d in range(1, data + 1)]
         steps.append(f"{mapped(p)} -> valid[{p}] = 1; tmfn[{p}] = mfn[{p}]; tw[{p}] = w[{p}]")
-        steps += [f"{mapped(p)} && {mapped(q)} && mfn[{p}] != mfn[{q}] && memory[mfn[{p}]] == memory[mfn[{q}]] -> "
-                  f"w[{p}] = 0; mfn[{q}] = mfn[{p}]; w[{q}] = 0; {forget(p)}; {forget(q)}" for q in pages if q != p]
+        steps += [
+            f"{mapped(p)} && {mapped(q)} && mfn[{p}] != mfn[{q}] && memory[mfn[{p}]] == memory[mfn[{q}]] -> "
+            f"w[{p}] = 0; mfn[{q}] = mfn[{p}]; w[{q}] = 0; {forget(p)}; {forget(q)}"
+            for q in pages
+            if q != p
+        ]
         steps.append(f"{mapped(p)} && !w[{p}] && {mappers(f'mfn[{p}]')} == 1 -> w[{p}] = 1; {forget(p)}")
-        steps += [f"{mapped(p)} && !w[{p}] && {mappers(f'mfn[{p}]')} != 1 && {mappers(str(m + 1))} == 0 -> "
-                  f"memory[{m + 1}] = memory[mfn[{p}]]; mfn[{p}] = {m + 1}; w[{p}] = 1; {forget(p)}" for m in frames]
+        steps += [
+            f"{mapped(p)} && !w[{p}] && {mappers(f'mfn[{p}]')} != 1 && {mappers(str(m + 1))} == 0 -> "
+            f"memory[{m + 1}] = memory[mfn[{p}]]; mfn[{p}] = {m + 1}; w[{p}] = 1; {forget(p)}"
+            for m in frames
+        ]
         steps.append(f"{mapped(p)} -> at[{p}] = 0; mfn[{p}] = {none}; w[{p}] = 0; {forget(p)}; wanted[{p}] = 0")
-        steps += [f"at[{p}] == 0 && {mappers(str(m + 1))} == 0 -> memory[{m + 1}] = 0; at[{p}] = 1; mfn[{p}] = {m + 1}; w[{p}] = 1"
-                  for m in frames]
+        steps += [
+            f"at[{p}] == 0 && {mappers(str(m + 1))} == 0 -> memory[{m + 1}] = 0; at[{p}] = 1; mfn[{p}] = {m + 1}; w[{p}] = 1"
+            for m in frames
+        ]
         steps.append(f"{mapped(p)} -> slot[{p}] = memory[mfn[{p}]]; at[{p}] = 2; mfn[{p}] = {none}; w[{p}] = 0; {forget(p)}")
-        steps += [f"at[{p}] == 2 && {mappers(str(m + 1))} == 0 -> memory[{m + 1}] = slot[{p}]; slot[{p}] = 0; "
-                  f"at[{p}] = 1; mfn[{p}] = {m + 1}; w[{p}] = 1" for m in frames]
+        steps += [
+            f"at[{p}] == 2 && {mappers(str(m + 1))} == 0 -> memory[{m + 1}] = slot[{p}]; slot[{p}] = 0; "
+            f"at[{p}] = 1; mfn[{p}] = {m + 1}; w[{p}] = 1"
+            for m in frames
+        ]
     for v in range(vms):
         steps.append("true -> " + "; ".join(forget(p) for p in pages if p // gfns == v))
-    laws = [f"(!({mapped(p)} && w[{p}]) || {mappers(f'mfn[{p}]')} == 1) && (!({mapped(p)}) || memory[mfn[{p}]] == wanted[{p}])"
-            f" && (at[{p}] != 2 || slot[{p}] == wanted[{p}])"
-            f" && (!valid[{p}] || ({mapped(p)} && mfn[{p}] == tmfn[{p}] && w[{p}] == tw[{p}]))" for p in pages]
+    laws = [
+        f"(!({mapped(p)} && w[{p}]) || {mappers(f'mfn[{p}]')} == 1) && (!({mapped(p)}) || memory[mfn[{p}]] == wanted[{p}])"
+        f" && (at[{p}] != 2 || slot[{p}] == wanted[{p}])"
+        f" && (!valid[{p}] || ({mapped(p)} && mfn[{p}] == tmfn[{p}] && w[{p}] == tw[{p}]))"
+        for p in pages
+    ]
     n = len(pages)
-    return (f"byte at[{n}]; byte mfn[{n}]; bit w[{n}]; byte slot[{n}]; bit valid[{n}]; byte tmfn[{n}]; bit tw[{n}];\n"
-            f"byte memory[{mfns + 1}]; byte wanted[{n}];\n"
-            "active proctype monitor() {\n  do\n" + "".join(f"  :: d_step {{ {s}; assert({' && '.join(laws)}) }}\n" for s in steps)
-            + "  od\n}\n")
+    return (
+        f"byte at[{n}]; byte mfn[{n}]; bit w[{n}]; byte slot[{n}]; bit valid[{n}]; byte tmfn[{n}]; bit tw[{n}];\n"
+        f"byte memory[{mfns + 1}]; byte wanted[{n}];\n"
+        "active proctype monitor() {\n  do\n"
+        + "".join(f"  :: d_step {{ {s}; assert({' && '.join(laws)}) }}\n" for s in steps)
+        + "  od\n}\n"
+    )

@@ -38,7 +38,7 @@ def microseconds(work: Callable[[], object], times: int) -> float:
 def heap() -> list[bytes]:
     """Pages as a program might have them: a pickle of many small objects."""
     data = pickle.dumps([{"name": f"item {n}", "price": n * 7919 % 10007, "tags": [n % 7, n % 11]} for n in range(400_000)])
-    return [data[at * PAGE:(at + 1) * PAGE] for at in range(len(data) // PAGE)][:PAGES]
+    return [data[at * PAGE : (at + 1) * PAGE] for at in range(len(data) // PAGE)][:PAGES]
 
 
 def first_touch() -> None:
@@ -64,13 +64,17 @@ def measured() -> dict[str, float]:
     def copy() -> None:
         target[:] = big
 
-    return {"first_touch": microseconds(first_touch, PAGES), "copy": microseconds(copy, len(big) // PAGE),
-            "hash": microseconds(lambda: [hashlib.blake2b(page, digest_size=8).digest() for page in pages], len(pages)),
-            "compress": microseconds(lambda: [compressor.compress(page) for page in pages], len(pages)),
-            "decompress": microseconds(lambda: [expander.decompress(page) for page in packed], len(pages)),
-            "patch": microseconds(lambda: [patch(page) for page in changed], len(changed)),
-            "unpatch": microseconds(lambda: [zstandard.ZstdDecompressor(dict_data=reference).decompress(page) for page in patches],
-                                    len(patches))}
+    return {
+        "first_touch": microseconds(first_touch, PAGES),
+        "copy": microseconds(copy, len(big) // PAGE),
+        "hash": microseconds(lambda: [hashlib.blake2b(page, digest_size=8).digest() for page in pages], len(pages)),
+        "compress": microseconds(lambda: [compressor.compress(page) for page in pages], len(pages)),
+        "decompress": microseconds(lambda: [expander.decompress(page) for page in packed], len(pages)),
+        "patch": microseconds(lambda: [patch(page) for page in changed], len(changed)),
+        "unpatch": microseconds(
+            lambda: [zstandard.ZstdDecompressor(dict_data=reference).decompress(page) for page in patches], len(patches)
+        ),
+    }
 
 
 def told(found: Mapping[str, float]) -> None:

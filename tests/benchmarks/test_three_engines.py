@@ -34,8 +34,13 @@ needs_spin = pytest.mark.skipif(not (shutil.which("spin") and shutil.which("gcc"
 
 def ours(size: tuple[int, int, int]) -> tuple[float, int, int]:
     began = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", OURS.format(*size)], capture_output=True, text=True, check=True,
-                          cwd=Path(__file__).parent.parent.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", OURS.format(*size)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parent.parent.parent,
+    )
     states, classes = map(int, done.stdout.split())
     return time.perf_counter() - began, states, classes
 
@@ -44,8 +49,11 @@ def rumur(size: tuple[int, int, int], folder: Path, *options: str) -> tuple[floa
     began = time.perf_counter()
     (folder / "model.m").write_text(rumur_model(*size, 2))
     subprocess.run(["rumur", *options, "--output", "model.c", "model.m"], cwd=folder, check=True)
-    subprocess.run(["gcc", "-std=c11", "-O3", "-march=native", "-mcx16", "-w", "-o", "model", "model.c", "-lpthread", "-latomic"],
-                   cwd=folder, check=True)
+    subprocess.run(
+        ["gcc", "-std=c11", "-O3", "-march=native", "-mcx16", "-w", "-o", "model", "model.c", "-lpthread", "-latomic"],
+        cwd=folder,
+        check=True,
+    )
     said = subprocess.run(["./model"], cwd=folder, capture_output=True, text=True, check=True).stdout
     assert "No error found" in said
     found = re.search(r"(\d+) states, \d+ rules fired in \d+s\.\s*$", said)
@@ -113,6 +121,10 @@ def rules_a_second() -> float:
 
     machine = rule_machine(outline(SmallMonitor), SmallMonitor.geometry)
     began = time.perf_counter()
-    run_state_machine_as_test(machine, settings=settings(max_examples=20, stateful_step_count=30, database=None, deadline=None,
-                                                         suppress_health_check=list(HealthCheck)))
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=20, stateful_step_count=30, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
     return 20 * 30 / (time.perf_counter() - began)

@@ -129,8 +129,10 @@ def test_a_monitors_events(tmp_path: Path) -> None:
         began = time.process_time()
         assert all(judge.block(first, block) is None for first, block in source.blocks()) and judge.events == number
         seconds[how] = time.process_time() - began
-    print(f"\njudged {number / seconds[True]:,.0f} events of a monitor a CPU second, {seconds[False] / seconds[True]:.1f} times as "
-          "many as without steps")
+    print(
+        f"\njudged {number / seconds[True]:,.0f} events of a monitor a CPU second, {seconds[False] / seconds[True]:.1f} times as "
+        "many as without steps"
+    )
     decoder = msgspec.json.Decoder(ANY)
     data = file.read_bytes()
     parsed = timed(lambda: decoder.decode_lines(data))

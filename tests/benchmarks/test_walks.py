@@ -37,7 +37,7 @@ def test_beside_volatility() -> None:
     words, addresses = tables(WALKS)
     memory = bytearray(max(words) + 0x2000)
     for address, entry in words.items():
-        memory[address:address + 8] = entry.to_bytes(8, "little")
+        memory[address : address + 8] = entry.to_bytes(8, "little")
     context = contexts.Context()
     layer = physical.BufferDataLayer(context, "p", "physical", bytes(8))
     context.add_layer(layer)
@@ -68,8 +68,15 @@ def test_the_text_runs_on_pypy_as_it_is(tmp_path: Path) -> None:
     for package in (attr, attrs):
         home = Path(str(package.__file__)).parent
         shutil.copytree(home, tmp_path / home.name)
-    done = subprocess.run([pypy, "-m", "tests.benchmarks.walk_speed"], cwd=ROOT, capture_output=True, text=True, check=True,
-                          timeout=300, env={**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}", "PYTHONDONTWRITEBYTECODE": "1"})
+    done = subprocess.run(
+        [pypy, "-m", "tests.benchmarks.walk_speed"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}", "PYTHONDONTWRITEBYTECODE": "1"},
+    )
     clear, by_hand = map(int, done.stdout.split())
     here, _ = measure()
     print(f"\nPyPy: clear text {clear:,} walks/s, by hand {by_hand:,}: {clear / by_hand:.0%}; {clear / here:.1f} times CPython")

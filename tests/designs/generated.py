@@ -14,7 +14,7 @@ from typing import Any
 
 from refmodel.language.design import Outline, outline
 
-HEAD = '''
+HEAD = """
 import enum
 from typing import Annotated, Any
 
@@ -65,7 +65,7 @@ class Shown:
     mfn: Mfn = NOTHING
     n: Count = 0
 
-'''
+"""
 
 TABLES = {
     "a": ("Total[Vm, Entry]", ("Vm",), "Entry"),
@@ -76,8 +76,11 @@ TABLES = {
     "g": ("Total[Mfn, Page[Vm, Cell]]", ("Mfn",), "Page"),
     "p": ("dict[Vm, Entry]", ("Vm",), "Entry"),
 }
-FIELDS = {"Entry": {"vm": "Vm", "mfn": "Mfn", "on": "flag", "use": "Use", "n": "Count", "w": "Word"},
-          "Cell": {"on": "flag", "mfn": "Mfn"}, "Shown": {"on": "flag", "mfn": "Mfn", "n": "Count"}}
+FIELDS = {
+    "Entry": {"vm": "Vm", "mfn": "Mfn", "on": "flag", "use": "Use", "n": "Count", "w": "Word"},
+    "Cell": {"on": "flag", "mfn": "Mfn"},
+    "Shown": {"on": "flag", "mfn": "Mfn", "n": "Count"},
+}
 TYPES = {"flag": "bool", "Vm": "Vm", "Mfn": "Mfn", "Use": "Use", "Count": "Count", "Word": "Word"}
 
 
@@ -88,7 +91,7 @@ class Writer:
         self.draw = draw
         self.tables = [t for t in TABLES if t != "p"]
         draw.shuffle(self.tables)
-        self.tables = sorted(self.tables[:draw.randint(2, 4)])
+        self.tables = sorted(self.tables[: draw.randint(2, 4)])
         if draw.random() < 0.25:
             self.tables.append("p")
         self.names: dict[str, str] = {}
@@ -103,13 +106,31 @@ class Writer:
         """An expression of a kind."""
         ways: list[Any] = [self.leaf]
         if depth > 0:
-            ways += {"flag": [self.compare, self.compare, self.logic, self.logic, self.field, self.entry, self.choice,
-                              self.quantified, self.asked, self.member, self.helper, self.number_is],
-                     "Count": [self.arithmetic, self.counted, self.field, self.entry, self.choice],
-                     "Word": [self.arithmetic, self.bits, self.field, self.choice],
-                     "Vm": [self.field, self.choice], "Mfn": [self.field, self.entry, self.choice, self.chosen],
-                     "Use": [self.field, self.choice], "Entry": [self.entry, self.record, self.evolved],
-                     "Cell": [self.record, self.of_page], "Page": [self.entry, self.put], "Shown": [self.record]}[kind]
+            ways += {
+                "flag": [
+                    self.compare,
+                    self.compare,
+                    self.logic,
+                    self.logic,
+                    self.field,
+                    self.entry,
+                    self.choice,
+                    self.quantified,
+                    self.asked,
+                    self.member,
+                    self.helper,
+                    self.number_is,
+                ],
+                "Count": [self.arithmetic, self.counted, self.field, self.entry, self.choice],
+                "Word": [self.arithmetic, self.bits, self.field, self.choice],
+                "Vm": [self.field, self.choice],
+                "Mfn": [self.field, self.entry, self.choice, self.chosen],
+                "Use": [self.field, self.choice],
+                "Entry": [self.entry, self.record, self.evolved],
+                "Cell": [self.record, self.of_page],
+                "Page": [self.entry, self.put],
+                "Shown": [self.record],
+            }[kind]
         for _ in range(8):
             found = self.draw.choice(ways)(kind, depth)
             if found:
@@ -124,10 +145,15 @@ class Writer:
             return self.draw.choice(known) if known else "NOTHING"
         if kind == "Page":
             return f"{self.state}.g[{self.expr('Mfn', 0)}]" if "g" in self.tables else ""
-        return {"flag": self.draw.choice(["True", "False"]),
-                "Count": str(self.draw.randint(0, 2)), "Word": str(self.draw.randint(0, 7)),
-                "Use": f"Use.{self.draw.choice(['FREE', 'HELD', 'GONE'])}", "Entry": "Entry()", "Cell": "Cell()",
-                "Shown": "Shown()"}[kind]
+        return {
+            "flag": self.draw.choice(["True", "False"]),
+            "Count": str(self.draw.randint(0, 2)),
+            "Word": str(self.draw.randint(0, 7)),
+            "Use": f"Use.{self.draw.choice(['FREE', 'HELD', 'GONE'])}",
+            "Entry": "Entry()",
+            "Cell": "Cell()",
+            "Shown": "Shown()",
+        }[kind]
 
     def compare(self, kind: str, depth: int) -> str:
         of = self.draw.choice(["Vm", "Mfn", "Use", "Count", "Word", "flag", "Entry"])
@@ -347,8 +373,12 @@ class Writer:
         body = self.block(2, "        ", ends=True)
         if returns:
             body.append(f"        return {self.expr('Shown', 2)}")
-        return [f"    @{'guest' if by_guest else 'operation'}",
-                f"    def op{number}(self{given}) -> {'Shown' if returns else 'None'}:", *body, ""]
+        return [
+            f"    @{'guest' if by_guest else 'operation'}",
+            f"    def op{number}(self{given}) -> {'Shown' if returns else 'None'}:",
+            *body,
+            "",
+        ]
 
     def law(self, number: int) -> list[str]:
         self.names, self.state, self.looking = {"vm": "Vm", "mfn": "Mfn"}, "s", True
@@ -364,29 +394,41 @@ class Writer:
                 text = f"(s.{table}[{self.key(table, 0)}] == before.{table}[{self.key(table, 0)}]) or {text}"
         body = self.claimed(text)
         self.state, self.looking = "self", False
-        return [f'    @law("ISO-{number + 1}", "Chance wrote it.")',
-                f"    def law{number}(s: Any, vm: Vm, mfn: Mfn{about}) -> Any:", *body, ""]
+        return [
+            f'    @law("ISO-{number + 1}", "Chance wrote it.")',
+            f"    def law{number}(s: Any, vm: Vm, mfn: Mfn{about}) -> Any:",
+            *body,
+            "",
+        ]
 
     def claimed(self, text: str) -> list[str]:
         """What a law asks for, always or under a condition."""
         indent, condition, other = " " * 8, self.expr("flag", 2), self.expr("flag", 1)
         early = self.draw.choice(["True", "False", f"bool({other})"])
-        return self.draw.choice([
-            [f"{indent}return {text}"],
-            [f"{indent}if {condition}:", f"{indent}    return {early}", f"{indent}return {text}"],
-            [f"{indent}return not ({condition}) or {text}"],
-            [f"{indent}return not (({condition}) and ({other}) and {text})"],
-            [f"{indent}return {text} if {condition} else True"],
-            [f"{indent}return implies({condition}, implies({other}, {text}))"],
-            [f"{indent}holds = not ({condition}) or not ({other}) or {text}", f"{indent}return holds"]])
+        return self.draw.choice(
+            [
+                [f"{indent}return {text}"],
+                [f"{indent}if {condition}:", f"{indent}    return {early}", f"{indent}return {text}"],
+                [f"{indent}return not ({condition}) or {text}"],
+                [f"{indent}return not (({condition}) and ({other}) and {text})"],
+                [f"{indent}return {text} if {condition} else True"],
+                [f"{indent}return implies({condition}, implies({other}, {text}))"],
+                [f"{indent}holds = not ({condition}) or not ({other}) or {text}", f"{indent}return holds"],
+            ]
+        )
 
     def helping(self) -> list[str]:
         self.names, self.looking, self.state = {"vm": "Vm", "on": "flag"}, True, "s"
         outer, self.helper = self.helper, lambda *_: ""  # type: ignore[method-assign, assignment]
         first, second = self.expr("flag", 2), self.expr("flag", 2)
         self.helper, self.looking, self.state = outer, False, "self"  # type: ignore[method-assign]
-        return ["def helps(s: Any, vm: Vm, on: bool) -> bool:",
-                f"    if {first}:", f"        return bool({second})", "    return on", ""]
+        return [
+            "def helps(s: Any, vm: Vm, on: bool) -> bool:",
+            f"    if {first}:",
+            f"        return bool({second})",
+            "    return on",
+            "",
+        ]
 
     def design(self) -> str:
         lines = [*self.helping(), "", "class Generated(Design):"]

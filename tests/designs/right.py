@@ -191,5 +191,14 @@ class CountsByADifference(Design):
         return count(s.pages, lambda pages, vm: pages > 0 and pages - 1 > 0) == 0
 
 
-RIGHT = (CountsAfterAReset, AFieldCalledDomain, ACellOfNobody, FieldsByName, DerivedFromAGeneric, AnOperationThatOwesNothing,
-         CountsByWhatStaysAsItIs, CountsByADifference, DecoratedAfterwards)
+RIGHT = (
+    CountsAfterAReset,
+    AFieldCalledDomain,
+    ACellOfNobody,
+    FieldsByName,
+    DerivedFromAGeneric,
+    AnOperationThatOwesNothing,
+    CountsByWhatStaysAsItIs,
+    CountsByADifference,
+    DecoratedAfterwards,
+)

@@ -2,6 +2,13 @@
 
 from refmodel.points import over
 
-SUBSETS = tuple(over("any", mechanisms) for mechanisms in (
-    ("swapping",), ("dirty-logging", "swapping"), ("populate-on-demand", "dirty-logging"),
-    ("sharing", "access-tracking", "swapping"), ("sharing", "guest-copies", "populate-on-demand")))
+SUBSETS = tuple(
+    over("any", mechanisms)
+    for mechanisms in (
+        ("swapping",),
+        ("dirty-logging", "swapping"),
+        ("populate-on-demand", "dirty-logging"),
+        ("sharing", "access-tracking", "swapping"),
+        ("sharing", "guest-copies", "populate-on-demand"),
+    )
+)

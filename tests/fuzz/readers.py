@@ -46,6 +46,7 @@ def written(data: bytes) -> list[tuple[int, bytes]]:
 
 def from_file(read: Callable[[str], Any], fits: Callable[[bytes, Any], None]) -> Callable[[bytes], Any]:
     """A reader of files, as one of bytes."""
+
     def reads(data: bytes) -> Any:
         with tempfile.NamedTemporaryFile() as file:
             file.write(data)
@@ -60,6 +61,7 @@ def from_file(read: Callable[[str], Any], fits: Callable[[bytes, Any], None]) ->
             if not packed(data):
                 fits(data, found)
             return found
+
     return reads
 
 
@@ -92,9 +94,11 @@ def _kernel_trace_fits(data: bytes, verdict: TraceVerdict) -> None:
 def _vectors_fit(data: bytes, vectors: list[tuple[files.Vector, Any, Any]]) -> None:
     """What is read is what the lines say."""
     assert [{"linear": "0x0", **end} for line in map(json.loads, dict(written(data)).values()) for end in line["allowed"]] == [
-        msgspec.to_builtins(end) for vector, _, _ in vectors for end in vector.allowed]
+        msgspec.to_builtins(end) for vector, _, _ in vectors for end in vector.allowed
+    ]
     assert [{**json.loads(line), "allowed": []} for _, line in written(data)] == [
-        {**msgspec.to_builtins(vector), "allowed": []} for vector, _, _ in vectors]
+        {**msgspec.to_builtins(vector), "allowed": []} for vector, _, _ in vectors
+    ]
 
 
 def serve(data: bytes) -> list[dict[str, Any]]:
@@ -144,6 +148,8 @@ def agree(data: bytes) -> None:
 
 
 READERS: dict[str, Callable[[bytes], Any]] = {
-    "trace": from_file(judge_trace, _trace_fits), "kvmmmu": from_file(judge_kernel_trace, _kernel_trace_fits), "serve": serve,
+    "trace": from_file(judge_trace, _trace_fits),
+    "kvmmmu": from_file(judge_kernel_trace, _kernel_trace_fits),
+    "serve": serve,
     "vectors": from_file(lambda name: list(files.read(Path(name))), _vectors_fit),
 }

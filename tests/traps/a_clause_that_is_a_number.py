@@ -2,6 +2,7 @@
 
 Expected: refused: expected a clause and a sentence
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

@@ -2,6 +2,7 @@
 
 Expected: vacuous under random, exhaustive, prove
 """
+
 from typing import Any
 
 import attrs

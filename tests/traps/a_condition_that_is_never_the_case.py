@@ -2,6 +2,7 @@
 
 Expected: vacuous under random, exhaustive, prove
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

@@ -2,6 +2,7 @@
 
 Expected: refused: converts or validates
 """
+
 from typing import Any
 
 import attrs

@@ -2,6 +2,7 @@
 
 Expected: found by exhaustive, prove
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, count, geometry, law, operation, require

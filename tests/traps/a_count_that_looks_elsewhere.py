@@ -2,6 +2,7 @@
 
 Expected: refused: the condition may not look at
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, count, geometry, law, operation

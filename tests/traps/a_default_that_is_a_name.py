@@ -2,6 +2,7 @@
 
 Expected: refused: the default of w is 0
 """
+
 import attrs
 
 from refmodel.language import NOTHING, Bits, Design, Natural, Total, count, geometry, law, operation, require
@@ -12,6 +13,7 @@ from refmodel.machine.names import Gfn, Vm
 class R:
     on: bool = False
     w: Vm = 0
+
 
 class ADefaultThatIsAName(Design):
     t: Total[Vm, bool]

@@ -2,6 +2,7 @@
 
 Expected: refused: is decorated as a record is
 """
+
 from typing import Any
 
 import attrs

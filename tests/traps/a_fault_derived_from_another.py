@@ -2,6 +2,7 @@
 
 Expected: refused: the law only_set_flags_fault judges a Refused
 """
+
 from typing import Any
 
 from refmodel.language import Design, Fault, Total, geometry, guest, law

@@ -2,6 +2,7 @@
 
 Expected: refused: Entry is given 1 fields by place, and takes 0; there is given by name
 """
+
 from typing import Any
 
 import attrs

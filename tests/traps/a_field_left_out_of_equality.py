@@ -2,6 +2,7 @@
 
 Expected: refused: out of ==
 """
+
 from typing import Any
 
 import attrs

@@ -2,6 +2,7 @@
 
 Expected: refused: is made with there for its field _there
 """
+
 from typing import Any
 
 import attrs

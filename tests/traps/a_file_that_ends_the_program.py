@@ -2,11 +2,14 @@
 
 Expected: refused: ends the program
 """
+
 import sys
 
 from refmodel.language import *
 from refmodel.machine.names import Vm
 
 sys.exit(0)
+
+
 class AFileThatEndsTheProgram(Design):
     t: Total[Vm, bool]

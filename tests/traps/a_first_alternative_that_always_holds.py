@@ -2,6 +2,7 @@
 
 Expected: noted by exhaustive: a case in which the first of these alternatives does not hold is met nowhere
 """
+
 from typing import Any
 
 from refmodel.language import NOTHING, Design, Total, geometry, law, operation

@@ -2,6 +2,7 @@
 
 Expected: refused: did you mean look?
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, guest, law

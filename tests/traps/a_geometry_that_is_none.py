@@ -2,6 +2,7 @@
 
 Expected: refused: expected geometry(Vm=2, Gfn=2)
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, law, operation

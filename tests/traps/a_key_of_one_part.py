@@ -2,6 +2,7 @@
 
 Expected: refused: a key of one part
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

@@ -2,6 +2,7 @@
 
 Expected: refused: did you mean seen?
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, guest, law

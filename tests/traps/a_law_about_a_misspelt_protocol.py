@@ -2,6 +2,7 @@
 
 Expected: refused: is about HasMapped, which ALawAboutAMisspeltProtocol is not, since it has no maped: it would never be judged
 """
+
 from typing import Any, Protocol
 
 from refmodel.language import Design, Total, geometry, implies, law, operation

@@ -2,6 +2,7 @@
 
 Expected: refused: law ISO-1 (mapped_frames_are_clean) is about Entry, which ALawAboutARecord is not: it would never be judged
 """
+
 from typing import Any
 
 import attrs

@@ -2,6 +2,7 @@
 
 Expected: noted by prove: holder_is_owner: the methods that it calls make it hold whatever the tables hold
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

@@ -2,6 +2,7 @@
 
 Expected: refused: is a law; expected another name
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

@@ -2,6 +2,7 @@
 
 Expected: noted by prove: none_is_lent: no operation writes to what it looks at
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

@@ -2,6 +2,7 @@
 
 Expected: refused: ALawStatedTwice states tables_are_right again, and what line
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, implies, law, operation

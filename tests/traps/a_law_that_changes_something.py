@@ -2,6 +2,7 @@
 
 Expected: refused: only looks
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

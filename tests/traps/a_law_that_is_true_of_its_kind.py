@@ -2,6 +2,7 @@
 
 Expected: found by prove
 """
+
 from typing import Annotated, Any
 
 from refmodel.language import Design, Natural, Total, geometry, law, operation, require

@@ -2,6 +2,7 @@
 
 Expected: refused: expected plain parameters
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

@@ -2,6 +2,7 @@
 
 Expected: refused: seen_may_be: expected a method with a typed parameter for each key of seen and one for the value (Vm, flag)
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

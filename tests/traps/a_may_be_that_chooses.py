@@ -2,6 +2,7 @@
 
 Expected: refused: seen_may_be only looks: it may not choose; choose in an operation
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, choose, geometry, law, operation

@@ -2,6 +2,7 @@
 
 Expected: refused: seen_may_be: it gives a Vm (a name); expected a condition
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

@@ -2,6 +2,7 @@
 
 Expected: refused: a while loop has no bound that can be seen; use for
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

@@ -2,6 +2,7 @@
 
 Expected: refused: seen_may_be only looks: it may not require anything; return the condition
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation, require

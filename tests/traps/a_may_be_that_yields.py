@@ -2,6 +2,7 @@
 
 Expected: refused: seen_may_be only looks: only an operation may yield
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

@@ -2,6 +2,7 @@
 
 Expected: refused: write a helper that is given the member
 """
+
 import enum
 from typing import Any
 

@@ -2,6 +2,7 @@
 
 Expected: refused: state is in tables only
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

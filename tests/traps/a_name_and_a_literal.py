@@ -2,6 +2,7 @@
 
 Expected: refused: is compared with the number
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation, require

@@ -2,6 +2,7 @@
 
 Expected: refused: natural
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

@@ -2,6 +2,7 @@
 
 Expected: refused: is a NewType
 """
+
 from typing import Any, NewType
 
 from refmodel.language import Design, Total, geometry, law, operation

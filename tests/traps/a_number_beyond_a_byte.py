@@ -2,6 +2,7 @@
 
 Expected: left undecided by exhaustive: above 100
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

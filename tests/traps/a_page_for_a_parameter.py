@@ -2,6 +2,7 @@
 
 Expected: refused: an operation is given no page
 """
+
 from typing import Any
 
 from refmodel.language import Design, Page, Total, geometry, law, operation

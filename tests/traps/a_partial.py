@@ -2,6 +2,7 @@
 
 Expected: refused: a text reaches functions with a text of their own
 """
+
 import functools
 from typing import Any
 

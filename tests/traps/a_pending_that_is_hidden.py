@@ -2,6 +2,7 @@
 
 Expected: refused: hides what is pending, so that nobody would ask whether it ends
 """
+
 from refmodel.language import operation, require
 from refmodel.machine.names import Vm
 from tests.designs.asks import Asks

@@ -2,6 +2,7 @@
 
 Expected: refused: states anew what is pending, so that nobody would ask whether what Asks says of it still ends
 """
+
 from refmodel.language import operation, pending, require
 from refmodel.machine.names import Vm
 from tests.designs.asks import Asks

@@ -2,6 +2,7 @@
 
 Expected: vacuous in part under random, exhaustive, prove: lent_is_used
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, implies, law, operation

@@ -2,6 +2,7 @@
 
 Expected: refused: something else besides
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

@@ -2,6 +2,7 @@
 
 Expected: refused: operation look_closely returns More, which is derived from Shown: law EQV-1 (flags_are_shown)
 """
+
 from typing import Any
 
 import attrs

@@ -2,6 +2,7 @@
 
 Expected: refused: contains itself
 """
+
 from typing import Any
 
 import attrs

@@ -2,6 +2,7 @@
 
 Expected: refused: can be changed
 """
+
 from typing import Any
 
 import attrs

@@ -2,6 +2,7 @@
 
 Expected: refused: has a __eq__ of its own
 """
+
 from typing import Any
 
 import attrs

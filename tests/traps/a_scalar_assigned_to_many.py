@@ -2,6 +2,7 @@
 
 Expected: found by prove, exhaustive, random
 """
+
 from typing import Any
 
 from refmodel.language import NOTHING, Design, Total, assign, geometry, law, operation

@@ -2,6 +2,7 @@
 
 Expected: refused: operation set_flag overrides the one of Base
 """
+
 from typing import Any
 
 from refmodel.language import NOTHING, Design, Total, geometry, guest, implies, law, operation, require

@@ -2,6 +2,7 @@
 
 Expected: refused: ATableCalledAsAMethodIs.merges is a table, and
 """
+
 from refmodel.designs import SamepageMerging
 from refmodel.language import Total
 from refmodel.machine.names import Vm

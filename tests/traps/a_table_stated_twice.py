@@ -2,6 +2,7 @@
 
 Expected: refused: ATableStatedTwice states the type of mapped again, and what line
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

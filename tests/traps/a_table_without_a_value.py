@@ -2,6 +2,7 @@
 
 Expected: refused: expected a key and a value
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

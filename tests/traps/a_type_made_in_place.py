@@ -2,6 +2,7 @@
 
 Expected: refused: a type is made within the text; give it a name at the top of the file, and use that
 """
+
 from typing import Annotated, Any
 
 from refmodel.language import Bits, Design, Total, choose, geometry, law, operation

@@ -2,6 +2,7 @@
 
 Expected: refused: Entry has no ther; it has there
 """
+
 from typing import Any
 
 import attrs

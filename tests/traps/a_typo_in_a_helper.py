@@ -2,6 +2,7 @@
 
 Expected: refused: has no lok
 """
+
 from typing import Any
 
 import attrs

@@ -2,6 +2,7 @@
 
 Expected: refused: guest's step theirs is one of a Host, and mine
 """
+
 from typing import Annotated, Any
 
 from refmodel.language import Design, Name, Total, geometry, guest, implies, law

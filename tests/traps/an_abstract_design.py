@@ -2,6 +2,7 @@
 
 Expected: refused: has a metaclass of its own, ABCMeta
 """
+
 from abc import ABC, abstractmethod
 from typing import Any
 

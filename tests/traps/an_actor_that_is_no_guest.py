@@ -2,6 +2,7 @@
 
 Expected: noted by prove: only_free_frames_are_taken: no operation is a guest's, so its actor is always NOTHING
 """
+
 from typing import Any
 
 from refmodel.language import NOTHING, Design, Total, geometry, law, operation

@@ -2,6 +2,7 @@
 
 Expected: found by exhaustive, random
 """
+
 import enum
 
 from refmodel.language import Design, Total, geometry, law, operation
@@ -11,16 +12,20 @@ from refmodel.machine.names import Vm
 class E(enum.Enum):
     A = 1
     B = 2
+
     def __repr__(self) -> str:
         return "E"
+
 
 class AnEnumThatPrintsAlike(Design):
     t: Total[Vm, E]
     bad: Total[Vm, bool]
     geometry = geometry(Vm=1)
+
     @operation
     def put(self, vm: Vm, r: E) -> None:
         self.t[vm] = r
+
     @operation
     def go(self, vm: Vm):
         r = self.t[vm]
@@ -28,6 +33,7 @@ class AnEnumThatPrintsAlike(Design):
         yield
         if r == E.B:
             self.bad[vm] = True
+
     @law("ISO-1", "Never.")
     def nothing(s, vm: Vm) -> bool:
         return not s.bad[vm]

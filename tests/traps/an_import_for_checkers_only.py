@@ -2,6 +2,7 @@
 
 Expected: refused: import what they name at run time, not under TYPE_CHECKING
 """
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -2,6 +2,7 @@
 
 Expected: refused: more than its members
 """
+
 import enum
 from typing import Any
 

@@ -2,6 +2,7 @@
 
 Expected: found by prove
 """
+
 import attrs
 
 from refmodel.language import NOTHING, Design, Total, choose, count, geometry, law, operation, require
@@ -12,6 +13,7 @@ from refmodel.machine.names import Vm
 class E:
     owner: Vm = NOTHING
     other: Vm = NOTHING
+
 
 class AnOperationCalledChoice(Design):
     on: Total[Vm, bool]

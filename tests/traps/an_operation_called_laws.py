@@ -2,6 +2,7 @@
 
 Expected: refused: laws, a function; expected a tuple of laws
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

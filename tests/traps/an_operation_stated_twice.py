@@ -2,6 +2,7 @@
 
 Expected: refused: AnOperationStatedTwice states unmap again, and what line
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, implies, law, operation

@@ -2,6 +2,7 @@
 
 Expected: refused: operation scrub of Frames hides the one of Slots
 """
+
 from refmodel.language import Design, Total, geometry, law, operation, require
 from refmodel.machine.names import Mfn, Slot
 

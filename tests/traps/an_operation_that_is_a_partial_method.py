@@ -2,6 +2,7 @@
 
 Expected: refused: set_to, a partialmethod, stands under @operation
 """
+
 from functools import partialmethod
 from typing import Any
 

@@ -2,6 +2,7 @@
 
 Expected: refused: hides an operation
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

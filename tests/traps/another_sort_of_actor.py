@@ -2,6 +2,7 @@
 
 Expected: found by prove, exhaustive, random
 """
+
 from typing import Annotated, Any
 
 from refmodel.language import Design, Name, Total, geometry, guest, law

@@ -2,6 +2,7 @@
 
 Expected: refused: no arithmetic on
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation, require

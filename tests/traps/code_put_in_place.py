@@ -2,6 +2,7 @@
 
 Expected: refused: no text that can be read
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

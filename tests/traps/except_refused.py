@@ -2,6 +2,7 @@
 
 Expected: refused: try would swallow
 """
+
 from typing import Any
 
 from refmodel.language import Design, Refused, Total, geometry, law, operation, require

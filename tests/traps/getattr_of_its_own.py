@@ -2,6 +2,7 @@
 
 Expected: refused: changes how Python treats a design
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

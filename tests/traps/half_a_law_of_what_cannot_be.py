@@ -2,6 +2,7 @@
 
 Expected: noted by prove: the premise of this implication can hold nowhere
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, implies, law, operation

@@ -2,6 +2,7 @@
 
 Expected: noted by prove: nothing can break this implication where what stands before it holds
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, implies, law, operation

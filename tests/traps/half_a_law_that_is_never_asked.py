@@ -2,6 +2,7 @@
 
 Expected: noted by exhaustive: the premise of this implication is met nowhere
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, implies, law, operation
@@ -26,5 +27,4 @@ class HalfALawThatIsNeverAsked(Design):
 
     @law("ISO-1", "A used frame is dirty, and no frame that is lent is.")
     def dirt_is_where_it_may_be(s: Any, mfn: Mfn) -> bool:
-        return implies(s.used[mfn], s.dirty[mfn]) and implies(
-            s.lent[mfn] and s.used[mfn], not s.used[mfn] or s.dirty[mfn])
+        return implies(s.used[mfn], s.dirty[mfn]) and implies(s.lent[mfn] and s.used[mfn], not s.used[mfn] or s.dirty[mfn])

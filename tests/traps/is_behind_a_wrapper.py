@@ -2,6 +2,7 @@
 
 Expected: refused: 'is' asks for identity
 """
+
 import functools
 from typing import Any
 

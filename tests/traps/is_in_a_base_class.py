@@ -2,6 +2,7 @@
 
 Expected: refused: 'is' asks for identity
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

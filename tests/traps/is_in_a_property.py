@@ -2,6 +2,7 @@
 
 Expected: refused: 'is' asks for identity
 """
+
 from typing import Any
 
 import attrs

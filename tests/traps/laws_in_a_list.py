@@ -2,6 +2,7 @@
 
 Expected: refused: law ISO-1 (mapped_frames_are_clean) would never be judged: it stands in no class, and under no name
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, implies, law, operation

@@ -2,6 +2,7 @@
 
 Expected: refused: statements when all loops are written out
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

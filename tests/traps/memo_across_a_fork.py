@@ -2,6 +2,7 @@
 
 Expected: found by prove, exhaustive, random
 """
+
 from typing import Any
 
 import attrs

@@ -2,6 +2,7 @@
 
 Expected: refused: stands where
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation, require

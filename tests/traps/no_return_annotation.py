@@ -2,6 +2,7 @@
 
 Expected: refused: state it
 """
+
 from typing import Any
 
 import attrs

@@ -2,6 +2,7 @@
 
 Expected: found by prove, exhaustive, random
 """
+
 import attrs
 
 from refmodel.language import NOTHING, Design, Total, geometry, law, operation, require
@@ -12,6 +13,7 @@ from refmodel.machine.names import Mfn, Vm
 class Entry:
     valid: bool = False
     owner: Mfn = NOTHING
+
 
 class NothingInARecord(Design):
     t: Total[Vm, Entry]

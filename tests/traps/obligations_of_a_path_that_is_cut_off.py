@@ -2,6 +2,7 @@
 
 Expected: found by prove
 """
+
 from refmodel.language import NOTHING, Design, Total, count, geometry, law, operation, require
 from refmodel.machine.names import Mfn, Vm
 

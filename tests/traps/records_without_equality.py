@@ -2,6 +2,7 @@
 
 Expected: refused: has no __eq__ by its fields
 """
+
 from typing import Annotated
 
 import attrs
@@ -14,6 +15,7 @@ from refmodel.machine.names import Gfn, Mfn, Vm
 class R:
     a: bool = False
     b: bool = False
+
 
 class RecordsWithoutEquality(Design):
     t: Total[Vm, R]

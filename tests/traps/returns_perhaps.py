@@ -2,6 +2,7 @@
 
 Expected: refused: on every path
 """
+
 from typing import Any
 
 import attrs

@@ -2,6 +2,7 @@
 
 Expected: refused: sorted() is no word of the language
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation, require

@@ -2,6 +2,7 @@
 
 Expected: found by prove
 """
+
 from typing import Any
 
 import attrs

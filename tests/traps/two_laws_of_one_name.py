@@ -2,6 +2,7 @@
 
 Expected: refused: 2 laws are called nothing
 """
+
 from typing import Any
 
 from refmodel.language import Design, Total, geometry, law, operation

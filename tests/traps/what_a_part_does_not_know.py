@@ -2,6 +2,7 @@
 
 Expected: found by prove, exhaustive, random
 """
+
 from refmodel.language import Design, Total, geometry, law, operation, require
 from refmodel.machine.names import Mfn, Slot
 

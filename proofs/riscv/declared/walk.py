@@ -39,9 +39,16 @@ class Format:
 class DeclaredWalk:
     """What the walk of an address comes to. ``available`` and ``settable`` are of whatever lies beneath."""
 
-    def __init__(self, fetch_entry: Callable[[int, Term], Term], scheme: Format, stage: dict[str, Term], address: Term,
-                 access: dict[str, Term], available: Callable[[int], Term] = lambda level: YES,
-                 settable: Callable[[int, Term, Term], Term] = lambda level, entry, flags: YES) -> None:
+    def __init__(
+        self,
+        fetch_entry: Callable[[int, Term], Term],
+        scheme: Format,
+        stage: dict[str, Term],
+        address: Term,
+        access: dict[str, Term],
+        available: Callable[[int], Term] = lambda level: YES,
+        settable: Callable[[int, Term, Term], Term] = lambda level, entry, flags: YES,
+    ) -> None:
         self.format, self.levels = scheme, range(scheme.levels, 0, -1)
         self.stage, self.address, self.access = stage, address, access
         self.slot: dict[int, Term] = {}
@@ -75,8 +82,7 @@ class DeclaredWalk:
         for level in self.levels:
             self.asked[level] = z3.And(self.reached[level], there[level])
             if level > 1:
-                self.reached[level - 1] = every([self.asked[level], available(level), self.good[level],
-                                                 z3.Not(self.leaf[level])])
+                self.reached[level - 1] = every([self.asked[level], available(level), self.good[level], z3.Not(self.leaf[level])])
         self.read = {level: z3.And(self.asked[level], available(level)) for level in self.levels}
         self.lost = some(z3.And(self.asked[level], z3.Not(available(level))) for level in self.levels)
         self.no_table = some(z3.And(self.reached[level], z3.Not(there[level])) for level in self.levels)
@@ -91,16 +97,27 @@ class DeclaredWalk:
     def _well_formed(self, level: int) -> Term:
         """Steps 3 to 5, and what is reserved; table *Page table entry encodings when pte.N=1*; table *Encodings for PBMT*."""
         e = self.entry[level]
-        return every([bit(e, 0), z3.Or(bit(e, 1), z3.Not(bit(e, 2))),
-                      zero(58, 54, e), z3.Or(self.stage["svrsw60t59b"], zero(60, 59, e)),
-                      z3.If(self.leaf[level], self._leaf_well_formed(level), self._pointer_well_formed(level))])
+        return every(
+            [
+                bit(e, 0),
+                z3.Or(bit(e, 1), z3.Not(bit(e, 2))),
+                zero(58, 54, e),
+                z3.Or(self.stage["svrsw60t59b"], zero(60, 59, e)),
+                z3.If(self.leaf[level], self._leaf_well_formed(level), self._pointer_well_formed(level)),
+            ]
+        )
 
     def _leaf_well_formed(self, level: int) -> Term:
         e = self.entry[level]
         napot = z3.And(self.stage["svnapot"], z3.Extract(13, 10, e) == 8) if level == 1 else NO
         low = self.format.vpn(level)[1]
-        return every([z3.Or(zero(62, 61, e), z3.And(self.stage["pbmte"], z3.Extract(62, 61, e) != 3)),
-                      z3.Implies(bit(e, 63), napot), zero(low - 3, 10, e) if level > 1 else YES])
+        return every(
+            [
+                z3.Or(zero(62, 61, e), z3.And(self.stage["pbmte"], z3.Extract(62, 61, e) != 3)),
+                z3.Implies(bit(e, 63), napot),
+                zero(low - 3, 10, e) if level > 1 else YES,
+            ]
+        )
 
     def _pointer_well_formed(self, level: int) -> Term:
         e = self.entry[level]
@@ -118,7 +135,8 @@ class DeclaredWalk:
             z3.Not(self.translatable),
             some(z3.And(self.read[level], z3.Not(self.good[level])) for level in self.levels),
             some(z3.And(self.ends[level], z3.Not(lets[level])) for level in self.levels),
-            some(every([self.ends[level], lacks[level], z3.Not(stage["adue"])]) for level in self.levels))
+            some(every([self.ends[level], lacks[level], z3.Not(stage["adue"])]) for level in self.levels),
+        )
         self.physical = self._at_leaf({level: self._within(level) for level in self.levels})
         self.leaf_entry = self._at_leaf(self.entry)
         self.leaf_level = self._at_leaf({level: z3.BitVecVal(level, 64) for level in self.levels})
@@ -138,8 +156,9 @@ class DeclaredWalk:
         else:
             by_mode = z3.If(bit(e, 4), z3.Or(access["user"], z3.And(z3.Not(access["fetch"]), stage["sum"])), z3.Not(access["user"]))
         readable = z3.Or(bit(e, 1), every([stage["mxr"], z3.Not(access["implicit"]), bit(e, 3)]))
-        return z3.And(by_mode, z3.If(access["write"], bit(e, 2),
-                                     z3.If(z3.Or(access["fetch"], access["executable"]), bit(e, 3), readable)))
+        return z3.And(
+            by_mode, z3.If(access["write"], bit(e, 2), z3.If(z3.Or(access["fetch"], access["executable"]), bit(e, 3), readable))
+        )
 
     def _within(self, level: int) -> Term:
         """Step 10: the page's address above, the address below; of a NAPOT page of 64 KiB, 16 bits of it."""

@@ -24,9 +24,17 @@ class DeclaredGuestWalk:
     translate have to be clear; ``canonical`` says either.
     """
 
-    def __init__(self, fetch_entry: Callable[[int, Term], Term], levels: int, cpu: dict[str, Term], gva: Term,
-                 access: dict[str, Term], available: Callable[[int], Term] = lambda level: YES,
-                 settable: Callable[[int, Term, Term], Term] = lambda level, entry, flags: YES, linear: bool = True) -> None:
+    def __init__(
+        self,
+        fetch_entry: Callable[[int, Term], Term],
+        levels: int,
+        cpu: dict[str, Term],
+        gva: Term,
+        access: dict[str, Term],
+        available: Callable[[int], Term] = lambda level: YES,
+        settable: Callable[[int, Term, Term], Term] = lambda level, entry, flags: YES,
+        linear: bool = True,
+    ) -> None:
         self.levels, self.cpu, self.gva, self.access = range(levels, 0, -1), cpu, gva, access
         self.slot: dict[int, Term] = {}
         self.entry: dict[int, Term] = {}
@@ -49,8 +57,16 @@ class DeclaredGuestWalk:
         self.good = {level: self._well_formed(level) for level in self.levels}
         self.reached = {self.levels[0]: YES}
         for level in self.levels[:-1]:
-            self.reached[level - 1] = every([self.reached[level], self._available(level), self.there[level],
-                                             self.good[level], z3.Not(self.leaf[level]), self._settable[level]])
+            self.reached[level - 1] = every(
+                [
+                    self.reached[level],
+                    self._available(level),
+                    self.there[level],
+                    self.good[level],
+                    z3.Not(self.leaf[level]),
+                    self._settable[level],
+                ]
+            )
         self.read = {level: z3.And(self.reached[level], self._available(level)) for level in self.levels}
         self.used = {level: every([self.read[level], self.there[level], self.good[level]]) for level in self.levels}
 
@@ -74,12 +90,18 @@ class DeclaredGuestWalk:
         cpu, access = self.cpu, self.access
         user, write, fetch = access["user"], access["write"], access["fetch"]
         above = {level: z3.And(self.used[level], z3.Not(self.leaf[level])) for level in self.levels}
-        self.failed = some([*(z3.And(self.reached[level], z3.Not(self._available(level))) for level in self.levels),
-                            *(z3.And(above[level], z3.Not(self._settable[level])) for level in self.levels)])
+        self.failed = some(
+            [
+                *(z3.And(self.reached[level], z3.Not(self._available(level))) for level in self.levels),
+                *(z3.And(above[level], z3.Not(self._settable[level])) for level in self.levels),
+            ]
+        )
         self.absent = some(z3.And(self.read[level], z3.Not(self.there[level])) for level in self.levels)
         self.malformed = some(every([self.read[level], self.there[level], z3.Not(self.good[level])]) for level in self.levels)
-        at_every_level = {number: every(z3.Implies(self.read[level], bit(self.entry[level], number)) for level in self.levels)
-                          for number in (1, 2)}
+        at_every_level = {
+            number: every(z3.Implies(self.read[level], bit(self.entry[level], number)) for level in self.levels)
+            for number in (1, 2)
+        }
         self.writable, self.user_page = at_every_level[1], at_every_level[2]
         self.no_execute = some(z3.And(self.read[level], bit(self.entry[level], 63)) for level in self.levels)
         self.rights = z3.Concat(z3.BitVecVal(0, 61), digit(self.user_page), digit(self.writable), z3.BitVecVal(0, 1))
@@ -89,27 +111,41 @@ class DeclaredGuestWalk:
         self.physical = self.at_leaf({level: within(self.entry[level], self.gva, level) for level in (1, 2, 3)})
         self.key_denied = every([cpu["pke"], self.user_page, z3.Not(fetch), self._key_denies()])
         supervisor, user_page = z3.Not(user), self.user_page
-        self.denied = some([
-            self.key_denied,
-            z3.And(fetch, self.no_execute),
-            every([user, z3.Not(user_page)]),
-            every([user, write, z3.Not(self.writable)]),
-            every([supervisor, fetch, user_page, cpu["smep"]]),
-            every([supervisor, z3.Not(fetch), user_page, cpu["smap"], z3.Or(access["implicit"], z3.Not(access["ac"]))]),
-            every([supervisor, write, cpu["wp"], z3.Not(self.writable), z3.Not(z3.And(user_page, fetch))]),
-        ])
+        self.denied = some(
+            [
+                self.key_denied,
+                z3.And(fetch, self.no_execute),
+                every([user, z3.Not(user_page)]),
+                every([user, write, z3.Not(self.writable)]),
+                every([supervisor, fetch, user_page, cpu["smep"]]),
+                every([supervisor, z3.Not(fetch), user_page, cpu["smap"], z3.Or(access["implicit"], z3.Not(access["ac"]))]),
+                every([supervisor, write, cpu["wp"], z3.Not(self.writable), z3.Not(z3.And(user_page, fetch))]),
+            ]
+        )
         high = z3.Extract(63, 11 + 9 * self.levels[0], self.gva)
         self.canonical = z3.Or(high == 0, ~high == 0) if self._linear else zero(63, 12 + 9 * self.levels[0], self.gva)
         self.fault = z3.And(self.canonical, z3.Not(self.failed), some([self.absent, self.malformed, self.denied]))
         self.allowed = every([self.canonical, z3.Not(self.failed), z3.Not(self.fault)])
         self.completed = z3.And(self.allowed, self.at_leaf(self._leaf_settable))
         present, well = z3.Not(self.absent), z3.Not(some([self.absent, self.malformed]))
-        self.code_beyond = z3.Concat(z3.BitVecVal(0, 59), digit(z3.And(fetch, z3.Or(cpu["nxe"], cpu["smep"]))),
-                                     z3.BitVecVal(0, 1), digit(user), digit(write), z3.BitVecVal(0, 1))
+        self.code_beyond = z3.Concat(
+            z3.BitVecVal(0, 59),
+            digit(z3.And(fetch, z3.Or(cpu["nxe"], cpu["smep"]))),
+            z3.BitVecVal(0, 1),
+            digit(user),
+            digit(write),
+            z3.BitVecVal(0, 1),
+        )
         """Of a guest-physical address beyond what the tables translate: as if no entry were present."""
-        self.code = z3.Concat(z3.BitVecVal(0, 58), digit(z3.And(well, self.key_denied)),
-                              digit(z3.And(fetch, z3.Or(cpu["nxe"], cpu["smep"]))), digit(z3.And(present, self.malformed)),
-                              digit(user), digit(write), digit(present))
+        self.code = z3.Concat(
+            z3.BitVecVal(0, 58),
+            digit(z3.And(well, self.key_denied)),
+            digit(z3.And(fetch, z3.Or(cpu["nxe"], cpu["smep"]))),
+            digit(z3.And(present, self.malformed)),
+            digit(user),
+            digit(write),
+            digit(present),
+        )
 
     def _key_denies(self) -> Term:
         """PKRU, key by key (SDM Vol. 3A 4.6.2)."""

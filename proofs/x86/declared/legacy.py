@@ -72,17 +72,21 @@ class DeclaredTwoLevels:
         self.malformed = some(every([self.read[level], there[level], z3.Not(good[level])]) for level in (2, 1))
         used = {level: z3.And(self.read[level], usable[level]) for level in (2, 1)}
         self.above, self.last = z3.And(used[2], z3.Not(self.large())), z3.If(self.large(), used[2], used[1])
-        at_each = {number: every(z3.Implies(self.read[level], bit(self.entry[level], number)) for level in (2, 1))
-                   for number in (1, 2)}
+        at_each = {
+            number: every(z3.Implies(self.read[level], bit(self.entry[level], number)) for level in (2, 1)) for number in (1, 2)
+        }
         writable, user_page, supervisor = at_each[1], at_each[2], z3.Not(user)
         no_execute = some(z3.And(self.read[level], self.no_execute(level)) for level in (2, 1))
-        self.denied = some([
-            z3.And(fetch, no_execute),
-            every([user, z3.Not(user_page)]),
-            every([user, write, z3.Not(writable)]),
-            every([supervisor, fetch, user_page, cpu["smep"]]),
-            every([supervisor, z3.Not(fetch), user_page, cpu["smap"], z3.Or(access["implicit"], z3.Not(access["ac"]))]),
-            every([supervisor, write, cpu["wp"], z3.Not(writable), z3.Not(z3.And(user_page, fetch))])])
+        self.denied = some(
+            [
+                z3.And(fetch, no_execute),
+                every([user, z3.Not(user_page)]),
+                every([user, write, z3.Not(writable)]),
+                every([supervisor, fetch, user_page, cpu["smep"]]),
+                every([supervisor, z3.Not(fetch), user_page, cpu["smap"], z3.Or(access["implicit"], z3.Not(access["ac"]))]),
+                every([supervisor, write, cpu["wp"], z3.Not(writable), z3.Not(z3.And(user_page, fetch))]),
+            ]
+        )
         self.fault = some([self.absent, self.malformed, self.denied])
         self.completed = z3.Not(self.fault)
         self.rights = z3.Concat(BITS(0, 61), digit(user_page), digit(writable), BITS(0, 1))
@@ -90,15 +94,26 @@ class DeclaredTwoLevels:
         self.leaf_entry = z3.If(self.large(), self.entry[2], self.entry[1])
         self.physical = self.page()
         present = z3.Not(self.absent)
-        self.code = z3.Concat(BITS(0, 59), digit(z3.And(fetch, self.fetches_told())), digit(z3.And(present, self.malformed)),
-                              digit(user), digit(write), digit(present))
+        self.code = z3.Concat(
+            BITS(0, 59),
+            digit(z3.And(fetch, self.fetches_told())),
+            digit(z3.And(present, self.malformed)),
+            digit(user),
+            digit(write),
+            digit(present),
+        )
 
     def marked(self, address: Term, flags: Term) -> Term:
         """That one of these flags is set in the entry at this address."""
         leaf_slot = z3.If(self.large(), self.slot[2], self.slot[1])
         leaf = every([address == leaf_slot, self.last, self.completed])
-        return some([every([address == self.slot[2], self.above, flags & A_FLAG != 0]), z3.And(leaf, flags & A_FLAG != 0),
-                     every([leaf, self.access["write"], flags & D_FLAG != 0])])
+        return some(
+            [
+                every([address == self.slot[2], self.above, flags & A_FLAG != 0]),
+                z3.And(leaf, flags & A_FLAG != 0),
+                every([leaf, self.access["write"], flags & D_FLAG != 0]),
+            ]
+        )
 
     def looked_at(self, address: Term) -> Term:
         """That the entry at this address is read."""
@@ -136,8 +151,9 @@ class Declared32(DeclaredTwoLevels):
 
     def page(self) -> Term:
         small = z3.Concat(BITS(0, 32), z3.Extract(31, 12, self.entry[1]), z3.Extract(11, 0, self.gva))
-        large = z3.Concat(BITS(0, 24), z3.Extract(20, 13, self.entry[2]), z3.Extract(31, 22, self.entry[2]),
-                          z3.Extract(21, 0, self.gva))
+        large = z3.Concat(
+            BITS(0, 24), z3.Extract(20, 13, self.entry[2]), z3.Extract(31, 22, self.entry[2]), z3.Extract(21, 0, self.gva)
+        )
         return z3.If(self.large(), large, small)
 
     @property

@@ -16,8 +16,17 @@ Term = Any
 class DeclaredNestedWalk:
     """The guest's walk over memory as the second translation shows it, and the second translation of what it gives."""
 
-    def __init__(self, second: AnyTranslation, memory: Term, levels: int, cpu: dict[str, Term], gva: Term,
-                 access: dict[str, Term], reading_use: Use, marking_use: Use) -> None:
+    def __init__(
+        self,
+        second: AnyTranslation,
+        memory: Term,
+        levels: int,
+        cpu: dict[str, Term],
+        gva: Term,
+        access: dict[str, Term],
+        reading_use: Use,
+        marking_use: Use,
+    ) -> None:
         self.second, self.levels = second, range(levels, 0, -1)
         self.reading_use, self.marking_use = reading_use, marking_use
         self.gpa: dict[int, Term] = {}
@@ -27,8 +36,14 @@ class DeclaredNestedWalk:
             return z3.Select(memory, second.physical(gpa, reading_use))
 
         self.guest = DeclaredGuestWalk(
-            shown, levels, cpu, gva, access, lambda level: second.answers(self.gpa[level], reading_use),
-            lambda level, entry, flags: z3.Or(flags & ~entry == 0, second.answers(self.gpa[level], marking_use)))
+            shown,
+            levels,
+            cpu,
+            gva,
+            access,
+            lambda level: second.answers(self.gpa[level], reading_use),
+            lambda level, entry, flags: z3.Or(flags & ~entry == 0, second.answers(self.gpa[level], marking_use)),
+        )
 
     def finish(self, final_use: Use) -> None:
         """With the use that the guest's walk leads to: the end of it all."""
@@ -40,10 +55,13 @@ class DeclaredNestedWalk:
         lost = [(z3.And(made, z3.Not(second.answers(gpa, use))), gpa, use) for made, gpa, use in steps]
         self.failed = some(c for c, _, _ in lost)
         self.failed_at = first(*[(c, gpa) for c, gpa, _ in lost[:-1]], otherwise=lost[-1][1])
-        self.failure = first(*[(c, second.failure(gpa, use)) for c, gpa, use in lost[:-1]],
-                             otherwise=second.failure(guest.physical, final_use))
-        self.other_failure = first(*[(c, second.other_failure(gpa, use)) for c, gpa, use in lost[:-1]],
-                                   otherwise=second.other_failure(guest.physical, final_use))
+        self.failure = first(
+            *[(c, second.failure(gpa, use)) for c, gpa, use in lost[:-1]], otherwise=second.failure(guest.physical, final_use)
+        )
+        self.other_failure = first(
+            *[(c, second.other_failure(gpa, use)) for c, gpa, use in lost[:-1]],
+            otherwise=second.other_failure(guest.physical, final_use),
+        )
         self.translations = steps
 
     def _steps(self) -> list[tuple[Term, Term, Use]]:

@@ -11,8 +11,9 @@ Term = Any
 
 def slot(base: Term, address: Term, level: int) -> Term:
     """The entry that an address selects, in the table whose frame bits 51:12 of ``base`` give."""
-    return z3.Concat(z3.BitVecVal(0, 12), z3.Extract(51, 12, base), z3.Extract(11 + 9 * level, 3 + 9 * level, address),
-                     z3.BitVecVal(0, 3))
+    return z3.Concat(
+        z3.BitVecVal(0, 12), z3.Extract(51, 12, base), z3.Extract(11 + 9 * level, 3 + 9 * level, address), z3.BitVecVal(0, 3)
+    )
 
 
 def within(page: Term, address: Term, level: int) -> Term:

@@ -8,6 +8,7 @@ import importlib
 import pkgutil
 from types import ModuleType
 
-DEFECTS: dict[str, ModuleType] = {m.name.replace("_", "-"): importlib.import_module(f"{__name__}.{m.name}")
-                                  for m in pkgutil.iter_modules(__path__)}
+DEFECTS: dict[str, ModuleType] = {
+    m.name.replace("_", "-"): importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)
+}
 """By name."""

@@ -1,5 +1,4 @@
-"""CVE-2021-22543 (KVM, fixed by f8be156be163): pages without a reference count were mapped writable, and no reference was taken.
-"""
+"""CVE-2021-22543 (KVM, fixed by f8be156be163): pages without a reference count were mapped writable, and no reference was taken."""
 
 import attrs
 

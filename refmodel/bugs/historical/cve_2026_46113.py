@@ -23,7 +23,11 @@ class Bug(ShadowPages):
     def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
         reset(self.leaves, lambda entry, shadow, page: page == offset and self.made_of(shadow, vm, gfn))
         reset(self.rmap, lambda mapped, v, g, shadow, page: page == offset and self.made_of(shadow, vm, gfn))
-        reset(self.parents, lambda linked, child, shadow, upper: (upper == offset and self.made_of(shadow, vm, gfn)
-                                                                  and not self.roles[child].direct))
-        reset(self.links, lambda child, shadow, upper: (upper == offset and self.made_of(shadow, vm, gfn)
-                                                        and not self.roles[child].direct))
+        reset(
+            self.parents,
+            lambda linked, child, shadow, upper: upper == offset and self.made_of(shadow, vm, gfn) and not self.roles[child].direct,
+        )
+        reset(
+            self.links,
+            lambda child, shadow, upper: upper == offset and self.made_of(shadow, vm, gfn) and not self.roles[child].direct,
+        )

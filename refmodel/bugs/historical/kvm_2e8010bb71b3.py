@@ -14,5 +14,12 @@ class Bug(EptTwoSizes):
     """A region is mapped large if its pages lie in one block, even if they lie there in another order."""
 
     def misfits(self, vm: Vm, region: Region, block: Block) -> int:
-        return count(self.p2m, lambda entry, of, gfn: of == vm and self.is_covered(gfn) and self.lies_in(gfn, region) and not (
-            entry.mapped and entry.writable and self.block[entry.mfn] == block))
+        return count(
+            self.p2m,
+            lambda entry, of, gfn: (
+                of == vm
+                and self.is_covered(gfn)
+                and self.lies_in(gfn, region)
+                and not (entry.mapped and entry.writable and self.block[entry.mfn] == block)
+            ),
+        )

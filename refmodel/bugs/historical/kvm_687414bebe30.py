@@ -1,5 +1,4 @@
-"""KVM on POWER, commit 687414bebe30: of a large page that had changed, only the first small page was logged.
-"""
+"""KVM on POWER, commit 687414bebe30: of a large page that had changed, only the first small page was logged."""
 
 from refmodel.designs import EptFlags
 from refmodel.language import choose

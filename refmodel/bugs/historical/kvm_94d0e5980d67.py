@@ -21,8 +21,11 @@ class Bug(Ept):
     def execute(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Seen:
         before: Vcpu = choose(Vcpu, lambda other: True)
         mapping = self.combined_tlb[vm, before, page]
-        if (mapping.eptp == self.eptp[vm].mfn and allows(mapping, access, self.paging[vm, vcpu].mode)
-                and cached("another's combined mapping")):
+        if (
+            mapping.eptp == self.eptp[vm].mfn
+            and allows(mapping, access, self.paging[vm, vcpu].mode)
+            and cached("another's combined mapping")
+        ):
             due = self.bare_access(vm, vcpu, self.bare_tlb[vm, vcpu, page], offset, access, value)
             return Seen(self.touch(mapping.mfn, offset, access, value), due)
         return super().execute(vm, vcpu, page, offset, access, value)

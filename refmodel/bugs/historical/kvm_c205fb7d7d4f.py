@@ -1,5 +1,4 @@
-"""KVM, commit c205fb7d7d4f: an emulated read-modify-write read its operand first, and faulted as a read.
-"""
+"""KVM, commit c205fb7d7d4f: an emulated read-modify-write read its operand first, and faulted as a read."""
 
 import attrs
 

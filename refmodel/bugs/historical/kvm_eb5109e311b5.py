@@ -17,6 +17,7 @@ class Bug(EptCpus):
 
     def request_flush(self, vm: Vm) -> None:
         tag = self.tags[vm].tag
-        assign(self.unflushed,
-               lambda unflushed, cpu, of: of == tag and self.running[cpu].active and self.running[cpu].vm == vm, True)
+        assign(
+            self.unflushed, lambda unflushed, cpu, of: of == tag and self.running[cpu].active and self.running[cpu].vm == vm, True
+        )
         assign(self.running, lambda here, cpu: here.active and here.vm == vm, lambda here, cpu: attrs.evolve(here, asked=True))

@@ -22,6 +22,12 @@ class Bug(EptTwoSizes):
         region = self.region[gfn]
         self.partial[vm, gfn] = True
         if count(self.partial, lambda partial, of, page: of == vm and self.region[page] == region and not partial) == 0:
-            reset(self.memory, lambda page, mfn: self.frames[mfn].use == Use.PRIVATE and self.frames[mfn].vm == vm
-                  and self.region[self.frames[mfn].gfn] == region)  # what is discarded is zeroes when it is next touched
+            reset(
+                self.memory,
+                lambda page, mfn: (
+                    self.frames[mfn].use == Use.PRIVATE
+                    and self.frames[mfn].vm == vm
+                    and self.region[self.frames[mfn].gfn] == region
+                ),
+            )  # what is discarded is zeroes when it is next touched
             reset(self.partial, lambda partial, of, page: of == vm and self.region[page] == region)

@@ -1,5 +1,4 @@
-"""XSA-100, CVE-2014-4021 (Xen; xen.git 4bd78937ec32): pages that the hypervisor itself had used were freed without being scrubbed.
-"""
+"""XSA-100, CVE-2014-4021 (Xen; xen.git 4bd78937ec32): pages that the hypervisor had used were freed without being scrubbed."""
 
 from refmodel.designs import MonitorPages
 from refmodel.monitor.host_pages import HostPage, Kind

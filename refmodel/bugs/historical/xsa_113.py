@@ -1,5 +1,4 @@
-"""XSA-113 (Xen; xen.git 6913fa31fa89): a refused MMU_MACHPHYS_UPDATE kept the reference that it had taken.
-"""
+"""XSA-113 (Xen; xen.git 6913fa31fa89): a refused MMU_MACHPHYS_UPDATE kept the reference that it had taken."""
 
 from refmodel.designs import DirectWithGrants
 from refmodel.language import require

@@ -1,5 +1,4 @@
-"""XSA-288 (Xen; xen.git fe21b78ef99a): a frame that had never been written to kept its device mapping when it became a table.
-"""
+"""XSA-288 (Xen; xen.git fe21b78ef99a): a frame that had never been written to kept its device mapping when it became a table."""
 
 import attrs
 

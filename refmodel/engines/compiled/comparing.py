@@ -82,8 +82,8 @@ class Comparing:
             except ReadingsDisagree as why:
                 wrong.append(str(why))
                 continue
-            mine = native.layout.column(machine.state)[:native.layout.of_tables, 0]
-            if not np.array_equal(mine.view(np.uint8), mark.state[:len(mine)]):
+            mine = native.layout.column(machine.state)[: native.layout.of_tables, 0]
+            if not np.array_equal(mine.view(np.uint8), mark.state[: len(mine)]):
                 wrong.append(f"a run of {len(mark.ways)} steps leaves another state in compiled code than on ints: {machine.taken}")
         return len(marks), wrong[:3]
 
@@ -119,21 +119,22 @@ class Comparing:
         count = context["collected_count"]
         if count > ENDS:
             raise Unsound("a step has more ends than are compared")
-        return [self._end(self._entries[i * places.entry:(i + 1) * places.entry]) for i in range(count)], context["trouble"]
+        return [self._end(self._entries[i * places.entry : (i + 1) * places.entry]) for i in range(count)], context["trouble"]
 
     def _end(self, entry: Any) -> End:
         places = self.native.places
         codes = entry.view(np.int8)
-        type_, way, step_law, state_law = (int(x) for x in entry[places.padded + places.outcome:].view(np.int64)[:4])
+        type_, way, step_law, state_law = (int(x) for x in entry[places.padded + places.outcome :].view(np.int64)[:4])
         returns = self.native.types[type_]
         width = 0 if returns is None or issubclass(returns, Fault) else len(kind_of(returns).leaves())
-        shown = tuple(int(x) for x in codes[places.padded:places.padded + width])
-        return End(way, tuple(int(x) for x in codes[:self.native.layout.of_tables]), (returns, shown), step_law, state_law)
+        shown = tuple(int(x) for x in codes[places.padded : places.padded + width])
+        return End(way, tuple(int(x) for x in codes[: self.native.layout.of_tables]), (returns, shown), step_law, state_law)
 
     # ------------------------------------------------------------ on ints
 
     def _ends_on_ints(self, sample: Sample) -> Iterator[tuple[Any, ...] | None]:
         """The answers of each end, or None for one that goes wrong."""
+
         def run(pick: Any) -> Any:
             machine = in_state(self.native.design, self.native.geometry, sample.before)
             taken = machine.attempt(sample.op, sample.step.arguments, pick)
@@ -157,7 +158,7 @@ class Comparing:
         if returned is not None and not issubclass(returned, Fault):
             kind = kind_of(returned)
             shown = tuple(leaf.encode(v) for (_, leaf), v in zip(kind.leaves(), kind.flatten(outcome), strict=True))
-        state = tuple(int(x) for x in self.native.layout.column(machine.state)[:self.native.layout.of_tables, 0])
+        state = tuple(int(x) for x in self.native.layout.column(machine.state)[: self.native.layout.of_tables, 0])
         step_law = self._first_broken(machine, about, [law.about and law.applies_to(returned) for law in design.laws])
         return End(way, state, (returned, shown), step_law, self._first_broken(machine, {}, [law.of_state for law in design.laws]))
 

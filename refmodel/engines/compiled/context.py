@@ -10,11 +10,54 @@ import numpy.typing as npt
 from refmodel.engines.compiled.code import Function, Value
 
 NUMBERS = (
-    "words", "offsets", "seen", "mask", "next", "next_count", "next_limit", "parents", "ways",
-    "classes", "states", "steps", "key", "parent", "instance", "trouble", "trouble_law", "trouble_way", "trouble_parent",
-    "mode", "possible", "random", "waiting", "picked_type", "picked_actor", "picked_way", "picked_operation",
-    "weights", "total_weight", "log", "logged", "starts", "starts_count", "start", "seldom", "novel", "shape", "shape_words",
-    "shapes_seen", "runs", "collected", "collected_count", "collected_limit", "parts", "part", "boxes", "sent", "outgoing",
+    "words",
+    "offsets",
+    "seen",
+    "mask",
+    "next",
+    "next_count",
+    "next_limit",
+    "parents",
+    "ways",
+    "classes",
+    "states",
+    "steps",
+    "key",
+    "parent",
+    "instance",
+    "trouble",
+    "trouble_law",
+    "trouble_way",
+    "trouble_parent",
+    "mode",
+    "possible",
+    "random",
+    "waiting",
+    "picked_type",
+    "picked_actor",
+    "picked_way",
+    "picked_operation",
+    "weights",
+    "total_weight",
+    "log",
+    "logged",
+    "starts",
+    "starts_count",
+    "start",
+    "seldom",
+    "novel",
+    "shape",
+    "shape_words",
+    "shapes_seen",
+    "runs",
+    "collected",
+    "collected_count",
+    "collected_limit",
+    "parts",
+    "part",
+    "boxes",
+    "sent",
+    "outgoing",
 )
 """Fields of eight bytes each: addresses of what Python allocates, counters, and what was found."""
 
@@ -48,11 +91,26 @@ class Places:
         self.at: dict[str, int] = {name: 8 * i for i, name in enumerate(NUMBERS)}
         self.size = -(-8 * len(NUMBERS) // PADDING) * PADDING
         for name, size in (
-            ("margin", self.padded), ("scratch", self.padded), ("margin2", self.padded), ("current", self.padded),
-            ("margin3", self.padded), ("picked", self.padded), ("outcome", outcome), ("picked_outcome", outcome),
-            ("sums", 8 * lanes), ("after", 8 * lanes), ("was", 8 * self.padded), ("now", 8 * self.padded),
-            ("ring_keys", 8 * RING), ("ring_ways", 8 * RING), ("ring_parents", 8 * RING), ("ring_sizes", 8 * RING),
-            ("ring_margin", self.padded), ("ring_states", RING * self.padded), ("met", laws), ("applied", 8 * operations),
+            ("margin", self.padded),
+            ("scratch", self.padded),
+            ("margin2", self.padded),
+            ("current", self.padded),
+            ("margin3", self.padded),
+            ("picked", self.padded),
+            ("outcome", outcome),
+            ("picked_outcome", outcome),
+            ("sums", 8 * lanes),
+            ("after", 8 * lanes),
+            ("was", 8 * self.padded),
+            ("now", 8 * self.padded),
+            ("ring_keys", 8 * RING),
+            ("ring_ways", 8 * RING),
+            ("ring_parents", 8 * RING),
+            ("ring_sizes", 8 * RING),
+            ("ring_margin", self.padded),
+            ("ring_states", RING * self.padded),
+            ("met", laws),
+            ("applied", 8 * operations),
             ("ended", ends),
         ):
             self.at[name] = self.size
@@ -75,7 +133,7 @@ class Context:
     def __init__(self, places: Places) -> None:
         self.places = places
         self.memory = aligned(places.size)
-        self._numbers = self.memory[:8 * len(NUMBERS)].view(np.int64)
+        self._numbers = self.memory[: 8 * len(NUMBERS)].view(np.int64)
         self._kept: dict[str, npt.NDArray[Any]] = {}
 
     @property
@@ -96,15 +154,27 @@ class Context:
     def buffer(self, name: str, count: int, type: Any = np.uint8) -> npt.NDArray[Any]:
         at = self.places.at[name]
         size = count * np.dtype(type).itemsize
-        return self.memory[at:at + size].view(type)
+        return self.memory[at : at + size].view(type)
 
 
 def aligned(size: int) -> npt.NDArray[np.uint8]:
     """Zeroes, from a multiple of what vectors want."""
     raw = np.zeros(size + PADDING, dtype=np.uint8)
     start = -raw.ctypes.data % PADDING
-    return raw[start:start + size]
+    return raw[start : start + size]
 
 
-__all__ = ["BOX", "FINE", "GOES_WRONG", "LAW_BROKEN", "MIXING", "PADDING", "RING", "SENT", "TOO_LARGE", "Context", "Places",
-           "aligned"]
+__all__ = [
+    "BOX",
+    "FINE",
+    "GOES_WRONG",
+    "LAW_BROKEN",
+    "MIXING",
+    "PADDING",
+    "RING",
+    "SENT",
+    "TOO_LARGE",
+    "Context",
+    "Places",
+    "aligned",
+]

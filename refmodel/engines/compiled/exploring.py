@@ -65,8 +65,14 @@ class Search:
             if progress:
                 progress(self.depth, context["classes"], context["steps"])
         self.seconds += time.perf_counter() - began
-        return explored(self.native, self.initial, [part.standing()], (self.depth, self.judged, self.seconds, self.is_over),
-                        [part.counted()], part.reached)
+        return explored(
+            self.native,
+            self.initial,
+            [part.standing()],
+            (self.depth, self.judged, self.seconds, self.is_over),
+            [part.counted()],
+            part.reached,
+        )
 
 
 def initial_states(native: Native, initial: Sequence[tuple[object, ...]]) -> npt.NDArray[np.uint8]:
@@ -79,9 +85,14 @@ def initial_states(native: Native, initial: Sequence[tuple[object, ...]]) -> npt
     return np.array(rows, dtype=np.uint8)
 
 
-def explored(native: Native, initial: Sequence[tuple[object, ...]], standings: Sequence[Standing],
-             came: tuple[int, int, float, bool], counted: Sequence[Counted],
-             reached: Callable[[int], tuple[int, int]]) -> Exploration:
+def explored(
+    native: Native,
+    initial: Sequence[tuple[object, ...]],
+    standings: Sequence[Standing],
+    came: tuple[int, int, float, bool],
+    counted: Sequence[Counted],
+    reached: Callable[[int], tuple[int, int]],
+) -> Exploration:
     """What an exploration covered, from how far each of its parts has come. ``came`` are its depth, of how many steps every run is
     judged, its seconds, and whether it is over; ``reached`` gives the way that led to a class of this number, and the class from
     which it did."""
@@ -92,27 +103,43 @@ def explored(native: Native, initial: Sequence[tuple[object, ...]], standings: S
     failure = _failure(native, initial, standings, reached)
     too_large = failure is None and any(each.trouble == TOO_LARGE for each in standings)
     return Exploration(
-        failure, is_over and failure is None and not too_large, sum(each.states for each in standings) // _images(native, initial),
-        sum(each.classes for each in standings), sum(each.steps for each in standings), depth, seconds,
+        failure,
+        is_over and failure is None and not too_large,
+        sum(each.states for each in standings) // _images(native, initial),
+        sum(each.classes for each in standings),
+        sum(each.steps for each in standings),
+        depth,
+        seconds,
         Counter({traced.op.name: int(n) for traced, n in zip(native.operations, applied, strict=True) if n}),
         frozenset(law for law in native.design.laws if law in seen),
-        COMPILED, too_large, any(each.is_full for each in standings), every, taken,
-        frozenset(native.parts), frozenset(part for part in native.parts if part in seen), judged,
-        native.layout.scalars_among(np.flatnonzero(changed)))
+        COMPILED,
+        too_large,
+        any(each.is_full for each in standings),
+        every,
+        taken,
+        frozenset(native.parts),
+        frozenset(part for part in native.parts if part in seen),
+        judged,
+        native.layout.scalars_among(np.flatnonzero(changed)),
+    )
 
 
 def _images(native: Native, initial: Sequence[tuple[object, ...]]) -> int:
     """How many different things renamings make of what is given of tables that no operation writes. A class has so many times the
     states that are reached: runs begin with one of them."""
     geometry, layout = native.geometry, native.layout
-    given = {table.name for table in native.design.tables if table.name in native.design.constant
-             and set(table.all_keys(geometry)) <= set(geometry.given.get(table.name, ()))}
+    given = {
+        table.name
+        for table in native.design.tables
+        if table.name in native.design.constant and set(table.all_keys(geometry)) <= set(geometry.given.get(table.name, ()))
+    }
     rows = [row for place in layout.places if place.table in given for row in range(place.first, place.first + len(place.leaves))]
     return native.words.images(initial_states(native, initial[:1])[0], rows) if rows else 1
 
 
-def _failure(native: Native, initial: Sequence[tuple[object, ...]], standings: Sequence[Standing],
-             reached: Callable[[int], tuple[int, int]]) -> Failure | None:
+def _failure(
+    native: Native, initial: Sequence[tuple[object, ...]], standings: Sequence[Standing], reached: Callable[[int], tuple[int, int]]
+) -> Failure | None:
     """The run to what the first of the parts found that found something."""
     found = next((each for each in standings if each.trouble in (LAW_BROKEN, GOES_WRONG)), None)
     if found is None:

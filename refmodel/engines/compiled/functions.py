@@ -15,12 +15,25 @@ from refmodel.engines.compiled.reading import Choice
 from refmodel.engines.compiled.tables import Store
 from refmodel.engines.compiled.trees import End, Judged, Traced, Tree
 
-DECLARED = ("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)", "declare void @trouble(ptr, i64, i64, i64)",
-            "declare void @finish(ptr, ptr, i64, i64, i32, i64)")
+DECLARED = (
+    "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
+    "declare void @trouble(ptr, i64, i64, i64)",
+    "declare void @finish(ptr, ptr, i64, i64, i32, i64)",
+)
 """What operations call."""
 
-_INSTRUCTIONS = {"+": "add", "-": "sub", "*": "mul", "&": "and", "|": "or", "^": "xor", "<<": "shl", ">>": "lshr",
-                 "//": "udiv", "%": "urem"}
+_INSTRUCTIONS = {
+    "+": "add",
+    "-": "sub",
+    "*": "mul",
+    "&": "and",
+    "|": "or",
+    "^": "xor",
+    "<<": "shl",
+    ">>": "lshr",
+    "//": "udiv",
+    "%": "urem",
+}
 
 
 def bytes_of(name: str, codes: Sequence[int]) -> str:
@@ -245,8 +258,16 @@ class OperationWriter:
         shown = self.places.address(function, "outcome")
         for at, value in enumerate(outcome):
             shown.at(at).store(value)
-        function.call("void", "finish", context, function.given("ptr", "s"), function.constant("i64", self.number),
-                      function.constant("i64", self.types.index(end.returns)), scope.number(end.actor), way)
+        function.call(
+            "void",
+            "finish",
+            context,
+            function.given("ptr", "s"),
+            function.constant("i64", self.number),
+            function.constant("i64", self.types.index(end.returns)),
+            scope.number(end.actor),
+            way,
+        )
 
     def _ready(self, store: Store, scope: Scope) -> tuple[Store, Value | None, list[tuple[int, Value]]]:
         """What a store needs, computed before anything is stored: bytes and where they go. Constants are stored together."""
@@ -300,8 +321,9 @@ def _by_level(judged: Judged) -> Mapping[int, list[Node]]:
     levels: dict[int, int] = {}
     found: dict[int, list[Node]] = {0: []}
     for node in _in_order(judged.holds, judged.premise, *judged.parts):
-        levels[node.number] = (node.args[0] + 1 if node.op == "name"
-                               else max((levels.get(part.number, 0) for part in node.parts()), default=0))
+        levels[node.number] = (
+            node.args[0] + 1 if node.op == "name" else max((levels.get(part.number, 0) for part in node.parts()), default=0)
+        )
         found.setdefault(levels[node.number], []).append(node)
     return found
 

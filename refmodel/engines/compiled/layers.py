@@ -68,8 +68,9 @@ class Layers(Keys):
 
     def _admit(self, f: Function, context: Value, at: Value) -> None:
         """A new state: what is known of it, and what the laws about states say."""
-        parent, way, size = (self.places.address(f, name).at(at, "i64").load("i64")
-                             for name in ("ring_parents", "ring_ways", "ring_sizes"))
+        parent, way, size = (
+            self.places.address(f, name).at(at, "i64").load("i64") for name in ("ring_parents", "ring_ways", "ring_sizes")
+        )
         state = self.places.address(f, "ring_states").at(at * self.places.padded)
         law = f.call("i32", "judge_state", context, state)
         with f.where(law.compare("sge", 0) & self._get(f, "trouble").compare("eq", FINE)):

@@ -43,7 +43,7 @@ class Member:
         self.number, self.part = part, Part(program, memory, part, parts)
         for first in range(0, len(states), BOX):  # each worker has all of them, so what is handed over is dropped
             self.part.hand_over_to([aligned(box_size(program))] * parts)
-            self.part.begin(states[first:first + BOX], first)
+            self.part.begin(states[first : first + BOX], first)
 
     def turn(self, incoming: Iterable[Box], outgoing: Sequence[Box], next_layer: bool) -> Standing:
         """Take in what others handed over, and take some states further. What belongs to others is put into ``outgoing``."""

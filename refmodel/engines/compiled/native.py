@@ -48,8 +48,16 @@ class Native:
         noted = len(design.laws) + len(self.parts)
         self.places = Places(self.layout.height, self.words.lanes, noted, len(self.operations), outcome, len(self.ends))
         self._runtime, texts = self._written()
-        self._alone = Program((*texts, self._runtime.text()), self.places, self.words, len(self.operations), noted,
-                              len(self.ends), self.successors, level)
+        self._alone = Program(
+            (*texts, self._runtime.text()),
+            self.places,
+            self.words,
+            len(self.operations),
+            noted,
+            len(self.ends),
+            self.successors,
+            level,
+        )
 
     @property
     def successors(self) -> int:
@@ -60,8 +68,9 @@ class Native:
         """The functions, with what they read. ``in_parts``: those of a search that several workers share."""
         if not in_parts:
             return self._alone
-        return attrs.evolve(self._alone, in_parts=True,
-                            texts=(*self._alone.texts[:-1], attrs.evolve(self._runtime, in_parts=True).text()))
+        return attrs.evolve(
+            self._alone, in_parts=True, texts=(*self._alone.texts[:-1], attrs.evolve(self._runtime, in_parts=True).text())
+        )
 
     def function(self, name: str, result: Any, *arguments: Any) -> Any:
         """A compiled function, to be called with a context first."""
@@ -75,8 +84,10 @@ class Native:
         """What every design shares, and the functions in LLVM's language: each operation by itself, and the laws."""
         names: dict[tuple[int, type | None], str] = {}
         laws, first = [], len(self.design.laws)
-        of_parts = {number: [first + at for at, part in enumerate(self.parts) if part.function is law.function and law.part is None]
-                    for number, law in enumerate(self.design.laws)}
+        of_parts = {
+            number: [first + at for at, part in enumerate(self.parts) if part.function is law.function and law.part is None]
+            for number, law in enumerate(self.design.laws)
+        }
         for (number, returns), judged in self.laws.items():
             if judged.holds.is_constant and judged.holds.value and judged.premise.is_constant and not judged.premise.value:
                 continue
@@ -84,19 +95,28 @@ class Native:
             laws.append(law_text(names[number, returns], judged, [number, *of_parts[number]], self.places))
         runtime = self._shared(names)
         ends = {id(end): number for number, end in enumerate(self.ends)}
-        operations = [OperationWriter(traced, number, self.places, self.types, ends).text()
-                      for number, traced in enumerate(self.operations)]
+        operations = [
+            OperationWriter(traced, number, self.places, self.types, ends).text() for number, traced in enumerate(self.operations)
+        ]
         return runtime, [*operations, "\n".join([*laws, runtime.judging()])]
 
     def _shared(self, names: dict[tuple[int, type | None], str]) -> Runtime:
         laws = self.design.laws
         of_state = [(number, name) for (number, _), name in names.items() if laws[number].of_state]
-        steps = {self.types.index(returns): [
-            (number, name) for (number, only), name in names.items()
-            if laws[number].about and (only is returns or "outcome" not in laws[number].about) and laws[number].applies_to(returns)]
-            for returns in self.types}
-        after = [[(number, name) for number, name in of_state if self.design.reads(laws[number]) & _written(traced)]
-                 for traced in self.operations]
+        steps = {
+            self.types.index(returns): [
+                (number, name)
+                for (number, only), name in names.items()
+                if laws[number].about
+                and (only is returns or "outcome" not in laws[number].about)
+                and laws[number].applies_to(returns)
+            ]
+            for returns in self.types
+        }
+        after = [
+            [(number, name) for number, name in of_state if self.design.reads(laws[number]) & _written(traced)]
+            for traced in self.operations
+        ]
         return Runtime(self.places, self.words.renamings, self.words.lanes, self.operations, steps, of_state, after)
 
 

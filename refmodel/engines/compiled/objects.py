@@ -115,7 +115,7 @@ def _tidied(folder: Path) -> None:
     """Once in a process: if there are too many, a quarter of them goes, those that were made first."""
     files = list(folder.iterdir())
     if len(files) > MOST:
-        for file in sorted(files, key=lambda f: f.stat().st_mtime)[:MOST // 4]:
+        for file in sorted(files, key=lambda f: f.stat().st_mtime)[: MOST // 4]:
             file.unlink(missing_ok=True)
 
 

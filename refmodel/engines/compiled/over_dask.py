@@ -46,12 +46,12 @@ class Actor:
 
     def _filled(self, box: Box) -> bytes:
         count = number_in(box)
-        return box[:PADDING + count * self.record].tobytes() if count else b""
+        return box[: PADDING + count * self.record].tobytes() if count else b""
 
 
 def _box(sent: bytes) -> Box:
     box = aligned(max(len(sent), PADDING))
-    box[:len(sent)] = np.frombuffer(sent, dtype=np.uint8)
+    box[: len(sent)] = np.frombuffer(sent, dtype=np.uint8)
     return box
 
 
@@ -65,8 +65,20 @@ class DaskWorkers:
             self._there = self._alive()
             self.number = len(self._there)
             self._kept = [
-                self._client.submit(Actor, program, states, memory // self.number, part, self.number, actor=True, pure=False,
-                                    workers=[worker], allow_other_workers=False) for part, worker in enumerate(sorted(self._there))]
+                self._client.submit(
+                    Actor,
+                    program,
+                    states,
+                    memory // self.number,
+                    part,
+                    self.number,
+                    actor=True,
+                    pure=False,
+                    workers=[worker],
+                    allow_other_workers=False,
+                )
+                for part, worker in enumerate(sorted(self._there))
+            ]
             self._actors = [self._said(future) for future in self._kept]
         except BaseException:
             self.close()

@@ -114,17 +114,20 @@ class Part:
 
     def standing(self) -> Standing:
         """How far this part has come."""
-        numbers = {name: self.context[name] for name in ("outgoing", "classes", "states", "steps", "trouble", "trouble_way",
-                                                         "trouble_parent")}
-        return Standing(self.left, self.context["next_count"], taken=self.taken, on_disk=self.on_disk, is_full=self.is_full,
-                        **numbers)
+        numbers = {
+            name: self.context[name]
+            for name in ("outgoing", "classes", "states", "steps", "trouble", "trouble_way", "trouble_parent")
+        }
+        return Standing(
+            self.left, self.context["next_count"], taken=self.taken, on_disk=self.on_disk, is_full=self.is_full, **numbers
+        )
 
     def begin(self, states: npt.NDArray[np.uint8], first: int = 0) -> None:
         """From these states, a row each, the first of this number; a part keeps those that are its own."""
         roots = Rows(self.width, self.memory)
         roots.hold(0, len(states))
         for number, state in enumerate(states):
-            roots.row(number)[:len(state)] = state
+            roots.row(number)[: len(state)] = state
         self._at_first = roots.row(0).copy()
         for number in range(len(states)):
             if self._has_room(self.most):

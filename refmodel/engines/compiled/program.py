@@ -42,7 +42,7 @@ class Words:
 
     def images(self, state: npt.NDArray[np.uint8], rows: Sequence[int]) -> int:
         """How many different things renamings make of these bytes of a state."""
-        words = self.table.reshape(-1, self.lanes)[:, :self.renamings]
+        words = self.table.reshape(-1, self.lanes)[:, : self.renamings]
         return len(np.unique(words[self.offsets[rows] + state[rows].view(np.int8)].sum(axis=0)))
 
 

@@ -121,7 +121,7 @@ class Tracing:
     def _state(self, which: str) -> Any:
         state = self.layout.design.blank()
         for table in self.layout.design.tables:
-            kind: type[Table] = (PageTable if isinstance(table.value, PageKind) else PartialTable if table.partial else RecordTable)
+            kind: type[Table] = PageTable if isinstance(table.value, PageKind) else PartialTable if table.partial else RecordTable
             setattr(state, table.name, kind(self, table, which))
         return state
 
@@ -210,15 +210,18 @@ class Tracing:
     def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
         if self.folding:
             raise Impure
-        options = tuple(tuple(leaf.encode(v) for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True))
-                        for value in kind.values(self.geometry))
+        options = tuple(
+            tuple(leaf.encode(v) for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True))
+            for value in kind.values(self.geometry)
+        )
         if not options:
             raise Refused
         number = self._choices.setdefault(tuple(self.events), len(self._choices))
         self.chosen[number] = len(self.left), tuple(leaf for _, leaf in kind.leaves())
         self.events.append(Event("choose", self.graph.yes, choice=Choice(number, options)))
-        value = kind.build(iter([opaque(self, leaf, self._chosen(number, position, options))
-                                 for position, (_, leaf) in enumerate(kind.leaves())]))
+        value = kind.build(
+            iter([opaque(self, leaf, self._chosen(number, position, options)) for position, (_, leaf) in enumerate(kind.leaves())])
+        )
         condition = self.fold(where, value)
         if self.known.truth(condition) is False:
             raise Refused
@@ -299,6 +302,7 @@ class Tracing:
     def fold(self, predicate: Callable[..., Any], *arguments: Any, assuming: Node | None = None) -> Node:
         """A predicate as one flag, perhaps only where something is assumed. It only looks; anything else is ``Unsound``, unless
         what it is within can run path by path."""
+
         def work() -> Sequence[tuple[Node, Node]]:
             return self._apart(predicate, arguments, self._flag, ALL)
 
@@ -337,13 +341,14 @@ class Tracing:
         self._settle()
         return result
 
-    def _apart(self, body: Callable[..., Any], arguments: Sequence[Any], take: Callable[[Any], Any], many: int = MANY
-               ) -> Sequence[tuple[Node, Any]]:
+    def _apart(
+        self, body: Callable[..., Any], arguments: Sequence[Any], take: Callable[[Any], Any], many: int = MANY
+    ) -> Sequence[tuple[Node, Any]]:
         """Every path through what only looks: where it is taken, and what it gives. What an earlier path found is not looked for
         again."""
         if self.folding or self._looked is None:
             return self._paths_apart(body, arguments, take, many)
-        key = getattr(body, "__code__", None), tuple(self._happened[self._before:])
+        key = getattr(body, "__code__", None), tuple(self._happened[self._before :])
         self._before = len(self._happened)
         known = self._looked.next.get(key)
         if known is None:
@@ -364,8 +369,9 @@ class Tracing:
             return Looked(why=str(why))
         return Looked(tuple(found), "", tuple(self._wrong[wrong:]), tuple(self._premises[premises:]))
 
-    def _paths_apart(self, body: Callable[..., Any], arguments: Sequence[Any], take: Callable[[Any], Any], many: int
-                     ) -> list[tuple[Node, Any]]:
+    def _paths_apart(
+        self, body: Callable[..., Any], arguments: Sequence[Any], take: Callable[[Any], Any], many: int
+    ) -> list[tuple[Node, Any]]:
         outer = self.forks, self.known, self.events, self._base, len(self._wrong), len(self._premises)
         self._base = self._here()
         self.folding += 1
@@ -389,7 +395,7 @@ class Tracing:
             if not found:
                 raise Impure("it goes wrong on every path")
         except Impure:
-            del self._wrong[outer[4]:], self._premises[outer[5]:]
+            del self._wrong[outer[4] :], self._premises[outer[5] :]
             raise
         finally:
             self.forks, self.known, self.events, self._base = outer[:4]
@@ -445,11 +451,13 @@ class Tracing:
         if isinstance(first, PageValue):
             if any(not isinstance(value, PageValue) or value.table.kind != first.table.kind for value in values):
                 raise Impure
-            return PageValue(first.table, [self._together([(where, value.rows[i]) for where, value in paths])
-                                           for i in range(len(first.rows))])
+            return PageValue(
+                first.table, [self._together([(where, value.rows[i]) for where, value in paths]) for i in range(len(first.rows))]
+            )
         kind = _kind_of_value(first)
-        if kind is None or any(not isinstance(value, Opaque) and type(value) is not type(first)
-                               and not isinstance(first, Opaque) for value in values):
+        if kind is None or any(
+            not isinstance(value, Opaque) and type(value) is not type(first) and not isinstance(first, Opaque) for value in values
+        ):
             raise Impure
         rows = [self.flat(kind, value) for value in values]
         where = [condition for condition, _ in paths]
@@ -465,8 +473,9 @@ class Tracing:
 
     def variable(self, op: str, kind: Kind, at: int = 0) -> Any:
         """A value that is handed in from outside, leaf by leaf from a position on."""
-        nodes = [(leaf, self.graph.node(op, (at + i,), *scalar_range(leaf, self.geometry)))
-                 for i, (_, leaf) in enumerate(kind.leaves())]
+        nodes = [
+            (leaf, self.graph.node(op, (at + i,), *scalar_range(leaf, self.geometry))) for i, (_, leaf) in enumerate(kind.leaves())
+        ]
         return kind.build(iter([opaque(self, leaf, node) for leaf, node in nodes]))
 
 

@@ -65,12 +65,12 @@ class Rows:
             self._file.seek(at * self.width)
             return int.from_bytes(self._file.read(self.width), "little", signed=True)
         start = self._start + (at - self._first) * self.width
-        return int.from_bytes(self._memory[start:start + self.width].tobytes(), "little", signed=True)
+        return int.from_bytes(self._memory[start : start + self.width].tobytes(), "little", signed=True)
 
     def row(self, at: int) -> npt.NDArray[np.uint8]:
         """A row that is in memory."""
         start = self._start + (at - self._first) * self.width
-        return self._memory[start:start + self.width]
+        return self._memory[start : start + self.width]
 
     def _behind_margin(self, memory: npt.NDArray[np.uint8]) -> int:
         """Where the first row is: a row from the beginning, where vectors may begin."""
@@ -81,23 +81,23 @@ class Rows:
         memory = np.zeros((count + 1) * self.width + 2 * PADDING, dtype=np.uint8)
         start = self._behind_margin(memory)
         self._file.seek(number * self.width)
-        memory[start:start + count * self.width] = np.frombuffer(self._file.read(count * self.width), dtype=np.uint8)
+        memory[start : start + count * self.width] = np.frombuffer(self._file.read(count * self.width), dtype=np.uint8)
         return memory
 
     def _spill(self, written: int) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="refmodel-")  # noqa: SIM115 (it goes with the rows)
         self._file.seek(self._first * self.width)
-        self._file.write(self._memory[self._start:self._start + (written - self._first) * self.width].data)
+        self._file.write(self._memory[self._start : self._start + (written - self._first) * self.width].data)
         self._file.flush()
         self._first = written
 
     def _grow(self, size: int) -> None:
         new = np.zeros(size + 2 * PADDING + self.width, dtype=np.uint8)
         start = self._behind_margin(new)
-        kept = self._memory[self._start:]
+        kept = self._memory[self._start :]
         count = min(len(kept), len(new) - start)
-        new[start:start + count] = kept[:count]
+        new[start : start + count] = kept[:count]
         self._memory, self._start = new, start
 
 

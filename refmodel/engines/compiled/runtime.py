@@ -22,27 +22,63 @@ class Runtime(Handing, Walks):
 
     def text(self) -> str:
         """The functions that do not depend on what the laws say."""
-        parts = (self._declared, self._trouble, self._draw, self._sums_of, self._size, self._push, self._drain, self._finish,
-                 self._pick, self._collected, self._root, self._expand, self._layer, self._one, self._walk, self._walks,
-                 self._shape_of, self._shape_after, self._collect)
+        parts = (
+            self._declared,
+            self._trouble,
+            self._draw,
+            self._sums_of,
+            self._size,
+            self._push,
+            self._drain,
+            self._finish,
+            self._pick,
+            self._collected,
+            self._root,
+            self._expand,
+            self._layer,
+            self._one,
+            self._walk,
+            self._walks,
+            self._shape_of,
+            self._shape_after,
+            self._collect,
+        )
         shared = (self._hand_over, self._take_in) if self.in_parts else ()
         return "\n".join(part() for part in (*parts, *shared))
 
     def judging(self) -> str:
         """The functions that say which law is broken."""
-        return "\n".join([_chain("judge_state", self.state_laws), self._judge_step(), self._judge_after(),
-                          *(_chain(f"judge_after{number}", laws) for number, laws in enumerate(self.after))])
+        return "\n".join(
+            [
+                _chain("judge_state", self.state_laws),
+                self._judge_step(),
+                self._judge_after(),
+                *(_chain(f"judge_after{number}", laws) for number, laws in enumerate(self.after)),
+            ]
+        )
 
     def _declared(self) -> str:
-        operations = [line for number, traced in enumerate(self.operations) for line in (
-            f"declare void @operation{number}(ptr, ptr, ptr)",
-            f"@arguments{number} = external constant [{max(len(traced.arguments) * len(traced.arguments[0]), 1)} x i8]")]
-        return "\n".join([*operations, "declare i32 @judge_state(ptr, ptr)", "declare i32 @judge_after(ptr, ptr, i64)",
-                          "declare i32 @judge_step(ptr, ptr, ptr, ptr, i32, i64)",
-                          "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)", "declare i64 @llvm.cttz.i64(i64, i1)",
-                          "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)",
-                          f"declare i64 @llvm.vector.reduce.umin.v{self.vector}i64(<{self.vector} x i64>)",
-                          f"declare i64 @llvm.vector.reduce.add.v{self.vector}i64(<{self.vector} x i64>)"])
+        operations = [
+            line
+            for number, traced in enumerate(self.operations)
+            for line in (
+                f"declare void @operation{number}(ptr, ptr, ptr)",
+                f"@arguments{number} = external constant [{max(len(traced.arguments) * len(traced.arguments[0]), 1)} x i8]",
+            )
+        ]
+        return "\n".join(
+            [
+                *operations,
+                "declare i32 @judge_state(ptr, ptr)",
+                "declare i32 @judge_after(ptr, ptr, i64)",
+                "declare i32 @judge_step(ptr, ptr, ptr, ptr, i32, i64)",
+                "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
+                "declare i64 @llvm.cttz.i64(i64, i1)",
+                "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)",
+                f"declare i64 @llvm.vector.reduce.umin.v{self.vector}i64(<{self.vector} x i64>)",
+                f"declare i64 @llvm.vector.reduce.add.v{self.vector}i64(<{self.vector} x i64>)",
+            ]
+        )
 
     def _trouble(self) -> str:
         """Note what was found, if it is the first. A number that is too large is no matter in a walk."""

@@ -32,7 +32,7 @@ def moved(seen: Keys, size: int) -> Keys:
     """These keys in a larger table, each where compiled code looks for it."""
     table = np.zeros(size, dtype=np.uint64)
     for first in range(0, len(seen), AT_ONCE):
-        old = seen[first:first + AT_ONCE]
+        old = seen[first : first + AT_ONCE]
         _put(table, old[old != 0].view(np.uint64))
     return table.view(np.int64)
 

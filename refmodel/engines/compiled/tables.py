@@ -76,8 +76,10 @@ class Table:
 
     def spelled(self, key: tuple[int, ...]) -> list[Any]:
         """A key as a text has it: flags and enum members as such, names as such."""
-        return [opaque(self.reading, kind, self.reading.graph.constant(code)) if isinstance(kind, NameKind) else kind.decode(code)
-                for kind, code in zip(self.kind.keys, key, strict=True)]
+        return [
+            opaque(self.reading, kind, self.reading.graph.constant(code)) if isinstance(kind, NameKind) else kind.decode(code)
+            for kind, code in zip(self.kind.keys, key, strict=True)
+        ]
 
     def parts(self, key: Any) -> list[Node]:
         """A key that a text wrote."""
@@ -156,8 +158,10 @@ class Table:
             return [graph.constant(code) for code in defaults]
         at, strides = self.place(parts)
         guard = graph.yes if truth else named
-        return [graph.node("entry", (self.which, at + row, strides, guard, code), min(low, code), max(high, code))
-                for row, ((low, high), code) in enumerate(zip(self.ranges, defaults, strict=True))]
+        return [
+            graph.node("entry", (self.which, at + row, strides, guard, code), min(low, code), max(high, code))
+            for row, ((low, high), code) in enumerate(zip(self.ranges, defaults, strict=True))
+        ]
 
     def place(self, parts: Sequence[Node]) -> tuple[int, tuple[tuple[Node, int], ...]]:
         """Where an entry is: a fixed offset, and what each part of the key that is not fixed adds for each of its values."""
@@ -218,8 +222,9 @@ class PartialTable(RecordTable):
         return [self.reading.graph.yes, *self.reading.flat(self.kind.value, value)]
 
     def value_of(self, rows: Sequence[Node]) -> Any:
-        return self.kind.value.build(iter([opaque(self.reading, leaf, row)
-                                           for leaf, row in zip(self.leaves[1:], rows[1:], strict=True)]))
+        return self.kind.value.build(
+            iter([opaque(self.reading, leaf, row) for leaf, row in zip(self.leaves[1:], rows[1:], strict=True)])
+        )
 
     def is_there(self, key: tuple[int, ...]) -> Node:
         return self._rows([self.reading.graph.constant(part) for part in key])[0]
@@ -280,7 +285,7 @@ class PageValue:
         rows = [graph.constant(default) for default in table.defaults()[:size]]
         for number in range(table.cells):
             here = graph.equal(code, graph.constant(number))
-            mine = self.rows[number * size:(number + 1) * size]
+            mine = self.rows[number * size : (number + 1) * size]
             rows = [graph.select(here, new, old) for new, old in zip(mine, rows, strict=True)]
         return table.page.cell.build(iter([opaque(table.reading, leaf, row) for leaf, row in zip(table.leaves, rows, strict=True)]))
 

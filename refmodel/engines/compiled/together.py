@@ -29,8 +29,7 @@ Starting = Callable[[Program, npt.NDArray[np.uint8], int, int], Workers]
 class Together:
     """One exploration under way. If a worker dies it begins again with those that are left: a death costs time only."""
 
-    def __init__(self, native: Native, start: Starting, number: int, memory: int = MEMORY,
-                 seconds: float = 0.0) -> None:
+    def __init__(self, native: Native, start: Starting, number: int, memory: int = MEMORY, seconds: float = 0.0) -> None:
         self.native, self.memory = native, memory
         self.initial = list(power_ons(native.design, native.geometry))
         self.seconds = seconds
@@ -49,7 +48,8 @@ class Together:
     def is_over(self) -> bool:
         """Whether there is nothing left to be done: every state was taken further, or something was found."""
         return any(each.trouble for each in self.standings) or (
-            self.depth > 0 and self._layer_is_done and not any(each.waiting for each in self.standings))
+            self.depth > 0 and self._layer_is_done and not any(each.waiting for each in self.standings)
+        )
 
     @property
     def is_full(self) -> bool:
@@ -104,8 +104,14 @@ class Together:
         workers = self.workers
         assert workers is not None
         came = self.depth, self.judged, self.seconds, self.is_over
-        return explored(self.native, self.initial, self.standings, came, workers.counted(),
-                        lambda number: workers.reached(number % workers.number, number // workers.number))
+        return explored(
+            self.native,
+            self.initial,
+            self.standings,
+            came,
+            workers.counted(),
+            lambda number: workers.reached(number % workers.number, number // workers.number),
+        )
 
     def _begin_again(self, why: Lost) -> None:
         """A worker has died: begin again without it, unless too many have."""
@@ -113,8 +119,10 @@ class Together:
         number = self.workers.number if self.workers is not None else self._number
         self.close()
         if self.deaths == TRIES:
-            raise BadDesign(f"{self.native.design.name}: {TRIES} workers died while they explored it; expected more memory, or "
-                            f"fewer --jobs{f' ({why})' if str(why) else ''}") from None
+            raise BadDesign(
+                f"{self.native.design.name}: {TRIES} workers died while they explored it; expected more memory, or "
+                f"fewer --jobs{f' ({why})' if str(why) else ''}"
+            ) from None
         self._number = max(1, number - 1)
         self._begin()
 

@@ -58,8 +58,14 @@ def traced_operations(layout: Layout) -> list[Traced]:
 
 def _codes(op: Operation, instances: Sequence[tuple[Any, ...]]) -> tuple[tuple[int, ...], ...]:
     """The codes of the arguments of each instance."""
-    return tuple(tuple(leaf.encode(v) for (_, kind), value in zip(op.parameters, arguments, strict=True)
-                  for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True)) for arguments in instances)
+    return tuple(
+        tuple(
+            leaf.encode(v)
+            for (_, kind), value in zip(op.parameters, arguments, strict=True)
+            for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True)
+        )
+        for arguments in instances
+    )
 
 
 def _operation(layout: Layout, op: Operation, rows: Sequence[tuple[int, ...]]) -> tuple[Tracing, Tree]:
@@ -84,8 +90,11 @@ def _arguments(reading: Tracing, op: Operation, rows: Sequence[tuple[int, ...]])
         for _, leaf in kind.leaves():
             at = next(position)
             codes = {row[at] for row in rows}
-            node = (reading.graph.constant(codes.pop()) if len(codes) == 1
-                    else reading.graph.node("argument", (at,), min(codes), max(codes)))
+            node = (
+                reading.graph.constant(codes.pop())
+                if len(codes) == 1
+                else reading.graph.node("argument", (at,), min(codes), max(codes))
+            )
             leaves.append(opaque(reading, leaf, node))
         made.append(kind.build(iter(leaves)))
     return tuple(made)
@@ -170,8 +179,10 @@ def traced_laws(layout: Layout, returned: Sequence[type | None]) -> dict[tuple[i
 def _law(layout: Layout, law: Law, returns: type | None) -> Judged:
     reading = Tracing(layout)
     sizes = tuple(len(list(kind.values(layout.geometry))) for _, kind in law.names)
-    names = [opaque(reading, kind, reading.graph.node("name", (i,), 0, size - 1) if size > 1 else reading.graph.no)
-             for i, ((_, kind), size) in enumerate(zip(law.names, sizes, strict=True))]
+    names = [
+        opaque(reading, kind, reading.graph.node("name", (i,), 0, size - 1) if size > 1 else reading.graph.no)
+        for i, ((_, kind), size) in enumerate(zip(law.names, sizes, strict=True))
+    ]
     given = {"before": reading.before, "actor": _actor(reading), "outcome": _outcome(reading, returns)}
     sites = [part.part for part in layout.design.parts_of(law) if part.part is not None]
     reading.aside = frozenset(layout.design.alternatives(law))

@@ -129,7 +129,7 @@ class Waiting:
         """A slot that says that an operation waits here."""
         rows = [graph.constant(code) for code in self._empty()]
         rows[0] = graph.constant(point.number)
-        rows[point.first:point.first + len(point.saved)] = [rewritten(node) for node in point.saved]
+        rows[point.first : point.first + len(point.saved)] = [rewritten(node) for node in point.saved]
         return tuple(rows)
 
     def _empty(self) -> list[int]:
@@ -162,8 +162,10 @@ class Waiting:
         """An operation has ended: those that wait behind it move up."""
         stores = []
         for number in range(PENDING - 1):
-            rows = [self._byte(graph, graph.constant(number + 1), at, *scalar_range(kind, self.layout.geometry))
-                    for at, kind in enumerate(self.kinds)]
+            rows = [
+                self._byte(graph, graph.constant(number + 1), at, *scalar_range(kind, self.layout.geometry))
+                for at, kind in enumerate(self.kinds)
+            ]
             stores.append(Store(self.slots, (graph.constant(number),), graph.less(slot, graph.constant(number + 1)), tuple(rows)))
         empty = tuple(graph.constant(code) for code in self._empty())
         return [*stores, Store(self.slots, (graph.constant(PENDING - 1),), graph.yes, empty)]
@@ -183,8 +185,11 @@ class _Rest:
         if tree.event.kind == "wait":
             return Tree(end=self._waits_again(tree))
         choice = tree.event.choice
-        event = attrs.evolve(tree.event, node=self.node(tree.event.node),
-                             choice=None if choice is None else Choice(self._choice(choice.number), choice.options))
+        event = attrs.evolve(
+            tree.event,
+            node=self.node(tree.event.node),
+            choice=None if choice is None else Choice(self._choice(choice.number), choice.options),
+        )
         return Tree(event, branches=[self.tree(branch) for branch in tree.branches], scale=tree.scale)
 
     def _end(self, end: End) -> End:
@@ -230,8 +235,14 @@ class _Rest:
             return graph.node("chosen", (self._choice(node.args[0]), node.args[1]), node.low, node.high)
         if node.op == "arithmetic":
             return graph.arithmetic(node.args[0], *map(self.node, node.args[1:]))
-        make: dict[str, Callable[..., Node]] = {"equal": graph.equal, "not": graph.negated, "and": graph.both, "or": graph.either,
-                                                "select": graph.select, "less": graph.less}
+        make: dict[str, Callable[..., Node]] = {
+            "equal": graph.equal,
+            "not": graph.negated,
+            "and": graph.both,
+            "or": graph.either,
+            "select": graph.select,
+            "less": graph.less,
+        }
         return make[node.op](*map(self.node, node.args))
 
 

@@ -127,7 +127,7 @@ class Walks:
         self.steps += self._walks(self.context.pointer, RUNS, length)
         self.tried += (self.runs - before) * length
         start = starts[self.context["start"]]
-        ways = (*start.ways, *(int(way) for way in self._log[:self.context["logged"]]))
+        ways = (*start.ways, *(int(way) for way in self._log[: self.context["logged"]]))
         if self.context["trouble"]:
             return failure_of(self.native.design, self.native.geometry, self.power_on[start.initial], ways)
         if self.context["novel"] and len(ways) <= DEEPEST:
@@ -142,11 +142,15 @@ class Walks:
 
     def _chosen(self) -> list[_Mark]:
         """The states that a batch starts from."""
-        found = [self._start() if not self.marks or self.draw.random() < FROM_POWER_ON
-                 else min((self.draw.choice(self.marks) for _ in range(4)), key=lambda m: m.visits) for _ in range(STARTS)]
+        found = [
+            self._start()
+            if not self.marks or self.draw.random() < FROM_POWER_ON
+            else min((self.draw.choice(self.marks) for _ in range(4)), key=lambda m: m.visits)
+            for _ in range(STARTS)
+        ]
         for number, mark in enumerate(found):
             mark.visits += 1
-            self._starts[number * self.width:(number + 1) * self.width] = mark.state
+            self._starts[number * self.width : (number + 1) * self.width] = mark.state
         self.context["starts_count"] = STARTS
         return found
 
@@ -161,7 +165,7 @@ class Walks:
         machine.power_on(recorded(self.power_on[number]))
         state = np.zeros(self.width, dtype=np.uint8)
         column = self.native.layout.column(machine.state)[:, 0]
-        state[:len(column)] = column.view(np.uint8)
+        state[: len(column)] = column.view(np.uint8)
         return _Mark(state, number, (), is_broken=machine.broken(None, (), None) is not None)
 
     def _weigh(self) -> None:
@@ -173,7 +177,7 @@ class Walks:
         weights = np.where(mask, weights, 0.0) if mask.any() else weights
         weights = weights + np.where(weights > 0, weights.sum() / (2 * len(weights)), 0)  # and each with a share of its own
         table = np.repeat(np.arange(len(weights)), np.ceil(weights / weights.sum() * (PICK - len(weights))).astype(int))
-        self._weights[:len(table)] = table
+        self._weights[: len(table)] = table
         self.context["total_weight"] = len(table)
 
 

@@ -101,10 +101,18 @@ class Walks(Keys):
         before = applied.load("i64")
         applied.store(before + 1)
         laws: list[Callable[[], Value]] = [
-            lambda: f.call("i32", "judge_step", context, picked, self.places.address(f, "current"),
-                           self.places.address(f, "picked_outcome"), self._get(f, "picked_actor").to("i32", "trunc"),
-                           self._get(f, "picked_type")),
-            lambda: f.call("i32", "judge_after", context, picked, op)]
+            lambda: f.call(
+                "i32",
+                "judge_step",
+                context,
+                picked,
+                self.places.address(f, "current"),
+                self.places.address(f, "picked_outcome"),
+                self._get(f, "picked_actor").to("i32", "trunc"),
+                self._get(f, "picked_type"),
+            ),
+            lambda: f.call("i32", "judge_after", context, picked, op),
+        ]
         for judge in laws:
             law = judge()
             with f.where(law.compare("sge", 0)):

@@ -46,8 +46,14 @@ class Coded(Machine):
 def power_ons(design: Outline, geometry: Geometry) -> Iterator[tuple[Any, ...]]:
     """Every content of the tables that nobody knows."""
     machine = Machine(design, geometry)
-    return itertools.product(*(geometry.contents(name, key, machine.values(kind.value)) for name in design.arbitrary
-                               for kind in [design.table(name)] for key in kind.all_keys(geometry)))
+    return itertools.product(
+        *(
+            geometry.contents(name, key, machine.values(kind.value))
+            for name in design.arbitrary
+            for kind in [design.table(name)]
+            for key in kind.all_keys(geometry)
+        )
+    )
 
 
 def run_again(design: Outline, geometry: Geometry, initial: tuple[Any, ...], ways: Sequence[int]) -> Coded:
@@ -59,7 +65,7 @@ def run_again(design: Outline, geometry: Geometry, initial: tuple[Any, ...], way
     for way in ways:
         if machine.found is not None:
             break
-        op, arguments = instances[way & 0xffff]
+        op, arguments = instances[way & 0xFFFF]
         machine.code = way >> 16
         taken = machine.attempt(op, arguments, recorded(()))
         if taken is None:

@@ -27,8 +27,11 @@ def partners(design: Outline, function: FunctionType) -> tuple[Pair, ...]:
 @functools.cache
 def _pairs() -> tuple[Pair, ...]:
     """Every design that ships, beside the reference for guests of its kind."""
-    return tuple((cls, reference) for cls in map(hashable, SHIPPED.values())
-                 if (reference := _reference(cls)) is not None and reference is not cls)
+    return tuple(
+        (cls, reference)
+        for cls in map(hashable, SHIPPED.values())
+        if (reference := _reference(cls)) is not None and reference is not cls
+    )
 
 
 def _reference(cls: type[Design]) -> type[Design] | None:

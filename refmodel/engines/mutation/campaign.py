@@ -93,8 +93,14 @@ class Campaign:
 Judge = Callable[[Mutant], Verdict]
 
 
-def of_design(name: str, design: Outline, choice: Choice | None = None, jobs: int = 1, notice: Notice = lambda done, of: None,
-              reasons: Sequence[Reason] | None = None) -> Campaign:
+def of_design(
+    name: str,
+    design: Outline,
+    choice: Choice | None = None,
+    jobs: int = 1,
+    notice: Notice = lambda done, of: None,
+    reasons: Sequence[Reason] | None = None,
+) -> Campaign:
     """Judge the mutants of a design; ``BadDesign`` if the design itself breaks a law in the runs that judge its mutants."""
     itself = judging.runs(design, judging.STEPS)
     if itself.broken is not None:
@@ -111,8 +117,9 @@ def expected(design: Outline, soon: frozenset[str]) -> dict[FunctionType, Due]:
     ending = {each.pending.name for each in prove_progress(design) if each.proved}
     for function, ops in reached(design).items():
         others = tuple(op.name for op in design.operations if op not in ops) if function in of_laws else ()
-        found[function] = Due(tuple(op.name for op in ops), others, soon, partners(design, function), seldom,
-                              ended_by(design, function, ops) & ending)
+        found[function] = Due(
+            tuple(op.name for op in ops), others, soon, partners(design, function), seldom, ended_by(design, function, ops) & ending
+        )
     return found
 
 
@@ -124,9 +131,16 @@ def _likeness(design: Outline, due: Mapping[FunctionType, Due], mutant: Mutant) 
     return sameness.likeness(design.cls, mutant, due[mutant.function].operations)
 
 
-def run(name: str, functions: Iterator[FunctionType] | Mapping[FunctionType, object], judge: Judge,
-        likeness: Callable[[Mutant], str] | None, choice: Choice, jobs: int, notice: Notice,
-        reasons: Sequence[Reason] | None = None) -> Campaign:
+def run(
+    name: str,
+    functions: Iterator[FunctionType] | Mapping[FunctionType, object],
+    judge: Judge,
+    likeness: Callable[[Mutant], str] | None,
+    choice: Choice,
+    jobs: int,
+    notice: Notice,
+    reasons: Sequence[Reason] | None = None,
+) -> Campaign:
     """Judge the mutants of functions. Those that survive are compared with the text, if there is a way to."""
     began = time.perf_counter()
     every = list(functions)
@@ -135,8 +149,11 @@ def run(name: str, functions: Iterator[FunctionType] | Mapping[FunctionType, obj
     if not wanted:
         raise BadDesign(f"{name}: no function whose file and name contain {choice.only!r}")
     possible = [m for f in wanted for m in mutants_of(f)]
-    chosen = possible if choice.limit is None or choice.limit >= len(possible) else sorted(
-        random.Random(choice.seed).sample(possible, choice.limit), key=possible.index)
+    chosen = (
+        possible
+        if choice.limit is None or choice.limit >= len(possible)
+        else sorted(random.Random(choice.seed).sample(possible, choice.limit), key=possible.index)
+    )
     given = reasons_for(name, known() if reasons is None else reasons)
     verdicts = [Verdict(UNDECIDED, "no answer")] * len(chosen)
     for done, (number, verdict) in enumerate(forked(judge, chosen, jobs), 1):
@@ -146,8 +163,10 @@ def run(name: str, functions: Iterator[FunctionType] | Mapping[FunctionType, obj
     for i, alike in forked(likeness, [chosen[n] for n in left], jobs) if likeness is not None else ():
         if alike:
             verdicts[left[i]] = Verdict(alike)
-    judged = tuple(Judged(m, v.verdict, v.why, given.get(m.key, "") if v.verdict in (SURVIVED, UNDECIDED) else "")
-                   for m, v in zip(chosen, verdicts, strict=True))
+    judged = tuple(
+        Judged(m, v.verdict, v.why, given.get(m.key, "") if v.verdict in (SURVIVED, UNDECIDED) else "")
+        for m, v in zip(chosen, verdicts, strict=True)
+    )
     noticed = {j.mutant.key for j in judged if j.verdict not in (SURVIVED, UNDECIDED)}
     wrong = tuple(stale(given, {places[f] for f in wanted}, {m.key for m in possible}, noticed))
     return Campaign(name, choice.only or "", len(possible), judged, wrong, time.perf_counter() - began)

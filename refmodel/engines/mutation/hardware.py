@@ -67,8 +67,13 @@ JUDGES = {
 OTHER_LEVELS = "(5)"
 
 
-def of_machine(folder: Path, choice: Choice | None = None, jobs: int = 1, notice: Notice = lambda done, of: None,
-               reasons: tuple[Reason, ...] | None = None) -> Campaign:
+def of_machine(
+    folder: Path,
+    choice: Choice | None = None,
+    jobs: int = 1,
+    notice: Notice = lambda done, of: None,
+    reasons: tuple[Reason, ...] | None = None,
+) -> Campaign:
     """Judge the mutants of the hardware's text by the checkout in this folder; ``BadDesign`` if it is none."""
     theorems = theorems_of(folder)
     if not (folder / "tests").is_dir():
@@ -141,8 +146,22 @@ def _tested(folder: Path, files: tuple[str, ...]) -> str:
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, hard))
     try:
-        status = pytest.main(["-x", "-q", "-o", "addopts=", "-m", "not slow", "-p", "no:cacheprovider", "--rootdir", str(folder),
-                              *(str(folder / "tests" / file) for file in files)], plugins=[Listener()])
+        status = pytest.main(
+            [
+                "-x",
+                "-q",
+                "-o",
+                "addopts=",
+                "-m",
+                "not slow",
+                "-p",
+                "no:cacheprovider",
+                "--rootdir",
+                str(folder),
+                *(str(folder / "tests" / file) for file in files),
+            ],
+            plugins=[Listener()],
+        )
     except _TooLong:
         return "the tests do not end"
     finally:

@@ -214,9 +214,14 @@ def completing(design: Outline, met: Collection[str]) -> frozenset[str]:
     machine, known = bare_machine_of(design), dict[str, Sequence[Formula]]()
     if machine is None:
         return frozenset()
-    return frozenset(op.name for op in design.operations
-                     if op.by_guest and op.returns is not None and f"{op.name}: completed" not in met
-                     and prove_simulated(design, machine, op.name, known).completes)
+    return frozenset(
+        op.name
+        for op in design.operations
+        if op.by_guest
+        and op.returns is not None
+        and f"{op.name}: completed" not in met
+        and prove_simulated(design, machine, op.name, known).completes
+    )
 
 
 def _proof(design: Outline, due: Due) -> Verdict:
@@ -271,6 +276,7 @@ class _Enough(Exception):
 
 def _explored(design: Outline) -> str | None:
     """The law that exploration finds broken, within its bound."""
+
     def progress(depth: int, classes: int, steps: int) -> None:
         if classes > CLASSES:
             raise _Enough

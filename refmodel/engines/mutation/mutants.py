@@ -49,7 +49,7 @@ class Mutant:
     def text(self) -> str:
         """The changed text of the file, with as many lines as it had."""
         whole = source_of(code_of(self.function).co_filename)
-        return whole[:self.start] + self.put + whole[self.end:]
+        return whole[: self.start] + self.put + whole[self.end :]
 
 
 def source_of(file: str) -> str:
@@ -81,8 +81,19 @@ def mutants_of(function: FunctionType) -> Iterator[Mutant]:
         seen.add(text)
         after = "nothing" if isinstance(edit.after, ast.Pass) else written(edit.after)
         line: int = edit.node.lineno  # type: ignore[attr-defined]
-        mutant = Mutant(function, relative(code.co_filename), function.__qualname__, line, edit.operator, written(edit.node), after,
-                        1, start, end, put)
+        mutant = Mutant(
+            function,
+            relative(code.co_filename),
+            function.__qualname__,
+            line,
+            edit.operator,
+            written(edit.node),
+            after,
+            1,
+            start,
+            end,
+            put,
+        )
         same[mutant.key] += 1
         yield attrs.evolve(mutant, number=same[mutant.key])
 
@@ -100,7 +111,7 @@ def _starts(source: str) -> list[int]:
 
 def _characters(source: str, start: int, column: int) -> int:
     """A column of syntax trees, which count bytes, in characters."""
-    line = source[start:source.find("\n", start) if "\n" in source[start:] else len(source)]
+    line = source[start : source.find("\n", start) if "\n" in source[start:] else len(source)]
     return len(line.encode()[:column].decode())
 
 

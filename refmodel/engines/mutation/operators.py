@@ -153,7 +153,13 @@ def _drop_not(node: ast.AST, known: Around) -> Iterator[Edit]:
 
 
 _OTHER: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
     ast.GtE: ast.Gt,
 }
 
@@ -162,7 +168,7 @@ def _compare_otherwise(node: ast.AST, known: Around) -> Iterator[Edit]:
     if isinstance(node, ast.Compare):
         for i, op in enumerate(node.ops):
             if type(op) in _OTHER:
-                ops = [*node.ops[:i], _OTHER[type(op)](), *node.ops[i + 1:]]
+                ops = [*node.ops[:i], _OTHER[type(op)](), *node.ops[i + 1 :]]
                 yield Edit("other comparison", node, ast.Compare(node.left, ops, node.comparators))
 
 
@@ -182,7 +188,11 @@ def _other_flag(node: ast.AST, known: Around) -> Iterator[Edit]:
 
 
 _COMPUTED_OTHERWISE: dict[type[ast.operator], type[ast.operator]] = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.LShift: ast.RShift,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.LShift: ast.RShift,
     ast.RShift: ast.LShift,
 }
 
@@ -216,7 +226,7 @@ def _swap_arguments(node: ast.AST, known: Around) -> Iterator[Edit]:
         for i, (one, other) in enumerate(zip(node.args, node.args[1:], strict=False)):
             kind = _kind(one, known)
             if kind and kind == _kind(other, known) and ast.dump(one) != ast.dump(other):
-                args = [*node.args[:i], other, one, *node.args[i + 2:]]
+                args = [*node.args[:i], other, one, *node.args[i + 2 :]]
                 yield Edit("swap arguments", node, ast.Call(node.func, args, node.keywords))
 
 
@@ -239,7 +249,7 @@ def _drop_field(node: ast.AST, known: Around) -> Iterator[Edit]:
             yield Edit("drop field", node, node.args[0])
         elif node.keywords:
             for i in range(len(node.keywords)):
-                yield Edit("drop field", node, ast.Call(node.func, node.args, [*node.keywords[:i], *node.keywords[i + 1:]]))
+                yield Edit("drop field", node, ast.Call(node.func, node.args, [*node.keywords[:i], *node.keywords[i + 1 :]]))
     elif isinstance(what, type) and attrs.has(what):
         yield from _defaults(node, what)
 
@@ -248,11 +258,11 @@ def _defaults(node: ast.Call, cls: type) -> Iterator[Edit]:
     fields = {a.name: a for a in attrs.fields(cls)}
     for i, keyword in enumerate(node.keywords):
         if keyword.arg in fields and fields[keyword.arg].default is not attrs.NOTHING:
-            yield Edit("drop field", node, ast.Call(node.func, node.args, [*node.keywords[:i], *node.keywords[i + 1:]]))
+            yield Edit("drop field", node, ast.Call(node.func, node.args, [*node.keywords[:i], *node.keywords[i + 1 :]]))
     for i, (given, field) in enumerate(zip(node.args, fields.values(), strict=False)):
         plain = _plain(field.default)
         if plain is not None and ast.dump(given) != ast.dump(plain) and not isinstance(given, ast.Constant):
-            yield Edit("drop field", node, ast.Call(node.func, [*node.args[:i], plain, *node.args[i + 1:]], node.keywords))
+            yield Edit("drop field", node, ast.Call(node.func, [*node.args[:i], plain, *node.args[i + 1 :]], node.keywords))
 
 
 def _plain(value: Any) -> ast.expr | None:
@@ -267,8 +277,20 @@ def _plain(value: Any) -> ast.expr | None:
 
 
 OPERATORS: tuple[Callable[[ast.AST, Around], Iterator[Edit]], ...] = (
-    _drop_statement, _negate, _always_or_never, _drop_operand, _swap_and_or, _drop_not, _compare_otherwise, _off_by_one,
-    _other_flag, _other_arithmetic, _other_member, _other_name, _swap_arguments, _drop_field,
+    _drop_statement,
+    _negate,
+    _always_or_never,
+    _drop_operand,
+    _swap_and_or,
+    _drop_not,
+    _compare_otherwise,
+    _off_by_one,
+    _other_flag,
+    _other_arithmetic,
+    _other_member,
+    _other_name,
+    _swap_arguments,
+    _drop_field,
 )
 
 

@@ -35,6 +35,7 @@ def ended_by(design: Outline, function: FunctionType, operations: Sequence[Opera
     """The conditions that an operation ends of which a function is a part: one of these operations, which call it, ends it, or the
     condition calls it."""
     names = {op.name for op in operations}
+
     def calls(condition: Law) -> bool:
         return function in examine(design.cls, design.tables, (), (condition,), design.actors).functions
 

@@ -41,8 +41,9 @@ def reasons_for(design: str, reasons: Collection[Reason]) -> Mapping[str, str]:
     return {key: r.says for r in reasons if r.is_about(design) for key in r.mutants}
 
 
-def stale(given: Mapping[str, str], functions: Collection[str], possible: Collection[str],
-          noticed: Collection[str]) -> Iterator[str]:
+def stale(
+    given: Mapping[str, str], functions: Collection[str], possible: Collection[str], noticed: Collection[str]
+) -> Iterator[str]:
     """What is wrong with reasons: the mutants of these functions that there are no more, and those that are noticed."""
     for key in given:
         if key.split(": ")[0] in functions and key not in possible:

@@ -105,8 +105,10 @@ def _way(design: Outline, path: Path, reading: Symbolic) -> _Way:
     returns = None if last.outcome is None else type(last.outcome)
     if returns is not None and not issubclass(returns, Fault):
         kind_returned = kind_of(returns)
-        leaves += [v.array if isinstance(v, SymbolicPage) else term_of(reading, leaf, v)
-                   for (_, leaf), v in zip(kind_returned.leaves(), kind_returned.flatten(last.outcome), strict=True)]
+        leaves += [
+            v.array if isinstance(v, SymbolicPage) else term_of(reading, leaf, v)
+            for (_, leaf), v in zip(kind_returned.leaves(), kind_returned.flatten(last.outcome), strict=True)
+        ]
     return _Way(path, last.conditions, returns, tuple(leaves), idle)
 
 
@@ -151,8 +153,14 @@ def _within(solver: Solver, one: _Side, other: _Side) -> bool:
     refused = z3.Not(z3.Or([z3.BoolVal(False), *(z3.And(*w.conditions) for w in other.ways)]))
     for way in one.ways:
         matched = [z3.And(*w.conditions, z3.Not(_differ(way, w))) for w in other.ways]
-        if solver.check(*way.conditions, z3.Not(z3.Or(*matched, z3.And(refused, way.idle))),
-                        says="a text does what another may do, or nothing where the other refuses") != z3.unsat:
+        if (
+            solver.check(
+                *way.conditions,
+                z3.Not(z3.Or(*matched, z3.And(refused, way.idle))),
+                says="a text does what another may do, or nothing where the other refuses",
+            )
+            != z3.unsat
+        ):
             return False
     return True
 
@@ -160,7 +168,8 @@ def _within(solver: Solver, one: _Side, other: _Side) -> bool:
 def _same_answers(one: _Way, other: _Way) -> bool:
     """Whether the same was asked, and nothing was answered yes here and no there."""
     return [a if isinstance(a, bool) else None for a in one.path.answers] == [
-        a if isinstance(a, bool) else None for a in other.path.answers]
+        a if isinstance(a, bool) else None for a in other.path.answers
+    ]
 
 
 def _differ(one: _Way, other: _Way) -> Term:
@@ -176,6 +185,13 @@ def _asks_after_a_reset(side: _Side) -> bool:
 
 
 def _written(side: _Side) -> set[tuple[Any, ...]]:
-    return {(tuple(c.sexpr() for c in w.conditions), w.returns, tuple(t.sexpr() for t in w.leaves),
-             tuple(a for a in w.path.answers if isinstance(a, bool)), tuple(len(s.conditions) for s in w.path.segments))
-            for w in side.ways}
+    return {
+        (
+            tuple(c.sexpr() for c in w.conditions),
+            w.returns,
+            tuple(t.sexpr() for t in w.leaves),
+            tuple(a for a in w.path.answers if isinstance(a, bool)),
+            tuple(len(s.conditions) for s in w.path.segments),
+        )
+        for w in side.ways
+    }

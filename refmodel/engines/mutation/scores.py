@@ -74,12 +74,23 @@ class Score:
 def scored(done: Campaign) -> Score:
     """The numbers of a campaign."""
     return Score(
-        name=done.name, only=done.only, mutants=done.mutants, judged=len(done.judged), refused=done.count(judging.REFUSED),
-        by_runs=done.count(judging.BY_RUNS), vacuous=done.count(judging.BY_VACUITY), side_by_side=done.count(judging.BESIDE),
-        by_proof=done.count(judging.BY_PROOF), not_shown=done.count(judging.NOT_SHOWN),
-        by_exploration=done.count(judging.BY_EXPLORATION), by_tests=done.count(judging.BY_TESTS), same=done.count(SAME),
-        allowed=done.count(ALLOWED), unnoticed=tuple(j.mutant.key for j in done.judged if j.open or j.reason),
-        seconds=round(done.seconds, 1))
+        name=done.name,
+        only=done.only,
+        mutants=done.mutants,
+        judged=len(done.judged),
+        refused=done.count(judging.REFUSED),
+        by_runs=done.count(judging.BY_RUNS),
+        vacuous=done.count(judging.BY_VACUITY),
+        side_by_side=done.count(judging.BESIDE),
+        by_proof=done.count(judging.BY_PROOF),
+        not_shown=done.count(judging.NOT_SHOWN),
+        by_exploration=done.count(judging.BY_EXPLORATION),
+        by_tests=done.count(judging.BY_TESTS),
+        same=done.count(SAME),
+        allowed=done.count(ALLOWED),
+        unnoticed=tuple(j.mutant.key for j in done.judged if j.open or j.reason),
+        seconds=round(done.seconds, 1),
+    )
 
 
 def kept(file: Path) -> dict[str, Score]:

@@ -32,7 +32,12 @@ class Implicit(enum.Enum):
 CAUSES = {20: Cause.FETCH, 21: Cause.LOAD, 23: Cause.STORE}
 """By number."""
 PSEUDOINSTRUCTIONS = {
-    0: Implicit.NONE, 0x3000: Implicit.READ, 0x3020: Implicit.WRITE, 0x2000: Implicit.READ, 0x2020: Implicit.WRITE}
+    0: Implicit.NONE,
+    0x3000: Implicit.READ,
+    0x3020: Implicit.WRITE,
+    0x2000: Implicit.READ,
+    0x2020: Implicit.WRITE,
+}
 """By value of htinst, on RV64 and RV32 (table *Special pseudoinstruction values for guest-page faults*). Any other value is a
 transformation of the instruction, and the access its own."""
 

@@ -116,26 +116,36 @@ def effective(hart: Hart, instruction: Instruction) -> Mode:
 
 def access_of(instruction: Instruction, user: bool) -> Access:
     """The access that an instruction makes."""
-    return Access(user, write=instruction in (Instruction.STORE, Instruction.AMO, Instruction.HSV),
-                  fetch=instruction is Instruction.FETCH, executable=instruction is Instruction.HLVX)
+    return Access(
+        user,
+        write=instruction in (Instruction.STORE, Instruction.AMO, Instruction.HSV),
+        fetch=instruction is Instruction.FETCH,
+        executable=instruction is Instruction.HLVX,
+    )
 
 
 def hs_stage(hart: Hart) -> Stage | None:
     """The one stage of an access with V=0; None if satp is Bare."""
-    return _stage(hart, hart.satp, hart.rv32, Stage(0, sum=hart.sum, mxr=hart.mxr, adue=hart.adue, pbmte=hart.pbmte,
-                                                   beyond=hart.beyond))
+    return _stage(
+        hart, hart.satp, hart.rv32, Stage(0, sum=hart.sum, mxr=hart.mxr, adue=hart.adue, pbmte=hart.pbmte, beyond=hart.beyond)
+    )
 
 
 def vs_stage(hart: Hart) -> Stage | None:
     """The first stage of an access with V=1; None if vsatp is Bare."""
-    return _stage(hart, hart.vsatp, hart.vs_rv32, Stage(0, sum=hart.vs_sum, mxr=hart.vs_mxr or hart.mxr,
-                                                       adue=hart.adue and hart.vs_adue, pbmte=hart.pbmte and hart.vs_pbmte))
+    return _stage(
+        hart,
+        hart.vsatp,
+        hart.vs_rv32,
+        Stage(0, sum=hart.vs_sum, mxr=hart.vs_mxr or hart.mxr, adue=hart.adue and hart.vs_adue, pbmte=hart.pbmte and hart.vs_pbmte),
+    )
 
 
 def g_stage(hart: Hart) -> Stage | None:
     """The second stage of an access with V=1; None if hgatp is Bare."""
-    return _stage(hart, hart.hgatp, hart.rv32, Stage(0, guest=True, mxr=hart.mxr, adue=hart.adue, pbmte=hart.pbmte,
-                                                    beyond=hart.beyond))
+    return _stage(
+        hart, hart.hgatp, hart.rv32, Stage(0, guest=True, mxr=hart.mxr, adue=hart.adue, pbmte=hart.pbmte, beyond=hart.beyond)
+    )
 
 
 def _stage(hart: Hart, register: Word, rv32: bool, settings: Stage) -> Stage | None:
@@ -148,8 +158,14 @@ def _stage(hart: Hart, register: Word, rv32: bool, settings: Stage) -> Stage | N
     page = register & ((1 << (22 if rv32 else 44)) - 1)
     if settings.guest:
         page &= ~3  # they read as zeros (norm:hgatp_ppn_op)
-    return attrs.evolve(settings, root=page << 12, levels=2 if rv32 else LEVELS[mode], sv32=rv32,
-                        svnapot=hart.svnapot and not rv32, svrsw60t59b=hart.svrsw60t59b and not rv32)
+    return attrs.evolve(
+        settings,
+        root=page << 12,
+        levels=2 if rv32 else LEVELS[mode],
+        sv32=rv32,
+        svnapot=hart.svnapot and not rv32,
+        svrsw60t59b=hart.svrsw60t59b and not rv32,
+    )
 
 
 def translate(memory: WalkMemory, hart: Hart, instruction: Instruction, address: Word) -> TwoStages:

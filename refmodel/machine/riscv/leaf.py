@@ -50,5 +50,6 @@ def flagged(leaf: Leaf, access: Access) -> Leaf:
 
 def leaf_of(entry: Word) -> Leaf:
     """What this stratum sees of an entry that maps 4 KiB: the page number, in its place, stands for the frame's name."""
-    return Leaf(entry & V != 0, entry & PPN, entry & R != 0, entry & W != 0, entry & X != 0, entry & U != 0, entry & A != 0,
-                entry & D != 0)
+    return Leaf(
+        entry & V != 0, entry & PPN, entry & R != 0, entry & W != 0, entry & X != 0, entry & U != 0, entry & A != 0, entry & D != 0
+    )

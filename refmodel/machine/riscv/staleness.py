@@ -105,7 +105,7 @@ class _Chooser:
 
     def again(self) -> bool:
         """Prepare the next sequence; False if there is none."""
-        del self.made[self.next:]
+        del self.made[self.next :]
         while self.made and self.made[-1][0] + 1 == self.made[-1][1]:
             self.made.pop()
         if self.made:
@@ -210,17 +210,21 @@ class Remembered:
 
     # ------------------------------------------------------------ using
 
-    def ways(self, memory: Callable[[], WalkMemory], stage: Stage, space: Space, address: Word,
-             access: Access) -> Iterator[tuple[WalkMemory, Translation | Fault]]:
+    def ways(
+        self, memory: Callable[[], WalkMemory], stage: Stage, space: Space, address: Word, access: Access
+    ) -> Iterator[tuple[WalkMemory, Translation | Fault]]:
         """Every way in which an access with one stage may go, over fresh memory each."""
+
         def run(fresh: WalkMemory, pick: _Chooser) -> Translation:
             return walk(_Reads(self, pick, fresh, stage, space, address), stage, address, access)
 
         return self._every(memory, run)
 
-    def two_stage_ways(self, memory: Callable[[], WalkMemory], g: Stage, vs: Stage, vmid: int, asid: int, address: Word,
-                       access: Access) -> Iterator[tuple[WalkMemory, TwoStages | Fault]]:
+    def two_stage_ways(
+        self, memory: Callable[[], WalkMemory], g: Stage, vs: Stage, vmid: int, asid: int, address: Word, access: Access
+    ) -> Iterator[tuple[WalkMemory, TwoStages | Fault]]:
         """Every way in which an access with both stages may go, over fresh memory each."""
+
         def run(fresh: WalkMemory, pick: _Chooser) -> TwoStages:
             below = _ThroughStaleG(self, pick, fresh, g, vmid, vs.sv32)
             first = walk(_Reads(self, pick, below, vs, Space(Tables.VS, vmid, asid), address), vs, address, access)
@@ -229,8 +233,9 @@ class Remembered:
         return self._every(memory, run)
 
     @staticmethod
-    def _every(memory: Callable[[], WalkMemory],
-               run: Callable[[WalkMemory, _Chooser], End]) -> Iterator[tuple[WalkMemory, End | Fault]]:
+    def _every(
+        memory: Callable[[], WalkMemory], run: Callable[[WalkMemory, _Chooser], End]
+    ) -> Iterator[tuple[WalkMemory, End | Fault]]:
         pick, more = _Chooser(), True
         while more:
             fresh = memory()
@@ -252,9 +257,12 @@ class Remembered:
         """What a fence with these operands concerns; None is x0. With an ASID that is what is not global
         (``norm:sfence_vma_asid_only``), with an address the leaves for it (``norm:sfence_vma_va_all_asid``)."""
         mask = (1 << self.asid_bits) - 1
-        return lambda e: (e.space.tables == tables and e.space.vmid == vmid
-                          and (asid is None or (e.space.asid == asid & mask and not e.is_global))
-                          and (address is None or (e.leaf and e.covers(address))))
+        return lambda e: (
+            e.space.tables == tables
+            and e.space.vmid == vmid
+            and (asid is None or (e.space.asid == asid & mask and not e.is_global))
+            and (address is None or (e.leaf and e.covers(address)))
+        )
 
     def sfence_vma(self, stage: Stage, vmid: int | None = None, address: Word | None = None, asid: int | None = None) -> None:
         """SFENCE.VMA, in HS-mode or M-mode without a VMID, and in VS-mode under the VMID of hgatp (``norm:sfence_vma_v0``,
@@ -278,8 +286,11 @@ class Remembered:
 
     def _of_g(self, shifted: Word | None, vmid: int | None) -> Callable[[Entry], bool]:
         mask = (1 << self.vmid_bits) - 1
-        return lambda e: (e.space.tables is Tables.G and (vmid is None or e.space.vmid == vmid & mask)
-                          and (shifted is None or (e.leaf and e.covers(shifted << 2))))
+        return lambda e: (
+            e.space.tables is Tables.G
+            and (vmid is None or e.space.vmid == vmid & mask)
+            and (shifted is None or (e.leaf and e.covers(shifted << 2)))
+        )
 
     # ------------------------------------------------------------ Svinval and Svvptc
 

@@ -44,9 +44,19 @@ class Entry:
 def decode(word: Word) -> Entry:
     """The record of an entry; ignored bits are lost."""
     return Entry(
-        present=word & P != 0, writable=word & RW != 0, user=word & US != 0, write_through=word & PWT != 0,
-        cache_disabled=word & PCD != 0, accessed=word & A != 0, dirty=word & D != 0, page_size=word & PS != 0,
-        global_page=word & G != 0, frame=word & FRAME, key=word >> 59 & 0xF, no_execute=word & NX != 0)
+        present=word & P != 0,
+        writable=word & RW != 0,
+        user=word & US != 0,
+        write_through=word & PWT != 0,
+        cache_disabled=word & PCD != 0,
+        accessed=word & A != 0,
+        dirty=word & D != 0,
+        page_size=word & PS != 0,
+        global_page=word & G != 0,
+        frame=word & FRAME,
+        key=word >> 59 & 0xF,
+        no_execute=word & NX != 0,
+    )
 
 
 def given(flag: bool, bit: Word) -> Word:
@@ -72,8 +82,7 @@ def encode(entry: Entry) -> Word:
 
 def cell_of(entry: Entry) -> Cell:
     """What the entry-level stratum sees of a guest's entry that maps 4 KiB: the frame stands for its name."""
-    return Cell(entry.present, entry.writable, not entry.no_execute, entry.frame, entry.user,
-                entry.accessed, entry.dirty)
+    return Cell(entry.present, entry.writable, not entry.no_execute, entry.frame, entry.user, entry.accessed, entry.dirty)
 
 
 @attrs.frozen
@@ -96,9 +105,17 @@ class EptEntry:
 def decode_ept(word: Word) -> EptEntry:
     """The record of an EPT entry; ignored bits are lost."""
     return EptEntry(
-        readable=word & R != 0, writable=word & W != 0, executable=word & X != 0, memory_type=word >> 3 & 7,
-        ignore_pat=word & 1 << 6 != 0, page_size=word & PS != 0, accessed=word & EPT_A != 0, dirty=word & EPT_D != 0,
-        user_executable=word & XU != 0, frame=word & FRAME)
+        readable=word & R != 0,
+        writable=word & W != 0,
+        executable=word & X != 0,
+        memory_type=word >> 3 & 7,
+        ignore_pat=word & 1 << 6 != 0,
+        page_size=word & PS != 0,
+        accessed=word & EPT_A != 0,
+        dirty=word & EPT_D != 0,
+        user_executable=word & XU != 0,
+        frame=word & FRAME,
+    )
 
 
 def encode_ept(entry: EptEntry) -> Word:

@@ -100,14 +100,18 @@ X86_INSTRUCTIONS = (
     X86("MOV to CR0, CR4", only_in_supervisor_mode(sets_the_place), "exits for the flags that the monitor keeps (guest/host mask)"),
     X86("INVLPG", only_in_supervisor_mode(lambda s: MachineState(True, s.place, s.view)), PAGING),
     X86("INVPCID", only_in_supervisor_mode(lambda s: MachineState(True, s.place, s.view)), PAGING),
-    X86("LGDT, LIDT, LLDT, LTR", only_in_supervisor_mode(sets_the_place),
-        "trap: the monitor shadows the tables, or VT-x loads them"),
+    X86(
+        "LGDT, LIDT, LLDT, LTR", only_in_supervisor_mode(sets_the_place), "trap: the monitor shadows the tables, or VT-x loads them"
+    ),
     X86("SGDT, SIDT, SLDT, STR", in_any_mode(shows_the_place), TABLES),
     X86("SMSW", in_any_mode(shows_the_place), "shows CR0 to anybody; with VT-x, the guest's, by the read shadow"),
     X86("PUSHF, POPF", in_any_mode(ignored_by_the_user), "binary translation; VT-x runs the guest with an IF of its own"),
     X86("LAR, LSL, VERR, VERW", in_any_mode(shows_the_place), "binary translation: descriptors are the monitor's"),
-    X86("PUSH CS, MOV from CS", in_any_mode(shows_the_mode),
-        "binary translation: the selector shows CPL; VT-x gives the guest rings of its own"),
+    X86(
+        "PUSH CS, MOV from CS",
+        in_any_mode(shows_the_mode),
+        "binary translation: the selector shows CPL; VT-x gives the guest rings of its own",
+    ),
     X86("POP, MOV to segment", in_any_mode(ignored_by_the_user), "binary translation: loading checks CPL"),
     X86("far CALL, JMP, RET, INT n", in_any_mode(may_change_the_mode), "binary translation: transfers compare and change CPL"),
     X86("load, store, fetch", in_any_mode(computes), NATIVE),

@@ -132,10 +132,23 @@ def load_pdptes(memory: WalkMemory, cr3: Word, cpu: CpuPae, check_absent: bool =
     With ``check_absent`` the processor checks reserved bits where P is 0 too, as some do. Raises ``BadPdpte``.
     """
     table = cr3 & PDPT
-    loaded = CpuPae(memory.read(table), memory.read(table + 8), memory.read(table + 16), memory.read(table + 24),
-                    cpu.wp, cpu.smep, cpu.smap, cpu.nxe, cpu.beyond)
-    if (malformed(loaded.pdpte0, cpu.beyond, check_absent) or malformed(loaded.pdpte1, cpu.beyond, check_absent)
-            or malformed(loaded.pdpte2, cpu.beyond, check_absent) or malformed(loaded.pdpte3, cpu.beyond, check_absent)):
+    loaded = CpuPae(
+        memory.read(table),
+        memory.read(table + 8),
+        memory.read(table + 16),
+        memory.read(table + 24),
+        cpu.wp,
+        cpu.smep,
+        cpu.smap,
+        cpu.nxe,
+        cpu.beyond,
+    )
+    if (
+        malformed(loaded.pdpte0, cpu.beyond, check_absent)
+        or malformed(loaded.pdpte1, cpu.beyond, check_absent)
+        or malformed(loaded.pdpte2, cpu.beyond, check_absent)
+        or malformed(loaded.pdpte3, cpu.beyond, check_absent)
+    ):
         raise BadPdpte
     return loaded
 

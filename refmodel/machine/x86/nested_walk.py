@@ -89,8 +89,7 @@ class ThroughNpt:
             self.memory.mark(self.locate(address), entry, flags)
 
 
-def walk_through_ept(memory: WalkMemory, ept: Ept, cpu: Cpu, gva: Word, access: Access,
-                     guest_walk: GuestWalk = walk) -> Nested:
+def walk_through_ept(memory: WalkMemory, ept: Ept, cpu: Cpu, gva: Word, access: Access, guest_walk: GuestWalk = walk) -> Nested:
     """Both walks of an access under EPT. Raises what they raise."""
     guest = guest_walk(ThroughEpt(memory, ept), cpu, gva, access)
     return Nested(guest, ept_walk(memory, ept, guest.physical, final_use(ept, access, guest)))
@@ -115,8 +114,7 @@ def final_access(advanced: bool, user_page: bool, writable: bool, no_execute: bo
     return bits
 
 
-def walk_through_npt(memory: WalkMemory, host: Cpu, cpu: Cpu, gva: Word, access: Access,
-                     guest_walk: GuestWalk = walk) -> Nested:
+def walk_through_npt(memory: WalkMemory, host: Cpu, cpu: Cpu, gva: Word, access: Access, guest_walk: GuestWalk = walk) -> Nested:
     """Both walks of an access under nested paging. Raises what they raise."""
     guest = guest_walk(ThroughNpt(memory, host), cpu, gva, access)
     return Nested(guest, npt_walk(memory, host, guest.physical, access.write, access.fetch, FINAL_ADDRESS))

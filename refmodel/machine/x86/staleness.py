@@ -146,8 +146,9 @@ class Remembered:
 
     # ------------------------------------------------------------ using
 
-    def ways(self, memory: Callable[[], WalkMemory], tag: Tag, cpu: Cpu, gva: Word,
-             access: Access) -> Iterator[tuple[WalkMemory, Translation | Fault]]:
+    def ways(
+        self, memory: Callable[[], WalkMemory], tag: Tag, cpu: Cpu, gva: Word, access: Access
+    ) -> Iterator[tuple[WalkMemory, Translation | Fault]]:
         """Every way in which an access may go: over fresh memory each, from nothing or from a chain that is remembered.
 
         A translation remembered with a clear dirty flag is not used for a write: the processor walks again to set the flag.
@@ -176,9 +177,15 @@ class Remembered:
         (SDM Vol. 3A 4.10.4.1). Nothing, if the address is not canonical with so many levels (Vol. 2A, INVLPG)."""
         if not canonical(gva, levels):
             return
-        self.forget(lambda c: c.tag.vpid == tag.vpid and (
-            (c.leaf and c.covers(gva) and (c.tag.pcid == tag.pcid or c.is_global()))
-            or (not c.leaf and c.tag.pcid == tag.pcid)))
+        self.forget(
+            lambda c: (
+                c.tag.vpid == tag.vpid
+                and (
+                    (c.leaf and c.covers(gva) and (c.tag.pcid == tag.pcid or c.is_global()))
+                    or (not c.leaf and c.tag.pcid == tag.pcid)
+                )
+            )
+        )
 
     def page_fault(self, tag: Tag, gva: Word) -> None:
         """A page fault: whatever would be used for the address that faulted, under the current PCID (SDM Vol. 3A 4.10.4.1)."""
@@ -206,8 +213,14 @@ class Remembered:
         """
         if kind == 0 and not canonical(gva, levels):
             raise NotCanonical
-        self.forget(lambda c: c.tag.vpid == tag.vpid and (kind == 2 or not self._kept(c))
-                    and (kind >= 2 or c.tag.pcid == pcid) and (kind != 0 or c.covers(gva)))
+        self.forget(
+            lambda c: (
+                c.tag.vpid == tag.vpid
+                and (kind == 2 or not self._kept(c))
+                and (kind >= 2 or c.tag.pcid == pcid)
+                and (kind != 0 or c.covers(gva))
+            )
+        )
 
     def invvpid(self, kind: int, vpid: int = 0, gva: Word = 0, levels: int = 4) -> None:
         """INVVPID of a kind: 0 what would be used for an address under a VPID, 1 a VPID, 2 all VPIDs but 0, 3 a VPID without its
@@ -218,8 +231,14 @@ class Remembered:
         """
         if kind == 0 and not canonical(gva, levels):
             return
-        self.forget(lambda c: c.tag.vpid != 0 and (kind == 2 or c.tag.vpid == vpid)
-                    and (kind != 0 or c.covers(gva)) and (kind != 3 or not self._kept(c)))
+        self.forget(
+            lambda c: (
+                c.tag.vpid != 0
+                and (kind == 2 or c.tag.vpid == vpid)
+                and (kind != 0 or c.covers(gva))
+                and (kind != 3 or not self._kept(c))
+            )
+        )
 
     def invept(self, kind: int, eptp: Word = 0) -> None:
         """INVEPT of a kind: 1 what was made under an EPTP, of which bits 51:12 count; 2 under any (SDM Vol. 3C 28.4.3.1)."""

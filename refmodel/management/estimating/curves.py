@@ -29,7 +29,7 @@ class Curves:
     def between(self, first: int, last: int) -> Curve:
         """Misses in a period, on average over the periods from ``first`` to ``last``, both included, by size."""
         first = max(0, first)
-        part = self.found[self.starts[first]:self.starts[last + 1]]
+        part = self.found[self.starts[first] : self.starts[last + 1]]
         return tuple(zip(self.sizes.tolist(), (misses(part, self.sizes) / (last + 1 - first)).tolist(), strict=True))
 
     def beyond(self, first: int, last: int, hot: int) -> Curve:
@@ -39,13 +39,13 @@ class Curves:
 
     def seen(self, period: int, hot: int, has: int) -> int:
         """Accesses in a period to pages beyond the ``hot`` ones touched last, and within the ``has`` that are there."""
-        part = self.found[self.starts[period]:self.starts[period + 1]]
+        part = self.found[self.starts[period] : self.starts[period + 1]]
         return int(np.count_nonzero((part >= hot) & (part < has) & (part != COLD)))
 
     def need(self, first: int, last: int, ratio: float) -> int:
         """The least size with so small a ratio of misses that are not first accesses."""
         first = max(0, first)
-        part = self.found[self.starts[first]:self.starts[last + 1]]
+        part = self.found[self.starts[first] : self.starts[last + 1]]
         warm = np.sort(part[part != COLD])
         if not len(warm):
             return 0

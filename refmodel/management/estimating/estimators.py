@@ -98,7 +98,7 @@ def by_hot_set(watched: Watched) -> Estimated:
     found, seen = list[float](), 0.0
     for period in range(watched.periods):
         first = max(0, period - WINDOW + 1)
-        part = curves.found[curves.starts[first]:curves.starts[period + 1]]
+        part = curves.found[curves.starts[first] : curves.starts[period + 1]]
         beyond = np.sort(part[(part != COLD) & (part >= hot)])
         allowed = int(RATIO * np.count_nonzero(part != COLD))
         found.append(float(beyond[len(beyond) - 1 - allowed] + 1) if len(beyond) > allowed else float(hot))
@@ -116,7 +116,7 @@ def by_ghosts(watched: Watched) -> Estimated:
         stamps = memory.stamp.copy()
         _, back = memory.touch(watched.activity.touched(period), watched.activity.changed(period))
         memory.evict_to(watched.allocated)
-        recent = [*recent[-WINDOW + 1:], len(ghosts) - np.searchsorted(ghosts, stamps[back], side="left")]
+        recent = [*recent[-WINDOW + 1 :], len(ghosts) - np.searchsorted(ghosts, stamps[back], side="left")]
         deep = np.concatenate(recent)
         more = float(np.quantile(deep, GHOSTS)) if len(deep) else 0.0
         found[period] = (watched.allocated if len(deep) else int(np.count_nonzero(memory.resident))) + more
@@ -137,8 +137,13 @@ def by_modification_log(watched: Watched) -> Estimated:
 
 
 ESTIMATORS: dict[str, Callable[[Watched], Estimated]] = {
-    "sampling": by_sampling, "stack distances": by_stack_distances, "SHARDS": by_shards, "hot set": by_hot_set,
-    "ghost list": by_ghosts, "modification log": by_modification_log}
+    "sampling": by_sampling,
+    "stack distances": by_stack_distances,
+    "SHARDS": by_shards,
+    "hot set": by_hot_set,
+    "ghost list": by_ghosts,
+    "modification log": by_modification_log,
+}
 """By name."""
 
 

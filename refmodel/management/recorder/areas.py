@@ -15,8 +15,11 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 PRESENT = np.uint64(1 << 63)
 """Of an entry of pagemap: the page is in memory."""
 OF_THE_KERNEL = ("[vvar]", "[vdso]", "[vsyscall]", "[vvar_vclock]")
-FIELDS = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) (....) ([0-9a-f]+) (\S+) (\d+) *([^\n]*)$"
-                    rb"|^(Referenced|Anonymous|VmFlags): +([^\n]*)$", re.M)
+FIELDS = re.compile(
+    rb"^([0-9a-f]+)-([0-9a-f]+) (....) ([0-9a-f]+) (\S+) (\d+) *([^\n]*)$"
+    rb"|^(Referenced|Anonymous|VmFlags): +([^\n]*)$",
+    re.M,
+)
 
 
 @attrs.frozen
@@ -57,8 +60,20 @@ def areas_of(pid: int) -> list[Area]:
             flags = each[9].split()
             if head[7].decode() not in OF_THE_KERNEL and not {b"io", b"pf", b"ht"} & set(flags):
                 file = "" if head[6] == b"0" else f"{head[5].decode()}:{head[6].decode()}"
-                found.append(Area(int(head[1], 16) // PAGE, int(head[2], 16) // PAGE, file, int(head[4], 16) // PAGE, touched, own,
-                                  b"dd" in flags, not head[3].startswith(b"---"), b"w" in head[3], b"uw" in flags))
+                found.append(
+                    Area(
+                        int(head[1], 16) // PAGE,
+                        int(head[2], 16) // PAGE,
+                        file,
+                        int(head[4], 16) // PAGE,
+                        touched,
+                        own,
+                        b"dd" in flags,
+                        not head[3].startswith(b"---"),
+                        b"w" in head[3],
+                        b"uw" in flags,
+                    )
+                )
     return found
 
 
@@ -67,7 +82,7 @@ def present(pid: int, area: Area) -> npt.NDArray[np.int64]:
     with open(f"/proc/{pid}/pagemap", "rb", buffering=0) as entries:
         entries.seek(area.start * 8)
         data = entries.read((area.end - area.start) * 8)
-    entries_read = np.frombuffer(data[:len(data) // 8 * 8], dtype="<u8")
+    entries_read = np.frombuffer(data[: len(data) // 8 * 8], dtype="<u8")
     return area.start + np.flatnonzero(entries_read & PRESENT)
 
 

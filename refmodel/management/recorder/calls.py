@@ -23,8 +23,35 @@ EVENT_STOP = 128
 """``PTRACE_EVENT_STOP``: a thread has stopped because it was asked to, and not for a signal."""
 WALL = 0x40000000
 """``__WALL``: threads that were made by clone too."""
-NAMES = ("r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi", "orig_rax", "rip",
-         "cs", "eflags", "rsp", "ss", "fs_base", "gs_base", "ds", "es", "fs", "gs")
+NAMES = (
+    "r15",
+    "r14",
+    "r13",
+    "r12",
+    "rbp",
+    "rbx",
+    "r11",
+    "r10",
+    "r9",
+    "r8",
+    "rax",
+    "rcx",
+    "rdx",
+    "rsi",
+    "rdi",
+    "orig_rax",
+    "rip",
+    "cs",
+    "eflags",
+    "rsp",
+    "ss",
+    "fs_base",
+    "gs_base",
+    "ds",
+    "es",
+    "fs",
+    "gs",
+)
 MADVISE = 28
 PR_SET_THP_DISABLE, PR_GET_THP_DISABLE = 41, 42
 DONT_DUMP, DO_DUMP = 16, 17

@@ -43,7 +43,7 @@ def patch_sizes(pages: Sequence[bytes], seed: int = 0) -> npt.NDArray[np.uint16]
         if not page or page in met:
             continue
         met.add(page)
-        blocks = [(group, page[at * BLOCK:(at + 1) * BLOCK]) for group, at in enumerate(places)]
+        blocks = [(group, page[at * BLOCK : (at + 1) * BLOCK]) for group, at in enumerate(places)]
         candidates = [whole[block] for block in blocks if block in whole]
         if candidates:
             sizes[number] = min(_patch(page, pages[each]) for each in set(candidates))

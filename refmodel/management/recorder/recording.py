@@ -62,8 +62,10 @@ def record(command: Sequence[str], interval: float, seconds: float, key: str = "
     while samples and not any(samples[-1].contents):
         samples.pop()
     if len(samples) < LEAST_SAMPLES:
-        raise BadDesign(f"{shlex.join(command)}: ended after {len(samples)} samples; expected {LEAST_SAMPLES} or more: a shorter "
-                        f"--interval, or a command that runs longer")
+        raise BadDesign(
+            f"{shlex.join(command)}: ended after {len(samples)} samples; expected {LEAST_SAMPLES} or more: a shorter "
+            f"--interval, or a command that runs longer"
+        )
     return _put_together(command, interval, sampler, samples)
 
 
@@ -96,18 +98,29 @@ def _put_together(command: Sequence[str], interval: float, sampler: Sampler, sam
     at = sorted({round((part + 1) * len(samples) / SNAPSHOTS) - 1 for part in range(SNAPSHOTS)} - {-1})
     contents = np.zeros((len(at), pages), np.uint32)
     for row, sample in zip(contents, at, strict=True):
-        row[:len(samples[sample].contents)] = samples[sample].contents
+        row[: len(samples[sample].contents)] = samples[sample].contents
     data = [page.data for page in sampler.pages]
     stores = "stores to protected pages, and by " if sampler.stores else ""
-    made = (f"sampled every {interval} s while it ran under Linux {platform.release()} on {platform.machine()}: pages touched by "
-            f"the referenced bits of single pages, pages changed by {stores}comparing contents of those touched; stopped while "
-            f"looked at")
+    made = (
+        f"sampled every {interval} s while it ran under Linux {platform.release()} on {platform.machine()}: pages touched by "
+        f"the referenced bits of single pages, pages changed by {stores}comparing contents of those touched; stopped while "
+        f"looked at"
+    )
     key = hashlib.blake2b(sampler.key, digest_size=8, person=b"key").hexdigest()
-    return Recording(shlex.join(command), made, interval, sampler.granule, key,
-                     np.array([page.owner for page in sampler.pages], np.uint16),
-                     bitmap([each.touched for each in samples], pages),
-                     bitmap([each.changed for each in samples], pages), tuple(at), contents,
-                     compressed_sizes(data), patch_sizes(data))
+    return Recording(
+        shlex.join(command),
+        made,
+        interval,
+        sampler.granule,
+        key,
+        np.array([page.owner for page in sampler.pages], np.uint16),
+        bitmap([each.touched for each in samples], pages),
+        bitmap([each.changed for each in samples], pages),
+        tuple(at),
+        contents,
+        compressed_sizes(data),
+        patch_sizes(data),
+    )
 
 
 # ---------------------------------------------------------------- the sources are tested before they are believed
@@ -124,8 +137,10 @@ def tested() -> bool:
         return True
     touched, changed = _of_the_known_process(stores=False)
     if (touched, changed) != (READ | WRITTEN, CHANGED):
-        raise BadDesign(f"this kernel does not show what a known process did: of 64 pages it touched {sorted(READ | WRITTEN)} and "
-                        f"changed {sorted(CHANGED)}, and {sorted(touched)} and {sorted(changed)} were seen")
+        raise BadDesign(
+            f"this kernel does not show what a known process did: of 64 pages it touched {sorted(READ | WRITTEN)} and "
+            f"changed {sorted(CHANGED)}, and {sorted(touched)} and {sorted(changed)} were seen"
+        )
     return False
 
 
@@ -154,6 +169,9 @@ def _watched(process: subprocess.Popen[str], first: int, stores: bool) -> tuple[
     process.stdout.readline()
     seen = sampler.sample()
     sampler.close()
-    span = {number: place[1] - first for place, number in sampler.numbers.items()
-            if isinstance(place[0], int) and 0 <= place[1] - first < 64}
+    span = {
+        number: place[1] - first
+        for place, number in sampler.numbers.items()
+        if isinstance(place[0], int) and 0 <= place[1] - first < 64
+    }
     return {span[n] for n in seen.touched if n in span}, {span[n] for n in seen.changed if n in span}

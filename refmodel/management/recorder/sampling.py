@@ -90,8 +90,12 @@ class Sampler:
             pages = self._touched(process.pid, area)
             seen |= {page: self._number(owner, area, page) for page in pages}
             shared = area.file and not area.anonymous
-            alive |= {number for page in range(area.start, area.end) if (number := self.numbers.get(
-                (area.file, area.offset + page - area.start) if shared else (owner, page))) is not None}
+            alive |= {
+                number
+                for page in range(area.start, area.end)
+                if (number := self.numbers.get((area.file, area.offset + page - area.start) if shared else (owner, page)))
+                is not None
+            }
         touched |= set(seen.values())
         alive |= set(seen.values())
         changed |= self._read(process.pid, seen) | {seen[page] for page in written & seen.keys()}
@@ -181,7 +185,7 @@ class Sampler:
                     continue
                 for at in range(len(data) // PAGE):
                     page = self.pages[seen[first + at]]
-                    page.data = data[at * PAGE:(at + 1) * PAGE]
+                    page.data = data[at * PAGE : (at + 1) * PAGE]
                     content = self.number_of(page.data)
                     if content != page.content:
                         changed.add(seen[first + at])
@@ -206,8 +210,10 @@ def mark(process: Stopped, start: int, end: int, marked: bool) -> None:
     """Leave pages out of core dumps, or not. ``BadDesign`` if the process has as many mappings as the kernel allows."""
     failed = process.call(MADVISE, start * PAGE, (end - start) * PAGE, DONT_DUMP if marked else DO_DUMP)
     if failed in (-errno.ENOMEM, -errno.EAGAIN):
-        raise BadDesign(f"process {process.pid} has too many pages to be looked at one by one: expected a larger --granule, "
-                        f"or a larger {MOST_MAPPINGS}")
+        raise BadDesign(
+            f"process {process.pid} has too many pages to be looked at one by one: expected a larger --granule, "
+            f"or a larger {MOST_MAPPINGS}"
+        )
 
 
 def runs(numbers: list[int]) -> list[tuple[int, int]]:

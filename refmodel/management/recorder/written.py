@@ -66,8 +66,11 @@ class Watch:
     def add(self, areas: list[Area]) -> None:
         """Watch these mappings too, where they can be: stores from now on are seen."""
         for run in _in_a_row(areas):
-            for start, end in [(run[0].start, run[-1].end)] if self._add(run[0].start, run[-1].end) else \
-                    [(each.start, each.end) for each in run if self._add(each.start, each.end)]:
+            for start, end in (
+                [(run[0].start, run[-1].end)]
+                if self._add(run[0].start, run[-1].end)
+                else [(each.start, each.end) for each in run if self._add(each.start, each.end)]
+            ):
                 fcntl.ioctl(self.descriptor, UFFDIO_WRITEPROTECT, struct.pack("<3Q", start * PAGE, (end - start) * PAGE, 1))
 
     def _add(self, start: int, end: int) -> bool:
@@ -121,8 +124,9 @@ def _written(pagemap: int, start: int, end: int) -> Iterator[tuple[int, int]]:
     regions = (ctypes.c_uint64 * (3 * REGIONS))()
     both = IS_WPALLOWED | IS_WRITTEN
     while start < end:
-        asked = bytearray(SCAN.pack(SCAN.size, WP_MATCHING, start, end, 0, ctypes.addressof(regions), REGIONS, 0,
-                                    0, both, 0, IS_WRITTEN))
+        asked = bytearray(
+            SCAN.pack(SCAN.size, WP_MATCHING, start, end, 0, ctypes.addressof(regions), REGIONS, 0, 0, both, 0, IS_WRITTEN)
+        )
         count = fcntl.ioctl(pagemap, PAGEMAP_SCAN, asked)
         yield from ((regions[3 * at], regions[3 * at + 1]) for at in range(count))
         start = SCAN.unpack(asked)[4]

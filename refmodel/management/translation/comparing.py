@@ -25,8 +25,10 @@ REACHES = (64, 512, 1536)
 @functools.cache
 def exits() -> dict[str, tuple[float, float, int]]:
     """By MMU: exits for a table edit, exits for an address space switch, and the dimensions of a walk; counted on the designs."""
-    return {name: (exits_each(name, Program.edit_table) or 0.0, (exits_each(name, Program.switch) or 0.0) / 2,
-                   MMUS[name].dimensions) for name in COMPARED}
+    return {
+        name: (exits_each(name, Program.edit_table) or 0.0, (exits_each(name, Program.switch) or 0.0) / 2, MMUS[name].dimensions)
+        for name in COMPARED
+    }
 
 
 @attrs.frozen
@@ -61,8 +63,14 @@ def compare(stream: Stream, hardware: Hardware | None = None) -> Translation:
             some = attrs.evolve(hardware, tlb=entries)
             walked = walks(stream, some, large)
             found.append(Crossover(entries, large, walked, crossover(walked, some, edit)))
-    return Translation(stream.edits, stream.switches, overheads(stream, hardware, exits()), found, tables(stream),
-                       flushed(stream, hardware, exits(), FLUSHING))
+    return Translation(
+        stream.edits,
+        stream.switches,
+        overheads(stream, hardware, exits()),
+        found,
+        tables(stream),
+        flushed(stream, hardware, exits(), FLUSHING),
+    )
 
 
 def compared(streams: Mapping[str, Stream]) -> dict[str, Translation]:

@@ -33,8 +33,12 @@ def flushed(stream: Stream, hardware: Hardware, exits: dict[str, tuple[float, fl
     found = list[Flushed]()
     for mmu in mmus:
         edit, switch, _ = exits[mmu]
-        rates = {"tags for all": 0.0, f"a pool of {POOL} tags": stream.switches / POOL, "no PCID: at each switch": stream.switches,
-                 "no VPID either: at each exit": stream.switches + stream.edits * edit + stream.switches * switch}
+        rates = {
+            "tags for all": 0.0,
+            f"a pool of {POOL} tags": stream.switches / POOL,
+            "no PCID: at each switch": stream.switches,
+            "no VPID either: at each exit": stream.switches + stream.edits * edit + stream.switches * switch,
+        }
         found += [Flushed(discipline, mmu, rate, misses(stream, hardware.tlb, rate)) for discipline, rate in rates.items()]
     return found
 

@@ -34,10 +34,22 @@ def record(command: Sequence[str], most: int, skip: int) -> Stored:
     pages, instructions, accesses = _traced(command, most, skip)
     if len(pages) < 2:
         raise BadDesign(f"{shlex.join(command)}: ended after {len(pages) + skip} accesses to other pages; expected more")
-    made = (f"data accesses printed by Valgrind's lackey, without the first {skip:,}, and without those to the {NEAR} pages used "
-            f"last; faults and switches by getrusage of the command run by itself")
-    return Stored("refmodel address stream", VERSION, shlex.join(command), made, instructions, accesses, faults, switches, whole,
-                  packed_pages(pages))
+    made = (
+        f"data accesses printed by Valgrind's lackey, without the first {skip:,}, and without those to the {NEAR} pages used "
+        f"last; faults and switches by getrusage of the command run by itself"
+    )
+    return Stored(
+        "refmodel address stream",
+        VERSION,
+        shlex.join(command),
+        made,
+        instructions,
+        accesses,
+        faults,
+        switches,
+        whole,
+        packed_pages(pages),
+    )
 
 
 def _usage(command: Sequence[str]) -> tuple[int, int]:
@@ -58,8 +70,13 @@ def _instructions(command: Sequence[str]) -> int:
 
 def _traced(command: Sequence[str], most: int, skip: int) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], int, int]:
     reading, writing = os.pipe()
-    traced = subprocess.Popen(["valgrind", "--tool=lackey", "--trace-mem=yes", f"--log-fd={writing}", *command],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=(writing,))
+    traced = subprocess.Popen(
+        ["valgrind", "--tool=lackey", "--trace-mem=yes", f"--log-fd={writing}", *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=(writing,),
+    )
     os.close(writing)
     pages, near, seen, instructions, accesses, rest = list[int](), OrderedDict[bytes, None](), 0, 0, 0, b""
     with os.fdopen(reading, "rb") as lines:

@@ -85,8 +85,15 @@ def unpack(data: bytes, where: str) -> Stream:
     if min(stored.instructions, stored.accesses, stored.whole) < 1 or min(stored.faults, stored.switches) < 0:
         raise BadDesign(f"{where}: instructions, accesses and whole: expected more than 0")
     each = np.frombuffer(stored.pages, "u1").reshape(8, -1).T.copy().view("<i8").ravel()
-    return Stream(stored.command, stored.made, stored.instructions, stored.accesses, 1e6 * stored.faults / stored.whole,
-                  1e6 * stored.switches / stored.whole, np.cumsum(each).astype(np.int64))
+    return Stream(
+        stored.command,
+        stored.made,
+        stored.instructions,
+        stored.accesses,
+        1e6 * stored.faults / stored.whole,
+        1e6 * stored.switches / stored.whole,
+        np.cumsum(each).astype(np.int64),
+    )
 
 
 def read(file: Path) -> Stream:
@@ -100,5 +107,8 @@ def read(file: Path) -> Stream:
 def shipped() -> dict[str, Stream]:
     """The streams that come along, by name."""
     folder = resources.files("refmodel.management").joinpath("recordings")
-    return {each.name.removesuffix(ENDING): unpack(each.read_bytes(), each.name)
-            for each in sorted(folder.iterdir(), key=lambda f: f.name) if each.name.endswith(ENDING)}
+    return {
+        each.name.removesuffix(ENDING): unpack(each.read_bytes(), each.name)
+        for each in sorted(folder.iterdir(), key=lambda f: f.name)
+        if each.name.endswith(ENDING)
+    }

@@ -65,6 +65,7 @@ class MinFunding:
     def _change_hands(self, uses: Mapping[str, MemoryUse], has: dict[str, int], step: int) -> bool:
         """One exchange, if there is one to make: afterwards the taker still pays no less than the giver. Who pays least may have
         too little to give; then another gives."""
+
         def paid(name: str) -> tuple[float, str]:
             return price(uses[name], has[name], self.rate), name
 

@@ -19,5 +19,7 @@ class Proportional:
         """What each VM has, rounded down."""
         spread = sum(use.claim.maximum - use.claim.minimum for use in uses.values())
         left = max(0, total - sum(use.claim.minimum for use in uses.values()))
-        return {name: use.claim.minimum + (use.claim.maximum - use.claim.minimum) * min(left, spread) // max(1, spread)
-                for name, use in uses.items()}
+        return {
+            name: use.claim.minimum + (use.claim.maximum - use.claim.minimum) * min(left, spread) // max(1, spread)
+            for name, use in uses.items()
+        }

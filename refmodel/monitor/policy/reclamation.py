@@ -30,4 +30,4 @@ def next_state(now: Reclamation, free: float) -> Reclamation:
     plain = next(state for state in ORDER if free >= THRESHOLDS[state])
     if ORDER.index(plain) >= ORDER.index(now):
         return plain
-    return next(state for state in ORDER[ORDER.index(plain):] if free >= THRESHOLDS[state] + MARGIN or state is now)
+    return next(state for state in ORDER[ORDER.index(plain) :] if free >= THRESHOLDS[state] + MARGIN or state is now)

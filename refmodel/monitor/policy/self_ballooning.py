@@ -25,8 +25,10 @@ class SelfBallooning:
     def targets(self, total: int, uses: Mapping[str, MemoryUse]) -> dict[str, int]:
         """Who gives, gives first. What is wanted beyond what is free is divided by what each wants."""
         has = {name: min(max(use.allocated, use.claim.minimum), use.claim.maximum) for name, use in uses.items()}
-        goals = {name: max(use.claim.minimum, min(use.claim.maximum, use.wanted if use.committed is None else use.committed))
-                 for name, use in uses.items()}
+        goals = {
+            name: max(use.claim.minimum, min(use.claim.maximum, use.wanted if use.committed is None else use.committed))
+            for name, use in uses.items()
+        }
         has = {name: now - max(1, (now - goals[name]) // DOWN) if now > goals[name] else now for name, now in has.items()}
         free = total - sum(has.values())
         for name in sorted(has, key=lambda n: (goals[n] - has[n], n)):

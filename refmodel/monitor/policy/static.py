@@ -18,7 +18,10 @@ class StaticPartition:
         while open_ and (left := total - sum(has.values())) >= len(open_):
             shares = sum(uses[name].claim.shares for name in open_)
             for name in sorted(open_):
-                has[name] += min(max(1, left * uses[name].claim.shares // shares), uses[name].claim.maximum - has[name],
-                                 total - sum(has.values()))
+                has[name] += min(
+                    max(1, left * uses[name].claim.shares // shares),
+                    uses[name].claim.maximum - has[name],
+                    total - sum(has.values()),
+                )
             open_ = {name for name in open_ if has[name] < uses[name].claim.maximum}
         return has

@@ -22,9 +22,15 @@ REQUESTED = re.compile(rb"gfn ([0-9a-f]{1,16}) pfn ([0-9a-f]{1,16}) level ([1-5]
 MMIO = re.compile(rb"gfn ([0-9a-f]{1,16}) access \w+ gen (\w+)")
 SPTE = re.compile(rb"gfn ([0-9a-f]{1,16}) spte ([0-9a-f]{1,16}) \((.)(.)(.)(.)\) level ([1-5])(?!\d)")
 SUCH_AS = {
-    WALK: "addr ffffff8000004fd8 pferr 0", ELEMENT: "pte 23067 level 4", ERROR: "pferr 14 U|F", MARK: "gpa 21000",
-    PAGE: "sp gen 0 gfn 23 l3 8-byte q0 wux nxe ad root 0 sync new", REQUESTED: "gfn 11 pfn 138005 level 1",
-    MMIO: "gfn fee00 access 7 gen 5", SPTE: "gfn 11 spte 138005e67 (rwxu) level 1 at 105324008"}
+    WALK: "addr ffffff8000004fd8 pferr 0",
+    ELEMENT: "pte 23067 level 4",
+    ERROR: "pferr 14 U|F",
+    MARK: "gpa 21000",
+    PAGE: "sp gen 0 gfn 23 l3 8-byte q0 wux nxe ad root 0 sync new",
+    REQUESTED: "gfn 11 pfn 138005 level 1",
+    MMIO: "gfn fee00 access 7 gen 5",
+    SPTE: "gfn 11 spte 138005e67 (rwxu) level 1 at 105324008",
+}
 """The fields of an event, as a kernel prints them."""
 RIGHTS = re.compile(rb"(?:^| )([w-][u-][x-])(?: |$)")
 
@@ -61,13 +67,19 @@ class KvmMmu:
         self.nested = False
         """Whether a guest was seen to have an EPT of its own. Its walks end in ways that cannot be told from page faults."""
         self.handlers: dict[bytes, Callable[[int, bytes, bytes], None]] = {
-            b"kvm_mmu_pagetable_walk": self.pagetable_walk, b"kvm_mmu_paging_element": self.paging_element,
-            b"kvm_mmu_walker_error": self.walker_error, b"kvm_mmu_set_accessed_bit": self.set_flag(A),
-            b"kvm_mmu_set_dirty_bit": self.set_flag(D), b"kvm_mmu_get_page": self.get_page,
-            b"kvm_mmu_prepare_zap_page": self.zap_page, b"kvm_mmu_unsync_page": self.turn(to_unsync=True),
-            b"kvm_mmu_sync_page": self.turn(to_unsync=False), b"mark_mmio_spte": self.mark_mmio,
+            b"kvm_mmu_pagetable_walk": self.pagetable_walk,
+            b"kvm_mmu_paging_element": self.paging_element,
+            b"kvm_mmu_walker_error": self.walker_error,
+            b"kvm_mmu_set_accessed_bit": self.set_flag(A),
+            b"kvm_mmu_set_dirty_bit": self.set_flag(D),
+            b"kvm_mmu_get_page": self.get_page,
+            b"kvm_mmu_prepare_zap_page": self.zap_page,
+            b"kvm_mmu_unsync_page": self.turn(to_unsync=True),
+            b"kvm_mmu_sync_page": self.turn(to_unsync=False),
+            b"mark_mmio_spte": self.mark_mmio,
             b"kvm_mmu_spte_requested": self.spte_requested,
-            b"kvm_mmu_set_spte": self.set_spte}
+            b"kvm_mmu_set_spte": self.set_spte,
+        }
 
     def event(self, line: int, task: bytes, name: bytes, rest: bytes) -> None:
         """Judge one event. Raises ``Deviates``."""
@@ -109,8 +121,11 @@ class KvmMmu:
             if self.nested and walked.error is not None:
                 self.skipped += 1
                 return
-            raise deviates(CODES if is_only_the_code(walked.error, due) else WALKS, list(due_in_words(walked)),
-                           f"the walk at line {walked.line}, of {walked.address:#x}, {end_in_words(walked.error)}")
+            raise deviates(
+                CODES if is_only_the_code(walked.error, due) else WALKS,
+                list(due_in_words(walked)),
+                f"the walk at line {walked.line}, of {walked.address:#x}, {end_in_words(walked.error)}",
+            )
         if walked.error is None:
             self._flags(walked)
         self.judged += 1
@@ -124,12 +139,16 @@ class KvmMmu:
             leaf = number == len(walked.elements) - 1
             due = (A if not entry & A else 0) | (D if leaf and walked.access & WRITE and not entry & D else 0)
             offset = (walked.address >> (3 + 9 * level) & 0x1FF) << 3
-            told = sum(flags for at, flags in walked.marks.items()
-                       if (at == table | offset if table is not None else at & 0xFFF == offset))
+            told = sum(
+                flags for at, flags in walked.marks.items() if (at == table | offset if table is not None else at & 0xFFF == offset)
+            )
             if due & ~told:
                 flag = "accessed" if due & ~told & A else "dirty"
-                raise deviates(MARKS, [f"the {flag} flag of the level {level} entry {entry:#x} set"],
-                               f"the walk at line {walked.line}, of {walked.address:#x}")
+                raise deviates(
+                    MARKS,
+                    [f"the {flag} flag of the level {level} entry {entry:#x} set"],
+                    f"the walk at line {walked.line}, of {walked.address:#x}",
+                )
             table = entry & FRAME
 
     # ------------------------------------------------------------ walks
@@ -163,6 +182,7 @@ class KvmMmu:
             if walked is not None and not walked.ended:
                 at = int(_fields(MARK, rest)[0], 16)
                 walked.marks[at] = walked.marks.get(at, 0) | flag
+
         return told
 
     # ------------------------------------------------------------ shadow pages and entries
@@ -194,8 +214,7 @@ class KvmMmu:
         executable = b"x" if not denied & NX else b"-"
         nxe = b" nxe" in b" " + role
         if rights[1][:2] != due or (nxe and rights[1][2:] != executable):
-            raise deviates(ROLES, [(due + executable).decode()],
-                           f"the walk at line {walked.line} came by entries that give this")
+            raise deviates(ROLES, [(due + executable).decode()], f"the walk at line {walked.line} came by entries that give this")
         self.checks += 1
 
     def zap_page(self, line: int, task: bytes, rest: bytes) -> None:
@@ -204,6 +223,7 @@ class KvmMmu:
 
     def turn(self, to_unsync: bool) -> Callable[[int, bytes, bytes], None]:
         """A shadow page is let go, or brought up to date. Its state is told as it was before."""
+
         def told(line: int, task: bytes, rest: bytes) -> None:
             _, gfn, level, _, role, _, state, _ = _fields(PAGE, rest)
             page = gfn + b" " + level + b" " + role
@@ -211,6 +231,7 @@ class KvmMmu:
             if (state == b"unsync") == to_unsync:
                 raise deviates(SYNC, ["sync" if to_unsync else "unsync"], f"it is told to be {state.decode()} already")
             self.shadows[page] = {task: Shadow(to_unsync, line)}
+
         return told
 
     def _agrees(self, line: int, task: bytes, page: bytes, state: bytes) -> None:
@@ -228,8 +249,12 @@ class KvmMmu:
         key = task, int(gfn, 16)
         before, mapped = self.mmio.get(key), self.mapped.get(key, 0)
         if before is not None and before[0] == generation and mapped > before[1]:
-            raise deviates(SLOTS, [f"no entry at line {mapped}"], f"gfn {int(gfn, 16):#x}, generation "
-                           f"{generation.decode()}: it had none at line {before[1]}, and a frame at line {mapped}")
+            raise deviates(
+                SLOTS,
+                [f"no entry at line {mapped}"],
+                f"gfn {int(gfn, 16):#x}, generation "
+                f"{generation.decode()}: it had none at line {before[1]}, and a frame at line {mapped}",
+            )
         self.checks += before is not None
         self.mmio[key] = generation, line
 

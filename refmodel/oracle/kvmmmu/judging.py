@@ -56,17 +56,30 @@ class Reader:
     def _in_order(self, event: Event) -> None:
         last = self.clocks.get(event.cpu)
         if last is not None and event.time < last.time:
-            raise BadDesign(f"{self.name}:{event.line}: CPU {event.cpu} reports this at an earlier time than line {last.line}; "
-                            "expected one trace, with each CPU's events in the order of their times")
+            raise BadDesign(
+                f"{self.name}:{event.line}: CPU {event.cpu} reports this at an earlier time than line {last.line}; "
+                "expected one trace, with each CPU's events in the order of their times"
+            )
         self.clocks[event.cpu] = event
 
     def _judge(self, event: Event) -> None:
         try:
             self.judge.event(event.line, event.task, event.name, event.rest)
         except Deviates as why:
-            self.gaps.suspect(Deviation(
-                event.line, _words(event.text), None, why.clause, why.law, why.sentence, why.why, why.expected,
-                tuple(map(_words, self.before))), event.cpu)
+            self.gaps.suspect(
+                Deviation(
+                    event.line,
+                    _words(event.text),
+                    None,
+                    why.clause,
+                    why.law,
+                    why.sentence,
+                    why.why,
+                    why.expected,
+                    tuple(map(_words, self.before)),
+                ),
+                event.cpu,
+            )
             self.judge.forget()
         except Unreadable as why:
             raise BadDesign(f"{self.name}:{event.line}: {event.name.decode(errors='replace')}: {why}") from None
@@ -77,13 +90,16 @@ class Reader:
             self.source.cut,
             gaps.number and f"{gaps.number:,} times a CPU lost events: nothing that was in flight then is judged",
             gaps.withdrawn and f"{many(gaps.withdrawn, 'event')} would have been deviations, but a CPU was losing events then",
-            judge.skipped and f"{judge.skipped:,} walks were not judged: part of them was not seen, or their tables are of other "
-                              "formats (32-bit, PAE)",
+            judge.skipped
+            and f"{judge.skipped:,} walks were not judged: part of them was not seen, or their tables are of other "
+            "formats (32-bit, PAE)",
             judge.guessed and f"{judge.guessed:,} walks were taken for walks of a guest's own EPT, since only that explains them",
             judge.others and f"{many(judge.others, 'event')} of other kinds were not judged",
-            self.others and f"{many(self.others, 'line')} are no events that the kernel or trace-cmd prints, the "
-                            f"first of them line "
-                            f"{self.first_other}: they were not judged"]
+            self.others
+            and f"{many(self.others, 'line')} are no events that the kernel or trace-cmd prints, the "
+            f"first of them line "
+            f"{self.first_other}: they were not judged",
+        ]
         return tuple(note for note in said if note)
 
 
@@ -98,7 +114,13 @@ def judge_kernel_trace(name: str) -> TraceVerdict:
     deviation, judge = reader.read(), reader.judge
     if judge.events == 0 and not reader.source.cut:
         raise BadDesign(f"{name}: no kvmmmu events; expected Linux's trace file, or what trace-cmd report prints")
-    counted = {"gaps": reader.gaps.number, "walks judged": judge.judged, "walks guessed": judge.guessed,
-               "walks skipped": judge.skipped, "other checks": judge.checks - judge.judged}
-    return TraceVerdict(name, judge.events, time.perf_counter() - began, deviation, reader.notes(),
-                        judge.checks + (deviation is not None), counted)
+    counted = {
+        "gaps": reader.gaps.number,
+        "walks judged": judge.judged,
+        "walks guessed": judge.guessed,
+        "walks skipped": judge.skipped,
+        "other checks": judge.checks - judge.judged,
+    }
+    return TraceVerdict(
+        name, judge.events, time.perf_counter() - began, deviation, reader.notes(), judge.checks + (deviation is not None), counted
+    )

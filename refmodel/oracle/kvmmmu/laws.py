@@ -8,8 +8,11 @@ from refmodel.oracle.x86.fault_codes import CODES
 WALKS = ("EQV-2", "walks_end_as_the_architecture_s", "A page walk reads entries and ends as the architecture defines.")
 MARKS = ("EQV-4", "flags_are_set_as_they_are_used", "A page walk that succeeds sets the accessed and dirty flags that are clear.")
 ROLES = ("EQV-2", "roles_inherit_what_every_level_gives", "A shadow page's role has the guest table and the rights of the walk.")
-ENTRIES = ("ISO-1", "shadow_entries_give_no_more",
-           "A shadow entry maps the requested frame, with no more rights than the guest's page walk gives.")
+ENTRIES = (
+    "ISO-1",
+    "shadow_entries_give_no_more",
+    "A shadow entry maps the requested frame, with no more rights than the guest's page walk gives.",
+)
 SYNC = ("EQV-5", "pages_are_synced_that_fell_behind", "A shadow page alternates between unsync and synced.")
 SLOTS = ("ISO-1", "a_frame_has_memory_or_none", "In one generation of memory slots, a gfn either has memory all the time or never.")
 REUSE = ("ISO-3", "zapped_pages_are_not_used_again", "A shadow page that was zapped is not used before it is created again.")

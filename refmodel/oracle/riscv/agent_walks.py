@@ -15,8 +15,15 @@ from refmodel.oracle.riscv.script import Results, Script, Step
 from refmodel.oracle.riscv.stale_tests import StaleTest, places_of
 from refmodel.oracle.riscv.walk_tests import WalkTest
 
-KINDS = (Instruction.LOAD, Instruction.STORE, Instruction.FETCH, Instruction.AMO, Instruction.HLV, Instruction.HSV,
-         Instruction.HLVX)
+KINDS = (
+    Instruction.LOAD,
+    Instruction.STORE,
+    Instruction.FETCH,
+    Instruction.AMO,
+    Instruction.HLV,
+    Instruction.HSV,
+    Instruction.HLVX,
+)
 """In the order of the agent's kinds of access."""
 WRITES = (Instruction.STORE, Instruction.AMO, Instruction.HSV)
 MPRV, MPV, SUM, MXR, MPP = 1 << 17, 1 << 39, 1 << 18, 1 << 19, 11
@@ -78,11 +85,15 @@ def add_test(script: Script, test: WalkTest, way: Lawful) -> Numbers:
 
 def status_of(hart: Hart) -> tuple[int, int, int]:
     """vsstatus, menvcfg and henvcfg."""
+
     def environment(adue: bool, pbmte: bool) -> int:
         return (ADUE if adue else 0) | (PBMTE if pbmte else 0)
 
-    return ((SUM if hart.vs_sum else 0) | (MXR if hart.vs_mxr else 0), environment(hart.adue, hart.pbmte),
-            environment(hart.vs_adue, hart.vs_pbmte))
+    return (
+        (SUM if hart.vs_sum else 0) | (MXR if hart.vs_mxr else 0),
+        environment(hart.adue, hart.pbmte),
+        environment(hart.vs_adue, hart.vs_pbmte),
+    )
 
 
 def mstatus_of(hart: Hart, instruction: Instruction) -> int:
@@ -90,8 +101,13 @@ def mstatus_of(hart: Hart, instruction: Instruction) -> int:
     privilege = hart.privilege if instruction is Instruction.FETCH else hart.mpp
     virtual = hart.virtual if instruction is Instruction.FETCH else hart.mpv
     assert privilege <= SUPERVISOR
-    return (privilege << MPP | (MPRV if hart.mprv else 0) | (MPV if virtual else 0) | (SUM if hart.sum else 0)
-            | (MXR if hart.mxr else 0))
+    return (
+        privilege << MPP
+        | (MPRV if hart.mprv else 0)
+        | (MPV if virtual else 0)
+        | (SUM if hart.sum else 0)
+        | (MXR if hart.mxr else 0)
+    )
 
 
 def observed(test: WalkTest, way: Lawful, numbers: Numbers, results: Results) -> Observed:

@@ -65,10 +65,17 @@ def elf_of(script: bytes, label: Label | None = None, xlen: int = 64) -> bytes:
     if label is not None:
         box += attrs.evolve(label, checksum=zlib.crc32(script)).packed()
     report = box.ljust(SCRIPTS - MAILBOX, b"\0") + script
-    segments = (Segment(BASE, agent(xlen), TABLES.stop - BASE), Segment(WINDOW.start, SLOTS, len(SLOTS)),
-                Segment(MAILBOX, report, len(report)))
-    symbols = (Symbol("tohost", TO_HOST, 8), Symbol("fromhost", TO_HOST + 8, 8), Symbol("begin_signature", MAILBOX),
-               Symbol("end_signature", MAILBOX + len(report)))
+    segments = (
+        Segment(BASE, agent(xlen), TABLES.stop - BASE),
+        Segment(WINDOW.start, SLOTS, len(SLOTS)),
+        Segment(MAILBOX, report, len(report)),
+    )
+    symbols = (
+        Symbol("tohost", TO_HOST, 8),
+        Symbol("fromhost", TO_HOST + 8, 8),
+        Symbol("begin_signature", MAILBOX),
+        Symbol("end_signature", MAILBOX + len(report)),
+    )
     return executable(segments, symbols, xlen)
 
 
@@ -78,7 +85,7 @@ def signature_of(memory: bytes) -> Signature:
         raise ValueError(f"{len(memory)} bytes; a signature has at least {SCRIPTS - MAILBOX}")
     asked, _, _, pc, cause = _BOX.unpack_from(memory)
     magic, *numbers = _LABEL.unpack_from(memory, _LABEL_AT)
-    return Signature(asked == 0, pc, cause, Label(*numbers) if magic == _MAGIC else None, memory[SCRIPTS - MAILBOX:])
+    return Signature(asked == 0, pc, cause, Label(*numbers) if magic == _MAGIC else None, memory[SCRIPTS - MAILBOX :])
 
 
 def bytes_of(text: str) -> bytes:

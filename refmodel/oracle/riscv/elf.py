@@ -63,8 +63,9 @@ class _Format:
 
 _FORMATS = {
     32: _Format(1, struct.Struct("<HHIIIIIHHHHHH"), struct.Struct("<8I"), struct.Struct("<10I"), struct.Struct("<IIIBBH"), 4),
-    64: _Format(2, struct.Struct("<HHIQQQIHHHHHH"), struct.Struct("<IIQQQQQQ"), struct.Struct("<IIQQQQIIQQ"),
-                struct.Struct("<IBBHQQ"), 8),
+    64: _Format(
+        2, struct.Struct("<HHIQQQIHHHHHH"), struct.Struct("<IIQQQQQQ"), struct.Struct("<IIQQQQIIQQ"), struct.Struct("<IBBHQQ"), 8
+    ),
 }
 
 
@@ -86,12 +87,15 @@ def executable(segments: Sequence[Segment], symbols: Sequence[Symbol], xlen: int
     at_names = at_table + len(table)
     at_sections = at_names + len(names)
     headers = -(-(at_sections + len(sections)) // form.aligned) * form.aligned
-    head = ident + form.header.pack(_EXECUTABLE, _RISCV, 1, BASE, start, headers, 0, start, form.program.size, len(segments),
-                                    form.section.size, 4, 3)
+    head = ident + form.header.pack(
+        _EXECUTABLE, _RISCV, 1, BASE, start, headers, 0, start, form.program.size, len(segments), form.section.size, 4, 3
+    )
     file = (head + programs).ljust(ALIGNED, b"\0") + body
     file = (file.ljust(at_table, b"\0") + table + names + sections).ljust(headers, b"\0") + bytes(form.section.size)
     for named, kind, at, size, link, info, entry in (
-            (1, _SYMBOLS, at_table, len(table), 2, 1, form.symbol.size), (9, _STRINGS, at_names, len(names), 0, 0, 0),
-            (17, _STRINGS, at_sections, len(sections), 0, 0, 0)):
+        (1, _SYMBOLS, at_table, len(table), 2, 1, form.symbol.size),
+        (9, _STRINGS, at_names, len(names), 0, 0, 0),
+        (17, _STRINGS, at_sections, len(sections), 0, 0, 0),
+    ):
         file += form.section.pack(named, kind, 0, 0, at, size, link, info, form.aligned if entry else 1, entry)
     return file

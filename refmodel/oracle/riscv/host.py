@@ -26,7 +26,7 @@ class RiscvHost(ABC):
         if len(packed) > MEMORY - (SCRIPTS - BASE):
             raise ValueError(f"a script of {len(packed)} bytes does not fit into {MEMORY - (SCRIPTS - BASE)}")
         after, mailbox = self.run(packed)
-        pc, cause = (int.from_bytes(mailbox[at:at + 8], "little") for at in (24, 32))
+        pc, cause = (int.from_bytes(mailbox[at : at + 8], "little") for at in (24, 32))
         if pc:
             raise Lost(f"the agent trapped at {pc:#x}, cause {cause}")
         return script.results(after)
@@ -71,6 +71,9 @@ def profile_of(host: RiscvHost, **known: bool) -> Profile:
     results = host.perform(script)
     menvcfg, henvcfg = results[status][:2]
     shift = 31 if host.xlen == 32 else 60
-    schemes = tuple(levels for levels, number in asked.items()
-                    if all(register >> shift == modes[levels] >> shift for register in results[number][:3]))
+    schemes = tuple(
+        levels
+        for levels, number in asked.items()
+        if all(register >> shift == modes[levels] >> shift for register in results[number][:3])
+    )
     return Profile(svadu=menvcfg & henvcfg & ADUE != 0, svpbmt=menvcfg & henvcfg & PBMTE != 0, schemes=schemes, **known)

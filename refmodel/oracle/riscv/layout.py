@@ -61,9 +61,9 @@ def agent(xlen: int) -> bytes:
 def memory(xlen: int = 64) -> bytearray:
     """All of RAM before the first script, with an agent that waits for one."""
     whole = bytearray(MEMORY)
-    whole[:len(agent(xlen))] = agent(xlen)
-    whole[WINDOW.start - BASE:WINDOW.stop - BASE] = SLOTS
-    whole[MAILBOX - BASE + 8:MAILBOX - BASE + 16] = SCRIPTS.to_bytes(8, "little")
+    whole[: len(agent(xlen))] = agent(xlen)
+    whole[WINDOW.start - BASE : WINDOW.stop - BASE] = SLOTS
+    whole[MAILBOX - BASE + 8 : MAILBOX - BASE + 16] = SCRIPTS.to_bytes(8, "little")
     return whole
 
 

@@ -15,12 +15,20 @@ from refmodel.machine.words import Marked, flags_of
 from refmodel.oracle.riscv.layout import TABLES_1, is_vs
 
 TRANSFORMED = {
-    Instruction.LOAD: 0x0000_3383, Instruction.STORE: 0x01C0_3023, Instruction.AMO: 0x09C0_33AF,
-    Instruction.HLV: 0x6C00_43F3, Instruction.HLVX: 0x6830_43F3, Instruction.HSV: 0x6FC0_4073,
+    Instruction.LOAD: 0x0000_3383,
+    Instruction.STORE: 0x01C0_3023,
+    Instruction.AMO: 0x09C0_33AF,
+    Instruction.HLV: 0x6C00_43F3,
+    Instruction.HLVX: 0x6830_43F3,
+    Instruction.HSV: 0x6FC0_4073,
 }
 TRANSFORMED_32 = {
-    Instruction.LOAD: 0x0000_2383, Instruction.STORE: 0x01C0_2023, Instruction.AMO: 0x09C0_23AF,
-    Instruction.HLV: 0x6800_43F3, Instruction.HLVX: 0x6830_43F3, Instruction.HSV: 0x6BC0_4073,
+    Instruction.LOAD: 0x0000_2383,
+    Instruction.STORE: 0x01C0_2023,
+    Instruction.AMO: 0x09C0_23AF,
+    Instruction.HLV: 0x6800_43F3,
+    Instruction.HLVX: 0x6830_43F3,
+    Instruction.HSV: 0x6BC0_4073,
 }
 """The agent's instructions on machines of 64 and 32 bits, transformed: rs1 is replaced by the address offset, 0, and an immediate
 by 0 (``norm:H_tinst_addr_offset``)."""

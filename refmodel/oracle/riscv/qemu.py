@@ -47,30 +47,52 @@ class QemuRiscv(RiscvHost):
         with ram.open("r+b") as file:
             self._memory = mmap.mmap(file.fileno(), MEMORY)
         self._log = Path(self._folder.name) / "log"
-        cpu = f"rv{xlen},h=true,svinval=on" + (",svnapot=on,svpbmt=on" if xlen == 64 else "") + (
-            ",svadu=on,svade=off" if major >= 9 else "")
+        cpu = (
+            f"rv{xlen},h=true,svinval=on"
+            + (",svnapot=on,svpbmt=on" if xlen == 64 else "")
+            + (",svadu=on,svade=off" if major >= 9 else "")
+        )
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [PROGRAM if xlen == 64 else PROGRAM_32, "-accel", "tcg",
-                 "-M", "virt,memory-backend=ram", "-cpu", cpu, "-m", f"{MEMORY >> 20}M", "-bios", "none",
-                 "-object", f"memory-backend-file,id=ram,size={MEMORY >> 20}M,mem-path={ram},share=on",
-                 "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
+                [
+                    PROGRAM if xlen == 64 else PROGRAM_32,
+                    "-accel",
+                    "tcg",
+                    "-M",
+                    "virt,memory-backend=ram",
+                    "-cpu",
+                    cpu,
+                    "-m",
+                    f"{MEMORY >> 20}M",
+                    "-bios",
+                    "none",
+                    "-object",
+                    f"memory-backend-file,id=ram,size={MEMORY >> 20}M,mem-path={ram},share=on",
+                    "-nodefaults",
+                    "-no-user-config",
+                    "-display",
+                    "none",
+                    "-no-reboot",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
 
     def run(self, script: bytes) -> tuple[bytes, bytes]:
         done = self._carried_out(script)
-        changed = self._memory[WINDOW.start - BASE:WINDOW.stop - BASE]
+        changed = self._memory[WINDOW.start - BASE : WINDOW.stop - BASE]
         if changed != SLOTS:
             self._carried_out(repairs(changed, self.xlen))
         return done
 
     def _carried_out(self, script: bytes) -> tuple[bytes, bytes]:
         box, at = MAILBOX - BASE, SCRIPTS - BASE
-        self._memory[at:at + len(script)] = script
-        self._memory[box:box + 8] = (1).to_bytes(8, "little")
+        self._memory[at : at + len(script)] = script
+        self._memory[box : box + 8] = (1).to_bytes(8, "little")
         until = time.monotonic() + PATIENCE
         rounds = 0
-        while any(self._memory[box:box + 8]):
+        while any(self._memory[box : box + 8]):
             rounds += 1
             if rounds < 500:
                 continue
@@ -79,7 +101,7 @@ class QemuRiscv(RiscvHost):
                 raise Lost(f"QEMU ended: {self._said()}")
             if time.monotonic() > until:
                 raise Lost(f"QEMU did not come back within {PATIENCE:.0f} s")
-        return self._memory[at:at + len(script)], self._memory[box:box + 40]
+        return self._memory[at : at + len(script)], self._memory[box : box + 40]
 
     def _said(self) -> str:
         return self._log.read_text(errors="replace").strip() or f"status {self._process.returncode}"
@@ -99,9 +121,9 @@ def repairs(changed: bytes, xlen: int) -> bytes:
     """
     script, size = Script(), xlen // 8
     for page in range(0, len(SLOTS), WINDOW.step):
-        if changed[page:page + WINDOW.step] == SLOTS[page:page + WINDOW.step]:
+        if changed[page : page + WINDOW.step] == SLOTS[page : page + WINDOW.step]:
             continue
         for at in range(page, page + WINDOW.step, size):
-            if changed[at:at + size] != SLOTS[at:at + size]:
-                script.add(Step.STORE, WINDOW.start + at, int.from_bytes(SLOTS[at:at + size], "little"))
+            if changed[at : at + size] != SLOTS[at : at + size]:
+                script.add(Step.STORE, WINDOW.start + at, int.from_bytes(SLOTS[at : at + size], "little"))
     return script.packed()

@@ -33,8 +33,11 @@ BY_REASON: dict[str, tuple[str, ...]] = {
 }
 """By the reason of a fault, as ``reasons.reason`` puts it."""
 BY_SWITCH: dict[str, tuple[str, ...]] = {
-    "sum": ("sstatus_sum",), "adue": ("menvcfg_adue_op",), "vs_adue": ("henvcfg_adue_op",),
-    "pbmte": ("menvcfg_pbmte_op",), "vs_pbmte": ("henvcfg_pbmte_op",),
+    "sum": ("sstatus_sum",),
+    "adue": ("menvcfg_adue_op",),
+    "vs_adue": ("henvcfg_adue_op",),
+    "pbmte": ("menvcfg_pbmte_op",),
+    "vs_pbmte": ("henvcfg_pbmte_op",),
 }
 """By the bit of a register on which the end depends; those of MXR depend on the instruction too."""
 
@@ -126,8 +129,11 @@ def _of_fault(test: WalkTest, due: Trap) -> Iterator[str]:
     if why == "address bits that are not translated" and first and stages.first:
         yield from _named(scheme, "va_signext")
     if why == "a right is not given" and test.instruction is not Instruction.HLVX:
-        yield "fetch_page_fault_no_x" if test.instruction is Instruction.FETCH else (
-            "store_page_fault_no_w" if due.cause % 8 == STORE_PAGE_FAULT % 8 else "load_page_fault_no_r")
+        yield (
+            "fetch_page_fault_no_x"
+            if test.instruction is Instruction.FETCH
+            else ("store_page_fault_no_w" if due.cause % 8 == STORE_PAGE_FAULT % 8 else "load_page_fault_no_r")
+        )
 
 
 def _of_trap(test: WalkTest, due: Trap) -> Iterator[str]:

@@ -63,7 +63,8 @@ def write_elfs(folder: Path, each: int, sets: Sequence[Stages] = SETS_64) -> dic
             name = f"{file_name(stages)}-{place:04}"
             try:
                 (folder / f"{name}.elf").write_bytes(
-                    elf_of(script.packed(), Label(SETS.index(stages), place * each, len(batch)), 32 if stages.sv32 else 64))
+                    elf_of(script.packed(), Label(SETS.index(stages), place * each, len(batch)), 32 if stages.sv32 else 64)
+                )
             except OSError as why:
                 raise BadDesign(f"{folder}: cannot be written: {why.strerror or why}") from None
             written[name] = len(batch)
@@ -97,8 +98,16 @@ def judge_signature(folder: Path, file: Path) -> Verdict:
             seen[finding.title] += 1
             _keep_smaller(smallest, finding, Example(vector, test))
     found = sorted(smallest.values(), key=lambda one: -seen[one.finding.title])
-    return Verdict(file.name, f"vectors of {stages.name}", judged, time.perf_counter() - began, tuple(found), dict(seen),
-                   dict(outcomes), label.count)
+    return Verdict(
+        file.name,
+        f"vectors of {stages.name}",
+        judged,
+        time.perf_counter() - began,
+        tuple(found),
+        dict(seen),
+        dict(outcomes),
+        label.count,
+    )
 
 
 def _keep_smaller(smallest: dict[str, Deviation], finding: Finding, example: Example) -> None:
@@ -125,8 +134,10 @@ def _read(file: Path) -> tuple[Signature, Label]:
     if label is None or label.stages >= len(SETS):
         raise BadDesign(f"{file}: not a signature of an ELF that refmodel vectors --elf made")
     if signature.pc:
-        raise BadDesign(f"{file}: the run ended early: a trap that no vector asked for at {signature.pc:#x}, cause "
-                        f"{signature.cause}; does the machine have the hypervisor extension?")
+        raise BadDesign(
+            f"{file}: the run ended early: a trap that no vector asked for at {signature.pc:#x}, cause "
+            f"{signature.cause}; does the machine have the hypervisor extension?"
+        )
     if not signature.done:
         raise BadDesign(f"{file}: the run did not come to its end")
     return signature, label
@@ -136,5 +147,7 @@ def _is_set_up(test: WalkTest, numbers: Numbers, results: Results) -> bool:
     """Whether the machine took the registers of a test: what it read back says so."""
     hart = test.hart
     _, menvcfg, henvcfg = status_of(hart)
-    return (results[numbers.tables][:3] == (hart.satp, hart.vsatp, hart.hgatp)
-            and results[numbers.status][:2] == (menvcfg, henvcfg & menvcfg))
+    return results[numbers.tables][:3] == (hart.satp, hart.vsatp, hart.hgatp) and results[numbers.status][:2] == (
+        menvcfg,
+        henvcfg & menvcfg,
+    )

@@ -64,15 +64,27 @@ class Spike(RiscvHost):
             elf, signature = Path(folder) / "elf", Path(folder) / "signature"
             elf.write_bytes(elf_of(script, xlen=self.xlen))
             try:
-                done = subprocess.run([self.program, f"-m{BASE:#x}:{MEMORY:#x}", f"--isa={self.isa}", f"+signature={signature}",
-                                       "+signature-granularity=8", str(elf)], capture_output=True, text=True, check=False,
-                                      timeout=PATIENCE, stdin=subprocess.DEVNULL)
+                done = subprocess.run(
+                    [
+                        self.program,
+                        f"-m{BASE:#x}:{MEMORY:#x}",
+                        f"--isa={self.isa}",
+                        f"+signature={signature}",
+                        "+signature-granularity=8",
+                        str(elf),
+                    ],
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=PATIENCE,
+                    stdin=subprocess.DEVNULL,
+                )
             except subprocess.TimeoutExpired:
                 raise Lost(f"Spike did not come back within {PATIENCE:.0f} s") from None
             if not signature.is_file():
                 raise Lost(f"Spike ended: {(done.stderr + done.stdout).strip() or f'status {done.returncode}'}")
             after = bytes_of(signature.read_text())
-        return after[SCRIPTS - MAILBOX:], after[:40]
+        return after[SCRIPTS - MAILBOX :], after[:40]
 
     def close(self) -> None:
         """Nothing stays between scripts."""

@@ -75,8 +75,10 @@ class StaleCampaign:
     def _is_known(self, finding: Finding, now: WalkTest) -> bool:
         """Whether an access ended as it may, but for the value of a register that is known to be reported wrongly; mcause too, on a
         machine that is known to report other faults of guests than are due."""
-        return (finding.title.startswith(("another ", *OTHER_FAULTS) if self.profile.guests_as_users else "another ")
-                and known.explanation(self.implementation, finding.title, now.made_by) is not None)
+        return (
+            finding.title.startswith(("another ", *OTHER_FAULTS) if self.profile.guests_as_users else "another ")
+            and known.explanation(self.implementation, finding.title, now.made_by) is not None
+        )
 
     def _beyond(self, test: StaleTest, number: int, now: WalkTest, ways: Sequence[Lawful], seen: Observed) -> Finding | None:
         """None if some way explains what was observed; what is known, if one does but for a register; else what is wrong."""
@@ -88,8 +90,9 @@ class StaleCampaign:
                 return each
         lawful = sorted({f"{words(way.outcome)}, flags {_flags(way.must)}" for way in ways})
         changed = {at: entry ^ now.entries[at] for at, entry in seen.entries.items() if entry != now.entries[at]}
-        return Finding(_title(test, number, seen, changed), STALENESS, " or ".join(lawful),
-                       f"{words(seen.outcome)}, flags {_flags(changed)}")
+        return Finding(
+            _title(test, number, seen, changed), STALENESS, " or ".join(lawful), f"{words(seen.outcome)}, flags {_flags(changed)}"
+        )
 
 
 def _title(test: StaleTest, number: int, seen: Observed, changed: Mapping[int, int]) -> str:

@@ -89,9 +89,18 @@ class StaleTest:
     def tests(self) -> tuple[WalkTest, ...]:
         """The accesses one by one, each over the entries as its round stores them. What accesses set besides is not in them."""
         entries = self.start.entries
-        return (self.start, *(attrs.evolve(
-            self.start, entries={**entries, self.place: each.entry}, instruction=each.instruction,
-            hart=_for(self.start.hart, each.instruction, self.start.stages)) for each in self.rounds))
+        return (
+            self.start,
+            *(
+                attrs.evolve(
+                    self.start,
+                    entries={**entries, self.place: each.entry},
+                    instruction=each.instruction,
+                    hart=_for(self.start.hart, each.instruction, self.start.stages),
+                )
+                for each in self.rounds
+            ),
+        )
 
     def lines(self) -> Iterator[str]:
         """The test in words."""
@@ -109,8 +118,9 @@ def fence_words(fence: Fence | None, start: WalkTest) -> str:
     here = _gpa(start) >> 2 if fence.name in OF_G else start.address
     address = "" if fence.address is None else " of the page" if fence.address == here else " of another page"
     what = "VMID" if fence.name in OF_G else "ASID"
-    return f"{fence.name}{address}" + ("" if fence.identifier is None else
-                                       f" of the same {what}" if fence.identifier == mine else f" of another {what}")
+    return f"{fence.name}{address}" + (
+        "" if fence.identifier is None else f" of the same {what}" if fence.identifier == mine else f" of another {what}"
+    )
 
 
 # ---------------------------------------------------------------- drawing
@@ -122,12 +132,19 @@ def make_stale(data: bytes, stages: Stages, profile: Profile) -> StaleTest:
     as_users = stages.virtual and profile.guests_as_users
     kinds = DATA if not stages.virtual else GUESTS[2:] if as_users else GUESTS
     leaf, g_leaf, kind, user = draw.byte(), draw.byte(), kinds[draw.byte() % len(kinds)], draw.byte() & 1 | as_users
-    plain = make(bytes([leaf, g_leaf, 0, user, 0 if draw.byte() % 4 else 3, *(draw.byte() for _ in range(3 + stages.first))]),
-                 stages, profile)
+    plain = make(
+        bytes([leaf, g_leaf, 0, user, 0 if draw.byte() % 4 else 3, *(draw.byte() for _ in range(3 + stages.first))]),
+        stages,
+        profile,
+    )
     hart = plain.hart
     tag = ASID << 44
-    hart = attrs.evolve(hart, satp=hart.satp and hart.satp | tag, vsatp=hart.vsatp and hart.vsatp | tag,
-                        hgatp=hart.hgatp and hart.hgatp | VMID << 44)
+    hart = attrs.evolve(
+        hart,
+        satp=hart.satp and hart.satp | tag,
+        vsatp=hart.vsatp and hart.vsatp | tag,
+        hgatp=hart.hgatp and hart.hgatp | VMID << 44,
+    )
     entries = dict(plain.entries)
     if draw.byte() % 4 == 3:
         entries = {at: entry | G if is_vs(at) and entry & R else entry for at, entry in entries.items()}
@@ -146,8 +163,15 @@ def _for(hart: Hart, instruction: Instruction, stages: Stages) -> Hart:
     clear, since some machines forget translations where mstatus changes."""
     fetch, mode = instruction is Instruction.FETCH, hart.mpp if hart.privilege == MACHINE else hart.privilege
     plain = instruction in DATA
-    return attrs.evolve(hart, privilege=mode if fetch else MACHINE, virtual=stages.virtual and fetch, mprv=plain and not fetch,
-                        mpv=stages.virtual and plain, mpp=mode, spvp=mode == SUPERVISOR)
+    return attrs.evolve(
+        hart,
+        privilege=mode if fetch else MACHINE,
+        virtual=stages.virtual and fetch,
+        mprv=plain and not fetch,
+        mpv=stages.virtual and plain,
+        mpp=mode,
+        spvp=mode == SUPERVISOR,
+    )
 
 
 def _edited(byte: int, frame: int, first: int, entry: int, place: int) -> int:
@@ -178,8 +202,9 @@ def _fence(byte: int, start: WalkTest, profile: Profile) -> Fence | None:
             continue
         here = _gpa(start) >> 2 if name in OF_G else start.address
         mine = VMID if name in OF_G else ASID
-        every += [Fence(name, address, identifier) for address in (None, here, here + OTHER_PAGE)
-                  for identifier in (None, mine, mine + 1)]
+        every += [
+            Fence(name, address, identifier) for address in (None, here, here + OTHER_PAGE) for identifier in (None, mine, mine + 1)
+        ]
     return every[byte % len(every)] if byte < 160 else None
 
 
@@ -246,10 +271,18 @@ class Envelope:
 
     def _ways(self, hart: Remembered, access: WalkTest) -> list[Lawful]:
         found = dict.fromkeys(_frozen(self._way(access, memory, end)) for memory, end in self._ends(hart, access))
-        may = {at: bits & (A | D if at & ~0xFFF == TABLES_1 else A)
-               for at, bits in speculated({**access.fixed, **access.entries}, access.hart, access.address).items()}
-        return [Lawful(outcome, dict(must), {at: (may.get(at, 0) | dict(flags).get(at, 0)) & ~dict(must).get(at, 0)
-                                             for at in {*may, *dict(flags)}}) for outcome, must, flags in found]
+        may = {
+            at: bits & (A | D if at & ~0xFFF == TABLES_1 else A)
+            for at, bits in speculated({**access.fixed, **access.entries}, access.hart, access.address).items()
+        }
+        return [
+            Lawful(
+                outcome,
+                dict(must),
+                {at: (may.get(at, 0) | dict(flags).get(at, 0)) & ~dict(must).get(at, 0) for at in {*may, *dict(flags)}},
+            )
+            for outcome, must, flags in found
+        ]
 
     def _ends(self, hart: Remembered, access: WalkTest) -> Iterator[tuple[Marked, TwoStages | Translation | Fault]]:
         registers, words = access.hart, {**access.fixed, **access.entries}

@@ -78,8 +78,9 @@ class UnicornRiscv:
             self._go(self.stubs[str(word)])
         self._set("T3", STORED)
         self.scratch = self.uc.context_save()
-        self.tval = pointer_to(self.uc, self.scratch, self._faults(), ctypes.c_uint64 if self.xlen == 64 else ctypes.c_int32,
-                               "the address of a fault")
+        self.tval = pointer_to(
+            self.uc, self.scratch, self._faults(), ctypes.c_uint64 if self.xlen == 64 else ctypes.c_int32, "the address of a fault"
+        )
 
     def _faults(self) -> Iterator[int]:
         """Loads through tables that are empty, and their addresses."""

@@ -32,8 +32,11 @@ from refmodel.oracle.riscv.walk_campaign import RiscvCampaign, compare
 from refmodel.oracle.riscv.walk_tests import ALONE, BOTH, HIGH, SIZE, Stages, WalkTest, make
 from refmodel.oracle.trace.reading import Source
 
-SETS_64 = (*(stages for levels in (3, 4, 5) for stages in (Stages(levels), Stages(levels, levels, True))),
-           Stages(0, 3, True), Stages(3, 0, True))
+SETS_64 = (
+    *(stages for levels in (3, 4, 5) for stages in (Stages(levels), Stages(levels, levels, True))),
+    Stages(0, 3, True),
+    Stages(3, 0, True),
+)
 SETS_32 = (Stages(2), Stages(2, 2, True), Stages(2, 2, True, high=True), Stages(0, 2, True), Stages(2, 0, True))
 SETS = (*SETS_64, *SETS_32)
 """In an order that stays as it is: an ELF's label has the number of its set."""
@@ -155,8 +158,9 @@ def plain(stages: Stages) -> Iterator[WalkTest]:
     """A test that is let through for every instruction, mode and size of page in each stage."""
     kinds = BOTH if stages.virtual else ALONE
     sizes = (0, 200) if stages.sv32 else (0, 200, 240)
-    for leaf, g_leaf, kind, user in itertools.product(sizes if stages.first else (0,), sizes if stages.second else (0,),
-                                                      range(len(kinds)), (0, 1)):
+    for leaf, g_leaf, kind, user in itertools.product(
+        sizes if stages.first else (0,), sizes if stages.second else (0,), range(len(kinds)), (0, 1)
+    ):
         yield make(bytes([leaf, g_leaf, kind, user, 0, 7]), stages, profile_for(stages))
 
 
@@ -165,12 +169,19 @@ def _neighbours(test: WalkTest, draw: random.Random) -> Iterator[tuple[str, Walk
     yield "plain", test
     near: list[tuple[str, WalkTest]] = []
     for at, entry in test.entries.items():
-        near += [(f"bit {bit} of the entry at {at:#x}", attrs.evolve(test, entries={**test.entries, at: entry ^ 1 << bit}))
-                 for bit in range(8 * test.stages.size)]
-    near += [(name, attrs.evolve(test, hart=attrs.evolve(test.hart, **{name: not getattr(test.hart, name)}))) for name in SWITCHES
-             if not (test.stages.sv32 and name in OF_64_BITS)]
-    near += [(f"bit {bit} of the address", attrs.evolve(test, address=test.address ^ 1 << bit))
-             for bit in range(12, 8 * test.stages.size)]
+        near += [
+            (f"bit {bit} of the entry at {at:#x}", attrs.evolve(test, entries={**test.entries, at: entry ^ 1 << bit}))
+            for bit in range(8 * test.stages.size)
+        ]
+    near += [
+        (name, attrs.evolve(test, hart=attrs.evolve(test.hart, **{name: not getattr(test.hart, name)})))
+        for name in SWITCHES
+        if not (test.stages.sv32 and name in OF_64_BITS)
+    ]
+    near += [
+        (f"bit {bit} of the address", attrs.evolve(test, address=test.address ^ 1 << bit))
+        for bit in range(12, 8 * test.stages.size)
+    ]
     draw.shuffle(near)
     yield from near
 
@@ -178,8 +189,9 @@ def _neighbours(test: WalkTest, draw: random.Random) -> Iterator[tuple[str, Walk
 # ---------------------------------------------------------------- writing
 
 
-def write(folder: Path, count: int, progress: Callable[[int, int], None] = lambda done, of: None,
-          sets: Sequence[Stages] = SETS_64) -> dict[str, int]:
+def write(
+    folder: Path, count: int, progress: Callable[[int, int], None] = lambda done, of: None, sets: Sequence[Stages] = SETS_64
+) -> dict[str, int]:
     """Write these sets, of ``count`` vectors together; how many each file has. Always the same files.
 
     ``progress`` is called with the number written so far, and the count. Raises ``BadDesign`` if the folder cannot be written.
@@ -208,8 +220,16 @@ def vector_of(name: str, because: str, test: WalkTest, way: Lawful) -> Vector:
             hart["physical_bits"] = width(test.hart.rv32) - value.bit_count()
         else:
             hart[field] = hex(value) if field in ("satp", "vsatp", "hgatp") else int(value)
-    return Vector(name, rules_of(test, way), because, hart, test.instruction.value,
-                  hex(test.address), _hexes({**test.fixed, **test.entries}), _end(way))
+    return Vector(
+        name,
+        rules_of(test, way),
+        because,
+        hart,
+        test.instruction.value,
+        hex(test.address),
+        _hexes({**test.fixed, **test.entries}),
+        _end(way),
+    )
 
 
 def _end(way: Lawful) -> End:
@@ -217,8 +237,9 @@ def _end(way: Lawful) -> End:
     if trap is None:
         assert way.outcome.physical is not None
         return End("completed", flags, may, physical=hex(way.outcome.physical))
-    return End("trap", flags, may, cause=trap.cause, tval=hex(trap.tval), tval2=hex(trap.tval2), tinst=hex(trap.tinst),
-               gva=trap.gva)
+    return End(
+        "trap", flags, may, cause=trap.cause, tval=hex(trap.tval), tval2=hex(trap.tval2), tinst=hex(trap.tinst), gva=trap.gva
+    )
 
 
 def _hexes(words: Any) -> dict[str, str]:
@@ -261,10 +282,10 @@ def _lawful(end: End) -> Lawful:
     flags, may = _numbers(end.flags), _numbers(end.may)
     if end.end == "completed":
         if end.physical is None:
-            raise ValueError("end.physical: missing, and the end is \"completed\"")
+            raise ValueError('end.physical: missing, and the end is "completed"')
         return Lawful(Outcome(physical=int(end.physical, 16)), flags, may)
     if end.cause is None or end.tval is None or end.tval2 is None or end.tinst is None or end.gva is None:
-        raise ValueError("end: cause, tval, tval2, tinst and gva were expected, since the end is \"trap\"")
+        raise ValueError('end: cause, tval, tval2, tinst and gva were expected, since the end is "trap"')
     trap = Trap(end.cause, int(end.tval, 16), int(end.tval2, 16), int(end.tinst, 16), end.gva)
     return Lawful(Outcome(trap=trap), flags, may)
 
@@ -278,6 +299,7 @@ def _numbers(words: Words) -> dict[int, int]:
 
 def has_none(folder: Path, stages: Stages) -> bool:
     """Whether a folder has vectors, but none for machines of as many bits as these stages are of."""
+
     def has(sets: Sequence[Stages]) -> bool:
         return any((folder / f"{file_name(each)}.jsonl").is_file() for each in sets)
 
@@ -298,8 +320,15 @@ def run(campaign: RiscvCampaign, folder: Path) -> Verdict:
             if finding is not None:
                 seen[finding.title] += 1
                 first.setdefault(finding.title, Deviation(finding, test))
-    return Verdict(campaign.implementation, f"vectors of {campaign.subject}", ran, time.perf_counter() - began,
-                   tuple(first.values()), dict(seen), dict(outcomes))
+    return Verdict(
+        campaign.implementation,
+        f"vectors of {campaign.subject}",
+        ran,
+        time.perf_counter() - began,
+        tuple(first.values()),
+        dict(seen),
+        dict(outcomes),
+    )
 
 
 def _carried_out(campaign: RiscvCampaign, batch: Sequence[tuple[WalkTest, Lawful]]) -> Iterator[tuple[str, Finding | None]]:
@@ -317,5 +346,8 @@ def _can_be_set_up(test: WalkTest, profile: Profile) -> bool:
     """Whether a machine has what a vector asks for: of its registers, and Svnapot where an entry has N set."""
     hart = test.hart
     flags = (hart.adue, hart.vs_adue) if test.stages.virtual else (hart.adue,)
-    return ((profile.svadu or set(flags) == {profile.sets_flags}) and (profile.svpbmt or not (hart.pbmte or hart.vs_pbmte))
-            and (profile.svnapot or not any(entry & N for entry in test.entries.values())))
+    return (
+        (profile.svadu or set(flags) == {profile.sets_flags})
+        and (profile.svpbmt or not (hart.pbmte or hart.vs_pbmte))
+        and (profile.svnapot or not any(entry & N for entry in test.entries.values()))
+    )

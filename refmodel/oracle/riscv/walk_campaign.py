@@ -18,16 +18,35 @@ from refmodel.oracle.riscv.walk_tests import HIGH, SIZE, TOP, Stages, WalkTest, 
 
 WALK = "Privileged Architecture, Sv32, Virtual Address Translation Process"
 FLAGS = "Privileged Architecture, Sv32, Addressing and Memory Protection, on PTE updates"
-RULES = {"cause": "norm:H_vm_gpapriv", "tval": "norm:stval_op_faulting_addr", "tval2": "norm:mtval2_trapval",
-         "tinst": "norm:H_trap_xtinst_guestpage", "GVA": "norm:mstatus_gva_op"}
+RULES = {
+    "cause": "norm:H_vm_gpapriv",
+    "tval": "norm:stval_op_faulting_addr",
+    "tval2": "norm:mtval2_trapval",
+    "tinst": "norm:H_trap_xtinst_guestpage",
+    "GVA": "norm:mstatus_gva_op",
+}
 """By the register that is wrong."""
-NAMES = {1: "an instruction access fault", 5: "a load access fault", 7: "a store access fault", 12: "an instruction page fault",
-         13: "a load page fault", 15: "a store page fault", 20: "an instruction guest-page fault",
-         21: "a load guest-page fault", 23: "a store guest-page fault"}
-KINDS = {**dict.fromkeys((1, 5, 7), "an access fault"), **dict.fromkeys((12, 13, 15), "a page fault"),
-         **dict.fromkeys((20, 21, 23), "a guest-page fault")}
-ACCESSES = {**dict.fromkeys((1, 12, 20), "a fetch"), **dict.fromkeys((5, 13, 21), "a load"),
-            **dict.fromkeys((7, 15, 23), "a store")}
+NAMES = {
+    1: "an instruction access fault",
+    5: "a load access fault",
+    7: "a store access fault",
+    12: "an instruction page fault",
+    13: "a load page fault",
+    15: "a store page fault",
+    20: "an instruction guest-page fault",
+    21: "a load guest-page fault",
+    23: "a store guest-page fault",
+}
+KINDS = {
+    **dict.fromkeys((1, 5, 7), "an access fault"),
+    **dict.fromkeys((12, 13, 15), "a page fault"),
+    **dict.fromkeys((20, 21, 23), "a guest-page fault"),
+}
+ACCESSES = {
+    **dict.fromkeys((1, 12, 20), "a fetch"),
+    **dict.fromkeys((5, 13, 21), "a load"),
+    **dict.fromkeys((7, 15, 23), "a store"),
+}
 """By cause."""
 Perform = Callable[[Sequence[WalkTest]], Sequence[tuple[Lawful, Observed]]]
 
@@ -96,8 +115,10 @@ def words(outcome: Outcome) -> str:
     if outcome.trap is None:
         return "ended in some other way" if outcome.physical is None else f"completed at physical address {outcome.physical:#x}"
     trap = outcome.trap
-    return (f"{NAMES.get(trap.cause, 'a trap')}, cause {trap.cause}, mtval {trap.tval:#x}, mtval2 {trap.tval2:#x}, "
-            f"mtinst {trap.tinst:#x}, GVA {trap.gva:d}")
+    return (
+        f"{NAMES.get(trap.cause, 'a trap')}, cause {trap.cause}, mtval {trap.tval:#x}, mtval2 {trap.tval2:#x}, "
+        f"mtinst {trap.tinst:#x}, GVA {trap.gva:d}"
+    )
 
 
 def _where(trap: Trap) -> str:
@@ -139,5 +160,6 @@ def _flags(test: WalkTest, way: Lawful, observed: Observed, at: int, wrong: int,
     trap = way.outcome.trap
     when = f"although {_kind(trap)} is due: {reason(test)}" if trap else "by an access that completes"
     name = name_of(at, test.stages)
-    return Finding(f"{flag} of a {whose} entry {change} {when}", FLAGS, f"{name} {entry_words(right)}",
-                   f"{name} {entry_words(after)}")
+    return Finding(
+        f"{flag} of a {whose} entry {change} {when}", FLAGS, f"{name} {entry_words(right)}", f"{name} {entry_words(after)}"
+    )

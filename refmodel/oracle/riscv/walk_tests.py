@@ -82,8 +82,11 @@ class Stages:
 
     @property
     def name(self) -> str:
-        return SCHEMES[self.first] if not self.virtual else f"{SCHEMES[self.first]} over {SCHEMES[self.second]}" + (
-            "x4" if self.second else "") + (HIGH if self.high else "")
+        return (
+            SCHEMES[self.first]
+            if not self.virtual
+            else f"{SCHEMES[self.first]} over {SCHEMES[self.second]}" + ("x4" if self.second else "") + (HIGH if self.high else "")
+        )
 
 
 @attrs.frozen
@@ -118,10 +121,12 @@ class WalkTest:
         user = hart.privilege == USER if self.instruction is Instruction.FETCH else hart.mpp == USER
         mode = ("V" if self.stages.virtual else "") + ("U" if user else "S")
         yield f"{mode}-mode {self.instruction.value} at {self.address:#018x}"
-        yield (f"{self.stages.name}, sstatus.SUM={hart.sum:d} MXR={hart.mxr:d}"
-               + (f" vsstatus.SUM={hart.vs_sum:d} MXR={hart.vs_mxr:d}" if self.stages.virtual else "")
-               + f" menvcfg.ADUE={hart.adue:d} PBMTE={hart.pbmte:d}"
-               + (f" henvcfg.ADUE={hart.vs_adue:d} PBMTE={hart.vs_pbmte:d}" if self.stages.virtual else ""))
+        yield (
+            f"{self.stages.name}, sstatus.SUM={hart.sum:d} MXR={hart.mxr:d}"
+            + (f" vsstatus.SUM={hart.vs_sum:d} MXR={hart.vs_mxr:d}" if self.stages.virtual else "")
+            + f" menvcfg.ADUE={hart.adue:d} PBMTE={hart.pbmte:d}"
+            + (f" henvcfg.ADUE={hart.vs_adue:d} PBMTE={hart.vs_pbmte:d}" if self.stages.virtual else "")
+        )
         for at, entry in sorted(self.entries.items()):
             yield f"{name_of(at, self.stages)}: {entry:#018x} = {entry_words(entry)}"
 
@@ -157,8 +162,9 @@ def make(data: bytes, stages: Stages, profile: Profile) -> WalkTest:
     if g_leaf > 2 or not stages.second:
         data_2 = frame >> stages.shift(2) & 0x1FF if not stages.sv32 else 0
     signed = 1 if stages.sv32 else 2
-    index = {level: (draw.byte() * 73) & (mask // signed if level == stages.first else mask)
-             for level in range(1, stages.first + 1)}
+    index = {
+        level: (draw.byte() * 73) & (mask // signed if level == stages.first else mask) for level in range(1, stages.first + 1)
+    }
     user = bool(who & 1)
     entries: dict[int, int] = {}
     within, first = data_2 << stages.shift(2) | data_1 << 12, first_of_data(stages.low)
@@ -211,13 +217,29 @@ def _hart(byte: int, instruction: int, who: int, stages: Stages, profile: Profil
     adue = not byte & 1 if profile.svadu else profile.sets_flags
     vs_adue = adue and (not byte & 2 if profile.svadu else profile.sets_flags)
     pbmte = profile.svpbmt and byte & 4 != 0
-    return Hart(privilege=mode if fetch else MACHINE, virtual=stages.virtual and fetch, satp=0 if stages.virtual else table,
-                vsatp=table if stages.virtual else 0,
-                hgatp=mode_of(stages.second) | G_ROOT >> 12 if stages.second else 0, rv32=stages.sv32, vs_rv32=stages.sv32,
-                sum=who & 2 != 0, mxr=who & 12 == 12, vs_sum=who & 16 != 0, vs_mxr=who & 96 == 96,
-                mprv=made in ALONE and not fetch, mpv=stages.virtual, mpp=mode, spvp=mode == SUPERVISOR,
-                adue=adue, vs_adue=vs_adue, pbmte=pbmte, vs_pbmte=pbmte and byte & 8 != 0, svnapot=profile.svnapot,
-                beyond=(1 << 34) - (1 << 32) if stages.sv32 else (1 << 56) - (1 << PHYSICAL_BITS)), made
+    return Hart(
+        privilege=mode if fetch else MACHINE,
+        virtual=stages.virtual and fetch,
+        satp=0 if stages.virtual else table,
+        vsatp=table if stages.virtual else 0,
+        hgatp=mode_of(stages.second) | G_ROOT >> 12 if stages.second else 0,
+        rv32=stages.sv32,
+        vs_rv32=stages.sv32,
+        sum=who & 2 != 0,
+        mxr=who & 12 == 12,
+        vs_sum=who & 16 != 0,
+        vs_mxr=who & 96 == 96,
+        mprv=made in ALONE and not fetch,
+        mpv=stages.virtual,
+        mpp=mode,
+        spvp=mode == SUPERVISOR,
+        adue=adue,
+        vs_adue=vs_adue,
+        pbmte=pbmte,
+        vs_pbmte=pbmte and byte & 8 != 0,
+        svnapot=profile.svnapot,
+        beyond=(1 << 34) - (1 << 32) if stages.sv32 else (1 << 56) - (1 << PHYSICAL_BITS),
+    ), made
 
 
 def mode_of(levels: int) -> int:

@@ -13,8 +13,15 @@ from refmodel.oracle.trace.steps import taken
 from refmodel.oracle.trace.tables import Key
 
 JUDGES: dict[type[e.Event], Callable[[Knowledge, Any], None]] = {
-    e.Unmap: translations.unmap, e.Protect: translations.protect, e.Unprotect: translations.unprotect, e.Track: translations.track,
-    e.Untrack: translations.untrack, e.Mark: logging.mark, e.TakeMark: logging.take_mark, e.Send: logging.send}
+    e.Unmap: translations.unmap,
+    e.Protect: translations.protect,
+    e.Unprotect: translations.unprotect,
+    e.Track: translations.track,
+    e.Untrack: translations.untrack,
+    e.Mark: logging.mark,
+    e.TakeMark: logging.take_mark,
+    e.Send: logging.send,
+}
 """Events about one page, which have no other fields."""
 
 
@@ -132,9 +139,20 @@ def moved(k: Knowledge, event: e.Move) -> None:
 
 
 STEPS: dict[type[e.Event], Callable[[Knowledge, Any], None]] = {
-    **dict.fromkeys(JUDGES, one_page), e.Map: mapped, e.Exit: exited, e.Fill: filled, e.Report: reported, e.Inflate: inflated,
-    e.Deflate: deflated, e.Populate: populated, e.Break: broken, e.Promise: promised, e.DmaMap: dma_mapped,
-    e.DmaUnmap: dma_unmapped, e.Move: moved}
+    **dict.fromkeys(JUDGES, one_page),
+    e.Map: mapped,
+    e.Exit: exited,
+    e.Fill: filled,
+    e.Report: reported,
+    e.Inflate: inflated,
+    e.Deflate: deflated,
+    e.Populate: populated,
+    e.Break: broken,
+    e.Promise: promised,
+    e.DmaMap: dma_mapped,
+    e.DmaUnmap: dma_unmapped,
+    e.Move: moved,
+}
 """By kind: how one is judged by steps."""
 OF_PAGES = frozenset(kind for kind in STEPS if issubclass(kind, e.Pages))
 
@@ -143,8 +161,11 @@ def judge(k: Knowledge, event: Any) -> None:
     """Hold any event against what is known, by steps where that can be; raises ``Deviates`` or ``Inconsistent``."""
     kind = type(event)
     by_step = STEPS.get(kind)
-    if by_step is not None and k.by_step and (
-            kind not in OF_PAGES or (event.bits is None and (event.pages is None or event.pages == 1))):
+    if (
+        by_step is not None
+        and k.by_step
+        and (kind not in OF_PAGES or (event.bits is None and (event.pages is None or event.pages == 1)))
+    ):
         by_step(k, event)
     else:
         k.effect(event)

@@ -102,8 +102,11 @@ def given_untold(k: Knowledge, key: Key, stored_to: bool = False) -> None:
     """A page that was promised may have a frame by now, where nobody tells which frames the VM's pages are given. One that is
     stored to has one, where nobody tells translations."""
     entry = k.backing(key)
-    if entry is not None and entry.backing == Backing.PROMISED and (
-            key[0] not in k.populating or (stored_to and key[0] not in k.mapping)):
+    if (
+        entry is not None
+        and entry.backing == Backing.PROMISED
+        and (key[0] not in k.populating or (stored_to and key[0] not in k.mapping))
+    ):
         with k.judging(about(k, key)):
             k.tables["p2m"].forget(key)
 

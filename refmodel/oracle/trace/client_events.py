@@ -41,14 +41,23 @@ def _about(row: Row) -> str:
 
 def c_lines() -> Iterator[str]:
     """The header."""
-    yield from (f"/* A macro for each event of a trace. {MADE}.", " *",
-                ' * The last argument has further fields, or is "":', " *",
-                ' *     refmodel_event_map(&rm, vm, gfn, mfn, 1, "\\"level\\":2");', " *",
-                " * A macro gives what refmodel_tell gives. Numbers may be of any unsigned type. */",
-                "#ifndef REFMODEL_EVENTS_H", "#define REFMODEL_EVENTS_H", "", '#include "refmodel.h"', "",
-                "#define REFMODEL_NUMBER(number) ((unsigned long long)(number))",
-                '#define REFMODEL_FLAG(flag) ((flag) ? "true" : "false")',
-                '#define REFMODEL_MORE(more) (*(more) ? "," : ""), (more)')
+    yield from (
+        f"/* A macro for each event of a trace. {MADE}.",
+        " *",
+        ' * The last argument has further fields, or is "":',
+        " *",
+        ' *     refmodel_event_map(&rm, vm, gfn, mfn, 1, "\\"level\\":2");',
+        " *",
+        " * A macro gives what refmodel_tell gives. Numbers may be of any unsigned type. */",
+        "#ifndef REFMODEL_EVENTS_H",
+        "#define REFMODEL_EVENTS_H",
+        "",
+        '#include "refmodel.h"',
+        "",
+        "#define REFMODEL_NUMBER(number) ((unsigned long long)(number))",
+        '#define REFMODEL_FLAG(flag) ((flag) ? "true" : "false")',
+        '#define REFMODEL_MORE(more) (*(more) ? "," : ""), (more)',
+    )
     for row in ROWS:
         given = parameters(row)
         yield ""
@@ -85,17 +94,28 @@ def _c_comment(text: str) -> Iterator[str]:
 
 def rust_lines() -> Iterator[str]:
     """The module."""
-    yield from (f"//! A method for each event of a trace. {MADE}.", "//!",
-                "//! Put it beside `refmodel.rs`, and say `mod refmodel; mod refmodel_events;`. The last argument has further",
-                "//! fields, or is empty:", "//!",
-                '//!     rm.event_map(vm, gfn, mfn, true, r#""level":2"#)?;', "",
-                "#![allow(dead_code, clippy::too_many_arguments)]", "",
-                "use super::refmodel::{Answer, Refmodel};", "use std::io;", "use std::panic::Location;", "",
-                "impl Refmodel {", "    #[track_caller]",
-                "    fn event(&mut self, fields: &str, more: &str) -> io::Result<Answer> {",
-                "        let caller = Location::caller();",
-                '        let comma = if more.is_empty() { "" } else { "," };',
-                '        self.tell_at(&format!("{fields}{comma}{more}"), caller.file(), caller.line())', "    }")
+    yield from (
+        f"//! A method for each event of a trace. {MADE}.",
+        "//!",
+        "//! Put it beside `refmodel.rs`, and say `mod refmodel; mod refmodel_events;`. The last argument has further",
+        "//! fields, or is empty:",
+        "//!",
+        '//!     rm.event_map(vm, gfn, mfn, true, r#""level":2"#)?;',
+        "",
+        "#![allow(dead_code, clippy::too_many_arguments)]",
+        "",
+        "use super::refmodel::{Answer, Refmodel};",
+        "use std::io;",
+        "use std::panic::Location;",
+        "",
+        "impl Refmodel {",
+        "    #[track_caller]",
+        "    fn event(&mut self, fields: &str, more: &str) -> io::Result<Answer> {",
+        "        let caller = Location::caller();",
+        '        let comma = if more.is_empty() { "" } else { "," };',
+        '        self.tell_at(&format!("{fields}{comma}{more}"), caller.file(), caller.line())',
+        "    }",
+    )
     for row in ROWS:
         given = parameters(row)
         yield ""
@@ -118,7 +138,8 @@ def texts() -> dict[str, str]:
 if __name__ == "__main__":
     from refmodel.language import remaking
 
-    folder = remaking.folder("refmodel.oracle.trace.client_events", "the clients' events in C and Rust", "refmodel/clients",
-                             FILES[0])
+    folder = remaking.folder(
+        "refmodel.oracle.trace.client_events", "the clients' events in C and Rust", "refmodel/clients", FILES[0]
+    )
     for name, text in texts().items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -64,31 +64,39 @@ class Decoder:
         self.kinds: dict[str, tuple[int, Callable[[int], Any]]] = {
             **dict.fromkeys(("vm", "with_vm"), (hello.vms, lambda drawn: drawn)),
             **dict.fromkeys(("gfn", "with_gfn"), (hello.gfns, lambda drawn: drawn)),
-            "cpu": (hello.cpus, lambda drawn: drawn), "slot": (hello.slots, lambda drawn: drawn),
+            "cpu": (hello.cpus, lambda drawn: drawn),
+            "slot": (hello.slots, lambda drawn: drawn),
             "gpa": (hello.gfns * hello.words, lambda drawn: drawn % hello.gfns << 12 | drawn // hello.gfns << 3),
-            "value": (4, lambda drawn: (0, 1, 1, 2)[drawn]), "size": (1, lambda drawn: 8), "write": (2, bool),
-            "count": (hello.gfns + 1, lambda drawn: drawn)}
+            "value": (4, lambda drawn: (0, 1, 1, 2)[drawn]),
+            "size": (1, lambda drawn: 8),
+            "write": (2, bool),
+            "count": (hello.gfns + 1, lambda drawn: drawn),
+        }
         """For each parameter, of how many numbers one is drawn, and what it then is."""
         self.head = _bytes_for(len(self.commands) + 1)
         """Bytes that a command is drawn by."""
         self.width = 1 + self.head + max(sum(_bytes_for(self.kinds[p][0]) for p in parameters) for _, parameters in self.commands)
         self.sweep: list[Command] = []
         if sorted(hello.commands.get("load", ())) == ["gpa", "vm"]:
-            self.sweep = [{"do": "load", "vm": vm, "gpa": gfn << 12 | word << 3}
-                          for vm in range(hello.vms) for gfn in range(hello.gfns) for word in range(hello.words)]
+            self.sweep = [
+                {"do": "load", "vm": vm, "gpa": gfn << 12 | word << 3}
+                for vm in range(hello.vms)
+                for gfn in range(hello.gfns)
+                for word in range(hello.words)
+            ]
         """Loads of all there is, at the end of a run: whatever went wrong with memory shows."""
 
     def commands_of(self, data: bytes) -> list[Command]:
-        pieces = [data[at:at + self.width] for at in range(0, len(data) - self.width + 1, self.width)]
-        return [self._command(piece) for piece in pieces if any(piece[:self.head])] + self.sweep
+        pieces = [data[at : at + self.width] for at in range(0, len(data) - self.width + 1, self.width)]
+        return [self._command(piece) for piece in pieces if any(piece[: self.head])] + self.sweep
 
     def _command(self, piece: bytes) -> Command:
-        name, parameters = self.commands[(int.from_bytes(piece[:self.head], "big") - 1) % len(self.commands)]
+        name, parameters = self.commands[(int.from_bytes(piece[: self.head], "big") - 1) % len(self.commands)]
         command, at = {"do": name}, self.head
         for parameter in parameters:
             number, meaning = self.kinds[parameter]
             size = _bytes_for(number)
-            command[parameter] = meaning(int.from_bytes(piece[at:at + size], "big") % number)
+            command[parameter] = meaning(int.from_bytes(piece[at : at + size], "big") % number)
             at += size
         return command
 
@@ -155,9 +163,18 @@ def _fits(place: str, command: Command, hello: Hello) -> None:
     if given != wanted:
         wrong = ", ".join(sorted(given ^ wanted))
         raise BadDesign(f"{place}: {wrong}: the command {name} takes {', '.join(hello.commands[name]) or 'nothing'}")
-    below = {"vm": hello.vms, "with_vm": hello.vms, "cpu": hello.cpus, "gfn": hello.gfns, "with_gfn": hello.gfns,
-             "gpa": hello.gfns << 12, "slot": hello.slots, "count": hello.gfns + 1}
+    below = {
+        "vm": hello.vms,
+        "with_vm": hello.vms,
+        "cpu": hello.cpus,
+        "gfn": hello.gfns,
+        "with_gfn": hello.gfns,
+        "gpa": hello.gfns << 12,
+        "slot": hello.slots,
+        "count": hello.gfns + 1,
+    }
     for parameter in sorted(given):
         if not 0 <= command[parameter] < below.get(parameter, 1 << 64):
-            raise BadDesign(f"{place}: {parameter}: {command[parameter]}; expected a number from 0, below "
-                            f"{below.get(parameter, 1 << 64):,}")
+            raise BadDesign(
+                f"{place}: {parameter}: {command[parameter]}; expected a number from 0, below {below.get(parameter, 1 << 64):,}"
+            )

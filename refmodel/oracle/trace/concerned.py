@@ -52,8 +52,13 @@ def _asked(law: Law) -> Asked:
         return Asked(law, sort, function, False, law in COUNTS)
     if "actor" not in law.about:
         return Asked(law, sort, lambda s, before, actor, *names: function(s, before, *names), True, False)
-    return Asked(law, sort, lambda s, before, actor, *names: function(
-        s, *law.arguments({"before": before, "actor": actor}, names)), True, False)
+    return Asked(
+        law,
+        sort,
+        lambda s, before, actor, *names: function(s, *law.arguments({"before": before, "actor": actor}, names)),
+        True,
+        False,
+    )
 
 
 MARKED_IN_TIME = (memory.unmarked_pages_are_there, memory.unmarked_pages_are_protected)
@@ -89,8 +94,11 @@ def concerns(law: Law, changed: Changes) -> bool:
 @functools.lru_cache(maxsize=1 << 14)
 def plan(changed: Changes, counts: bool, late: bool) -> tuple[Asked, ...]:
     """The laws to ask. While marks may come late, a page that the other machine has may be written to."""
-    return tuple(asked for asked in ASKED if concerns(asked.law, changed) and (counts or not asked.counts)
-                 and not (late and asked.law in MARKED_IN_TIME))
+    return tuple(
+        asked
+        for asked in ASKED
+        if concerns(asked.law, changed) and (counts or not asked.counts) and not (late and asked.law in MARKED_IN_TIME)
+    )
 
 
 @functools.lru_cache(maxsize=1 << 14)

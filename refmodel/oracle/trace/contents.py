@@ -139,8 +139,11 @@ class Contents:
             return True
         if self.words == other.words and self.zeroed == other.zeroed:
             return True
-        return not any((mine ^ theirs) & known & too for offset in {**self.words, **other.words}
-                       for (mine, known), (theirs, too) in [(self.bits(offset), other.bits(offset))])
+        return not any(
+            (mine ^ theirs) & known & too
+            for offset in {**self.words, **other.words}
+            for (mine, known), (theirs, too) in [(self.bits(offset), other.bits(offset))]
+        )
 
     __hash__ = None  # type: ignore[assignment]
 

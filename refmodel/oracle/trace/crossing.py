@@ -40,5 +40,7 @@ def _halves(event: Linear, inside: int) -> tuple[Linear, Linear]:
             raise Inconsistent("value", f"{event.value:#x} has more than {8 * event.size} bits")
         values = [event.value & (1 << 8 * inside) - 1, event.value >> 8 * inside]
     after = (event.gva + inside) & (1 << 64) - 1
-    return (msgspec.structs.replace(event, size=inside, value=values[0]),
-            msgspec.structs.replace(event, gva=after, size=event.size - inside, value=values[1]))
+    return (
+        msgspec.structs.replace(event, size=inside, value=values[0]),
+        msgspec.structs.replace(event, gva=after, size=event.size - inside, value=values[1]),
+    )

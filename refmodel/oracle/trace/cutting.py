@@ -62,8 +62,7 @@ def judge_in_pieces(name: str, where: Where) -> TraceVerdict:
         if done.deviation is not None:
             deviation = done.deviation
             break
-    return TraceVerdict(name, events, time.perf_counter() - began, deviation, tuple(notes), judged, {"gaps": gaps},
-                        dict(met))
+    return TraceVerdict(name, events, time.perf_counter() - began, deviation, tuple(notes), judged, {"gaps": gaps}, dict(met))
 
 
 def cut(name: str, most: int) -> list[Piece]:

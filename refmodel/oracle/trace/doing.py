@@ -27,8 +27,12 @@ class Template:
 
     def filled(self, pages: Sequence[Key], frames: Sequence[int]) -> Any:
         """The record for these."""
-        return self.cls(*[value if sort == "" else frames[value] if sort == "Mfn" else pages[value][sort == "Gfn"]
-                          for sort, value in self.parts])
+        return self.cls(
+            *[
+                value if sort == "" else frames[value] if sort == "Mfn" else pages[value][sort == "Gfn"]
+                for sort, value in self.parts
+            ]
+        )
 
 
 @functools.lru_cache(maxsize=1 << 12)
@@ -173,8 +177,14 @@ def _held(k: Knowledge, contents: tuple[Made, ...], pages: tuple[Key, ...], fram
     return held
 
 
-def _cached(k: Knowledge, key: Key, cached: tuple[tuple[int, ...], tuple[tuple[Template, bool], ...]], pages: tuple[Key, ...],
-            frames: tuple[int, ...], made: dict[Template, Any]) -> None:
+def _cached(
+    k: Knowledge,
+    key: Key,
+    cached: tuple[tuple[int, ...], tuple[tuple[Template, bool], ...]],
+    pages: tuple[Key, ...],
+    frames: tuple[int, ...],
+    made: dict[Template, Any],
+) -> None:
     """Translations may be cached, or are no longer."""
     kept, added = cached
     now: tuple[Lingering, ...] = ()

@@ -107,8 +107,9 @@ class Implementation:
 
     def _start(self) -> None:
         try:
-            self.process = subprocess.Popen(list(self.command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
-                                            start_new_session=True)
+            self.process = subprocess.Popen(
+                list(self.command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
+            )
         except OSError as why:
             raise BadDesign(f"{self.command[0]}: cannot be run: {why.strerror or why}") from None
         assert self.process.stdin is not None
@@ -156,8 +157,10 @@ class Implementation:
             self._rest += data
         first = self._rest.lstrip().split(b"\n")[0]
         if first and (command["do"] == "reset" or any(map(_is_done, self._rest.split(b"\n")))):  # whether or not the line has ended
-            raise BadDesign(f"{self.command[0]}: told {_excerpt(first)} before it was asked to {command['do']}; expected nothing "
-                            f"more after {DONE.decode()}, until the next command comes")
+            raise BadDesign(
+                f"{self.command[0]}: told {_excerpt(first)} before it was asked to {command['do']}; expected nothing "
+                f"more after {DONE.decode()}, until the next command comes"
+            )
 
     def _ask(self, line: bytes) -> None:
         assert self.process.stdin is not None
@@ -165,7 +168,7 @@ class Implementation:
             if not self._ready([], [self.process.stdin]):
                 raise Died(f"did not read its commands within {PATIENCE:.0f} s")
             try:
-                line = line[os.write(self.process.stdin.fileno(), line):]
+                line = line[os.write(self.process.stdin.fileno(), line) :]
             except BlockingIOError:  # there is room, and not for all of it
                 continue
             except OSError:
@@ -253,8 +256,19 @@ class Driver:
         """What all runs so far came to."""
         name = self.implementation.hello.name or self.implementation.command[0]
         spent = time.perf_counter() - began
-        done = Driven(name, self.runs, self.commands, self.events, spent, None, (), (), self.judged, dict(self.met),
-                      tuple(self.known.values()))
+        done = Driven(
+            name,
+            self.runs,
+            self.commands,
+            self.events,
+            spent,
+            None,
+            (),
+            (),
+            self.judged,
+            dict(self.met),
+            tuple(self.known.values()),
+        )
         return done if met is None else attrs.evolve(done, deviation=met.deviation, failing=met.commands, trace=met.trace)
 
     def run(self, commands: Sequence[Command]) -> tuple[Deviation | None, list[bytes]]:
@@ -293,12 +307,27 @@ class Driver:
 
     def _died(self, why: str, command: Command, trace: list[bytes]) -> Deviation:
         trace.append(json.dumps({"e": "abort", "why": why}).encode())
-        return Deviation(len(trace), json.dumps(command), None, "EFF-3", "the_monitor_never_aborts", "The monitor never aborts.",
-                         f"the implementation {why}", ())
+        return Deviation(
+            len(trace),
+            json.dumps(command),
+            None,
+            "EFF-3",
+            "the_monitor_never_aborts",
+            "The monitor never aborts.",
+            f"the implementation {why}",
+            (),
+        )
 
 
-def drive(command: Sequence[str], *, seconds: float = 10.0, runs: int | None = None, start: int = 0,
-          expected: Expected = NONE_KNOWN, progress: Callable[[int], None] = lambda runs: None) -> Driven:
+def drive(
+    command: Sequence[str],
+    *,
+    seconds: float = 10.0,
+    runs: int | None = None,
+    start: int = 0,
+    expected: Expected = NONE_KNOWN,
+    progress: Callable[[int], None] = lambda runs: None,
+) -> Driven:
     """Draw runs until one deviates in a way that is not known, and shrink that one; or until the time is up, or so many ``runs``
     were made, however long they take: the same ones for the same ``start``. Raises ``BadDesign`` if there is nobody to drive."""
     implementation = Implementation(command)
@@ -326,9 +355,14 @@ def drive(command: Sequence[str], *, seconds: float = 10.0, runs: int | None = N
     try:
         while not found and not bad and goes_on():
             number += 1
-            settings(max_examples=200, database=None, deadline=None, verbosity=Verbosity.quiet, phases=(Phase.generate,),
-                     suppress_health_check=list(HealthCheck))(
-                seed(start * 1_000_003 + number)(given(st.binary(min_size=size, max_size=size))(go)))()
+            settings(
+                max_examples=200,
+                database=None,
+                deadline=None,
+                verbosity=Verbosity.quiet,
+                phases=(Phase.generate,),
+                suppress_health_check=list(HealthCheck),
+            )(seed(start * 1_000_003 + number)(given(st.binary(min_size=size, max_size=size))(go)))()
         if bad:
             raise bad[0]
         drawn = driver.driven(began, None)
@@ -338,8 +372,14 @@ def drive(command: Sequence[str], *, seconds: float = 10.0, runs: int | None = N
         repeated = driver.new(met.commands) is not None
     finally:
         implementation.close()
-    return attrs.evolve(drawn, deviation=met.deviation, failing=met.commands, trace=met.trace, repeated=repeated,
-                        seconds=time.perf_counter() - began)
+    return attrs.evolve(
+        drawn,
+        deviation=met.deviation,
+        failing=met.commands,
+        trace=met.trace,
+        repeated=repeated,
+        seconds=time.perf_counter() - began,
+    )
 
 
 def repeat(command: Sequence[str], saved: Saved, expected: Expected = NONE_KNOWN) -> Driven:
@@ -372,10 +412,10 @@ def _smaller(commands: Sequence[Command]) -> Iterator[list[Command]]:
     size = len(commands)
     for length in dict.fromkeys((size // 2, size // 4, size // 8, 2, 1)):
         for at in range(0, size - length + 1, length) if length else ():
-            yield [*commands[:at], *commands[at + length:]]
+            yield [*commands[:at], *commands[at + length :]]
     for at, command in enumerate(commands):
         for name, value in command.items():
             if type(value) is int and value:
                 for less in dict.fromkeys((0, value & 0xFFF, value & ~0xFFF, value - 1)):
                     if less < value and (name != "gpa" or less % 8 == 0):
-                        yield [*commands[:at], {**command, name: less}, *commands[at + 1:]]
+                        yield [*commands[:at], {**command, name: less}, *commands[at + 1 :]]

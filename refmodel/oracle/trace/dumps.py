@@ -82,9 +82,12 @@ def _as_told(k: Knowledge, event: e.FrameIs) -> bool:
 def _any_is_untold(k: Knowledge) -> bool:
     """Whether a page may have a frame that was not told."""
     p2m = k.tables["p2m"]
-    return (not p2m.closed or any(key not in p2m for key in p2m.opened)
-            or any(piece.value is Open for of_vm in p2m.ranges.pieces.values() for piece in of_vm)  # type: ignore[union-attr]
-            or any(entry.backing == Backing.PROMISED and vm not in k.populating for (vm, _), entry in p2m.items()))
+    return (
+        not p2m.closed
+        or any(key not in p2m for key in p2m.opened)
+        or any(piece.value is Open for of_vm in p2m.ranges.pieces.values() for piece in of_vm)  # type: ignore[union-attr]
+        or any(entry.backing == Backing.PROMISED and vm not in k.populating for (vm, _), entry in p2m.items())
+    )
 
 
 def _as_last_sharers(k: Knowledge, mfn: int) -> None:

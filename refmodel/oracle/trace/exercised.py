@@ -26,10 +26,12 @@ class Exercised:
 
     def lines(self) -> list[str]:
         """The same in words."""
-        return ["events reported: " + (", ".join(f"{kind} {number:,}" for kind, number in self.events.items()) or "none"),
-                "events never reported: " + (", ".join(self.events_never) or "none"),
-                "clauses that a reported event can break: " + (", ".join(self.clauses) or "none"),
-                "clauses that no reported event can break: " + (", ".join(self.clauses_never) or "none")]
+        return [
+            "events reported: " + (", ".join(f"{kind} {number:,}" for kind, number in self.events.items()) or "none"),
+            "events never reported: " + (", ".join(self.events_never) or "none"),
+            "clauses that a reported event can break: " + (", ".join(self.clauses) or "none"),
+            "clauses that no reported event can break: " + (", ".join(self.clauses_never) or "none"),
+        ]
 
 
 def exercised(met: Iterable[Mapping[str, int]]) -> Exercised:
@@ -39,5 +41,9 @@ def exercised(met: Iterable[Mapping[str, int]]) -> Exercised:
         total.update(each)
     every = {clause for row in ROWS for clause in row.clauses.split()}
     can = {clause for row in ROWS if total[row.kind] for clause in row.clauses.split()}
-    return Exercised(dict(total.most_common()), tuple(row.kind for row in ROWS if not total[row.kind]), tuple(sorted(can)),
-                     tuple(sorted(every - can)))
+    return Exercised(
+        dict(total.most_common()),
+        tuple(row.kind for row in ROWS if not total[row.kind]),
+        tuple(sorted(can)),
+        tuple(sorted(every - can)),
+    )

@@ -62,8 +62,10 @@ def mapped(k: Knowledge, event: Map) -> None:
 def _last(k: Knowledge, vm: int, gfn: int) -> Mapped:
     """The last map of a page. Of one that is not remembered it is not known whether it was writable."""
     last = k.mapped_by.get((vm, gfn)) or Mapped(0, False, set())
-    among_others = max((how for (of, first, pages), how in k.ranges_mapped.items() if of == vm and first <= gfn < first + pages),
-                       default=(k.range_forgotten, False))
+    among_others = max(
+        (how for (of, first, pages), how in k.ranges_mapped.items() if of == vm and first <= gfn < first + pages),
+        default=(k.range_forgotten, False),
+    )
     return last if among_others[0] <= last.number else Mapped(*among_others, set())
 
 

@@ -27,8 +27,9 @@ from refmodel.oracle.trace.verdicts import Deviation
 
 FIELDS = ("clause", "law", "event", "at", "reason")
 MATCHED = FIELDS[:-1]
-CLAUSES = tuple(f"{name}-{number}" for name, last in (("ISO", 6), ("RES", 4), ("EQV", 5), ("EFF", 3))
-                for number in range(1, last + 1))
+CLAUSES = tuple(
+    f"{name}-{number}" for name, last in (("ISO", 6), ("RES", 4), ("EQV", 5), ("EFF", 3)) for number in range(1, last + 1)
+)
 LARGEST = 1 << 20
 """Bytes of a file that are read at most."""
 
@@ -45,8 +46,12 @@ class Entry:
 
     def covers(self, found: Deviation) -> bool:
         """Whether a deviation is this one."""
-        return (self.clause in (None, found.clause) and self.law in (None, found.law)
-                and self.event in (None, kind_of_event(found)) and (self.at is None or _lies_in(found.at or "", self.at)))
+        return (
+            self.clause in (None, found.clause)
+            and self.law in (None, found.law)
+            and self.event in (None, kind_of_event(found))
+            and (self.at is None or _lies_in(found.at or "", self.at))
+        )
 
     def said(self) -> str:
         """What it is about, in words."""

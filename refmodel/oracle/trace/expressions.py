@@ -38,8 +38,17 @@ def evaluate(k: Knowledge, expression: str) -> str:
         raise
     except simpleeval.NameNotDefined as why:
         raise BadDesign(f"{expression}: no table {why.name}; expected {', '.join(kind.name for kind in TABLES)}") from None
-    except (simpleeval.InvalidExpression, ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, SyntaxError,
-            TypeError, ValueError) as why:
+    except (
+        simpleeval.InvalidExpression,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        RecursionError,
+        SyntaxError,
+        TypeError,
+        ValueError,
+    ) as why:
         raise BadDesign(f"{expression}: cannot be evaluated: {why}; expected such as p2m[0, 5].mfn == 7") from None
 
 
@@ -81,8 +90,13 @@ class _Words:
 
 def _kinds(kind: Kind) -> list[Kind]:
     """A kind and those that it is made of."""
-    parts = [of_field for _, of_field in kind.fields] if isinstance(kind, RecordKind) else \
-        list(kind.parts) if isinstance(kind, TupleKind) else []
+    parts = (
+        [of_field for _, of_field in kind.fields]
+        if isinstance(kind, RecordKind)
+        else list(kind.parts)
+        if isinstance(kind, TupleKind)
+        else []
+    )
     return [kind, *(inner for part in parts for inner in _kinds(part))]
 
 
@@ -99,7 +113,9 @@ def _attributes() -> dict[type, set[str]]:
     """By type: what an expression may ask of a value."""
     records: dict[type, set[str]] = {
         kind.cls: {*(name for name, _ in kind.fields), *(name for name, of in vars(kind.cls).items() if isinstance(of, property))}
-        for kind in _of_tables() if isinstance(kind, RecordKind)}
+        for kind in _of_tables()
+        if isinstance(kind, RecordKind)
+    }
     return records | {enum.EnumType: {name for of in _enumerations().values() for name in of.__members__}}
 
 

@@ -49,7 +49,7 @@ def _told_at(flush: Ended) -> str:
 
 def with_begun(under_way: tuple[Flush, ...], flush: Flush) -> tuple[Flush, ...]:
     """Those under way, once another has begun."""
-    return (*under_way[1 - MOST:], flush)
+    return (*under_way[1 - MOST :], flush)
 
 
 def ended(under_way: tuple[Flush, ...], cpu: int) -> tuple[Flush, tuple[Flush, ...]]:
@@ -57,4 +57,4 @@ def ended(under_way: tuple[Flush, ...], cpu: int) -> tuple[Flush, tuple[Flush, .
     none, the last of all."""
     its_own = [at for at, flush in enumerate(under_way) if flush.cpu == cpu]
     at = its_own[-1] if its_own else len(under_way) - 1
-    return under_way[at], (*under_way[:at], *under_way[at + 1:])
+    return under_way[at], (*under_way[:at], *under_way[at + 1 :])

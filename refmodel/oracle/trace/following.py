@@ -93,11 +93,19 @@ def is_about(k: Knowledge, event: e.Event, about: Concerned) -> bool:
         return any(key[0] == event.vm and k.lingering.told(key) for key in about.pages)
     near = names_of(k, event)
     own = near.reads | near.writes
-    return (any(("page", *key) in own for key in about.pages) or any(("frame", mfn) in own for mfn in about.frames)
-            or any(("vm", key[0]) in near.writes for key in about.pages)
-            or any(first <= number <= last for before, first, last in near.spans
-                   for number in [*(key[1] for key in about.pages if before == ("page", key[0])),
-                                  *(mfn for mfn in about.frames if before == ("frame",))]))
+    return (
+        any(("page", *key) in own for key in about.pages)
+        or any(("frame", mfn) in own for mfn in about.frames)
+        or any(("vm", key[0]) in near.writes for key in about.pages)
+        or any(
+            first <= number <= last
+            for before, first, last in near.spans
+            for number in [
+                *(key[1] for key in about.pages if before == ("page", key[0])),
+                *(mfn for mfn in about.frames if before == ("frame",)),
+            ]
+        )
+    )
 
 
 # ---------------------------------------------------------------- what is known
@@ -135,8 +143,11 @@ def said(kind: Kind, value: Any) -> str:
 
 def entry_texts(state: State) -> dict[str, str]:
     """What is known in words, by place: ``p2m[vm0, gfn5]`` and ``mapped, mfn7``."""
-    return {f"{table}[{place(KIND[table], key)}]": said(KIND[table].value, value)
-            for table, of_table in state.items() for key, value in of_table.items()}
+    return {
+        f"{table}[{place(KIND[table], key)}]": said(KIND[table].value, value)
+        for table, of_table in state.items()
+        for key, value in of_table.items()
+    }
 
 
 # ---------------------------------------------------------------- event by event
@@ -177,8 +188,9 @@ class Followed:
     def changes(self) -> list[tuple[str, str, str]]:
         """The entries that it changed: each place, what was known, and what is."""
         was, now = entry_texts(self.before), entry_texts(self.after)
-        return [(where, was.get(where, "-"), now.get(where, "-")) for where in sorted({*was, *now})
-                if was.get(where) != now.get(where)]
+        return [
+            (where, was.get(where, "-"), now.get(where, "-")) for where in sorted({*was, *now}) if was.get(where) != now.get(where)
+        ]
 
 
 class Follower:
@@ -257,8 +269,10 @@ class Follower:
 
 def _of(state: State, about: Concerned) -> State:
     """The part of a state that is about these pages and frames."""
-    return {table: {key: value for key, value in of_table.items() if key in about.pages or key in about.frames}
-            for table, of_table in state.items()}
+    return {
+        table: {key: value for key, value in of_table.items() if key in about.pages or key in about.frames}
+        for table, of_table in state.items()
+    }
 
 
 def happens_all_the_same(judge: Judge, event: e.Event) -> None:

@@ -105,8 +105,12 @@ def _joined(runs: Iterable[Run]) -> list[Run]:
 def _is_lent(k: Knowledge, run: Run) -> bool:
     """Whether any of these pages is granted or borrowed: who else has to do with it is not kept by page."""
     grants = k.tables["grants"]
-    return any(of == run.whose and run.first <= gfn <= run.last
-               for borrower, grant in grants.items() if grant.present for of, gfn in (borrower, (grant.vm, grant.gfn)))
+    return any(
+        of == run.whose and run.first <= gfn <= run.last
+        for borrower, grant in grants.items()
+        if grant.present
+        for of, gfn in (borrower, (grant.vm, grant.gfn))
+    )
 
 
 def _frames_of_pages(k: Knowledge, unsure: Unsure) -> None:
@@ -189,7 +193,8 @@ def _forget_slots(k: Knowledge, run: Run, keys: Iterable[Key]) -> None:
     p2m = k.tables["p2m"]
     assert p2m.ranges is not None
     entries = [p2m.told(key) for key in keys] + [
-        piece.value for piece in p2m.ranges.overlapping(run.whose, run.first, run.last) if piece.value is not Open]
+        piece.value for piece in p2m.ranges.overlapping(run.whose, run.first, run.last) if piece.value is not Open
+    ]
     for slot in {entry.slot for entry in entries if entry is not None and entry.slot != NOTHING}:
         k.tables["swap"].forget(slot)
         k.tables["slots"].forget(slot)

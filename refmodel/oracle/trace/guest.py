@@ -148,8 +148,10 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
     must_be_there(k, key)
     grant = k.state.grants.find(at)
     if grant is not None and grant.present and not grant.writable:
-        k.unless_silent(deviates(borrowed_entries_lead_where_grants_say, at, "the page was granted for reading only"),
-                        About(frozenset({at, key})))
+        k.unless_silent(
+            deviates(borrowed_entries_lead_where_grants_say, at, "the page was granted for reading only"),
+            About(frozenset({at, key})),
+        )
     if key in k.table_pages:
         k.store_to_table(k, key, offset, bits, mask)
     page = k.page(*key)
@@ -172,15 +174,17 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
         after = k.state.bare_memory[key] = changed(page, offset, bits, mask)
         if entry.resident:
             frame = k.state.frames.find(entry.mfn)
-            k.state.memory[entry.mfn] = after if frame is not None and frame.use == Use.PRIVATE else changed(
-                k.state.memory[entry.mfn], offset, bits, mask)
+            k.state.memory[entry.mfn] = (
+                after if frame is not None and frame.use == Use.PRIVATE else changed(k.state.memory[entry.mfn], offset, bits, mask)
+            )
 
 
 def _is_its_own(k: Knowledge, key: Key, page: Contents) -> bool:
     """Whether a store to a page changes that page, and breaks no law of its frame or of the dirty log. Rights are judged apart."""
     entry = k.backing(key)
-    return entry is None or (entry.mapped and entry.writable and k.state.sent.find(key) in CALM
-                             and k.tables["memory"].get(entry.mfn) is page)
+    return entry is None or (
+        entry.mapped and entry.writable and k.state.sent.find(key) in CALM and k.tables["memory"].get(entry.mfn) is page
+    )
 
 
 def changed(page: Contents, offset: int, bits: int, mask: int) -> Contents:

@@ -114,8 +114,11 @@ def _leads_to_anothers(k: Knowledge, key: Key, installed: Derived | None) -> str
     page. Nothing if none does."""
     if key in k.lent or k.borrowers.targets.get(key) or k.backing(key) is not None:
         return None
-    for derived, how in ((installed, ""), (k.tables["dma"].told(key), BY_DEVICES),
-                         *((each.derived, _stale(k, key, STALE, each.since)) for each in k.lingering[key])):
+    for derived, how in (
+        (installed, ""),
+        (k.tables["dma"].told(key), BY_DEVICES),
+        *((each.derived, _stale(k, key, STALE, each.since)) for each in k.lingering[key]),
+    ):
         if derived is None or not derived.present:
             continue
         frame = k.state.frames.find(derived.mfn)
@@ -203,8 +206,10 @@ def _before(k: Knowledge) -> Any:
 
 def deviates(law: Law, names: Sequence[int] = (), why: str = "") -> Deviates:
     """A law is broken for these names."""
-    said = ", ".join(f"{name} {value:#x}" if name in ("gfn", "mfn") else f"{name} {value}"
-                     for (name, _), value in zip(law.names, names, strict=False))
+    said = ", ".join(
+        f"{name} {value:#x}" if name in ("gfn", "mfn") else f"{name} {value}"
+        for (name, _), value in zip(law.names, names, strict=False)
+    )
     found = Deviates(law.clause, law.name, law.sentence, why=": ".join(filter(None, [f"for {said}" if said else "", why])))
     found.names = tuple((name, value) for (name, _), value in zip(law.names, names, strict=False))
     return found

@@ -91,9 +91,9 @@ class Judge:
                     done += 1
         except Deviates as why:
             self.events += done + 1
-            self.met.update(map(type, events[:done + 1]))
+            self.met.update(map(type, events[: done + 1]))
             texts = block.split(b"\n")
-            return self._deviation(first + done, events[done], texts[done], why, texts[max(0, done - 5):done])
+            return self._deviation(first + done, events[done], texts[done], why, texts[max(0, done - 5) : done])
         except Inconsistent as why:
             raise self.bad(first + done, why.field, str(why)) from None
         self.events += done
@@ -113,7 +113,7 @@ class Judge:
                     self.notes.append(f"line {first + number} is cut off; it was not judged")
                     return None
                 raise
-            found = self.one(first + number, event, line, lines[max(0, number - 5):number])
+            found = self.one(first + number, event, line, lines[max(0, number - 5) : number])
             if found is not None:
                 return found
         self._keep_bounded(first + len(lines))
@@ -149,8 +149,12 @@ class Judge:
         """Judge one event."""
         self._in_order(line, event)
         if event.time is not None and not self._clocks_run([event]):
-            raise self.bad(line, "time", f"{event.time} is before {self.clocks[event.cpu]}, when CPU {event.cpu} reported its last "
-                           "event; expected the clock of each cpu to run forwards")
+            raise self.bad(
+                line,
+                "time",
+                f"{event.time} is before {self.clocks[event.cpu]}, when CPU {event.cpu} reported its last "
+                "event; expected the clock of each cpu to run forwards",
+            )
         if isinstance(event, e.Header) and self.events:
             raise self.bad(line, "e", "a trace header comes first, or not at all")
         self.events += 1
@@ -197,8 +201,10 @@ class Judge:
         if due is not None and event.seq < due:
             raise self.bad(line, "seq", f"{event.seq} comes after {due - 1}; expected {due}")
         if due is not None and event.seq > due:
-            self.notes.append(f"between lines {line - 1} and {line} {event.seq - due:,} events are missing: nothing that came "
-                              "before is relied on after it")
+            self.notes.append(
+                f"between lines {line - 1} and {line} {event.seq - due:,} events are missing: nothing that came "
+                "before is relied on after it"
+            )
             self.gaps += 1
             self.knowledge.lose()
         self.sequence[whose] = event.seq
@@ -219,8 +225,10 @@ class Judge:
         met = {str(event.__struct_config__.tag): number for event, number in self.met.items()}
         counted, notes = {"gaps": self.gaps}, list(self.notes)
         if (several := self.interleaving) is not None:
-            counted |= {"events judged in another order than that of their lines": several.reordered,
-                        "races undecided": several.undecided}
+            counted |= {
+                "events judged in another order than that of their lines": several.reordered,
+                "races undecided": several.undecided,
+            }
             notes.append(f"only each CPU's own order is known: of two CPUs, events may be swapped {several.order.words()}")
         judged = sum(number for event, number in self.met.items() if event in HELD_TO_LAWS)
         return TraceVerdict(self.name, self.events, seconds, deviation, tuple(notes), judged, counted, met)
@@ -232,8 +240,18 @@ class Judge:
         self.knowledge.by_step = False
         expected = why.expected or lawful_instead(self.knowledge, event)
         words = text.decode(errors="replace").strip() or msgspec.json.encode(event).decode()
-        return Deviation(line, words, event.at, why.clause, why.law, why.sentence, why.why, tuple(expected),
-                         tuple(b.decode(errors="replace") for b in before if b.strip()), why.names)
+        return Deviation(
+            line,
+            words,
+            event.at,
+            why.clause,
+            why.law,
+            why.sentence,
+            why.why,
+            tuple(expected),
+            tuple(b.decode(errors="replace") for b in before if b.strip()),
+            why.names,
+        )
 
 
 def judge_trace(name: str) -> TraceVerdict:

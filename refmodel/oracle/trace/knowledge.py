@@ -29,8 +29,21 @@ from refmodel.oracle.trace.ranges import Mentioned
 from refmodel.oracle.trace.tables import Counting, Key, Known, Open, Pages, Relation, Stretch
 
 CONTENTS = ("memory", "bare_memory", "swap", "destination")
-BY_PAGE = ("p2m", "derived", "borrowed", "dma", "executable", "private", "tracked", "sent", "plugged", "bare_memory",
-           "destination", "grants", "lingering")
+BY_PAGE = (
+    "p2m",
+    "derived",
+    "borrowed",
+    "dma",
+    "executable",
+    "private",
+    "tracked",
+    "sent",
+    "plugged",
+    "bare_memory",
+    "destination",
+    "grants",
+    "lingering",
+)
 """Tables that say something of each page of a VM's."""
 TRANSLATING = frozenset({"derived", "borrowed", "lingering", "dma"})
 """Tables that hold translations."""
@@ -111,8 +124,11 @@ class Knowledge:
         """The tables of pages, where an entry is looked for, and how names are left out of it."""
         self.lingering = Known("lingering", (), True, self.journal, self.mentioned_pages)
         """By page: the translations that may still be cached."""
-        self.leading = [(table, table.ranges) for table in (*(self.tables[name] for name in ("p2m", "derived", "dma")),
-                                                            self.lingering) if table.ranges is not None]
+        self.leading = [
+            (table, table.ranges)
+            for table in (*(self.tables[name] for name in ("p2m", "derived", "dma")), self.lingering)
+            if table.ranges is not None
+        ]
         """The tables whose pieces lead to frames."""
         self.behind = Relation()
         """By frame: the pages that it stands behind."""
@@ -219,8 +235,10 @@ class Knowledge:
 
     def is_read_only(self, key: Key) -> bool:
         """Whether a page lies in a slot that guests may only read."""
-        return any(readonly and vm == key[0] and gfn <= key[1] < gfn + pages
-                   for (vm, _), (gfn, pages, readonly) in self.memory_slots.items())
+        return any(
+            readonly and vm == key[0] and gfn <= key[1] < gfn + pages
+            for (vm, _), (gfn, pages, readonly) in self.memory_slots.items()
+        )
 
     def look(self, key: Key) -> None:
         """Find out anew which accesses to a page have to be looked into."""
@@ -235,11 +253,15 @@ class Knowledge:
         page.shut = False
         entry = tables["p2m"].find(key)
         page.plain = not (
-            (derived is not None and not derived.writable) or key in self.table_pages or key in self.borrowers.holders
+            (derived is not None and not derived.writable)
+            or key in self.table_pages
+            or key in self.borrowers.holders
             or key in self.lent
-            or key in self.untold_copies or ((grant := tables["grants"].get(key)) is not None and grant.present)
+            or key in self.untold_copies
+            or ((grant := tables["grants"].get(key)) is not None and grant.present)
             or (bool(self.memory_slots) and self.is_read_only(key))
-            or (entry is not None and not (entry.mapped and entry.writable and tables["sent"].find(key) in CALM)))
+            or (entry is not None and not (entry.mapped and entry.writable and tables["sent"].find(key) in CALM))
+        )
 
     def bounded(self, most: int) -> bool:
         """Keep memory bounded: if more than so many words are known, those of the pages seen first are forgotten."""
@@ -262,7 +284,7 @@ class Knowledge:
 
     def recent(self) -> list[tuple[Known, Any, Any]]:
         """What the event under judgement has changed."""
-        return self.journal[self.begun:] if self.begun else self.journal
+        return self.journal[self.begun :] if self.begun else self.journal
 
     def try_out(self, event: Event) -> bool:
         """Whether an event would be lawful now. Nothing has changed afterwards."""

@@ -157,8 +157,7 @@ def processor(k: Knowledge, vm: int, cpu: int) -> Processor:
 def registers(k: Knowledge, event: Registers) -> None:
     """MOV to a control register: first CR4, then CR3."""
     mine = processor(k, event.vm, event.cpu)
-    given = {name: value for name in ("cr3", "levels", "wp", "smep", "smap", "nxe")
-             if (value := getattr(event, name)) is not None}
+    given = {name: value for name in ("cr3", "levels", "wp", "smep", "smap", "nxe") if (value := getattr(event, name)) is not None}
     if event.physical_bits is not None:
         given["beyond"] = lacking(event.physical_bits)
     _mov_cr4(mine, event)
@@ -196,8 +195,9 @@ def invpcid(k: Knowledge, event: Invpcid) -> None:
     mine = processor(k, event.vm, event.cpu)
     if event.kind == 0 and not canonical(event.gva, mine.cpu.levels):
         raise Inconsistent("gva", f"{event.gva:#x} is not canonical: INVPCID ends in #GP and does nothing")
-    mine.forgets(functools.partial(Remembered.invpcid, kind=event.kind, tag=mine.tag, pcid=event.pcid, gva=event.gva,
-                                   levels=mine.cpu.levels))
+    mine.forgets(
+        functools.partial(Remembered.invpcid, kind=event.kind, tag=mine.tag, pcid=event.pcid, gva=event.gva, levels=mine.cpu.levels)
+    )
     if event.kind == 2 or (event.kind == 3 and not mine.global_pages):
         mine.forgets_everything()
 
@@ -278,7 +278,7 @@ def _may_remember(k: Knowledge, event: Linear, mine: Processor) -> Remembered:
     """What the processor may remember for this address. It may have walked for it at any time: with the tables as they are, and
     as they were before each store since they were last gone over, under the registers of that time."""
     page, end = mine.page(event.gva), mine.dropped + len(mine.steps)
-    steps = mine.steps[page.next - mine.dropped:]
+    steps = mine.steps[page.next - mine.dropped :]
     stores = [step for step in steps if isinstance(step, Stored)]
     if len(stores) > MOST:
         raise Open
@@ -316,7 +316,7 @@ def _as_it_was(k: Knowledge, vm: int, stores: list[Stored]) -> list[Tables]:
 
 def _running(mine: Processor, number: int) -> Runs:
     """How the processor ran just before the step of this number."""
-    earlier = mine.steps[:number - mine.dropped]
+    earlier = mine.steps[: number - mine.dropped]
     return next((step for step in reversed(earlier) if isinstance(step, Runs)), mine.start)
 
 

@@ -23,12 +23,30 @@ MANY = 64
 """Of more pages than these, an event names a span."""
 READS = (e.Load, e.DmaRead, e.Hole, e.Mmio, e.Exit, e.Entry, e.Backed, e.FrameIs, e.Cell)
 """Events that change nothing, but that what they say is known."""
-TRANSLATIONS = (e.Map, e.Unmap, e.Protect, e.Unprotect, e.Track, e.Untrack, e.Split, e.DmaMap, e.DmaUnmap, e.Mark, e.TakeMark,
-                e.RingPush, e.RingHarvest, e.RingReset, e.RingFull)
+TRANSLATIONS = (
+    e.Map,
+    e.Unmap,
+    e.Protect,
+    e.Unprotect,
+    e.Track,
+    e.Untrack,
+    e.Split,
+    e.DmaMap,
+    e.DmaUnmap,
+    e.Mark,
+    e.TakeMark,
+    e.RingPush,
+    e.RingHarvest,
+    e.RingReset,
+    e.RingFull,
+)
 """Events that leave alone what pages hold."""
 RINGS: dict[type[e.Event], tuple[tuple[str, ...], tuple[str, ...]]] = {
-    e.RingPush: (("reset",), ("pushed",)), e.RingHarvest: (("pushed",), ("harvested",)), e.RingReset: (("harvested",), ("reset",)),
-    e.RingFull: (("pushed", "reset"), ())}
+    e.RingPush: (("reset",), ("pushed",)),
+    e.RingHarvest: (("pushed",), ("harvested",)),
+    e.RingReset: (("harvested",), ("reset",)),
+    e.RingFull: (("pushed", "reset"), ()),
+}
 """What an event looks at of a ring, and what it changes."""
 PARTS = ("pushed", "harvested", "reset")
 """All that is kept of a ring."""
@@ -52,9 +70,13 @@ class Names(NamedTuple):
         """Whether what this event finds may be another thing before the other than after it."""
         mine = (*self.spans, *self.looks)
         changed = other.writes | other.tells if other.tells else other.writes
-        return bool(not self.writes.isdisjoint(changed) or not self.reads.isdisjoint(changed)
-                    or self.within(other) or (mine and any(_are_within(mine, name) for name in other.writes))
-                    or any(True for _ in _in_both(mine, other.spans)))
+        return bool(
+            not self.writes.isdisjoint(changed)
+            or not self.reads.isdisjoint(changed)
+            or self.within(other)
+            or (mine and any(_are_within(mine, name) for name in other.writes))
+            or any(True for _ in _in_both(mine, other.spans))
+        )
 
     def of_rings(self) -> Names:
         """What it looks at and changes of dirty rings."""
@@ -63,8 +85,12 @@ class Names(NamedTuple):
 
     def within(self, other: Names) -> set[Name]:
         """What this names that the other names in a span."""
-        return {name for before, first, last in other.spans for name in self.reads | self.writes
-                if name[:-1] == before and first <= name[-1] <= last}
+        return {
+            name
+            for before, first, last in other.spans
+            for name in self.reads | self.writes
+            if name[:-1] == before and first <= name[-1] <= last
+        }
 
     @property
     def observes(self) -> bool:
@@ -88,8 +114,11 @@ class Names(NamedTuple):
     def _seen(self, other: Names) -> set[Name]:
         """What memory holds that this has seen or changed, if the other may have changed it."""
         held = {name for name in self.reads | self.writes if name[0] in ("word", "content")}
-        return held if any(name[0] == "vm" for name in other.writes) else (
-            held & other.writes) | {name for name in held if _are_within(other.spans, name)}
+        return (
+            held
+            if any(name[0] == "vm" for name in other.writes)
+            else (held & other.writes) | {name for name in held if _are_within(other.spans, name)}
+        )
 
 
 PASSING = ("cached", "flushes", "lingers", "ring")
@@ -127,10 +156,18 @@ class Raced:
     def has(self, own: Names) -> bool:
         """Whether any of this is what an event looks at or changes. (What a VM's events read of the VM is whether all of it is.)"""
         spans = (*own.spans, *own.looks)
-        return (not self.names.isdisjoint(own.reads) or not self.names.isdisjoint(own.writes)
-                or (bool(spans) and any(_are_within(spans, name) for name in self.names))
-                or (bool(self.spans) and (any(True for _ in _in_both(spans, self.spans))
-                                          or any(_are_within(self.spans, name) for name in own.reads | own.writes))))
+        return (
+            not self.names.isdisjoint(own.reads)
+            or not self.names.isdisjoint(own.writes)
+            or (bool(spans) and any(_are_within(spans, name) for name in self.names))
+            or (
+                bool(self.spans)
+                and (
+                    any(True for _ in _in_both(spans, self.spans))
+                    or any(_are_within(self.spans, name) for name in own.reads | own.writes)
+                )
+            )
+        )
 
     def made_of(self, own: Names) -> set[Name]:
         """What an event makes of this. Of what a page holds that is not known for certain, it makes only what pages hold."""
@@ -195,8 +232,11 @@ def names_of(k: Knowledge, event: e.Event) -> Names:
     if isinstance(event, READS):
         return Names(near | words | vms | content, frozenset(), tells=_told(k, event, near, content, words))
     changed = frozenset[Name]() if isinstance(event, TRANSLATIONS) else content
-    rings = frozenset[Name](("ring", event.vm, event.ring, part) for part in _parts(k, event)) if isinstance(
-        event, e.RingPush | e.RingHarvest | e.RingReset | e.RingFull) else frozenset[Name]()
+    rings = (
+        frozenset[Name](("ring", event.vm, event.ring, part) for part in _parts(k, event))
+        if isinstance(event, e.RingPush | e.RingHarvest | e.RingReset | e.RingFull)
+        else frozenset[Name]()
+    )
     looks = tuple(((kind, event.vm), 0, 1 << 64) for kind in OF_PAGES) if isinstance(event, OF_VM) else ()
     spans = tuple(_spans(event))
     if not isinstance(event, TRANSLATIONS):
@@ -211,8 +251,7 @@ def _parts(k: Knowledge, event: e.RingPush | e.RingHarvest | e.RingReset | e.Rin
     return (*RINGS[type(event)][0], *(("harvested",) if unknown else ()))
 
 
-def _told(k: Knowledge, event: e.Event, near: frozenset[Name], content: frozenset[Name],
-          words: frozenset[Name]) -> frozenset[Name]:
+def _told(k: Knowledge, event: e.Event, near: frozenset[Name], content: frozenset[Name], words: frozenset[Name]) -> frozenset[Name]:
     """What an event that changes nothing may tell."""
     if isinstance(event, e.Load):
         return frozenset(word for word in words if not _is_known(k, guest.reached(k, event.vm, word[2] >> 9), word[2] & 0x1FF))

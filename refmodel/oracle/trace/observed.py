@@ -51,8 +51,13 @@ class Observed(Memory):
 def borrowed_entries_lead_where_grants_say(s: Observed, vm: Vm, gfn: Gfn) -> Any:
     entry, grant = s.borrowed[vm, gfn], s.grants[vm, gfn]
     backing = s.p2m[grant.vm, grant.gfn]
-    return implies(entry.present, grant.present and backing.mapped and backing.mfn == entry.mfn
-                   and implies(entry.writable, grant.writable and backing.writable))
+    return implies(
+        entry.present,
+        grant.present
+        and backing.mapped
+        and backing.mfn == entry.mfn
+        and implies(entry.writable, grant.writable and backing.writable),
+    )
 
 
 @law("ISO-5", "A page that is private to one VM has no translation in another VM.")
@@ -87,23 +92,42 @@ def accesses_go_by_reported_translations(s: Observed, vm: Vm, gfn: Gfn, write: b
 @law("ISO-1", "An entry found in a table or TLB was reported with at least its rights; a TLB entry may have been removed since.")
 def entries_found_were_reported(s: Observed, vm: Vm, gfn: Gfn, mfn: Mfn, write: bool) -> Any:
     entry, borrowed = s.derived[vm, gfn], s.borrowed[vm, gfn]
-    return ((entry.present and entry.mfn == mfn and implies(write, entry.writable))
-            or (borrowed.present and borrowed.mfn == mfn and implies(write, borrowed.writable)))
+    return (entry.present and entry.mfn == mfn and implies(write, entry.writable)) or (
+        borrowed.present and borrowed.mfn == mfn and implies(write, borrowed.writable)
+    )
 
 
-TRANSLATIONS: tuple[Law, ...] = (contract.no_derived_entry_writes_to_a_shared_frame, contract.no_derived_entry_reaches_the_monitor,
-                                 contract.derived_entries_lead_where_the_p2m_says)
+TRANSLATIONS: tuple[Law, ...] = (
+    contract.no_derived_entry_writes_to_a_shared_frame,
+    contract.no_derived_entry_reaches_the_monitor,
+    contract.derived_entries_lead_where_the_p2m_says,
+)
 """About what is installed, and about what may be cached."""
 BORROWED: tuple[Law, ...] = (borrowed_entries_lead_where_grants_say,)
 """About what may be cached of a page that is borrowed."""
 STATES: tuple[Law, ...] = (
-    isolation.a_backing_frame_is_owned_or_shared, isolation.a_shared_frame_is_read_only, accounting.frames_are_conserved,
-    equivalence.memory_is_the_bare_machines, memory.swapped_pages_are_the_bare_machines, memory.clean_pages_are_their_copies,
-    memory.slots_are_counted, memory.slots_are_conserved, memory.promises_are_of_zeroes, memory.unmarked_pages_are_there,
-    memory.unmarked_pages_are_protected, tracked_pages_are_read_only, borrowed_entries_lead_where_grants_say,
-    private_pages_are_not_borrowed, private_pages_are_no_borrowers_devices, private_pages_are_not_shared)
-STEPS: tuple[Law, ...] = (isolation.a_new_page_holds_nothing, isolation.shared_frames_hold_what_they_held,
-                          isolation.memory_changes_by_its_owner_only)
+    isolation.a_backing_frame_is_owned_or_shared,
+    isolation.a_shared_frame_is_read_only,
+    accounting.frames_are_conserved,
+    equivalence.memory_is_the_bare_machines,
+    memory.swapped_pages_are_the_bare_machines,
+    memory.clean_pages_are_their_copies,
+    memory.slots_are_counted,
+    memory.slots_are_conserved,
+    memory.promises_are_of_zeroes,
+    memory.unmarked_pages_are_there,
+    memory.unmarked_pages_are_protected,
+    tracked_pages_are_read_only,
+    borrowed_entries_lead_where_grants_say,
+    private_pages_are_not_borrowed,
+    private_pages_are_no_borrowers_devices,
+    private_pages_are_not_shared,
+)
+STEPS: tuple[Law, ...] = (
+    isolation.a_new_page_holds_nothing,
+    isolation.shared_frames_hold_what_they_held,
+    isolation.memory_changes_by_its_owner_only,
+)
 COUNTS: tuple[Law, ...] = (accounting.reference_counts_are_exact, accounting.balloon_sizes_are_exact)
 """Judged where the implementation says what it counted."""
 

@@ -99,7 +99,7 @@ def _zstd(stream: BinaryIO) -> Iterator[bytes]:
             if decompressor.eof:
                 decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
             data = decompressor.decompress(rest)
-            yield from (data[at:at + BLOCK] for at in range(0, len(data), BLOCK))
+            yield from (data[at : at + BLOCK] for at in range(0, len(data), BLOCK))
             whole, rest = decompressor.eof, decompressor.unused_data
     if not whole:
         raise EOFError("the last frame is not whole")

@@ -50,7 +50,7 @@ class Recording:
         self.watch = watching.begin(Watch())
         self.held = held_by(k, pages, self.frames)
         self.contents = list({id(each): each for each in self.held if each is not None}.values())
-        self.looks = [None if page is None else (page.plain, page.shut) for page in self.held[:len(pages)]]
+        self.looks = [None if page is None else (page.plain, page.shut) for page in self.held[: len(pages)]]
         self.words = [dict(each.words) for each in self.contents]
         self.time, self.cached = k.time, [k.lingering.get(key, ()) for key in pages]
         self.behind, self.reached = ([relation.targets.get(key, ()) for key in pages] for relation in (k.behind, k.reached))
@@ -98,8 +98,14 @@ class Recording:
                 free = sorted(asked - needed)
                 if tried + (1 << len(free)) > MOST_ANSWERS:
                     return False
-                if not all(self._lawful(dict.fromkeys(some, False)) for number in range(2, len(free) + 1)
-                           for some in itertools.combinations(free, number)) or set(watch.answers) - asked:
+                if (
+                    not all(
+                        self._lawful(dict.fromkeys(some, False))
+                        for number in range(2, len(free) + 1)
+                        for some in itertools.combinations(free, number)
+                    )
+                    or set(watch.answers) - asked
+                ):
                     return False
         return self._is_local() and self._are_held(needed)
 
@@ -127,8 +133,10 @@ class Recording:
 
     def _is_local(self) -> bool:
         """Whether only what the shape says was looked at."""
-        return all(_is_nothing(key) or key in self.pages or (name in ("frames", "memory") and key in self.frames)
-                   for name, key in self.watch.seen)
+        return all(
+            _is_nothing(key) or key in self.pages or (name in ("frames", "memory") and key in self.frames)
+            for name, key in self.watch.seen
+        )
 
     # ------------------------------------------------------------ what came of it
 
@@ -148,8 +156,15 @@ class Recording:
             made = tuple(map(self._made, self.new)) if moves else None
         except (Other, shapes.Singular):
             return None
-        return Step(tuple(self.needed), self.k.time - self.time, writes, made, pages, shape,
-                    None if places == tuple(range(len(self.frames))) else places)
+        return Step(
+            tuple(self.needed),
+            self.k.time - self.time,
+            writes,
+            made,
+            pages,
+            shape,
+            None if places == tuple(range(len(self.frames))) else places,
+        )
 
     def _places(self, frames: Sequence[int]) -> tuple[int, ...]:
         if not set(frames) <= set(self.frames):
@@ -168,8 +183,11 @@ class Recording:
             place = -1 - self.frames.index(key) if by_frame else self.pages.index(key)
             made[table.name, place] = (table.name, place, *self._how(KINDS[table.name], value))
         now, pages, frames = held_by(self.k, self.pages, self.frames), range(len(self.pages)), range(len(self.frames))
-        names = [*(("bare_memory", at) for at in pages), *(("destination", at) for at in pages),
-                 *(("memory", -1 - at) for at in frames)]
+        names = [
+            *(("bare_memory", at) for at in pages),
+            *(("destination", at) for at in pages),
+            *(("memory", -1 - at) for at in frames),
+        ]
         if any(one is not other and name not in made for name, one, other in zip(names, now, self.held, strict=True)):
             raise Other  # it was put there without a word in the journal
         return tuple(made.values())
@@ -225,8 +243,13 @@ class Recording:
 
     def _of_page(self, at: int) -> OfPage | None:
         k, key = self.k, self.pages[at]
-        behind, reached = (None if now == before else self._places(now) for now, before in (
-            (k.behind.targets.get(key, ()), self.behind[at]), (k.reached.targets.get(key, ()), self.reached[at])))
+        behind, reached = (
+            None if now == before else self._places(now)
+            for now, before in (
+                (k.behind.targets.get(key, ()), self.behind[at]),
+                (k.reached.targets.get(key, ()), self.reached[at]),
+            )
+        )
         cached, page = self._cached(at), k.pages.get(key)
         looks = None if page is None else (page.plain, page.shut)
         if cached is None and behind is None and reached is None and page is self.held[at] and looks == self.looks[at]:

@@ -59,8 +59,11 @@ def _wrong(k: Knowledge, law: Law, key: Key, arguments: tuple[int, ...], cached:
 SLOTS = ("ISO-1", "slots_limit_rights", "No guest stores to a read-only memory slot, and no translation lets a guest store there.")
 DEVICES = ("ISO-1", "devices_go_by_the_iommu", "A device reaches a page only with the rights of the reported IOMMU mapping.")
 OF_ITS_VM = ("ISO-3", "devices_reach_their_vms_memory", "A device reaches only memory that its VM has.")
-PRIVATE = ("ISO-5", "private_pages_are_their_vms",
-           "Only its own VM may store to a private page: neither the monitor, nor a device, nor another VM may.")
+PRIVATE = (
+    "ISO-5",
+    "private_pages_are_their_vms",
+    "Only its own VM may store to a private page: neither the monitor, nor a device, nor another VM may.",
+)
 
 
 def within_its_slot(k: Knowledge, key: Key) -> None:

@@ -85,8 +85,9 @@ def place_among(page: list[int], pages: list[Key]) -> Any:
     raise Singular
 
 
-BY_PAGE: tuple[tuple[str, Nameless | None], ...] = tuple((kind.name, nameless(kind.value)) for kind in OUTLINE.tables
-                                                          if _is_by_page(kind) and kind.name not in CONTENTS)
+BY_PAGE: tuple[tuple[str, Nameless | None], ...] = tuple(
+    (kind.name, nameless(kind.value)) for kind in OUTLINE.tables if _is_by_page(kind) and kind.name not in CONTENTS
+)
 """The tables that a shape has an entry of for each page."""
 
 
@@ -160,8 +161,15 @@ def _of_page(k: Knowledge, pages: list[Key], frames: list[int], at: int, said: l
     if (copy := k.tables["destination"].get(key)) is None:
         said.append(as_kept(k.tables["destination"], key))
     vm = key[0]
-    said.append((vm in k.mapping, vm in k.dma_mapping, bool(k.memory_slots) and k.is_read_only(key), copy is None,
-                 next(place for place, other in enumerate(pages) if other[0] == vm)))
+    said.append(
+        (
+            vm in k.mapping,
+            vm in k.dma_mapping,
+            bool(k.memory_slots) and k.is_read_only(key),
+            copy is None,
+            next(place for place, other in enumerate(pages) if other[0] == vm),
+        )
+    )
 
 
 def _neighbours(k: Knowledge, mfn: int, pages: list[Key]) -> None:
@@ -180,11 +188,18 @@ def _alike(k: Knowledge, pages: list[Key], frames: list[int]) -> tuple[Any, ...]
     held = held_by(k, pages, frames)
     if len(held) == 3:  # nearly always: a page and its frame
         one, copy, other = held
-        return one is None, copy is not None and copy is one, other is None, other is one or (other is copy and 2), frames and (
-            frames[0] in k.tables["memory"].opened)
+        return (
+            one is None,
+            copy is not None and copy is one,
+            other is None,
+            other is one or (other is copy and 2),
+            frames and (frames[0] in k.tables["memory"].opened),
+        )
     opened = k.tables["memory"].opened
-    return (*(None if each is None else next(at for at, other in enumerate(held) if other is each) for each in held),
-            *(mfn in opened for mfn in frames))
+    return (
+        *(None if each is None else next(at for at, other in enumerate(held) if other is each) for each in held),
+        *(mfn in opened for mfn in frames),
+    )
 
 
 def held_by(k: Knowledge, pages: list[Key] | tuple[Key, ...], frames: list[int] | tuple[int, ...]) -> list[Contents | None]:

@@ -94,8 +94,9 @@ def place_of(k: Knowledge, key: Key, named: tuple[int, ...] = ()) -> Place:
     return place
 
 
-def taken(k: Knowledge, key: Key, kind: Hashable, judge: Callable[[Knowledge, Any], None], event: Any,
-          named: tuple[int, ...] = ()) -> None:
+def taken(
+    k: Knowledge, key: Key, kind: Hashable, judge: Callable[[Knowledge, Any], None], event: Any, named: tuple[int, ...] = ()
+) -> None:
     """Judge an event about a page, as ever if no step is known. ``kind`` tells it from others; ``named`` are frames that it names,
     whether the page has to do with them or not. Raises ``Deviates``."""
     place: Place = place_of(k, key, named) if named else (k.alike.get(key) or place_of(k, key))

@@ -42,8 +42,9 @@ def there_are_such(event: e.Pages) -> None:
         raise Inconsistent("pages", "is given beside bits; expected one of the two")
     last = max((last for _, last in event.runs()), default=event.gfn)
     if last > e.LAST_GFN:
-        raise Inconsistent("bits" if event.pages is None else "pages",
-                           f"the last page would be gfn {last:#x}; expected at most {e.LAST_GFN:#x}")
+        raise Inconsistent(
+            "bits" if event.pages is None else "pages", f"the last page would be gfn {last:#x}; expected at most {e.LAST_GFN:#x}"
+        )
     mfn = getattr(event, "mfn", None)
     if mfn is not None:
         frames_fit(mfn, last - event.gfn + 1)

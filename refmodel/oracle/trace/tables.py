@@ -46,8 +46,9 @@ class Known(Total[Any, Any]):
 
     __slots__ = ("at_hand", "closed", "journal", "mentioned", "name", "opened", "ranges")
 
-    def __init__(self, name: str, default: Any, closed: bool, journal: list[tuple[Known, Any, Any]],
-                 mentioned: Mentioned | None = None) -> None:
+    def __init__(
+        self, name: str, default: Any, closed: bool, journal: list[tuple[Known, Any, Any]], mentioned: Mentioned | None = None
+    ) -> None:
         super().__init__()
         self.name, self.default, self.closed, self.journal = name, default, closed, journal
         self.opened: set[Any] = set()

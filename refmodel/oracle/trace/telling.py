@@ -22,8 +22,16 @@ Told = dict[str, Any]
 
 def number(cell: Cell) -> int:
     """A cell as a word."""
-    return (cell.present | cell.writable << 1 | cell.executable << 2 | (cell.gfn + 1) << 3 | cell.large << 60 | cell.dirty << 61
-            | cell.accessed << 62 | cell.user << 63)
+    return (
+        cell.present
+        | cell.writable << 1
+        | cell.executable << 2
+        | (cell.gfn + 1) << 3
+        | cell.large << 60
+        | cell.dirty << 61
+        | cell.accessed << 62
+        | cell.user << 63
+    )
 
 
 def trace_of(cls: type[Design], geometry: Geometry, run: Run, dumps: bool = False) -> list[Told]:
@@ -52,8 +60,11 @@ def events_of(machine: Machine, name: str, names: dict[str, Any], outcome: Any) 
     before, after = machine.before, machine.state
     made = list(changes(machine.design, before, after))
     for change in made:
-        if change.table == "derived" and change.was.present and (
-                not change.now.present or change.now.mfn != change.was.mfn or change.was.writable > change.now.writable):
+        if (
+            change.table == "derived"
+            and change.was.present
+            and (not change.now.present or change.now.mfn != change.was.mfn or change.was.writable > change.now.writable)
+        ):
             yield {"e": "protect" if change.now.present and change.now.mfn == change.was.mfn else "unmap", **page(change.key)}
     logged = {c.key: c.now for c in made if c.table == "sent"}
     for key, sent in logged.items():
@@ -123,8 +134,11 @@ def moved(key: tuple[int, int], was: P2mEntry, now: P2mEntry, before: Any, after
 
 
 def dump(machine: Machine) -> list[Told]:
-    return [{"e": "entry", **page(key), "mfn": entry.mfn, "writable": entry.writable}
-            for key, entry in machine.state.derived.items() if entry.present]
+    return [
+        {"e": "entry", **page(key), "mfn": entry.mfn, "writable": entry.writable}
+        for key, entry in machine.state.derived.items()
+        if entry.present
+    ]
 
 
 def page(key: tuple[int, int]) -> Told:

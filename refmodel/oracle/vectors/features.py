@@ -55,34 +55,37 @@ class PdpteRegisters(Feature):
 
 
 FIVE_LEVELS, NON_CANONICAL, MOV_CR3 = "5-levels", "non-canonical", "mov-cr3"
-FEATURES = {feature.name: feature for feature in (
-    Feature("smep", "CR4.SMEP set", "smep"),
-    Feature("smap", "CR4.SMAP set", "smap"),
-    Feature("keys", "CR4.PKE set: protection keys", "pke"),
-    Feature("nx", "EFER.NXE set: bit 63 is no-execute, and error codes tell fetches", "nxe"),
-    Feature("no-nx", "EFER.NXE clear: bit 63 is reserved", "nxe", True),
-    Feature("wp", "CR0.WP set: supervisor writes obey R/W", "wp"),
-    Feature("no-wp", "CR0.WP clear", "wp", True),
-    Feature("1gib", "pages of 1 GiB", "gigabyte_pages"),
-    Feature("no-1gib", "a processor without pages of 1 GiB: bit 7 of a level 3 entry is reserved", "gigabyte_pages", True),
-    Feature("maxphyaddr", "address bits above MAXPHYADDR are reserved, where that is below 52", "beyond", 0),
-    Feature("amd", "AMD's: bit 8 of entries of levels 4 and 5 is reserved", "amd"),
-    Feature("intel", "Intel's: bit 8 of entries of levels 4 and 5 is ignored", "amd", True),
-    Feature("implicit", "accesses that the processor makes on its own", "implicit"),
-    Feature("pse", "CR4.PSE set: pages of 4 MiB with 32-bit paging", "pse"),
-    Feature("no-pse", "CR4.PSE clear: bit 7 of a directory's entry is ignored with 32-bit paging", "pse", True),
-    Feature("pse36", "PSE-36: pages of 4 MiB above 4 GiB", "pse36"),
-    Feature("no-pse36", "a processor without PSE-36: bits 21:13 of an entry that maps 4 MiB are reserved", "pse36", True),
-    PdpteRegisters("pdpte-registers", "PDPTEs that were changed in memory after CR3 was loaded, which changes no translation"),
-    Feature("ept-flags", "EPTP bit 6 set: accessed and dirty flags for EPT", "accessed_dirty"),
-    Feature("ept-user-execute", "mode-based execute control for EPT", "mode_based_execute"),
-    Feature("ept-execute-only", "EPT entries may give the right to execute alone", "execute_only"),
-    Feature("no-ept-execute-only", "a processor on which such an entry is a misconfiguration", "execute_only", True),
-    Feature("ept-advanced", "advanced information in exit qualifications, bits 9 to 11", "advanced"),
-    Feature(MOV_CR3, "MOV to CR3 with PAE paging, which loads PDPTEs or gives #GP"),
-    Feature(FIVE_LEVELS, "tables of 5 levels"),
-    Feature(NON_CANONICAL, "linear addresses that are not canonical: the walker itself gives #GP"),
-)}
+FEATURES = {
+    feature.name: feature
+    for feature in (
+        Feature("smep", "CR4.SMEP set", "smep"),
+        Feature("smap", "CR4.SMAP set", "smap"),
+        Feature("keys", "CR4.PKE set: protection keys", "pke"),
+        Feature("nx", "EFER.NXE set: bit 63 is no-execute, and error codes tell fetches", "nxe"),
+        Feature("no-nx", "EFER.NXE clear: bit 63 is reserved", "nxe", True),
+        Feature("wp", "CR0.WP set: supervisor writes obey R/W", "wp"),
+        Feature("no-wp", "CR0.WP clear", "wp", True),
+        Feature("1gib", "pages of 1 GiB", "gigabyte_pages"),
+        Feature("no-1gib", "a processor without pages of 1 GiB: bit 7 of a level 3 entry is reserved", "gigabyte_pages", True),
+        Feature("maxphyaddr", "address bits above MAXPHYADDR are reserved, where that is below 52", "beyond", 0),
+        Feature("amd", "AMD's: bit 8 of entries of levels 4 and 5 is reserved", "amd"),
+        Feature("intel", "Intel's: bit 8 of entries of levels 4 and 5 is ignored", "amd", True),
+        Feature("implicit", "accesses that the processor makes on its own", "implicit"),
+        Feature("pse", "CR4.PSE set: pages of 4 MiB with 32-bit paging", "pse"),
+        Feature("no-pse", "CR4.PSE clear: bit 7 of a directory's entry is ignored with 32-bit paging", "pse", True),
+        Feature("pse36", "PSE-36: pages of 4 MiB above 4 GiB", "pse36"),
+        Feature("no-pse36", "a processor without PSE-36: bits 21:13 of an entry that maps 4 MiB are reserved", "pse36", True),
+        PdpteRegisters("pdpte-registers", "PDPTEs that were changed in memory after CR3 was loaded, which changes no translation"),
+        Feature("ept-flags", "EPTP bit 6 set: accessed and dirty flags for EPT", "accessed_dirty"),
+        Feature("ept-user-execute", "mode-based execute control for EPT", "mode_based_execute"),
+        Feature("ept-execute-only", "EPT entries may give the right to execute alone", "execute_only"),
+        Feature("no-ept-execute-only", "a processor on which such an entry is a misconfiguration", "execute_only", True),
+        Feature("ept-advanced", "advanced information in exit qualifications, bits 9 to 11", "advanced"),
+        Feature(MOV_CR3, "MOV to CR3 with PAE paging, which loads PDPTEs or gives #GP"),
+        Feature(FIVE_LEVELS, "tables of 5 levels"),
+        Feature(NON_CANONICAL, "linear addresses that are not canonical: the walker itself gives #GP"),
+    )
+}
 """By name."""
 
 

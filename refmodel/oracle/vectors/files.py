@@ -144,8 +144,11 @@ def batches(items: Iterator[Any], size: int) -> Iterator[Sequence[Any]]:
 def schema() -> dict[str, Any]:
     """The JSON Schema of a line."""
     made = steady(msgspec.json.schema(Vector))
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"refmodel vectors, version {VERSION}: one line",
-            **made}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"refmodel vectors, version {VERSION}: one line",
+        **made,
+    }
 
 
 if __name__ == "__main__":

@@ -107,8 +107,11 @@ def self_mapped(pae: bool) -> Iterator[tuple[str, LegacyTest]]:
     width, shift = (8, 21) if pae else (4, 22)
     full = P | RW | US
     for write, user, index in itertools.product((False, True), (False, True), (SELF, SELF + 1, SELF + 2)):
-        entries = {DIRECTORY + width * SELF: DIRECTORY | full, DIRECTORY + width * (SELF + 1): TABLE | full,
-                   DIRECTORY + width * (SELF + 2): WINDOW[9] | full}
+        entries = {
+            DIRECTORY + width * SELF: DIRECTORY | full,
+            DIRECTORY + width * (SELF + 1): TABLE | full,
+            DIRECTORY + width * (SELF + 2): WINDOW[9] | full,
+        }
         cpu: Cpu32 | CpuPae = CpuPae(*(DIRECTORY | P,) * 4) if pae else Cpu32(cr3=DIRECTORY)
         test = LegacyTest(entries, cpu, SELF << shift | index << 12 | 0x128, Access(user=user, write=write), PDPT if pae else 0)
         yield "a table that maps itself", with_pdptes_in_memory(test)

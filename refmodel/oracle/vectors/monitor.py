@@ -85,8 +85,15 @@ def vector_lines() -> Iterator[bytes]:
         told = trace_of(cls, LARGER, run, dumps=found is not None)
         verdict: Any = {"line": found.line, "clause": found.clause, "expected": found.expected} if found else "lawful"
         operations = [_operation(cls, step) for step in run.steps]
-        yield msgspec.json.encode({"id": f"monitor/{number:06}", "because": about, "operations": operations,
-                                   "trace": told if found is None else told[:found.line], "verdict": verdict})
+        yield msgspec.json.encode(
+            {
+                "id": f"monitor/{number:06}",
+                "because": about,
+                "operations": operations,
+                "trace": told if found is None else told[: found.line],
+                "verdict": verdict,
+            }
+        )
 
 
 def _operation(cls: type[Design], step: Step) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def _of_entries(entries: Mapping[int, int], beyond: int, width: int = 64) -> Ite
 
 
 def _of_address(address: int, name: str, width: int = 64) -> Iterator[tuple[str, int]]:
-    for bit in ADDRESS_BITS[:width - ADDRESS_BITS.start]:
+    for bit in ADDRESS_BITS[: width - ADDRESS_BITS.start]:
         yield f"bit {bit} of the {name}", address ^ 1 << bit
 
 

@@ -95,8 +95,10 @@ def _read(file: Path) -> dict[str, Result]:
                 raise BadDesign(f"{file}:{number}: id: {result.id}: {why_not}")
             results[result.id] = result
     if not results:
-        raise BadDesign(f'{file}: no results; expected a line such as {{"id":"guest-4/000000","end":"#PF","code":"0x4",'
-                        '"address":"0x1000"} for each vector')
+        raise BadDesign(
+            f'{file}: no results; expected a line such as {{"id":"guest-4/000000","end":"#PF","code":"0x4",'
+            '"address":"0x1000"} for each vector'
+        )
     return results
 
 
@@ -122,8 +124,16 @@ def _judge(vectors: Path, name: str, results: dict[str, Result]) -> Verdict:
     if left:
         raise BadDesign(f"{vectors}: has no vector {next(iter(left))}; were the results made of other vectors?")
     found = sorted(smallest.values(), key=lambda each: -seen[each.finding.title])
-    return Verdict(name, f"vectors {vectors.stem}", sum(outcomes.values()), time.perf_counter() - began, tuple(found), dict(seen),
-                   dict(outcomes), number)
+    return Verdict(
+        name,
+        f"vectors {vectors.stem}",
+        sum(outcomes.values()),
+        time.perf_counter() - began,
+        tuple(found),
+        dict(seen),
+        dict(outcomes),
+        number,
+    )
 
 
 def _finding(test: Test, ways: list[Lawful], result: Result) -> Finding | None:
@@ -137,8 +147,12 @@ def _finding(test: Test, ways: list[Lawful], result: Result) -> Finding | None:
         flags = {int(at, 16): int(word, 16) for at, word in result.flags.items()}
         elsewhere = [at for at, word in flags.items() if at not in before and word & ~fixed.get(at, 0)]  # where all are set
         if elsewhere:
-            return Finding("flags set in a word that is no entry of the vector", "specs/vectors.md", "no flag there",
-                           f"{flags[elsewhere[0]]:#x} at {elsewhere[0]:#x}")
+            return Finding(
+                "flags set in a word that is no entry of the vector",
+                "specs/vectors.md",
+                "no flag there",
+                f"{flags[elsewhere[0]]:#x} at {elsewhere[0]:#x}",
+            )
         after = {at: entry | flags.get(at, 0) for at, entry in before.items()}
     observed = Observed(got, after)
     if isinstance(test, WalkTest):
@@ -163,5 +177,9 @@ def _words(outcome: Outcome) -> str:
 
 
 def _of_flags(way: Lawful, address: int, wrong: int, due: int) -> Finding:
-    return Finding(f"flags {wrong:#x} of an entry are not as they must be", "specs/two_dimensions.md", f"{due:#x} at {address:#x}",
-                   f"{due ^ wrong:#x}")
+    return Finding(
+        f"flags {wrong:#x} of an entry are not as they must be",
+        "specs/two_dimensions.md",
+        f"{due:#x} at {address:#x}",
+        f"{due ^ wrong:#x}",
+    )

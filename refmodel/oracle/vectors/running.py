@@ -66,8 +66,9 @@ def _run(campaign: Runnable, file: Path) -> Verdict:
             if finding is not None:
                 seen[finding.title] += 1
                 first.setdefault(finding.title, Deviation(finding, test))
-    return Verdict(campaign.implementation, f"vectors of {campaign.subject}", ran, busy, tuple(first.values()), dict(seen),
-                   dict(outcomes))
+    return Verdict(
+        campaign.implementation, f"vectors of {campaign.subject}", ran, busy, tuple(first.values()), dict(seen), dict(outcomes)
+    )
 
 
 def _finding(campaign: Runnable, test: RunnableTest, observed: Observed, ways: list[Lawful]) -> Finding | None:
@@ -86,8 +87,11 @@ def _runnable(campaign: Runnable, file: Path) -> Iterator[tuple[RunnableTest, li
         assert isinstance(test, RunnableTest)
         if isinstance(test, LoadTest) != isinstance(campaign, LoadCampaign):
             continue
-        here = _set_up_load(test, campaign) if isinstance(test, LoadTest) else (
-            _set_up_legacy(test, campaign) if isinstance(test, LegacyTest) else _set_up(test, campaign))
+        here = (
+            _set_up_load(test, campaign)
+            if isinstance(test, LoadTest)
+            else (_set_up_legacy(test, campaign) if isinstance(test, LegacyTest) else _set_up(test, campaign))
+        )
         if here is not None and walks.due(here) == ways:
             yield here, ways
 
@@ -104,9 +108,16 @@ def _set_up_legacy(test: LegacyTest, campaign: Runnable) -> LegacyTest | None:
         here = attrs.evolve(test, cpu=attrs.evolve(cpu, beyond=beyond))
         root = test.cr3 & ~0x1F
         loadable = not any(malformed(pdpte, beyond, True) for pdpte in (cpu.pdpte0, cpu.pdpte1, cpu.pdpte2))
-    possible = (root == (PDPT if test.pae else DIRECTORY) and loadable and all(at < WINDOW.start for at in test.entries)
-                and (profile.smep_smap or not (cpu.smep or cpu.smap)) and (profile.nxe or not isinstance(cpu, CpuPae) or cpu.nxe)
-                and test.gva >> 30 < KEPT and not test.access.implicit and (test.gva or not test.access.fetch))
+    possible = (
+        root == (PDPT if test.pae else DIRECTORY)
+        and loadable
+        and all(at < WINDOW.start for at in test.entries)
+        and (profile.smep_smap or not (cpu.smep or cpu.smap))
+        and (profile.nxe or not isinstance(cpu, CpuPae) or cpu.nxe)
+        and test.gva >> 30 < KEPT
+        and not test.access.implicit
+        and (test.gva or not test.access.fetch)
+    )
     return here if possible and _reaches(here, campaign) else None
 
 
@@ -122,8 +133,10 @@ def _set_up_load(test: LoadTest, campaign: Runnable) -> LoadTest | None:
 def _reaches(test: LegacyTest, campaign: LegacyCampaign) -> bool:
     """Whether it is seen where an access goes that completes."""
     ends = [way.outcome.address for way in walks.due(test) if way.outcome.kind == "completed"]
-    return all(at & ~0xFFF in WINDOW or (campaign.anywhere and at >= MEMORY)
-               or (not test.pae and at & ~(MEMORY - 1) in HIGH) for at in ends)
+    return all(
+        at & ~0xFFF in WINDOW or (campaign.anywhere and at >= MEMORY) or (not test.pae and at & ~(MEMORY - 1) in HIGH)
+        for at in ends
+    )
 
 
 def _set_up(test: WalkTest | NestedTest, campaign: Runnable) -> WalkTest | NestedTest | None:
@@ -131,19 +144,26 @@ def _set_up(test: WalkTest | NestedTest, campaign: Runnable) -> WalkTest | Neste
     assert isinstance(campaign, WalkCampaign | NestedCampaign)
     profile = campaign.profile
     cpu = _like(test.cpu, profile)
-    possible = (bool(test.entries) and not test.access.implicit and _in_place(test)
-                and (profile.smep_smap or not (cpu.smep or cpu.smap))
-                and (profile.nxe_off or cpu.nxe)
-                and (profile.pke or not cpu.pke) and (profile.upper_user or not (test.access.user and test.gva >> 63))
-                and (profile.fetch_at_zero or test.gva or not test.access.fetch)
-                and test.gva >> (3 + 9 * cpu.levels) & 0x1FF != profile.agent_slot)
+    possible = (
+        bool(test.entries)
+        and not test.access.implicit
+        and _in_place(test)
+        and (profile.smep_smap or not (cpu.smep or cpu.smap))
+        and (profile.nxe_off or cpu.nxe)
+        and (profile.pke or not cpu.pke)
+        and (profile.upper_user or not (test.access.user and test.gva >> 63))
+        and (profile.fetch_at_zero or test.gva or not test.access.fetch)
+        and test.gva >> (3 + 9 * cpu.levels) & 0x1FF != profile.agent_slot
+    )
     if isinstance(test, NestedTest):
         test = attrs.evolve(test, cpu=cpu, second=_second(test, campaign))
         canonical = test.gva >> 47 in (0, 0x1FFFF)
         return test if possible and canonical and not test.gva >> 47 and not cpu.pke and _stays(test, WINDOW) else None
     test = attrs.evolve(test, cpu=cpu)
-    laid_out = all(entry & FRAME in TABLES.values() or entry & FRAME in WINDOW or not entry & P or not entry & FRAME
-                   or entry & cpu.beyond for entry in test.entries.values())
+    laid_out = all(
+        entry & FRAME in TABLES.values() or entry & FRAME in WINDOW or not entry & P or not entry & FRAME or entry & cpu.beyond
+        for entry in test.entries.values()
+    )
     return test if possible and laid_out and _stays(test, WINDOW) else None
 
 

@@ -62,6 +62,7 @@ def with_ignored_bits(test: Any, draw: random.Random) -> Any:
 
 def with_every_ignored_bit(test: WalkTest) -> WalkTest:
     """Every ignored bit of every entry set, PAT too: whoever takes one for reserved, or for a flag, is found out."""
+
     def full(at: int, entry: int) -> int:
         level = level_at(at)
         return entry | ignored(test.cpu, level, level == 1 or (level < 4 and entry & PS != 0))
@@ -117,8 +118,10 @@ def with_high_tables(test: Any, draw: random.Random) -> Any:
     registers = test.ept if isinstance(test, EptTest) else test.cpu
     by = _high(draw, 52 - registers.beyond.bit_count() - 1) & ~0xFFFF
     tables = set(TABLES.values())
-    entries = {at + by: entry + by if entry & FRAME in tables and not (entry & PS and level_at(at) < 4) else entry
-               for at, entry in test.entries.items()}
+    entries = {
+        at + by: entry + by if entry & FRAME in tables and not (entry & PS and level_at(at) < 4) else entry
+        for at, entry in test.entries.items()
+    }
     if isinstance(test, EptTest):
         return attrs.evolve(test, entries=entries, ept=attrs.evolve(test.ept, root=test.ept.root + by))
     return attrs.evolve(test, entries=entries, cpu=attrs.evolve(test.cpu, cr3=test.cpu.cr3 + by))
@@ -139,15 +142,23 @@ def _high(draw: random.Random, bits: int) -> int:
 
 
 CHANGES: dict[str, Change] = {
-    "ignored bits": with_ignored_bits, "bits 11:0 of CR3": with_flags_of_cr3, "a page above 4 GiB": with_a_high_page,
-    "tables above 4 GiB": with_high_tables, "the highest bit of the address": with_the_highest_bit}
+    "ignored bits": with_ignored_bits,
+    "bits 11:0 of CR3": with_flags_of_cr3,
+    "a page above 4 GiB": with_a_high_page,
+    "tables above 4 GiB": with_high_tables,
+    "the highest bit of the address": with_the_highest_bit,
+}
 """In the order in which they can be made. A two-dimensional walk's tables stay where they are, and a linear address has a sign."""
 
 
 def varied(test: Any, draw: random.Random) -> tuple[str, Any]:
     """The test with one or more of these changes, and which."""
-    possible = [name for name, change in CHANGES.items() if not (isinstance(test, NestedTest) and change is with_high_tables)
-                and (isinstance(test, EptTest) or change is not with_the_highest_bit)]
+    possible = [
+        name
+        for name, change in CHANGES.items()
+        if not (isinstance(test, NestedTest) and change is with_high_tables)
+        and (isinstance(test, EptTest) or change is not with_the_highest_bit)
+    ]
     chosen = [name for name in possible if draw.random() < 0.5] or [draw.choice(possible)]
     for name in chosen:
         test = CHANGES[name](test, draw)
@@ -160,8 +171,9 @@ def self_mapped(levels: int) -> Iterator[tuple[str, WalkTest]]:
     They end at a page, or at the root itself, as the entries that an operating system reads through such a slot.
     """
     kinds = (Access(), Access(write=True), Access(fetch=True))
-    for times, kind, user, own, page in itertools.product(range(2, levels + 1), kinds, (False, True), (P | RW | US, P | US, P | RW),
-                                                          (True, False)):
+    for times, kind, user, own, page in itertools.product(
+        range(2, levels + 1), kinds, (False, True), (P | RW | US, P | US, P | RW), (True, False)
+    ):
         if page or times == levels:
             access = attrs.evolve(kind, user=user)
             yield "a table that maps itself", _self_mapped(levels, times, access, own | (NX if page else 0) * kind.write, page)

@@ -89,8 +89,12 @@ def npt(levels: int) -> Iterator[Chosen]:
     for number, (why, test) in enumerate(guest(levels)):
         assert isinstance(test, WalkTest)
         gpa = test.gva & (1 << (12 + 9 * levels if number % 2 else 52)) - 1
-        yield why, NptTest(test.entries, attrs.evolve(test.cpu, wp=True, smep=False, smap=False), gpa, test.access.write,
-                           test.access.fetch)
+        yield (
+            why,
+            NptTest(
+                test.entries, attrs.evolve(test.cpu, wp=True, smep=False, smap=False), gpa, test.access.write, test.access.fetch
+            ),
+        )
 
 
 def outside_ia32e_mode(pae: bool) -> Iterator[Chosen]:
@@ -115,11 +119,13 @@ def through_npt() -> Iterator[Chosen]:
 
 
 def _nested(seconds: list[Ept | None]) -> Iterator[Chosen]:
-    models = (("a path", two_dimensional(test, second)) for test in guest_tests(4, 40) if not test.access.implicit
-              for second in seconds)
+    models = (
+        ("a path", two_dimensional(test, second)) for test in guest_tests(4, 40) if not test.access.implicit for second in seconds
+    )
     draw, profile = random.Random(4), Profile()
-    drawn = (("drawn", nested_tests.make(draw.randbytes(nested_tests.SIZE), profile, second))
-             for second in itertools.cycle(seconds))
+    drawn = (
+        ("drawn", nested_tests.make(draw.randbytes(nested_tests.SIZE), profile, second)) for second in itertools.cycle(seconds)
+    )
     return _chosen(models, neighbours.of_nested, lambda _: _varied(drawn, 4))
 
 
@@ -138,8 +144,14 @@ def two_dimensional(test: WalkTest, ept: Ept | None) -> NestedTest:
     below = {TABLES[level]: GUEST_TABLES + TABLES[level] for level in range(1, 4)}
     page = R | W | X | WRITE_BACK if ept else P | RW | US
     table = R | W | X if ept else P | RW | US
-    large = next((3 if level == 3 else 2 for at, entry in test.entries.items()
-                  if (level := walk_tests.level_at(at)) in (2, 3) and entry & P and entry & PS), 1)
+    large = next(
+        (
+            3 if level == 3 else 2
+            for at, entry in test.entries.items()
+            if (level := walk_tests.level_at(at)) in (2, 3) and entry & P and entry & PS
+        ),
+        1,
+    )
     entries = {}
     for at, entry in test.entries.items():
         if entry & FRAME in below:
@@ -157,8 +169,9 @@ def two_dimensional(test: WalkTest, ept: Ept | None) -> NestedTest:
     return NestedTest(entries, cpu, ept or host, test.gva, test.access, frame | test.gva & 0xFFF)
 
 
-def _chosen(models: Iterable[Chosen], near: Callable[[Any], Iterator[tuple[str, Any]]],
-            drawn: Callable[[Sequence[Any]], Iterator[Chosen]]) -> Iterator[Chosen]:
+def _chosen(
+    models: Iterable[Chosen], near: Callable[[Any], Iterator[tuple[str, Any]]], drawn: Callable[[Sequence[Any]], Iterator[Chosen]]
+) -> Iterator[Chosen]:
     """All models; then, by turns, one of the neighbours of some of them, in no order, and one that is drawn.
 
     Each is made when it is asked for, so that a few vectors take as long as a few.
@@ -191,8 +204,9 @@ def due(test: Test) -> list[Lawful]:
         return legacy_tests.due_of_load(test)
     if isinstance(test, EptTest):
         return lawful(lambda memory, _: ept_walk(memory, test.ept, test.gpa, test.use), test.entries, _end)
-    return lawful(lambda memory, _: npt_walk(memory, test.host, test.gpa, test.write, test.fetch, FINAL_ADDRESS), test.entries,
-                  _end)
+    return lawful(
+        lambda memory, _: npt_walk(memory, test.host, test.gpa, test.write, test.fetch, FINAL_ADDRESS), test.entries, _end
+    )
 
 
 def _end(result: Translation | Fault) -> Outcome:

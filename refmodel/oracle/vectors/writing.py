@@ -32,10 +32,16 @@ from refmodel.oracle.x86.outcomes import Lawful
 from refmodel.oracle.x86.walk_tests import WalkTest
 
 CHOOSING: dict[str, Callable[[], Iterator[walks.Chosen]]] = {
-    "guest-32": lambda: walks.outside_ia32e_mode(False), "guest-pae": lambda: walks.outside_ia32e_mode(True),
-    "guest-4": lambda: walks.guest(4), "guest-5": lambda: walks.guest(5),
-    "ept-4": lambda: walks.ept(4), "ept-5": lambda: walks.ept(5),
-    "npt-4": lambda: walks.npt(4), "nested-ept": walks.through_ept, "nested-npt": walks.through_npt}
+    "guest-32": lambda: walks.outside_ia32e_mode(False),
+    "guest-pae": lambda: walks.outside_ia32e_mode(True),
+    "guest-4": lambda: walks.guest(4),
+    "guest-5": lambda: walks.guest(5),
+    "ept-4": lambda: walks.ept(4),
+    "ept-5": lambda: walks.ept(5),
+    "npt-4": lambda: walks.npt(4),
+    "nested-ept": walks.through_ept,
+    "nested-npt": walks.through_npt,
+}
 """How the tests of each set are chosen."""
 MONITOR = "monitor"
 EVERY = (*SETS, MONITOR)
@@ -60,8 +66,9 @@ def shares(count: int | None, without: frozenset[str] = frozenset()) -> dict[str
     return share if count is not None else {**share, MONITOR: None}
 
 
-def write(folder: Path, count: int | None = None, progress: Progress = lambda done, of: None,
-          without: frozenset[str] = frozenset()) -> dict[str, int]:
+def write(
+    folder: Path, count: int | None = None, progress: Progress = lambda done, of: None, without: frozenset[str] = frozenset()
+) -> dict[str, int]:
     """Write all sets, ``count`` vectors together; how many each file has. Always the same files for the same arguments: each set is
     made in a process of its own, since which model a solver finds depends on what it was asked before.
 
@@ -76,8 +83,10 @@ def write(folder: Path, count: int | None = None, progress: Progress = lambda do
     except OSError as why:
         raise BadDesign(f"{folder}: cannot be written: {why.strerror or why}") from None
     except BrokenProcessPool:
-        raise BadDesign("a process that writes vectors ended before it was done; a script that calls vectors() has to do so under "
-                        'if __name__ == "__main__":, since each process begins by importing it') from None
+        raise BadDesign(
+            "a process that writes vectors ended before it was done; a script that calls vectors() has to do so under "
+            'if __name__ == "__main__":, since each process begins by importing it'
+        ) from None
     finally:
         for name in EVERY:  # of a process that was ended midway
             with contextlib.suppress(OSError):
@@ -94,8 +103,9 @@ def _together(folder: Path, share: dict[str, int | None], without: frozenset[str
     with ProcessPoolExecutor(cpu_count() or 1, context, _count_in, (counted,), max_tasks_per_child=1) as pool:
         try:
             with held_interrupts():
-                made = {pool.submit(write_set, folder, name, number, without): name
-                        for name, number in share.items() if number != 0}
+                made = {
+                    pool.submit(write_set, folder, name, number, without): name for name, number in share.items() if number != 0
+                }
             left = set(made)
             while left:
                 done, left = concurrent.futures.wait(left, timeout=0.2, return_when=concurrent.futures.FIRST_COMPLETED)
@@ -163,8 +173,19 @@ def vector_of(name: str, because: str, test: Test) -> Vector:
     ways = walks.due(test)
     memory = {**test.fixed, **test.entries} if isinstance(test, NestedTest) else test.entries
     cpu, second, address, access, kind = _parts(test)
-    return Vector(name, kind, walks.clauses(ways), features.needs(test, ways), because, cpu, second,  # type: ignore[arg-type]
-                  hex(address), access, _hexes(memory), [_end(way) for way in ways])
+    return Vector(
+        name,
+        kind,  # type: ignore[arg-type]
+        walks.clauses(ways),
+        features.needs(test, ways),
+        because,
+        cpu,
+        second,
+        hex(address),
+        access,
+        _hexes(memory),
+        [_end(way) for way in ways],
+    )
 
 
 def _parts(test: Test) -> tuple[dict[str, int | str], dict[str, int | str], int, dict[str, int], str]:
@@ -199,8 +220,14 @@ def _flags(record: Access | Use) -> dict[str, int]:
 
 def _end(way: Lawful) -> End:
     outcome = way.outcome
-    return End(outcome.kind, hex(outcome.code), hex(outcome.address), _hexes(way.must), _hexes(way.may),  # type: ignore[arg-type]
-               hex(outcome.linear))
+    return End(
+        outcome.kind,  # type: ignore[arg-type]
+        hex(outcome.code),
+        hex(outcome.address),
+        _hexes(way.must),
+        _hexes(way.may),
+        hex(outcome.linear),
+    )
 
 
 def _hexes(words: Any) -> dict[str, str]:

@@ -42,8 +42,14 @@ CR3_KEEP = 1 << 63
 
 def control_registers(cpu: Cpu, global_pages: bool = False, pcids: bool = False) -> tuple[int, int, int]:
     """CR0, CR4 and EFER."""
-    bits = ((cpu.levels == 5, CR4_LA57), (cpu.smep, CR4_SMEP), (cpu.smap, CR4_SMAP), (cpu.pke, CR4_PKE), (global_pages, CR4_PGE),
-            (pcids, CR4_PCIDE))
+    bits = (
+        (cpu.levels == 5, CR4_LA57),
+        (cpu.smep, CR4_SMEP),
+        (cpu.smap, CR4_SMAP),
+        (cpu.pke, CR4_PKE),
+        (global_pages, CR4_PGE),
+        (pcids, CR4_PCIDE),
+    )
     cr4 = CR4_PAE | sum(bit for on, bit in bits if on)
     return CR0 | (CR0_WP if cpu.wp else 0), cr4, EFER_LME | EFER_LMA | (EFER_NXE if cpu.nxe else 0)
 
@@ -152,8 +158,7 @@ def stale_walks_on(host: AgentHost, tests: Sequence[StaleTest]) -> list[Observed
         numbers.append((access, take_down(script, test.before)))
         faulting.append(steps)
     results = host.perform(script)
-    return [_refused(results, steps) or observed
-            for observed, steps in zip(_read(results, numbers), faulting, strict=True)]
+    return [_refused(results, steps) or observed for observed, steps in zip(_read(results, numbers), faulting, strict=True)]
 
 
 def _steps(script: Script, operation: Operation, test: StaleTest) -> Sequence[int]:
@@ -165,8 +170,11 @@ def _steps(script: Script, operation: Operation, test: StaleTest) -> Sequence[in
         return []
     if isinstance(operation, Invpcid):
         return [script.add(Step.INVPCID, operation.kind, operation.pcid, operation.gva)]
-    changed = (test.cpu, not test.global_page) if isinstance(operation, TogglePge) else (
-        attrs.evolve(test.cpu, smep=True), test.global_page)
+    changed = (
+        (test.cpu, not test.global_page)
+        if isinstance(operation, TogglePge)
+        else (attrs.evolve(test.cpu, smep=True), test.global_page)
+    )
     for cpu, global_pages in (changed, (test.cpu, test.global_page)):
         script.add(Step.CONTROL, *control_registers(cpu, global_pages, test.pcids))
     return []

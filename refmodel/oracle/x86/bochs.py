@@ -45,13 +45,16 @@ class Bochs(AgentHost):
             self._memory = mmap.mmap(memory.fileno(), size)
         whole = memoryview(self._memory)
         self.image = image
-        image.install(*(whole[at:at + MEMORY] for at in range(0, size, MEMORY)))
+        image.install(*(whole[at : at + MEMORY] for at in range(0, size, MEMORY)))
         image.stop_by(2)
         self._log = Path(self._folder.name) / "log"  # a pipe that nobody reads would fill
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen([sys.executable, "-m", "refmodel.oracle.x86.bochs_worker", str(file),
-                                              kind_of(image)],
-                                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "refmodel.oracle.x86.bochs_worker", str(file), kind_of(image)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._in, self._out = self._process.stdin, self._process.stdout
         self._selector = selectors.DefaultSelector()

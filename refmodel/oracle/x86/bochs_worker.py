@@ -20,8 +20,12 @@ from refmodel.oracle.x86.agent.image import AGENT, BOOT_TABLES, GDT, IDT, MAILBO
 from refmodel.oracle.x86.agent.legacy_image import ENTER, LegacyImage
 
 A20_ENABLED = b"\xb8\x01\x00\x00\x00\xc3"  # mov eax, 1; ret
-KINDS: dict[str, Callable[[], Image]] = {"4": Image, "5": partial(Image, 5), "32": partial(LegacyImage, False),
-                                         "pae": partial(LegacyImage, True)}
+KINDS: dict[str, Callable[[], Image]] = {
+    "4": Image,
+    "5": partial(Image, 5),
+    "32": partial(LegacyImage, False),
+    "pae": partial(LegacyImage, True),
+}
 
 
 def kind_of(image: Image) -> str:

@@ -28,8 +28,16 @@ GET_SUPPORTED_CPUID, SET_CPUID2 = 0xC008AE05, 0x4008AE90
 LOG_DIRTY_PAGES, READONLY = 1, 2
 """Flags of a memory slot."""
 EXIT_HLT, EXIT_MMIO = 5, 6
-EXITS = {0: "unknown", 2: "port access", 3: "hypercall", 5: "HLT", 6: "MMIO", 8: "shutdown", 9: "failed entry",
-         17: "internal error"}
+EXITS = {
+    0: "unknown",
+    2: "port access",
+    3: "hypercall",
+    5: "HLT",
+    6: "MMIO",
+    8: "shutdown",
+    9: "failed entry",
+    17: "internal error",
+}
 
 _SEGMENT = struct.Struct("<QIH10B")
 _REGISTERS = struct.Struct("<18Q")
@@ -83,8 +91,14 @@ class Kvm(AgentHost):
         finally:
             os.close(device)
         self._special_registers()
-        self.set_registers(rip=self.image.at(AGENT), rsp=self.image.stack_top, r12=self.image.stack_top, r14=self.image.direct,
-                           rsi=self.image.direct, rbp=self.image.at(MAILBOX))
+        self.set_registers(
+            rip=self.image.at(AGENT),
+            rsp=self.image.stack_top,
+            r12=self.image.stack_top,
+            r14=self.image.direct,
+            rsi=self.image.direct,
+            rbp=self.image.at(MAILBOX),
+        )
 
     def _set_slot(self, number: int, slot: Slot) -> None:
         region = struct.pack("<IIQQQ", number, slot.flags, slot.gpa, slot.size, self.address + slot.offset)
@@ -97,7 +111,7 @@ class Kvm(AgentHost):
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         """Where the memory lies in this process."""
         whole = memoryview(self._memory)
-        self.image.install(*(whole[MEMORY * number:MEMORY * (number + 1)] for number in range(len(at))))
+        self.image.install(*(whole[MEMORY * number : MEMORY * (number + 1)] for number in range(len(at))))
         self.image.stop_by(1)
 
     def _supported_cpuid(self, device: int) -> bytearray:
@@ -185,11 +199,15 @@ def profile(host: Kvm) -> Profile:
     nothing = (0, 0, 0, 0)
     vendor = struct.pack("<3I", *(host.cpuid.get(0, nothing)[n] for n in (1, 3, 2)))
     return Profile(
-        levels=4, physical_bits=host.physical_bits,
+        levels=4,
+        physical_bits=host.physical_bits,
         amd=vendor in (b"AuthenticAMD", b"HygonGenuine"),
         gigabyte_pages=bool(host.cpuid.get(0x80000001, nothing)[3] >> 26 & 1),
-        smep_smap=host.cpuid.get(7, nothing)[1] & (1 << 7 | 1 << 20) == 1 << 7 | 1 << 20, nxe_off=False,
-        agent_slot=host.image.slot, upper_user=not software_supervisor())
+        smep_smap=host.cpuid.get(7, nothing)[1] & (1 << 7 | 1 << 20) == 1 << 7 | 1 << 20,
+        nxe_off=False,
+        agent_slot=host.image.slot,
+        upper_user=not software_supervisor(),
+    )
 
 
 def software_supervisor() -> bool:
@@ -202,7 +220,17 @@ def nested_paging_of_amd() -> bool:
     return NPT.exists() and NPT.read_text().strip() in ("1", "Y")
 
 
-def segment(selector: int, kind: int, *, limit: int = 0xFFFFFFFF, base: int = 0, long: bool = False, big: bool = False,
-            system: bool = False, present: bool = True, level: int = 0) -> bytes:
+def segment(
+    selector: int,
+    kind: int,
+    *,
+    limit: int = 0xFFFFFFFF,
+    base: int = 0,
+    long: bool = False,
+    big: bool = False,
+    system: bool = False,
+    present: bool = True,
+    level: int = 0,
+) -> bytes:
     """``struct kvm_segment``."""
     return _SEGMENT.pack(base, limit, selector, kind, present, level, big, not system, long, not system, 0, not present, 0)

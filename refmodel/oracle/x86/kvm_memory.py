@@ -55,8 +55,12 @@ class Happening:
 
     def __str__(self) -> str:
         where = f"guest {self.vm} page {self.page}"
-        return {"store": f"{where} is stored to: {self.value}", "merge": "Linux merges equal pages",
-                "balloon": f"{where} goes into the balloon and comes back", "swap": f"{where} is swapped out"}[self.kind]
+        return {
+            "store": f"{where} is stored to: {self.value}",
+            "merge": "Linux merges equal pages",
+            "balloon": f"{where} goes into the balloon and comes back",
+            "swap": f"{where} is swapped out",
+        }[self.kind]
 
 
 @attrs.frozen
@@ -293,8 +297,12 @@ class MemoryCampaign:
             together = frames[one] == frames[other]
             sharing = sharing or together
             if together and not model.share(one, other):
-                return Finding("two pages in one frame that the model cannot share", SOURCE, f"frames apart for {one} and {other}",
-                               f"page frame {frames[one]:#x} for both"), sharing
+                return Finding(
+                    "two pages in one frame that the model cannot share",
+                    SOURCE,
+                    f"frames apart for {one} and {other}",
+                    f"page frame {frames[one]:#x} for both",
+                ), sharing
             if not together and model.frame(*one) == model.frame(*other):
                 model.part(*other)
                 self._count("pages parted", True)

@@ -22,9 +22,13 @@ PAGES = 16
 """Of each kind."""
 LENGTH = PAGES * 0x1000
 READ_ONLY_AT, HOLE_AT, LOGGED_AT, REST_AT, SECOND_AT = 0x180000, 0x190000, 0x1A0000, 0x1B0000, 0x800000
-SLOTS = (Slot(0, READ_ONLY_AT, 0), Slot(READ_ONLY_AT, LENGTH, READ_ONLY_AT, READONLY),
-         Slot(LOGGED_AT, LENGTH, LOGGED_AT, LOG_DIRTY_PAGES), Slot(REST_AT, MEMORY - REST_AT, REST_AT),
-         Slot(SECOND_AT, LENGTH, LOGGED_AT, LOG_DIRTY_PAGES))
+SLOTS = (
+    Slot(0, READ_ONLY_AT, 0),
+    Slot(READ_ONLY_AT, LENGTH, READ_ONLY_AT, READONLY),
+    Slot(LOGGED_AT, LENGTH, LOGGED_AT, LOG_DIRTY_PAGES),
+    Slot(REST_AT, MEMORY - REST_AT, REST_AT),
+    Slot(SECOND_AT, LENGTH, LOGGED_AT, LOG_DIRTY_PAGES),
+)
 LOGGED, SECOND = 2, 4
 """Numbers of slots."""
 KINDS = (("logged", LOGGED_AT), ("read-only", READ_ONLY_AT), ("missing", HOLE_AT), ("at a second address", SECOND_AT))
@@ -128,8 +132,12 @@ class SlotCampaign:
         vector, _, _, rax = self.host.perform(script)[number]
         due = [(access.gpa, access.value is not None)] if handed_over else []
         if vector != 6 or self.host.nowhere != due:
-            return Finding(f"MMIO exits of an access to memory that is {KINDS[access.kind][0]}", SOURCE,
-                           f"no fault, MMIO exits {due}", f"exception {vector}, MMIO exits {self.host.nowhere}")
+            return Finding(
+                f"MMIO exits of an access to memory that is {KINDS[access.kind][0]}",
+                SOURCE,
+                f"no fault, MMIO exits {due}",
+                f"exception {vector}, MMIO exits {self.host.nowhere}",
+            )
         offset = access.page + (0 if KINDS[access.kind][0] == "read-only" else PAGES)
         if access.value is not None:
             if not handed_over:

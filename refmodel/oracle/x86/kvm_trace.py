@@ -28,8 +28,14 @@ from refmodel.oracle.x86.kvm import Kvm
 from refmodel.oracle.x86.walk_campaign import code_names
 from refmodel.oracle.x86.walk_tests import SIZE, Profile, WalkTest, level_at, make
 
-EVENTS = ("kvm_mmu_pagetable_walk", "kvm_mmu_paging_element", "kvm_mmu_walker_error", "kvm_mmu_set_accessed_bit",
-          "kvm_mmu_set_dirty_bit", "kvm_mmu_set_spte")
+EVENTS = (
+    "kvm_mmu_pagetable_walk",
+    "kvm_mmu_paging_element",
+    "kvm_mmu_walker_error",
+    "kvm_mmu_set_accessed_bit",
+    "kvm_mmu_set_dirty_bit",
+    "kvm_mmu_set_spte",
+)
 SOURCE = "Linux arch/x86/kvm/mmu/mmutrace.h"
 _EVENT = re.compile(r"\] \S+ +[\d.]+: (\w+): (.*)")
 _WALK = re.compile(r"addr ([0-9a-f]+) pferr ([0-9a-f]+)")
@@ -179,8 +185,12 @@ class TraceCampaign:
             writable, user = told.spte
             may_write = bool(result.rights & RW) and bool((result.entry | (D if test.access.write else 0)) & D)
             if (writable and not may_write) or (user and not result.rights & US):
-                finding = Finding("a shadow entry gives more than the guest's entries", SOURCE,
-                                  f"writable: {may_write}, user: {bool(result.rights & US)}", f"writable: {writable}, user: {user}")
+                finding = Finding(
+                    "a shadow entry gives more than the guest's entries",
+                    SOURCE,
+                    f"writable: {may_write}, user: {bool(result.rights & US)}",
+                    f"writable: {writable}, user: {user}",
+                )
         return "completed", finding
 
     def _finding(self, test: WalkTest, memory: _Noted, told: Told | None, fault: PageFault | None) -> Finding | None:

@@ -23,8 +23,12 @@ from refmodel.oracle.x86.outcomes import Lawful, Observed, Outcome, judged
 
 SIZE = 2 * KEPT
 """Bytes that a test is made of."""
-RULES = ((0b11 << 1, "bits 2:1"), (0b1111 << 5, "bits 8:5"), (FRAME, "address bits above MAXPHYADDR"),
-         (PDPTE_RESERVED, "bits 63:52"))
+RULES = (
+    (0b11 << 1, "bits 2:1"),
+    (0b1111 << 5, "bits 8:5"),
+    (FRAME, "address bits above MAXPHYADDR"),
+    (PDPTE_RESERVED, "bits 63:52"),
+)
 """The reserved bits of a PDPTE (SDM Vol. 3A table 4-8)."""
 
 
@@ -51,18 +55,27 @@ def loads_on(host: AgentHost, tests: Sequence[LoadTest]) -> list[Observed]:
             for half in (0, 4):
                 script.add(Step.STORE, address + half, entry >> 8 * half & 0xFFFFFFFF)
         load = script.add(Step.RELOAD, test.cr3, may_fault=True)
-        numbers.append((load, {address: [script.add(Step.EXCHANGE, address + half, 0) for half in (0, 4)]
-                               for address in test.entries}))
+        numbers.append(
+            (load, {address: [script.add(Step.EXCHANGE, address + half, 0) for half in (0, 4)] for address in test.entries})
+        )
     script.add(Step.RELOAD, PDPT)
     results = host.perform(script)
-    return [Observed(Outcome("#GP", results[load][1]) if results[load][0] == 13 else
-                     Outcome("completed") if not results[load][0] else Outcome(f"exception {results[load][0]}"),
-                     {a: results[low][0] | results[high][0] << 32 for a, (low, high) in entries.items()})
-            for load, entries in numbers]
+    return [
+        Observed(
+            Outcome("#GP", results[load][1])
+            if results[load][0] == 13
+            else Outcome("completed")
+            if not results[load][0]
+            else Outcome(f"exception {results[load][0]}"),
+            {a: results[low][0] | results[high][0] << 32 for a, (low, high) in entries.items()},
+        )
+        for load, entries in numbers
+    ]
 
 
 def compare(test: LoadTest, observed: Observed, ways: list[Lawful] | None = None) -> Finding | None:
     """None if the manual (or these ways, if they are given) allows what was observed."""
+
     def of_outcome(expected: Outcome, got: Outcome) -> Finding:
         code = f", error code {got.code:#x}" if got.kind == expected.kind else ""
         title = f"MOV to CR3 {_ends(got)}{code} where it {_is_due(expected)}: {_reserved(test)} of a PDPTE"
@@ -105,5 +118,4 @@ class LoadCampaign:
         return make(data, self.profile)
 
     def run(self, tests: Sequence[LoadTest]) -> Sequence[tuple[str, Finding | None]]:
-        return [(observed.outcome.kind, compare(test, observed))
-                for test, observed in zip(tests, self.perform(tests), strict=True)]
+        return [(observed.outcome.kind, compare(test, observed)) for test, observed in zip(tests, self.perform(tests), strict=True)]

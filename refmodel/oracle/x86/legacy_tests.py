@@ -121,8 +121,12 @@ def make(data: bytes, profile: LegacyProfile) -> LegacyTest:
     upper, lower, pdpte = draw.byte() * 73, draw.byte() * 73, draw.byte()
     offset, beyond = draw.byte() * 8, lacking(profile.physical_bits)
     offset = offset or 8 * access.fetch  # Unicorn takes an instruction at address 0 for the end of a run
-    flags: dict[str, Any] = {"wp": not switches & 1, "smep": profile.smep_smap and switches & 6 == 6,
-                             "smap": profile.smep_smap and switches & 24 == 24, "beyond": beyond}
+    flags: dict[str, Any] = {
+        "wp": not switches & 1,
+        "smep": profile.smep_smap and switches & 6 == 6,
+        "smap": profile.smep_smap and switches & 24 == 24,
+        "beyond": beyond,
+    }
     per_table, pse = 512 if pae else 1024, not switches & 128
     above = 9 if pse and not pae else 8  # bit 21 without CR4.PSE would lead to a table outside those of the test
     index = {2: upper % (per_table if pae else per_table - 256), 1: lower % per_table}
@@ -176,6 +180,7 @@ def translate(test: LegacyTest, memory: WalkMemory) -> Translation:
 
 def due(test: LegacyTest) -> list[Lawful]:
     """What may come of a test."""
+
     def access(memory: WalkMemory, guest_walk: GuestWalk) -> Translation:
         late = Late(memory)
         result = translate(test, memory if guest_walk is walk else late)
@@ -189,6 +194,7 @@ def due_of_load(test: LoadTest) -> list[Lawful]:
     """What may come of MOV to CR3: some processors check PDPTEs that are not present, others do not (SDM Vol. 3A 4.4.1)."""
     ways: list[Lawful] = []
     for check_absent in (False, True):
+
         def load(memory: WalkMemory, _: GuestWalk, check_absent: bool = check_absent) -> CpuPae:
             return load_pdptes(memory, test.cr3, test.cpu, check_absent)
 
@@ -202,13 +208,18 @@ def _end_of_load(result: CpuPae | Fault) -> Outcome:
 
 def compare(test: LegacyTest, observed: Observed, ways: list[Lawful] | None = None) -> Finding | None:
     """None if the manual (or these ways, if they are given) allows what was observed."""
+
     def of_flags(way: Lawful, address: int, wrong: int, entry: int) -> Finding:
         after = observed.entries[address]
         flag = "accessed flag" if wrong & A else "dirty flag" if wrong & D else "another bit"
         change = "set" if wrong & after else "not set"
         when = "by an access that completes" if way.outcome.kind == "completed" else "although the access faults"
-        return Finding(f"{flag} of {_kind_of_entry(test, address, entry)} {change} {when}, {_paging(test)}", FLAGS,
-                       f"entry {entry:#x}", f"entry {after:#x}")
+        return Finding(
+            f"{flag} of {_kind_of_entry(test, address, entry)} {change} {when}, {_paging(test)}",
+            FLAGS,
+            f"entry {entry:#x}",
+            f"entry {after:#x}",
+        )
 
     def of_outcome(expected: Outcome, got: Outcome) -> Finding:
         return Finding(_title(test, expected, got), ERROR_CODE if got.kind == "#PF" else SECTION, words(expected), words(got))
@@ -283,8 +294,12 @@ def _reserved_words(test: LegacyTest) -> str:
     if isinstance(test.cpu, Cpu32):
         return "bit 21 of a 4 MiB leaf" if entry >> 21 & 1 else "address bits 39:32 of a 4 MiB leaf"
     large = level == 2 and entry & PS
-    rules = [(NX * (not test.cpu.nxe), "bit 63 without EFER.NXE"), (ABOVE_FRAME, "bits 62:52"),
-             (test.cpu.beyond, "address bits above MAXPHYADDR"), (0xFF << 13 if large else 0, "address bits below 2 MiB")]
+    rules = [
+        (NX * (not test.cpu.nxe), "bit 63 without EFER.NXE"),
+        (ABOVE_FRAME, "bits 62:52"),
+        (test.cpu.beyond, "address bits above MAXPHYADDR"),
+        (0xFF << 13 if large else 0, "address bits below 2 MiB"),
+    ]
     return ", ".join(name for mask, name in rules if entry & mask)
 
 
@@ -316,8 +331,9 @@ class LegacyCampaign:
         return make(data, self.profile)
 
     def run(self, tests: Sequence[LegacyTest]) -> Sequence[tuple[str, Finding | None]]:
-        return [(observed.outcome.kind, self.compare(test, observed))
-                for test, observed in zip(tests, self.perform(tests), strict=True)]
+        return [
+            (observed.outcome.kind, self.compare(test, observed)) for test, observed in zip(tests, self.perform(tests), strict=True)
+        ]
 
     def compare(self, test: LegacyTest, observed: Observed, ways: list[Lawful] | None = None) -> Finding | None:
         """As the function ``compare``, for this implementation."""

@@ -112,10 +112,16 @@ class LegacyWalks:
             self._store(script, address, test.entries.get(address, 0))
         access = self._access(script, test)
         place = destination(test)
-        was_there = script.add(Step.EXCHANGE, place, slot(place, self.image.trap) & 0xFFFFFFFF) if (
-            test.access.write and WINDOW.start <= place < MEMORY) else None
-        cleared = {address: [script.add(Step.EXCHANGE, address + at, 0) for at in range(0, self.image.width, 4)]
-                   for address in test.entries if address != kept}
+        was_there = (
+            script.add(Step.EXCHANGE, place, slot(place, self.image.trap) & 0xFFFFFFFF)
+            if (test.access.write and WINDOW.start <= place < MEMORY)
+            else None
+        )
+        cleared = {
+            address: [script.add(Step.EXCHANGE, address + at, 0) for at in range(0, self.image.width, 4)]
+            for address in test.entries
+            if address != kept
+        }
         return _Numbers(access, cleared, place, was_there)
 
     def _load_pdptes(self, script: Script, test: LegacyTest, cpu: CpuPae) -> None:
@@ -141,8 +147,9 @@ class LegacyWalks:
                 return Outcome("completed", 0, at.place if self._stored(at, results) else 0)
             return Outcome("completed", 0, self.image.address_told(eax, test.access.fetch) or 0)
 
-        entries = {address: sum(results[n][0] << 32 * half for half, n in enumerate(numbers))
-                   for address, numbers in at.entries.items()}
+        entries = {
+            address: sum(results[n][0] << 32 * half for half, n in enumerate(numbers)) for address, numbers in at.entries.items()
+        }
         return Observed(ended(results[at.access], through), {**test.entries, **entries})
 
     def _stored(self, at: _Numbers, results: Results) -> bool:
@@ -164,6 +171,11 @@ def profile_of(host: AgentHost, *, pdptes_in_registers: bool = True) -> LegacyPr
     script = Script()
     features, extended, amd, sizes = (script.add(Step.CPUID, leaf) for leaf in (1, 7, 0x80000001, 0x80000008))
     results = host.perform(script)
-    return LegacyProfile(host.image.pae, physical_bits=results[sizes][0] & 0xFF, pse36=bool(results[features][3] >> 17 & 1),
-                         smep_smap=results[extended][1] & (1 << 7 | 1 << 20) == 1 << 7 | 1 << 20,
-                         nxe=bool(results[amd][3] >> 20 & 1), pdptes_in_registers=pdptes_in_registers)
+    return LegacyProfile(
+        host.image.pae,
+        physical_bits=results[sizes][0] & 0xFF,
+        pse36=bool(results[features][3] >> 17 & 1),
+        smep_smap=results[extended][1] & (1 << 7 | 1 << 20) == 1 << 7 | 1 << 20,
+        nxe=bool(results[amd][3] >> 20 & 1),
+        pdptes_in_registers=pdptes_in_registers,
+    )

@@ -44,9 +44,19 @@ from refmodel.oracle.x86.walk_campaign import (
 from refmodel.oracle.x86.walk_tests import Profile
 
 QUALIFICATION_BITS = (
-    ("read", R), ("write", W), ("fetch", X), ("was readable", R << 3), ("was writable", W << 3), ("was executable", X << 3),
-    ("was user-executable", USER_EXECUTABLE), ("linear address valid", LINEAR), ("final", FINAL), ("user page", USER_PAGE),
-    ("writable page", WRITABLE_PAGE), ("execute-disabled page", EXECUTE_DISABLED_PAGE))
+    ("read", R),
+    ("write", W),
+    ("fetch", X),
+    ("was readable", R << 3),
+    ("was writable", W << 3),
+    ("was executable", X << 3),
+    ("was user-executable", USER_EXECUTABLE),
+    ("linear address valid", LINEAR),
+    ("final", FINAL),
+    ("user page", USER_PAGE),
+    ("writable page", WRITABLE_PAGE),
+    ("execute-disabled page", EXECUTE_DISABLED_PAGE),
+)
 VIOLATION = 'SDM Vol. 3C 28.3.3.2, "EPT Violations", and table 27-7'
 MISCONFIGURATION = 'SDM Vol. 3C 28.3.3.1, "EPT Misconfigurations"'
 EPT_FLAGS = 'SDM Vol. 3C 28.3.5, "Accessed and Dirty Flags for EPT"'
@@ -74,14 +84,16 @@ class NestedCampaign:
         return make(data, self.profile, self.ept)
 
     def run(self, tests: Sequence[NestedTest]) -> Sequence[tuple[str, Finding | None]]:
-        return [(observed.outcome.kind, compare(test, observed))
-                for test, observed in zip(tests, self.perform(tests), strict=True)]
+        return [(observed.outcome.kind, compare(test, observed)) for test, observed in zip(tests, self.perform(tests), strict=True)]
 
 
 def due(test: NestedTest) -> list[Lawful]:
     """What may come of a test."""
-    return lawful(lambda memory, guest_walk: _walk(test, memory, guest_walk), {**test.fixed, **test.entries},
-                  lambda result: _end(result, test))
+    return lawful(
+        lambda memory, guest_walk: _walk(test, memory, guest_walk),
+        {**test.fixed, **test.entries},
+        lambda result: _end(result, test),
+    )
 
 
 def _walk(test: NestedTest, memory: WalkMemory, guest_walk: GuestWalk) -> Nested:
@@ -105,9 +117,13 @@ def _end(result: Any, test: NestedTest) -> Outcome:
 
 def compare(test: NestedTest, observed: Observed, ways: list[Lawful] | None = None) -> Finding | None:
     """None if the manuals (or these ways, if they are given) allow what was observed."""
-    return judged(due(test) if ways is None else ways, test.entries, observed,
-                  lambda expected, got: _outcome_finding(test, expected, got),
-                  lambda way, address, wrong, entry: _flags_finding(test, way, address, wrong, entry, observed))
+    return judged(
+        due(test) if ways is None else ways,
+        test.entries,
+        observed,
+        lambda expected, got: _outcome_finding(test, expected, got),
+        lambda way, address, wrong, entry: _flags_finding(test, way, address, wrong, entry, observed),
+    )
 
 
 # ---------------------------------------------------------------- in words
@@ -115,14 +131,17 @@ def compare(test: NestedTest, observed: Observed, ways: list[Lawful] | None = No
 
 def _outcome_finding(test: NestedTest, expected: Outcome, got: Outcome) -> Finding:
     source = {"EPT violation": VIOLATION, "EPT misconfiguration": MISCONFIGURATION, "#NPF": NESTED_FAULT}.get(
-        expected.kind, ERROR_CODE)
+        expected.kind, ERROR_CODE
+    )
     return Finding(_title(test, expected, got), source, _words(expected), _words(got))
 
 
 def _words(outcome: Outcome) -> str:
     if outcome.kind == "EPT violation":
-        return (f"EPT violation at {outcome.address:#x}, linear address {outcome.linear:#x}, exit qualification {outcome.code:#x} "
-                f"({qualification_names(outcome.code)})")
+        return (
+            f"EPT violation at {outcome.address:#x}, linear address {outcome.linear:#x}, exit qualification {outcome.code:#x} "
+            f"({qualification_names(outcome.code)})"
+        )
     if outcome.kind == "EPT misconfiguration":
         return f"EPT misconfiguration at {outcome.address:#x}"
     if outcome.kind == "#NPF":
@@ -235,5 +254,9 @@ def _flags_finding(test: NestedTest, way: Lawful, address: int, wrong: int, entr
     whose = "the guest's tables" if is_guest_s(address) else "EPT" if ept_s else "the nested tables"
     when = "by an access that completes" if way.outcome.kind == "completed" else f"although the access ends in {way.outcome.kind}"
     title = f"{flag} of {where} of {whose} {'set' if wrong & after else 'not set'} {when}"
-    return Finding(title, EPT_FLAGS if ept_s else FLAGS, f"{name_of(address)} {entry_words(test, address, entry)}",
-                   f"{name_of(address)} {entry_words(test, address, after)}")
+    return Finding(
+        title,
+        EPT_FLAGS if ept_s else FLAGS,
+        f"{name_of(address)} {entry_words(test, address, entry)}",
+        f"{name_of(address)} {entry_words(test, address, after)}",
+    )

@@ -96,8 +96,13 @@ def fixed_entries(ept: bool, levels: int) -> dict[int, int]:
     table = R | W | X | EPT_A if ept else P | RW | US | A | D
     page = R | W | X | EPT_A | EPT_D | WRITE_BACK if ept else table
     return {
-        ROOT: THIRD | table, THIRD: CODE_2 | table, CODE_2: page | PS, CODE_2 + 8: 0x200000 | page | PS,
-        THIRD + 16: TABLES_2 | table, TABLES_2: TABLES_1 | table, TABLES_1 + 8 * (TABLES[levels] >> 12): TABLES[levels] | page,
+        ROOT: THIRD | table,
+        THIRD: CODE_2 | table,
+        CODE_2: page | PS,
+        CODE_2 + 8: 0x200000 | page | PS,
+        THIRD + 16: TABLES_2 | table,
+        TABLES_2: TABLES_1 | table,
+        TABLES_1 + 8 * (TABLES[levels] >> 12): TABLES[levels] | page,
     }
 
 
@@ -127,8 +132,14 @@ def make(data: bytes, profile: Profile, ept: Ept | None) -> NestedTest:
 
 def host_cpu(profile: Profile, byte: int) -> Cpu:
     """The host's registers, with its nested tables; zero is EFER.NXE set and CR4.SMEP clear."""
-    return Cpu(cr3=ROOT, nxe=byte & 3 != 3, smep=profile.smep_smap and byte & 12 == 12, beyond=lacking(profile.physical_bits),
-               gigabyte_pages=profile.gigabyte_pages, amd=profile.amd)
+    return Cpu(
+        cr3=ROOT,
+        nxe=byte & 3 != 3,
+        smep=profile.smep_smap and byte & 12 == 12,
+        beyond=lacking(profile.physical_bits),
+        gigabyte_pages=profile.gigabyte_pages,
+        amd=profile.amd,
+    )
 
 
 def _guest_entries(draw: Draw, leaf: int, index: dict[int, int], upper: int, lower: int, profile: Profile) -> dict[int, int]:

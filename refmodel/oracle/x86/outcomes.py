@@ -47,8 +47,9 @@ class Observed:
     entries: Mapping[int, int] = attrs.field(factory=dict)
 
 
-def lawful(access: Callable[[WalkMemory, GuestWalk], Any], entries: Mapping[int, int],
-           end: Callable[[Any], Outcome]) -> list[Lawful]:
+def lawful(
+    access: Callable[[WalkMemory, GuestWalk], Any], entries: Mapping[int, int], end: Callable[[Any], Outcome]
+) -> list[Lawful]:
     """The ways in which an access may end over memory that holds these entries.
 
     ``access`` makes it, given the memory and which of the two guest walks to use, the one that sets flags as it goes or the one
@@ -62,8 +63,9 @@ def lawful(access: Callable[[WalkMemory, GuestWalk], Any], entries: Mapping[int,
     return [attrs.evolve(way, may=may) for way in ways]
 
 
-def _one_way(access: Callable[[WalkMemory, GuestWalk], Any], entries: Mapping[int, int], end: Callable[[Any], Outcome],
-             guest_walk: GuestWalk) -> Lawful:
+def _one_way(
+    access: Callable[[WalkMemory, GuestWalk], Any], entries: Mapping[int, int], end: Callable[[Any], Outcome], guest_walk: GuestWalk
+) -> Lawful:
     memory = Marked(entries)
     try:
         result = access(memory, guest_walk)
@@ -86,8 +88,9 @@ Titled = Callable[[Outcome, Outcome], Finding]
 Flagged = Callable[[Lawful, int, int, int], Finding]
 
 
-def judged(ways: list[Lawful], before: Mapping[int, int], observed: Observed, outcome_finding: Titled,
-           flags_finding: Flagged) -> Finding | None:
+def judged(
+    ways: list[Lawful], before: Mapping[int, int], observed: Observed, outcome_finding: Titled, flags_finding: Flagged
+) -> Finding | None:
     """None if what was observed is lawful in one of the ways; else what is wrong, by the words given."""
     wrong = None
     for way in ways:

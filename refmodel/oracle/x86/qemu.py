@@ -54,9 +54,27 @@ class Qemu(AgentHost):
         self._log = folder / "log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [PROGRAM, "-accel", "tcg", "-cpu", model, "-M", "pc,memory-backend=ram0,smm=off", *_memory_options(folder, image),
-                 "-bios", str(folder / "rom"), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
+                [
+                    PROGRAM,
+                    "-accel",
+                    "tcg",
+                    "-cpu",
+                    model,
+                    "-M",
+                    "pc,memory-backend=ram0,smm=off",
+                    *_memory_options(folder, image),
+                    "-bios",
+                    str(folder / "rom"),
+                    "-nodefaults",
+                    "-no-user-config",
+                    "-display",
+                    "none",
+                    "-no-reboot",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
 
     def run(self) -> None:
         until = time.monotonic() + PATIENCE

@@ -111,8 +111,12 @@ class StaleTest:
 
     def lines(self) -> Iterator[str]:
         """The test in words."""
-        yield cpu_words(self.cpu) + (" CR4.PGE=1" if self.global_page else "") + (
-            " CR4.PCIDE=1, PCID 1" if self.pcids else "") + (", in a virtual machine with VPID 1" if self.vpid else "")
+        yield (
+            cpu_words(self.cpu)
+            + (" CR4.PGE=1" if self.global_page else "")
+            + (" CR4.PCIDE=1, PCID 1" if self.pcids else "")
+            + (", in a virtual machine with VPID 1" if self.vpid else "")
+        )
         for address, entry in sorted(self.before.items()):
             yield f"level {level_at(address)} entry at {address:#x}: {flag_names(entry, level_at(address))}"
         yield access_words(self.first, self.gva)
@@ -162,8 +166,9 @@ def operation_words(operation: Operation, test: StaleTest) -> str:
 
 
 def _of(gva: int, test: StaleTest) -> str:
-    return ("" if gva == test.gva else " of another page" if canonical(gva, test.cpu.levels)
-            else " of an address that is not canonical")
+    return (
+        "" if gva == test.gva else " of another page" if canonical(gva, test.cpu.levels) else " of an address that is not canonical"
+    )
 
 
 # ---------------------------------------------------------------- drawing
@@ -189,16 +194,22 @@ def make(data: bytes, profile: Profile) -> StaleTest:
     if not (profile.fetch_at_zero or gva):
         accesses = [attrs.evolve(access, fetch=False) for access in accesses]
     way, global_page, pcids = draw.byte(), draw.byte() % 4 == 3, draw.byte() % 2 == 1 and profile.pcid
-    entries = {TABLES[level] + 8 * index[level]: _entry(level, leaf, frame if leaf == 1 else other, global_page)
-               for level in range(levels, 0, -1)}
+    entries = {
+        TABLES[level] + 8 * index[level]: _entry(level, leaf, frame if leaf == 1 else other, global_page)
+        for level in range(levels, 0, -1)
+    }
     edited, change = draw.byte() % 8, draw.byte()
     level = edited + 1 if leaf <= edited + 1 <= levels else leaf
     edit = TABLES[level] + 8 * index[level], _edited(change, entries[TABLES[level] + 8 * index[level]], level, leaf, index, other)
-    cpu = Cpu(cr3=TABLES[levels], levels=levels, beyond=lacking(profile.physical_bits), amd=profile.amd,
-              gigabyte_pages=profile.gigabyte_pages)
+    cpu = Cpu(
+        cr3=TABLES[levels],
+        levels=levels,
+        beyond=lacking(profile.physical_bits),
+        amd=profile.amd,
+        gigabyte_pages=profile.gigabyte_pages,
+    )
     ways = invalidations(gva, profile, pcids)
-    return StaleTest(entries, cpu, gva, accesses[0], (edit,), ways[way % len(ways)], accesses[1], global_page, pcids,
-                     profile.vpid)
+    return StaleTest(entries, cpu, gva, accesses[0], (edit,), ways[way % len(ways)], accesses[1], global_page, pcids, profile.vpid)
 
 
 def linear_address(index: Mapping[int, int], levels: int) -> int:
@@ -226,8 +237,14 @@ def _entry(level: int, leaf: int, frame: int, global_page: bool) -> int:
 def _edited(byte: int, entry: int, level: int, leaf: int, index: Mapping[int, int], other: int) -> int:
     """An entry changed: it leads elsewhere, or a right is taken, or a flag cleared, or all of it is gone."""
     changes: tuple[Callable[[int], int], ...] = (
-        lambda e: _led_elsewhere(e, level, leaf, index, other), lambda e: e & ~RW, lambda e: e & ~US, lambda e: e | NX,
-        lambda e: 0, lambda e: e & ~D, lambda e: e & ~A)
+        lambda e: _led_elsewhere(e, level, leaf, index, other),
+        lambda e: e & ~RW,
+        lambda e: e & ~US,
+        lambda e: e | NX,
+        lambda e: 0,
+        lambda e: e & ~D,
+        lambda e: e & ~A,
+    )
     return changes[byte % len(changes)](entry)
 
 
@@ -245,23 +262,58 @@ def invalidations(gva: int, profile: Profile, pcids: bool) -> tuple[tuple[Operat
     """What may be invalidated on such a machine."""
     other = gva ^ OTHER_PAGE
     if profile.vpid:
-        return ((), (Invvpid(0, 1, gva),), (Invvpid(0, 1, other),), (Invvpid(0, 2, gva),), (Invvpid(0, 1, gva ^ NOT_CANONICAL),),
-                (Invvpid(1, 1),), (Invvpid(1, 2),), (Invvpid(1, 0),), (Invvpid(2, 0),), (Invvpid(3, 1),), (Invvpid(3, 2),),
-                (Invept(1),), (Invept(1, same=False),), (Invept(2),))
+        return (
+            (),
+            (Invvpid(0, 1, gva),),
+            (Invvpid(0, 1, other),),
+            (Invvpid(0, 2, gva),),
+            (Invvpid(0, 1, gva ^ NOT_CANONICAL),),
+            (Invvpid(1, 1),),
+            (Invvpid(1, 2),),
+            (Invvpid(1, 0),),
+            (Invvpid(2, 0),),
+            (Invvpid(3, 1),),
+            (Invvpid(3, 2),),
+            (Invept(1),),
+            (Invept(1, same=False),),
+            (Invept(2),),
+        )
     here = int(pcids)
     found: list[tuple[Operation, ...]] = [
-        (), (Invlpg(gva),), (LoadCr3(here),), (Invlpg(other),), (TogglePge(),), (Invlpg(gva ^ NOT_CANONICAL),)]
+        (),
+        (Invlpg(gva),),
+        (LoadCr3(here),),
+        (Invlpg(other),),
+        (TogglePge(),),
+        (Invlpg(gva ^ NOT_CANONICAL),),
+    ]
     if profile.smep_smap:
         found.append((ToggleSmep(),))
     if pcids:
-        found += [(LoadCr3(1, keep=True),), (LoadCr3(2),), (LoadCr3(2), LoadCr3(1, keep=True)), (LoadCr3(2), LoadCr3(1)),
-                  (LoadCr3(2), Invlpg(gva), LoadCr3(1, keep=True)), (LoadCr3(2), TogglePge(), LoadCr3(1, keep=True))]
+        found += [
+            (LoadCr3(1, keep=True),),
+            (LoadCr3(2),),
+            (LoadCr3(2), LoadCr3(1, keep=True)),
+            (LoadCr3(2), LoadCr3(1)),
+            (LoadCr3(2), Invlpg(gva), LoadCr3(1, keep=True)),
+            (LoadCr3(2), TogglePge(), LoadCr3(1, keep=True)),
+        ]
     if profile.invpcid:
-        found += [(Invpcid(0, here, gva),), (Invpcid(0, here, other),), (Invpcid(0, here, gva ^ NOT_CANONICAL),),
-                  (Invpcid(1, here, 0),), (Invpcid(2, 0, 0),), (Invpcid(3, 0, 0),)]
+        found += [
+            (Invpcid(0, here, gva),),
+            (Invpcid(0, here, other),),
+            (Invpcid(0, here, gva ^ NOT_CANONICAL),),
+            (Invpcid(1, here, 0),),
+            (Invpcid(2, 0, 0),),
+            (Invpcid(3, 0, 0),),
+        ]
     if pcids and profile.invpcid:
-        found += [(Invpcid(0, 2, gva),), (Invpcid(1, 2, 0),), (LoadCr3(2), Invpcid(0, 1, gva), LoadCr3(1, keep=True)),
-                  (LoadCr3(2), Invpcid(1, 1, 0), LoadCr3(1, keep=True))]
+        found += [
+            (Invpcid(0, 2, gva),),
+            (Invpcid(1, 2, 0),),
+            (LoadCr3(2), Invpcid(0, 1, gva), LoadCr3(1, keep=True)),
+            (LoadCr3(2), Invpcid(1, 1, 0), LoadCr3(1, keep=True)),
+        ]
     return tuple(found)
 
 
@@ -318,14 +370,20 @@ def faults(operation: Operation, test: StaleTest) -> bool:
 
 def compare(test: StaleTest, observed: Observed) -> Finding | None:
     """None if what was observed lies within the envelope."""
+
     def outcome_finding(expected: Outcome, got: Outcome) -> Finding:
         lawful_ones = sorted({words(way.outcome) for way in due(test)})
         after = f"after {invalidation_words(test)}" if test.invalidation else "with no invalidation"
         title = f"{cause(got) if got.kind == '#PF' else got.kind} {after}, outside the envelope of stale translations"
         return Finding(title, STALENESS, " or ".join(lawful_ones), words(got))
 
-    return judged(due(test), test.after, observed, outcome_finding,
-                  lambda way, address, wrong, entry: flags_finding(way, address, wrong, entry, observed))
+    return judged(
+        due(test),
+        test.after,
+        observed,
+        outcome_finding,
+        lambda way, address, wrong, entry: flags_finding(way, address, wrong, entry, observed),
+    )
 
 
 @attrs.frozen
@@ -347,8 +405,7 @@ class StaleCampaign:
         return make(data, self.profile)
 
     def run(self, tests: Sequence[StaleTest]) -> Sequence[tuple[str, Finding | None]]:
-        return [(observed.outcome.kind, compare(test, observed))
-                for test, observed in zip(tests, self.perform(tests), strict=True)]
+        return [(observed.outcome.kind, compare(test, observed)) for test, observed in zip(tests, self.perform(tests), strict=True)]
 
 
 def places(test: StaleTest) -> Mapping[int, None]:

@@ -46,8 +46,13 @@ class SvmWalks:
         yield VMCB + 0x90, 1  # nested paging
         yield VMCB + 0xB0, ROOT
         for register, selector, attributes, limit, base in (
-                (0x60, 0, 0, 63, image.at(GDT)), (0x70, 0, 0x82, 0, 0), (0x80, 0, 0, 4095, image.at(IDT)),
-                (0x90, 0x30, 0x8B, 0x67, image.at(TSS)), (0x40, 0, 0xC93, 0xFFFFFFFF, 0), (0x50, 0, 0xC93, 0xFFFFFFFF, 0)):
+            (0x60, 0, 0, 63, image.at(GDT)),
+            (0x70, 0, 0x82, 0, 0),
+            (0x80, 0, 0, 4095, image.at(IDT)),
+            (0x90, 0x30, 0x8B, 0x67, image.at(TSS)),
+            (0x40, 0, 0xC93, 0xFFFFFFFF, 0),
+            (0x50, 0, 0xC93, 0xFFFFFFFF, 0),
+        ):
             yield SAVE + register, segment(selector, attributes, limit)
             yield SAVE + register + 8, base
         yield SAVE + 0x160, 0x400  # DR7
@@ -105,8 +110,9 @@ class SvmWalks:
         entries = {address: results[n][0] for address, n in at.entries.items()}
         return Observed(self._outcome(test, at, exit_code, info_1, info_2, rax, results), entries)
 
-    def _outcome(self, test: NestedTest, at: _Numbers, exit_code: int, info_1: int, info_2: int, rax: int,
-                 results: Results) -> Outcome:
+    def _outcome(
+        self, test: NestedTest, at: _Numbers, exit_code: int, info_1: int, info_2: int, rax: int, results: Results
+    ) -> Outcome:
         if exit_code == EXIT_NPF:
             return Outcome("#NPF", info_1, info_2)
         if exit_code == EXIT_EXCEPTION + 14:

@@ -158,8 +158,11 @@ class UnicornLegacy:
         return [self._walk(test) for test in tests]
 
     def _walk(self, test: LegacyTest) -> Observed:
-        pdptes = {} if not isinstance(test.cpu, CpuPae) else {
-            PDPT: test.cpu.pdpte0, PDPT + 8: test.cpu.pdpte1, PDPT + 16: test.cpu.pdpte2}
+        pdptes = (
+            {}
+            if not isinstance(test.cpu, CpuPae)
+            else {PDPT: test.cpu.pdpte0, PDPT + 8: test.cpu.pdpte1, PDPT + 16: test.cpu.pdpte2}
+        )
         for at, pdpte in pdptes.items():  # what CR3 is loaded with may change in memory afterwards
             self._word(at, pdpte)
         self._set_up(test)

@@ -118,8 +118,9 @@ class UnicornMmu:
     def _read(self, address: int) -> int:
         return int.from_bytes(self.uc.mem_read(address, 8), "little")
 
-    def _access(self, cpu: Cpu, access: Access, gva: int, may_store_to: Iterable[int], *, flush: bool,
-                global_pages: bool = False) -> Outcome:
+    def _access(
+        self, cpu: Cpu, access: Access, gva: int, may_store_to: Iterable[int], *, flush: bool, global_pages: bool = False
+    ) -> Outcome:
         """Make an access, with every translation forgotten before it or not."""
         uc, x = self.uc, self.x86
         uc.context_restore(self.contexts[access.user])
@@ -198,7 +199,10 @@ class UnicornMmu:
             self.uc.reg_write(self.x86.UC_X86_REG_RBX, operation.gva)
             self._go(self.image.at(SUPERVISOR_STUB) + INVLPG)
         else:
-            changed = (test.cpu, not test.global_page) if isinstance(operation, TogglePge) else (
-                attrs.evolve(test.cpu, smep=True), test.global_page)
+            changed = (
+                (test.cpu, not test.global_page)
+                if isinstance(operation, TogglePge)
+                else (attrs.evolve(test.cpu, smep=True), test.global_page)
+            )
             for cpu, global_pages in (changed, (test.cpu, test.global_page)):
                 self.uc.reg_write(self.x86.UC_X86_REG_CR4, control_registers(cpu, global_pages)[1])

@@ -53,8 +53,16 @@ class VmxWalks:
         self.host, self.ept = host, ept
         image = host.image
         image.words(fixed_entries(True, profile.levels).items())
-        image.words([(POINTERS, VMXON_REGION), (POINTERS + 8, VMCS), (VMXON_REGION, revision), (VMCS, revision),
-                     (DESCRIPTOR, 0), (DESCRIPTOR + 8, 0)])
+        image.words(
+            [
+                (POINTERS, VMXON_REGION),
+                (POINTERS + 8, VMCS),
+                (VMXON_REGION, revision),
+                (VMCS, revision),
+                (DESCRIPTOR, 0),
+                (DESCRIPTOR + 8, 0),
+            ]
+        )
         self._enter_vmx_operation()
 
     def _enter_vmx_operation(self) -> None:
@@ -85,9 +93,15 @@ class VmxWalks:
     def _guest_fields(self) -> Iterator[tuple[int, int]]:
         image = self.host.image
         for register, selector, limit, rights, base in (
-                (FS, 0, 0, UNUSABLE, 0), (GS, 0, 0, UNUSABLE, 0), (LDTR, 0, 0, UNUSABLE, 0), (TR, 0x30, 0x67, 0x8B, image.at(TSS)),
-                (ES, 0x18, 0xFFFFFFFF, 0xC093, 0), (CS, 0x10, 0xFFFFFFFF, 0xA09B, 0), (SS, 0x18, 0xFFFFFFFF, 0xC093, 0),
-                (DS, 0x18, 0xFFFFFFFF, 0xC093, 0)):
+            (FS, 0, 0, UNUSABLE, 0),
+            (GS, 0, 0, UNUSABLE, 0),
+            (LDTR, 0, 0, UNUSABLE, 0),
+            (TR, 0x30, 0x67, 0x8B, image.at(TSS)),
+            (ES, 0x18, 0xFFFFFFFF, 0xC093, 0),
+            (CS, 0x10, 0xFFFFFFFF, 0xA09B, 0),
+            (SS, 0x18, 0xFFFFFFFF, 0xC093, 0),
+            (DS, 0x18, 0xFFFFFFFF, 0xC093, 0),
+        ):
             yield from _segment(register, selector, limit, rights, base)
         yield from ((0x4810, 63), (0x4812, 4095), (0x6816, image.at(GDT)), (0x6818, image.at(IDT)))
         yield from ((0x4824, 0), (0x4826, 0), (0x482A, 0), (0x6824, 0), (0x6826, 0), (0x6822, 0), (0x681A, 0x400), (0x681C, 0))
@@ -114,14 +128,17 @@ class VmxWalks:
         made = self._access(script, test.cpu, test.access, test.gva, [test.place])
         return _Numbers(made, take_down(script, test.entries))
 
-    def _access(self, script: Script, cpu: Cpu, access: Access, gva: int, places: Iterable[int],
-                global_pages: bool = False) -> _Made:
+    def _access(
+        self, script: Script, cpu: Cpu, access: Access, gva: int, places: Iterable[int], global_pages: bool = False
+    ) -> _Made:
         """Enter the virtual machine to make an access, and put back what a store may have overwritten."""
         for field, value in self._changing_fields(cpu, access, gva, global_pages):
             script.add(Step.VMWRITE, field, value)
         entered = script.add(Step.RUN_VMX, gva, STORED)
-        told_at = tuple(script.add(Step.VMREAD, field) for field in (REASON, QUALIFICATION, GUEST_PHYSICAL, GUEST_LINEAR,
-                                                                     INTERRUPTION, ERROR_CODE))
+        told_at = tuple(
+            script.add(Step.VMREAD, field)
+            for field in (REASON, QUALIFICATION, GUEST_PHYSICAL, GUEST_LINEAR, INTERRUPTION, ERROR_CODE)
+        )
         return _Made(access, entered, told_at, put_back(self.host, script, access, places))
 
     def _changing_fields(self, cpu: Cpu, a: Access, gva: int, global_pages: bool) -> Iterator[tuple[int, int]]:
@@ -198,8 +215,14 @@ class VmxStaleWalks(VmxWalks):
     def stale_walks(self, tests: Sequence[StaleTest]) -> list[Observed]:
         """Perform tests of staleness."""
         image = self.host.image
-        image.words([(DESCRIPTOR + 16, EPTP | 3 << 3 | 6), (DESCRIPTOR + 24, 0), (DESCRIPTOR + 32, OTHER_EPTP | 3 << 3 | 6),
-                     (DESCRIPTOR + 40, 0)])
+        image.words(
+            [
+                (DESCRIPTOR + 16, EPTP | 3 << 3 | 6),
+                (DESCRIPTOR + 24, 0),
+                (DESCRIPTOR + 32, OTHER_EPTP | 3 << 3 | 6),
+                (DESCRIPTOR + 40, 0),
+            ]
+        )
         script = Script()
         numbers = [self._stale_steps(script, test) for test in tests]
         results = self.host.perform(script)

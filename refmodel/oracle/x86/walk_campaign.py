@@ -41,14 +41,16 @@ class WalkCampaign:
         return make(data, self.profile)
 
     def run(self, tests: Sequence[WalkTest]) -> Sequence[tuple[str, Finding | None]]:
-        return [(observed.outcome.kind, compare(test, observed))
-                for test, observed in zip(tests, self.perform(tests), strict=True)]
+        return [(observed.outcome.kind, compare(test, observed)) for test, observed in zip(tests, self.perform(tests), strict=True)]
 
 
 def due(test: WalkTest) -> list[Lawful]:
     """What may come of a test."""
-    return lawful(lambda memory, guest_walk: guest_walk(memory, test.cpu, test.gva, test.access), test.entries,
-                  lambda result: end_of(result, test.gva))
+    return lawful(
+        lambda memory, guest_walk: guest_walk(memory, test.cpu, test.gva, test.access),
+        test.entries,
+        lambda result: end_of(result, test.gva),
+    )
 
 
 def end_of(result: Any, gva: int) -> Outcome:
@@ -63,9 +65,13 @@ def end_of(result: Any, gva: int) -> Outcome:
 
 def compare(test: WalkTest, observed: Observed, ways: list[Lawful] | None = None) -> Finding | None:
     """None if the manual (or these ways, if they are given) allows what was observed."""
-    return judged(due(test) if ways is None else ways, test.entries, observed,
-                  lambda expected, got: outcome_finding(test, expected, got),
-                  lambda way, address, wrong, entry: flags_finding(way, address, wrong, entry, observed, level_used(test, address)))
+    return judged(
+        due(test) if ways is None else ways,
+        test.entries,
+        observed,
+        lambda expected, got: outcome_finding(test, expected, got),
+        lambda way, address, wrong, entry: flags_finding(way, address, wrong, entry, observed, level_used(test, address)),
+    )
 
 
 # ---------------------------------------------------------------- in words
@@ -141,9 +147,13 @@ def reserved_by(access: Callable[[WalkMemory], Any], entries: Mapping[int, int],
 
 
 def names_of_reserved(bits: int, beyond: int, level: int) -> Iterator[str]:
-    rules = [(beyond, "address bits above MAXPHYADDR"), (NX, "bit 63 without EFER.NXE"),
-             (G if level >= 4 else 0, "bit 8 of a PML4E"), (PS if level >= 3 else 0, "the page-size bit"),
-             (FRAME & ~beyond, f"address bits below {SIZES.get(level, 'the page')}")]
+    rules = [
+        (beyond, "address bits above MAXPHYADDR"),
+        (NX, "bit 63 without EFER.NXE"),
+        (G if level >= 4 else 0, "bit 8 of a PML4E"),
+        (PS if level >= 3 else 0, "the page-size bit"),
+        (FRAME & ~beyond, f"address bits below {SIZES.get(level, 'the page')}"),
+    ]
     for mask, name in rules:
         if bits & mask:
             yield name
@@ -172,5 +182,9 @@ def flags_finding(way: Lawful, address: int, wrong: int, entry: int, observed: O
     leaf = level == 1 or (level < 4 and after & PS)
     where = f"a {SIZES[level]} leaf" if leaf else f"a level {level} entry"
     when = "by an access that completes" if way.outcome.kind == "completed" else "although the access faults"
-    return Finding(f"{flag} of {where} {change} {when}", FLAGS, f"level {level} entry {flag_names(entry, level)}",
-                   f"level {level} entry {flag_names(after, level)}")
+    return Finding(
+        f"{flag} of {where} {change} {when}",
+        FLAGS,
+        f"level {level} entry {flag_names(entry, level)}",
+        f"level {level} entry {flag_names(after, level)}",
+    )

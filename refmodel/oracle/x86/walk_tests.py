@@ -70,8 +70,10 @@ def access_words(access: Access, gva: int) -> str:
 
 def cpu_words(cpu: Cpu) -> str:
     keys = f" CR4.PKE=1 PKRU={cpu.pkru:#x}" if cpu.pke else ""
-    return (f"{cpu.levels}-level paging, CR0.WP={cpu.wp:d} CR4.SMEP={cpu.smep:d} CR4.SMAP={cpu.smap:d} EFER.NXE={cpu.nxe:d}{keys} "
-            f"MAXPHYADDR={52 - cpu.beyond.bit_count()}{' AMD' if cpu.amd else ''}")
+    return (
+        f"{cpu.levels}-level paging, CR0.WP={cpu.wp:d} CR4.SMEP={cpu.smep:d} CR4.SMAP={cpu.smap:d} EFER.NXE={cpu.nxe:d}{keys} "
+        f"MAXPHYADDR={52 - cpu.beyond.bit_count()}{' AMD' if cpu.amd else ''}"
+    )
 
 
 def level_at(address: int) -> int:
@@ -124,10 +126,19 @@ def drawn_access(draw: Draw) -> Access:
 def drawn_cpu(draw: Draw, profile: Profile) -> Cpu:
     switches = draw.byte()
     pke = profile.pke and switches & 3 == 3
-    return Cpu(cr3=TABLES[profile.levels], levels=profile.levels, wp=not switches & 4,
-               smep=profile.smep_smap and switches & 24 == 24, smap=profile.smep_smap and switches & 96 == 96,
-               nxe=not (profile.nxe_off and switches & 128), pke=pke, pkru=draw.byte() * 0x01010101 if pke else 0,
-               beyond=lacking(profile.physical_bits), gigabyte_pages=profile.gigabyte_pages, amd=profile.amd)
+    return Cpu(
+        cr3=TABLES[profile.levels],
+        levels=profile.levels,
+        wp=not switches & 4,
+        smep=profile.smep_smap and switches & 24 == 24,
+        smap=profile.smep_smap and switches & 96 == 96,
+        nxe=not (profile.nxe_off and switches & 128),
+        pke=pke,
+        pkru=draw.byte() * 0x01010101 if pke else 0,
+        beyond=lacking(profile.physical_bits),
+        gigabyte_pages=profile.gigabyte_pages,
+        amd=profile.amd,
+    )
 
 
 def linear_address(draw: Draw, index: dict[int, int], levels: int) -> int:

@@ -124,8 +124,11 @@ def _compared(k: Knowledge, key: Key) -> None:
 
 # ---------------------------------------------------------------- dirty rings
 
-KEPT = ("EQV-4", "ring_entries_are_kept", "No entry of a dirty ring is lost: entries are pushed and harvested in order, and are "
-        "reset only after they are harvested.")
+KEPT = (
+    "EQV-4",
+    "ring_entries_are_kept",
+    "No entry of a dirty ring is lost: entries are pushed and harvested in order, and are reset only after they are harvested.",
+)
 MOST = 1 << 16
 """Entries of a ring that nobody has reset: KVM's rings have so many at most."""
 

@@ -254,8 +254,15 @@ def _some_slot(k: Knowledge, key: Key) -> int:
 def _is_of_its_frame(k: Knowledge, key: Key, slot: int) -> bool:
     """Whether a slot holds the copy of another page that stood on the same frame: what pages share is written to one slot."""
     entry, use = k.backing(key), k.state.slots.find(slot)
-    return (entry is not None and entry.resident and k.slot_frames.get(slot) == entry.mfn and is_shared(k, key)
-            and use is not None and use.used and (use.vm, use.gfn) != key)
+    return (
+        entry is not None
+        and entry.resident
+        and k.slot_frames.get(slot) == entry.mfn
+        and is_shared(k, key)
+        and use is not None
+        and use.used
+        and (use.vm, use.gfn) != key
+    )
 
 
 def _called(k: Knowledge, key: Key, entry: P2mEntry, slot: int) -> P2mEntry:
@@ -293,8 +300,13 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
         let_go(k, entry)
         if event.keep and entry is None:
             kept = _some_slot(k, key)
-        own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(
-            Backing.MAPPED, event.mfn, writable=kept == NOTHING and unwatched(k, key), slot=kept))
+        own(
+            k,
+            key,
+            event.mfn,
+            k.page(*key).copy(),
+            P2mEntry(Backing.MAPPED, event.mfn, writable=kept == NOTHING and unwatched(k, key), slot=kept),
+        )
 
 
 def grant_(k: Knowledge, event: e.Grant) -> None:

@@ -205,8 +205,11 @@ def move(k: Knowledge, event: e.Move) -> None:
     frames_fit(event.mfn, event.pages)
     frames_fit(event.to_mfn, event.pages, "to_mfn")
     if 0 < abs(event.mfn - event.to_mfn) < event.pages:
-        raise Inconsistent("to_mfn", f"{event.pages} frames from {event.to_mfn:#x} on overlap those from {event.mfn:#x} on; "
-                           "expected other frames, or an event for each frame in the order of the copies")
+        raise Inconsistent(
+            "to_mfn",
+            f"{event.pages} frames from {event.to_mfn:#x} on overlap those from {event.mfn:#x} on; "
+            "expected other frames, or an event for each frame in the order of the copies",
+        )
     with together(k):
         for by in range(event.pages):
             _move(k, event.mfn + by, event.to_mfn + by)
@@ -216,8 +219,9 @@ def _move(k: Knowledge, mfn: int, to: int) -> None:
     """Every page that stands on a frame stands on another, which holds the same."""
     if mfn == to:
         raise Inconsistent("to_mfn", "it is the same frame")
-    pages = [key for key in sorted(k.pages_of(mfn))
-             if (entry := k.backing(key)) is not None and entry.resident and entry.mfn == mfn]
+    pages = [
+        key for key in sorted(k.pages_of(mfn)) if (entry := k.backing(key)) is not None and entry.resident and entry.mfn == mfn
+    ]
     frame = k.state.frames.find(mfn)
     with k.judging(about(k, *pages, frames=(mfn, to))):
         take(k, to)
@@ -314,8 +318,13 @@ def slot_move(k: Knowledge, event: e.SlotMove) -> None:
     _slot_there(k, event.vm, event.gfn, pages, zero=False)
     with together(k):
         for low, high in zeroes:
-            stretch(k, event.vm, low - gfn + event.gfn, high - gfn + event.gfn,
-                    lambda at: _arrived(k, (event.vm, at), Contents(zeroed=True)))
+            stretch(
+                k,
+                event.vm,
+                low - gfn + event.gfn,
+                high - gfn + event.gfn,
+                lambda at: _arrived(k, (event.vm, at), Contents(zeroed=True)),
+            )
         for by, contents in held.items():
             _arrived(k, (event.vm, event.gfn + by), contents)
     _stand_as_before(k, {(event.vm, event.gfn + by): behind for by, behind in stood.items()})
@@ -324,10 +333,19 @@ def slot_move(k: Knowledge, event: e.SlotMove) -> None:
 def _frames_behind(k: Knowledge, vm: int, first: int, last: int) -> dict[int, Behind]:
     """What stands behind the pages from the first to the last, by their distance from the first, as far as something is known of
     each by itself."""
-    found = {at - first: entry for (of_vm, at), entry in k.tables["p2m"].items()
-             if of_vm == vm and first <= at <= last and entry != P2mEntry()}
-    return {by: Behind(as_it_may_be_written(k, (vm, first + by), entry), k.state.frames.find(entry.mfn) if entry.resident else None,
-                       k.state.slots.find(entry.slot) if entry.slot != NOTHING else None) for by, entry in found.items()}
+    found = {
+        at - first: entry
+        for (of_vm, at), entry in k.tables["p2m"].items()
+        if of_vm == vm and first <= at <= last and entry != P2mEntry()
+    }
+    return {
+        by: Behind(
+            as_it_may_be_written(k, (vm, first + by), entry),
+            k.state.frames.find(entry.mfn) if entry.resident else None,
+            k.state.slots.find(entry.slot) if entry.slot != NOTHING else None,
+        )
+        for by, entry in found.items()
+    }
 
 
 def _left(k: Knowledge, key: Key) -> None:
@@ -362,8 +380,9 @@ def _zeroes(k: Knowledge, vm: int, first: int, last: int) -> list[tuple[int, int
     """The pages from the first to the last that hold zeroes, as far as that is known of many at once."""
     ranges = k.pages.ranges
     assert ranges is not None
-    return [(max(first, piece.first), min(last, piece.last)) for piece in ranges.overlapping(vm, first, last)
-            if piece.value is True]
+    return [
+        (max(first, piece.first), min(last, piece.last)) for piece in ranges.overlapping(vm, first, last) if piece.value is True
+    ]
 
 
 def _arrived(k: Knowledge, key: Key, contents: Contents) -> None:

@@ -57,7 +57,8 @@ def _map_page(k: Knowledge, event: e.Map) -> None:
             let_write(k, guest.reached(k, *key))
         old = table.find(key)
         if (old is None and not new.writable) or (
-                old is not None and old.present and (old.mfn != new.mfn or (old.writable and not new.writable))):
+            old is not None and old.present and (old.mfn != new.mfn or (old.writable and not new.writable))
+        ):
             linger(k, key, old)
         table[key] = new
         if event.execute is not None:
@@ -185,8 +186,13 @@ def flush_end(k: Knowledge, event: e.FlushEnd) -> None:
             if piece.first == piece.last and (event.vm, piece.first) in k.lingering:
                 k.lingering.put_range(event.vm, piece.first, piece.last, None)  # the page is kept by itself by now
             elif any(each.since <= begun for each in piece.value):
-                stretch(k, event.vm, max(first, piece.first), min(last, piece.last),
-                        lambda gfn: _forgotten_alike(k, (event.vm, gfn), begun))
+                stretch(
+                    k,
+                    event.vm,
+                    max(first, piece.first),
+                    min(last, piece.last),
+                    lambda gfn: _forgotten_alike(k, (event.vm, gfn), begun),
+                )
 
 
 def _forgotten_by_step(k: Knowledge, key: Key, begun: int) -> None:

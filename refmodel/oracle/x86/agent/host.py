@@ -22,7 +22,7 @@ class AgentHost(ABC):
         self.image.put(SCRIPTS, packed)
         self.image.word(MAILBOX, 1)
         self.run()
-        results = script.results(bytes(self.image.memory[SCRIPTS:SCRIPTS + len(packed)]))
+        results = script.results(bytes(self.image.memory[SCRIPTS : SCRIPTS + len(packed)]))
         for number, step in script.settings:
             if results[number][0]:
                 raise Lost(f"the machine refuses a setting of registers ({step.name}, exception {results[number][0]})")

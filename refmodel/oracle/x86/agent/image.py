@@ -117,13 +117,13 @@ class Image:
         return self.home + page - PAGES
 
     def put(self, address: int, data: bytes) -> None:
-        self.memory[address:address + len(data)] = data
+        self.memory[address : address + len(data)] = data
 
     def word(self, address: int, value: int) -> None:
         self.put(address, value.to_bytes(8, "little"))
 
     def read(self, address: int) -> int:
-        return int.from_bytes(self.memory[address:address + 8], "little")
+        return int.from_bytes(self.memory[address : address + 8], "little")
 
     def _stubs(self) -> None:
         for page in (SUPERVISOR_STUB, USER_STUB):
