@@ -192,6 +192,18 @@ def parameters_for(op: Operation, candidate: Operation, name: str, kind: Kind) -
     return (first, *(i for i, each in enumerate(op.parameters) if each[1] == kind and i != first))
 
 
+def given_for(
+    op: Operation, candidate: Operation, parameter: tuple[str, Kind], arguments: Sequence[Any], outcome: Any
+) -> list[Any]:
+    """What a step of the other design may be given as a parameter: what the operation's outcome says that it is a step of,
+    arguments of the operation's (these too for a step of the same name), or what its outcome names so. None of these: anything."""
+    owner, own = of_whom(outcome, parameter[0]), [arguments[at] for at in parameters_for(op, candidate, *parameter)]
+    if owner is not None:
+        return [owner, *(own if candidate.name == op.name else [])]
+    told = named_in(outcome, *parameter)
+    return own or ([] if told is None else [told])
+
+
 def never_completed(design: Outline, other: Outline, found: Sequence[Simulated]) -> tuple[str, ...]:
     """The instructions that both designs have, and of which none is shown to complete: not by themselves, nor by an operation that
     carries them out. A guest that always exits gets nowhere, though each of its steps is lawful."""

@@ -10,14 +10,15 @@ paths that reset entries of different tables: what every entry is afterwards wou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from refmodel.engines.conditions import Counted, Lookup
 from refmodel.engines.connectives import choice, conj, disj, identical, is_true, negation, number_of
-from refmodel.engines.questions import simplified
+from refmodel.engines.questions import is_heard, simplified
 from refmodel.engines.symbolic_tables import Put, Reset, SymbolicPage, Table
 from refmodel.engines.terms import TRUE, Term
 from refmodel.language.asking import Refused
@@ -37,6 +38,13 @@ NONE, SOME, MOST = 0, 1, 2
 
 CALL_PATHS = 2_000
 """Paths of one call that are followed."""
+
+
+def attempts(*fuller: int) -> Iterator[tuple[int, AbstractContextManager[None]]]:
+    """What to put together at first and then, and at last nothing; and within what to try it: only what is met path by path is an
+    error. What a second solver answers is asked path by path alone."""
+    for merges in (NONE,) if is_heard() else (*fuller, NONE):
+        yield merges, suppress(Unsound) if merges else nullcontext()
 
 
 @attrs.define(eq=False)

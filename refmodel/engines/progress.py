@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
 from typing import Any
 
 import attrs
@@ -26,10 +25,10 @@ from refmodel.engines.collecting import rarely_collected
 from refmodel.engines.connectives import conj, disj, negation
 from refmodel.engines.formulas import Formula, Formulas, formula, formulas
 from refmodel.engines.hypotheses import NEAR, Hypotheses
-from refmodel.engines.merging import MOST, NONE
+from refmodel.engines.merging import MOST, attempts
 from refmodel.engines.paths import Path, real
 from refmodel.engines.prover import Induction
-from refmodel.engines.questions import TIMEOUT, Solver, about, is_heard
+from refmodel.engines.questions import TIMEOUT, Solver, about
 from refmodel.engines.refused import refused_in
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.terms import Term, argument
@@ -38,7 +37,6 @@ from refmodel.language.design import Outline
 from refmodel.language.joining import joined
 from refmodel.language.kinds import Scalar
 from refmodel.language.pending import Pending, led_to
-from refmodel.language.unsound import Unsound
 
 BASE = "s"
 """What the arbitrary state is called."""
@@ -81,8 +79,8 @@ def prove_progress(design: Outline, known: dict[str, Sequence[Formula]] | None =
         laws = known[BASE] if known and BASE in known else formulas(design, BASE)
         if known is not None:
             known[BASE] = laws
-        for merges in (NONE,) if is_heard() else (MOST, NONE):  # a second opinion is of the paths one by one
-            with suppress(Unsound) if merges else nullcontext():
+        for merges, forgiving in attempts(MOST):
+            with forgiving:
                 done = _progress(design, laws, merges)
                 if all(each.proved for each in done):
                     break

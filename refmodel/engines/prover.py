@@ -13,7 +13,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -32,9 +32,9 @@ from refmodel.engines.initially import prove_initial
 from refmodel.engines.instances import Instances, instances_of
 from refmodel.engines.judgements import INITIAL, SOUNDNESS, Judgement, Proof, together, worse
 from refmodel.engines.leaning import CutOffs
-from refmodel.engines.merging import MOST, NONE, SOME
+from refmodel.engines.merging import MOST, NONE, SOME, attempts
 from refmodel.engines.paths import PATHS, Path, Runs, Segment, real
-from refmodel.engines.questions import TIMEOUT, about, is_heard
+from refmodel.engines.questions import TIMEOUT, about
 from refmodel.engines.samples import Sample
 from refmodel.engines.scope import Scope, larger, small
 from refmodel.engines.simulation import Simulated, simulated
@@ -400,8 +400,7 @@ def prove_operation(
     found: list[Proof] = []
     left: Collection[Law | None] | None = None
     with joined(design), nullcontext() if machine is None else joined(machine), about(name), rarely_collected():
-        # what a proof leans on, and a second opinion, are of the paths one by one
-        for merges in (NONE,) if asks_why or is_heard() else (MOST, SOME, NONE):
+        for merges, forgiving in attempts(*(() if asks_why else (MOST, SOME))):  # what a proof leans on is asked path by path
             wanted = None if any(proof.simulated for proof in found) else machine
             induction = Induction(
                 design,
@@ -414,7 +413,7 @@ def prove_operation(
                 merges=merges,
                 only=left,
             )
-            with suppress(Unsound) if merges else nullcontext():
+            with forgiving:
                 proof, left = _proof(induction, wanted, to_the_end)
                 found.append(proof)
                 if not left and (wanted is None or proof.simulated or not merges):

@@ -21,29 +21,25 @@ import attrs
 import z3
 
 from refmodel.bare import Event
-from refmodel.engines.comparing import equalities, is_exit, term_of
-from refmodel.engines.computed import Computed, computed
-from refmodel.engines.connectives import conj, disj, identical, is_true, negation, number_of, same
+from refmodel.engines.comparing import term_of
+from refmodel.engines.connectives import conj, identical, negation, number_of, same
 from refmodel.engines.corresponding import (
     asked_for,
     can_be_compared,
     explaining,
+    given_for,
     has_to_be_a_step,
-    named_in,
-    of_whom,
-    parameters_for,
-    replies,
-    shared,
     shows_all_of,
 )
 from refmodel.engines.hypotheses import FAR, NEAR
 from refmodel.engines.judgements import Simulated
 from refmodel.engines.outcomes import shown_by, shows
-from refmodel.engines.paths import Path, Runs, Segment, base_of
+from refmodel.engines.paths import Path, Runs, Segment
 from refmodel.engines.questions import TIMEOUT, Solver
 from refmodel.engines.symbolic import Symbolic
-from refmodel.engines.symbolic_tables import Lookup, Reset, Table
-from refmodel.engines.terms import FALSE, TRUE, Term, constant
+from refmodel.engines.symbolic_differences import FREELY, Comparison, Step
+from refmodel.engines.symbolic_tables import Lookup
+from refmodel.engines.terms import FALSE, Term, constant
 from refmodel.language.asking import Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Kind
@@ -60,32 +56,6 @@ def simulated(induction: Induction, other: Outline, paths: Iterable[Path]) -> Si
     began = time.perf_counter()
     done = _Simulation(induction, other).prove(paths)
     return attrs.evolve(done, seconds=time.perf_counter() - began)
-
-
-FREELY = ((), ("before",), ("before", "after"))
-"""When the other design may do something of itself, before a step or after it. What mostly suffices, and is soon said, is first."""
-
-
-@attrs.frozen
-class _Step:
-    """A path of the other design: what it takes, and where it leads."""
-
-    number: int
-    operation: Operation
-    segment: Segment
-    looked: tuple[Lookup, ...]
-    """What it looked at before it ended."""
-    goes_wrong: tuple[Term, ...]
-    """For each thing that has to hold on the way, that it does not: no law of the other design is assumed."""
-
-    def may_look_at(self, table: Table, key: tuple[Term, ...]) -> Term:
-        """That it might look at an entry or write to it, so that a change of the entry before it could lead elsewhere."""
-        writes = [write for name in self.segment.written for write in getattr(self.segment.after, name).writes]
-        if any(isinstance(write, Reset) for write in writes):  # its condition may look at any entry
-            return TRUE
-        keys = [look.key for look in self.looked if look.table == table.kind.name]
-        keys += [write.key for write in getattr(self.segment.after, table.kind.name).writes]
-        return disj([conj([same(a, b) for a, b in zip(each, key, strict=True)]) for each in keys])
 
 
 class _Lawful:
@@ -121,28 +91,16 @@ class _Along:
         return self.solver.model()
 
 
-def is_plain(equality: Term) -> bool:
-    """Whether two things are equal as the terms stand."""
-    return is_true(equality) or (z3.is_eq(equality) and identical(*equality.children()))
-
-
 class _Simulation:
     def __init__(self, induction: Induction, other: Outline) -> None:
         self.induction, self.other = induction, other
         self.design, self.op = induction.design, induction.op
-        self.shared = shared(self.design, other)
-        self.computed = computed(self.design, other)
-        """Of these, the tables that the design says what they hold, and has not."""
-        self.looked_at = frozenset[str]().union(*(self.design.text.abstracted[name] for name in self.computed))
-        """What it looks at for that."""
+        self.compared = Comparison(self.design, other, self.op)
         self.candidates = explaining(self.design, other, self.op)
         self.lawful = [_Lawful(self.induction, rounds) for rounds in (NEAR, FAR)]
         self.taken = _Lawful(self.induction, FAR)
         """Knows what the operation's own paths look at, and no more: of it is asked whether a lawful state takes a path."""
         self.possible = self.completes = False
-        self.freely: dict[tuple[str, str, int], tuple[Term, list[Term]]] = {}
-        """For an arbitrary state, a table and a step, what the other design may make of an entry, and the terms that this is said
-        of."""
         self.freedom = self.distance = 0
         """What the last path needed: of ``FREELY``, and of what is lawful. Others need the same, and to see that less will not do
         takes long."""
@@ -194,7 +152,7 @@ class _Simulation:
         if unlike := self._answers_another(path, segment):
             return unlike
         shown = shown_by(segment.outcome)
-        changed = [name for name in self.shared if self._may_have_changed(name, segment)]
+        changed = self.compared.changed(segment)
         if not changed and not shows(shown) and may_rest:
             return "none"
         if may_rest and not shows(shown) and self._rests(path, segment, shown, changed):
@@ -204,28 +162,28 @@ class _Simulation:
         found, is_same = self._tried(path, reading, segment) if steps else ([], False)
         if is_same:
             return self._explained(path, segment, shown, changed)
-        free = self._free(segment)
+        free = self.compared.free(segment)
         for number, freely in enumerate(FREELY):
             if number < self.freedom and free:
                 continue  # to allow more proves no less
             if freely and not free:
                 break
-            wrong = [self._differs(reading, segment, step, freely) for step in found]
+            wrong = [self.compared.differs(reading, segment, step, freely) for step in found]
             if may_rest:
-                wrong.append(self._moves(reading, segment, shown, changed, freely))
+                wrong.append(self.compared.moves(reading, segment, shown, changed, freely))
             answer = self._ask(path, segment, reading, wrong)
             if answer == z3.unsat:
                 self.freedom = max(self.freedom, number)
                 return self._explained(path, segment, shown, changed)
         return "the solver gave up" if answer == z3.unknown else self._told(segment, shown, changed, found)
 
-    def _tried(self, path: Path, reading: Symbolic, segment: Segment) -> tuple[list[_Step], bool]:
+    def _tried(self, path: Path, reading: Symbolic, segment: Segment) -> tuple[list[Step], bool]:
         """The steps that may explain a path, up to one that is the same term by term; and whether the last one is."""
-        found: list[_Step] = []
+        found: list[Step] = []
         with closing(self._steps(path, reading, segment)) as steps:
             for step in steps:
                 found.append(step)
-                if self._differs(reading, segment, step, ()) is FALSE:
+                if self.compared.differs(reading, segment, step, ()) is FALSE:
                     return found, True
         return found, False
 
@@ -247,16 +205,8 @@ class _Simulation:
     def _rests(self, path: Path, segment: Segment, shown: Any, changed: Sequence[str]) -> bool:
         """Whether all that a path changes is what the other design may change by itself: no step has to be looked for then."""
         reading = Symbolic(self.other)
-        wrong = self._moves(reading, segment, shown, changed, FREELY[1])
+        wrong = self.compared.moves(reading, segment, shown, changed, FREELY[1])
         return bool(self._ask(path, segment, reading, [wrong]) == z3.unsat)
-
-    def _may_have_changed(self, name: str, segment: Segment) -> bool:
-        """Whether a path has written to a table, or to one that the design looks at to say what it holds."""
-        return bool(segment.written & (self.design.text.abstracted[name] if name in self.computed else {name}))
-
-    def _free(self, segment: Segment) -> bool:
-        """Whether the other design may by itself change a table that the path has written to."""
-        return any(hasattr(self.other.cls, f"{name}_may_be") for name in self.shared if self._may_have_changed(name, segment))
 
     def _may_rest(self, segment: Segment) -> bool:
         """Whether a path may be no step. What may end without its outcome, because others run before, has not ended then."""
@@ -265,7 +215,7 @@ class _Simulation:
         in_vain = any(answer is True for answer in segment.answers)
         return not has_to_be_a_step(self.design, self.other, self.op, segment.outcome, in_vain)
 
-    def _steps(self, path: Path, reading: Symbolic, segment: Segment) -> Generator[_Step, None, None]:
+    def _steps(self, path: Path, reading: Symbolic, segment: Segment) -> Generator[Step, None, None]:
         """The paths of what may explain it, from the same contents of the shared tables. What has to hold on them, and on the path
         too, does: that the operation itself does not go wrong is proved apart."""
         number = 0
@@ -277,14 +227,14 @@ class _Simulation:
                 for _ in reading.paths():
                     reading.given(segment.conditions, segment.model)
                     try:
-                        [found] = runs.segments(reading, self._from(reading, segment), list(arguments))
+                        [found] = runs.segments(reading, self.compared.start(reading, segment), list(arguments))
                     except Refused:
                         continue
                     wrong = tuple(
                         conj((*o.conditions, negation(o.holds))) for o in reading.obligations if number_of(o.holds) not in right
                     )
                     number += 1
-                    yield _Step(number, candidate, found, tuple(reading.lookups.values()), wrong)
+                    yield Step(number, candidate, found, tuple(reading.lookups.values()), wrong)
 
     def _taken(self, reading: Symbolic, segment: Segment) -> Iterator[tuple[Operation, tuple[Any, ...]]]:
         """What may explain a path, with all that it may be given."""
@@ -294,111 +244,10 @@ class _Simulation:
                 yield candidate, arguments
 
     def _arguments(self, reading: Symbolic, segment: Segment, candidate: Operation, name: str, kind: Kind) -> list[Any]:
-        """What a step may be given: what the operation's outcome says that it is a step of, arguments of the operation's (these too
-        for a step of the same name), what its outcome names so, or anything. What the step asks of it is a matter of this reading,
-        not of the one that the path was followed by."""
-        owner, given = of_whom(segment.outcome, name), parameters_for(self.op, candidate, name, kind)
-        own = [asking(reading, self.induction.arguments[at]) for at in given]
-        if owner is not None:
-            return [asking(reading, owner), *(own if candidate.name == self.op.name else [])]
-        if own:
-            return own
-        told = named_in(segment.outcome, name, kind)
-        return [reading.arbitrary(kind, f"any!!{self.op.name}.{name}") if told is None else asking(reading, told)]
-
-    # ------------------------------------------------------------ what would be wrong
-
-    def _differs(self, reading: Symbolic, segment: Segment, step: _Step, freely: Sequence[str]) -> Term:
-        """That a step is not taken, leads elsewhere, or shows something else; ``freely``: even with what the other design may do
-        of itself then."""
-        theirs = step.segment.outcome
-        goals = [*step.goes_wrong, *(negation(c) for c in step.segment.conditions if number_of(c) not in segment.ids)]
-        if type(theirs) is type(segment.outcome):
-            goals += [negation(g) for g in equalities(segment.outcome, theirs) if not is_plain(g)]
-        else:
-            told = replies(self.op, step.operation, segment.outcome, theirs)
-            goals += [TRUE] if told is None else [negation(g) for g in equalities(*told) if not is_plain(g)]
-        after = self._seen(reading, segment.after)
-        for name in self.shared:
-            mine, other = getattr(after, name), getattr(step.segment.after, name)
-            if self._may_have_changed(name, segment) or other.writes:
-                goals.append(self._apart(reading, segment, mine, other, step, freely))
-        left = [goal for goal in goals if not z3.is_false(goal)]
-        return z3.Or(left) if left else FALSE
-
-    def _moves(self, reading: Symbolic, segment: Segment, shown: Any, changed: Sequence[str], freely: Sequence[str]) -> Term:
-        """That something was changed or shown."""
-        goals = [] if shown is None else [z3.Not(is_exit(shown))]
-        before, after = self._seen(reading, segment.before), self._seen(reading, segment.after)
-        goals += [self._apart(reading, segment, getattr(after, name), getattr(before, name), None, freely) for name in changed]
-        return z3.Or(goals) if goals else FALSE
-
-    def _apart(
-        self, reading: Symbolic, segment: Segment, one: Table, other: Table, step: _Step | None, freely: Sequence[str]
-    ) -> Term:
-        """That a table is not the same in two states, at an entry of which nothing is known; nor what the other design may make of
-        it by itself, before the step or after it. The entry is another one for each step: a step has to be right everywhere."""
-        kind, number = one.kind, 0 if step is None else step.number
-        names = [reading.arbitrary(k, f"any!!{kind.name}.{i}.{number}") for i, k in enumerate(kind.keys)]
-        key = tuple(name.term for name in names)
-        leaves = []
-        for table in (one, other):
-            table.reading = reading
-            with answering(reading):
-                leaves.append(table.peek(key))
-        apart = [negation(same(a, b)) for a, b in zip(*leaves, strict=True) if not identical(a, b)]
-        if not apart:
-            return FALSE
-        may_be = getattr(self.other.cls, f"{kind.name}_may_be", None)
-        if not freely or may_be is None:
-            return disj(apart)
-        before = self._may_be_before(reading, segment, one, names, leaves[0], number)
-        if step is None:
-            return conj((disj(apart), negation(before)))
-        wrong = [disj(apart), negation(conj((before, negation(step.may_look_at(one, key)))))]
-        if "after" in freely:
-            with answering(reading):
-                after = reading.fold(may_be, self._seen(reading, step.segment.after), *names, one.value_of(leaves[0]))
-            wrong.append(negation(after))
-        return conj(wrong)
-
-    def _may_be_before(
-        self, reading: Symbolic, segment: Segment, table: Table, names: Sequence[Any], leaves: Sequence[Term], number: int
-    ) -> Term:
-        """That the other design may make this of an entry by itself, in the state before. It is worked out once for any entry."""
-        base = base_of(self.other, self._seen(reading, segment.before))
-        known = self.freely.get((base, table.kind.name, number))
-        if known is None:
-            value = reading.arbitrary(table.kind.value, f"any!!{table.kind.name}.value")
-            may_be = getattr(self.other.cls, f"{table.kind.name}_may_be")
-            with answering(reading):
-                may = reading.fold(may_be, self._seen(reading, segment.before), *names, value)
-            known = self.freely[base, table.kind.name, number] = may, [v.term for v in table.kind.value.flatten(value)]
-        may, of = known
-        return z3.substitute(may, *zip(of, leaves, strict=True))
-
-    def _seen(self, reading: Symbolic, seen: Any) -> Any:
-        """A state as the other design sees it."""
-        state = self.other.blank()
-        for name in self.looked_at:
-            if hasattr(seen, name):  # it is one of the design's states, and not one of the other's
-                getattr(seen, name).reading = reading
-        for name in self.shared:
-            table = getattr(seen, name) if hasattr(seen, name) else self._computed(reading, seen, name)
-            table.reading = reading
-            setattr(state, name, table)
-        return state
-
-    def _computed(self, reading: Symbolic, seen: Any, name: str) -> Computed:
-        """A table of the other's, as a state of the design comes to it."""
-        return Computed(reading, self.other.table(name), base_of(self.design, seen), seen, self.computed[name])
-
-    def _from(self, reading: Symbolic, segment: Segment) -> Any:
-        """The state before, for a step of the other design to start from."""
-        state = self._seen(reading, segment.before)
-        for name in self.shared:
-            setattr(state, name, getattr(state, name).frozen())
-        return state
+        """What a step may be given. What the step asks of it is a matter of this reading, not of the one that the path was followed
+        by."""
+        given = given_for(self.op, candidate, (name, kind), self.induction.arguments, segment.outcome)
+        return [asking(reading, each) for each in given] or [reading.arbitrary(kind, f"any!!{self.op.name}.{name}")]
 
     # ------------------------------------------------------------ the solver
 
@@ -437,7 +286,7 @@ class _Simulation:
         self.possible = self.possible or completes
         return completes
 
-    def _told(self, segment: Segment, shown: Any, changed: Sequence[str], steps: Sequence[_Step]) -> str:
+    def _told(self, segment: Segment, shown: Any, changed: Sequence[str], steps: Sequence[Step]) -> str:
         what = [f"{', '.join(changed)} may change"] if changed else []
         if shows(shown) or shows_all_of(self.op, segment.outcome, self.candidates):
             what.append("something is shown")

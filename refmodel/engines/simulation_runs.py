@@ -19,10 +19,8 @@ from refmodel.engines.computed import computed, fill
 from refmodel.engines.corresponding import (
     asked_for,
     explaining,
+    given_for,
     has_to_be_a_step,
-    named_in,
-    of_whom,
-    parameters_for,
     replies,
     shared,
     shows_all_of,
@@ -168,19 +166,9 @@ class SimulatedMachine(Machine):
         self.other.undo()
 
     def _arguments(self, candidate: Operation, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Iterator[Any]:
-        options = []
-        for name, kind in candidate.parameters:
-            given, told, owner = parameters_for(op, candidate, name, kind), named_in(outcome, name, kind), of_whom(outcome, name)
-            own = [arguments[at] for at in given]
-            if owner is not None:
-                options.append([owner, *own] if candidate.name == op.name else [owner])
-            elif own:
-                options.append(own)
-            elif told is not None and told != NOTHING:
-                options.append([told])
-            else:
-                options.append(self.values(kind))
-        return itertools.product(*options)
+        options = [given_for(op, candidate, each, arguments, outcome) for each in candidate.parameters]
+        named = zip(candidate.parameters, options, strict=True)
+        return itertools.product(*(self.values(kind) if given in ([], [NOTHING]) else given for (_, kind), given in named))
 
     def nearest(self, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Apart:
         """What the other could do in the place of the step just taken, and how that differs, where it differs least."""

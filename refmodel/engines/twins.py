@@ -16,7 +16,6 @@ import functools
 import itertools
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext, suppress
 from typing import Any
 
 import attrs
@@ -25,11 +24,11 @@ import z3
 from refmodel.engines.connectives import number_of
 from refmodel.engines.formulas import Formula
 from refmodel.engines.hypotheses import Hypotheses
-from refmodel.engines.merging import MOST, NONE
+from refmodel.engines.merging import MOST, attempts
 from refmodel.engines.outcomes import exits, shown_to_guest
 from refmodel.engines.paths import Segment
 from refmodel.engines.prover import TIMEOUT, Induction, Path
-from refmodel.engines.questions import Solver, about, is_heard
+from refmodel.engines.questions import Solver, about
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Lookup, SymbolicPage, Table
 from refmodel.engines.terms import Term, constant, real_term
@@ -40,7 +39,6 @@ from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
 from refmodel.language.kinds import NameKind, TableKind
 from refmodel.language.opaque import Opaque
-from refmodel.language.unsound import Unsound
 
 
 @attrs.frozen
@@ -61,8 +59,8 @@ def prove_twins(design: Outline, name: str, known: dict[str, Sequence[Formula]] 
     """Output and step consistency of one operation of a guest's. ``known`` keeps the laws as formulas, for other operations.
 
     Paths of helpers are put together first. What is not proved so is asked about path by path."""
-    for merges in (NONE,) if is_heard() else (MOST, NONE):  # a second opinion is of the paths one by one
-        with suppress(Unsound) if merges else nullcontext():
+    for merges, forgiving in attempts(MOST):
+        with forgiving:
             done = _twins(design, name, known, merges)
             if not done.failing:
                 break

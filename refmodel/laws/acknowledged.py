@@ -3,7 +3,7 @@
 from typing import Any
 
 from refmodel.language import NOTHING, implies, law
-from refmodel.laws.isolation import agrees, is_or_was_the_guests, is_stale_at_most
+from refmodel.laws.isolation import agrees, is_or_was_the_guests
 from refmodel.machine.names import Cpu, Gfn, Vm
 from refmodel.mmu.acknowledged import StalePages
 from refmodel.mmu.contract_caches import ContractMmuAcknowledged
@@ -39,8 +39,7 @@ def cached_translations_lead_where_the_p2m_says(s: ContractMmuAcknowledged, vm: 
     entry = s.cpu_tlb[vm, cpu, gfn]
     return implies(
         entry.present,
-        is_stale_at_most(s, vm, gfn, entry.mfn, entry.writable)
-        and (s.asked[vm, cpu] or agrees(s, vm, gfn, entry.mfn, entry.writable)),
+        s.may_translate(vm, gfn, entry.mfn, entry.writable) and (s.asked[vm, cpu] or agrees(s, vm, gfn, entry.mfn, entry.writable)),
     )
 
 

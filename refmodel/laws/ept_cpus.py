@@ -4,7 +4,7 @@ from typing import Any
 
 from refmodel.bare import Event, Seen
 from refmodel.language import NOTHING, implies, law
-from refmodel.laws.isolation import agrees, is_or_was_the_guests, is_stale_at_most
+from refmodel.laws.isolation import agrees, is_or_was_the_guests
 from refmodel.laws.waiting import waits
 from refmodel.machine.names import Cpu, Gfn, Mfn, Vm
 from refmodel.mmu.ept_cpus import TaggedEptMmu
@@ -30,7 +30,7 @@ def usable_translations_are_stale_at_most(s: TaggedEptMmu, cpu: Cpu, gfn: Gfn) -
     found = s.tag_tlb[cpu, s.tags[here.vm].tag, gfn]
     return implies(
         here.active and found.present,
-        is_stale_at_most(s, here.vm, gfn, found.mfn, found.writable)
+        s.may_translate(here.vm, gfn, found.mfn, found.writable)
         and (here.asked or agrees(s, here.vm, gfn, found.mfn, found.writable)),
     )
 

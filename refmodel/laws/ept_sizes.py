@@ -4,7 +4,7 @@ from typing import Any
 
 from refmodel.bare import Event, Seen
 from refmodel.language import NOTHING, implies, law
-from refmodel.laws.isolation import agrees, is_stale_at_most
+from refmodel.laws.isolation import agrees
 from refmodel.laws.waiting import waits
 from refmodel.machine.names import Gfn, Index, Mfn, Region, Vcpu, Vm
 from refmodel.mmu.ept_sizes import EptSizesMmu, EptThreeSizesMmu, Resized
@@ -41,7 +41,7 @@ def small_translations_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, vcpu: Vcp
     return implies(
         found.present,
         s.is_covered(gfn)
-        and is_stale_at_most(s, vm, gfn, found.mfn, found.writable)
+        and s.may_translate(vm, gfn, found.mfn, found.writable)
         and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, found.mfn, found.writable)),
     )
 
@@ -55,7 +55,7 @@ def large_translations_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, vcpu: Vcp
     mfn = s.frame_at[found.block, s.at[gfn]]
     return implies(
         found.valid and s.is_covered(gfn),
-        is_stale_at_most(s, vm, gfn, mfn, True) and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mfn, True)),
+        s.may_translate(vm, gfn, mfn, True) and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mfn, True)),
     )
 
 
@@ -68,7 +68,7 @@ def larger_translations_lead_where_the_p2m_says(s: EptThreeSizesMmu, vm: Vm, vcp
     mfn = s.frame_at[s.smaller_block(s.region[gfn], found.block), s.at[gfn]]
     return implies(
         found.valid and s.is_covered(gfn),
-        is_stale_at_most(s, vm, gfn, mfn, True) and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mfn, True)),
+        s.may_translate(vm, gfn, mfn, True) and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mfn, True)),
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from refmodel.bare import Event, Seen
 from refmodel.language import NOTHING, implies, law
-from refmodel.laws.isolation import agrees, guests_own, is_or_was_the_guests, is_stale_at_most
+from refmodel.laws.isolation import agrees, guests_own, is_or_was_the_guests
 from refmodel.laws.waiting import waits
 from refmodel.machine.cells import Access
 from refmodel.machine.names import Cpu, Gfn, Vm
@@ -40,7 +40,7 @@ def used_entries_are_stale_at_most(s: VmidMmu, cpu: Cpu, gfn: Gfn) -> Any:
     leaf, unfenced = s.vmid_tlb[cpu, s.tags[here.vm].tag, gfn].leaf, s.unfenced[cpu, s.tags[here.vm].tag, gfn]
     return implies(
         here.active and leaf.present,
-        is_stale_at_most(s, here.vm, gfn, leaf.mfn, leaf.writable)
+        s.may_translate(here.vm, gfn, leaf.mfn, leaf.writable)
         and ((here.asked and unfenced) or agrees(s, here.vm, gfn, leaf.mfn, leaf.writable)),
     )
 

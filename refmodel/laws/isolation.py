@@ -36,17 +36,6 @@ def agrees(s: P2m, vm: Vm, gfn: Gfn, mfn: Mfn, writable: bool) -> Any:
     return backing.mapped and backing.mfn == mfn and implies(writable, backing.writable)
 
 
-def is_stale_at_most(s: P2m, vm: Vm, gfn: Gfn, mfn: Mfn, writable: bool) -> Any:
-    """Whether a translation of a page has no more than the p2m says, or than processors may still have of the page."""
-    backing, stale = s.p2m[vm, gfn], s.stale_of(vm, gfn)
-    is_here = backing.resident and backing.mfn == mfn
-    return (
-        (is_here or (stale.mfn == mfn and mfn != NOTHING))
-        and (stale.reads or (is_here and backing.mapped))
-        and implies(writable, stale.writes or (is_here and backing.writable))
-    )
-
-
 @law(
     "ISO-1",
     "A cached guest-physical mapping gives the p2m's mfn and at most the p2m's rights, or is stale while a flush is pending.",
@@ -55,7 +44,7 @@ def physical_mappings_lead_where_the_p2m_says(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn
     mapping = s.physical_tlb[vm, vcpu, gfn]
     return implies(
         mapping.valid,
-        is_stale_at_most(s, vm, gfn, mapping.mfn, mapping.writable)
+        s.may_translate(vm, gfn, mapping.mfn, mapping.writable)
         and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mapping.mfn, mapping.writable)),
     )
 
@@ -65,7 +54,7 @@ def combined_mappings_lead_where_the_p2m_says(s: EptMmu, vm: Vm, vcpu: Vcpu, pag
     mapping, gfn = s.combined_tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page].gfn
     return implies(
         mapping.valid,
-        is_stale_at_most(s, vm, gfn, mapping.mfn, mapping.writable)
+        s.may_translate(vm, gfn, mapping.mfn, mapping.writable)
         and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mapping.mfn, mapping.writable)),
     )
 

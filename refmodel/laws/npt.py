@@ -3,7 +3,7 @@
 from typing import Any
 
 from refmodel.language import NOTHING, implies, law
-from refmodel.laws.isolation import agrees, is_or_was_the_guests, is_stale_at_most
+from refmodel.laws.isolation import agrees, is_or_was_the_guests
 from refmodel.machine.names import Cpu, Gfn, Tag, Vm
 from refmodel.mmu.npt import AllFlushed, AsidMmu
 
@@ -24,7 +24,7 @@ def translations_that_are_used_are_stale_at_most(s: AsidMmu, cpu: Cpu, gfn: Gfn)
     found = s.asid_tlb[cpu, vmcb.asid, gfn]
     return implies(
         vmcb.active and found.present,
-        is_stale_at_most(s, vmcb.vm, gfn, found.mfn, found.writable)
+        s.may_translate(vmcb.vm, gfn, found.mfn, found.writable)
         and (vmcb.kicked or agrees(s, vmcb.vm, gfn, found.mfn, found.writable)),
     )
 

@@ -24,16 +24,6 @@ from refmodel.monitor.p2m import P2m, Supply
 class AnyProcessor(P2m):
     """What a guest does on a processor that may have cached anything that is not flushed yet."""
 
-    def may_translate(self, vm: Vm, gfn: Gfn, mfn: Mfn, write: bool) -> bool:
-        """Whether a processor may find a page in a frame: by the p2m, or by what is stale of it."""
-        entry, stale = self.p2m[vm, gfn], self.stale_of(vm, gfn)
-        is_here = entry.resident and entry.mfn == mfn
-        return (
-            (is_here or (stale.mfn == mfn and mfn != NOTHING))
-            and (stale.reads or (is_here and entry.mapped))
-            and (not write or stale.writes or (is_here and entry.writable))
-        )
-
     def execute(self, vm: Vm, cpu: Cpu, full: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
         """``full``: the vCPU whose page-modification log is full, if the access exits because of that."""
         write, fetch = access == Access.WRITE, access == Access.FETCH

@@ -169,6 +169,17 @@ class P2m(Frames, BareMemory):
         stale = self.stale_of(vm, gfn)
         return not stale.reads and not stale.writes
 
+    def may_translate(self, vm: Vm, gfn: Gfn, mfn: Mfn, write: bool) -> bool:
+        """Whether a processor may find a page in a frame, by the p2m or by what is stale of it: a translation of the page has at
+        most the rights that they give."""
+        entry, stale = self.p2m[vm, gfn], self.stale_of(vm, gfn)
+        is_here = entry.resident and entry.mfn == mfn
+        return (
+            (is_here or (stale.mfn == mfn and mfn != NOTHING))
+            and (stale.reads or (is_here and entry.mapped))
+            and (not write or stale.writes or (is_here and entry.writable))
+        )
+
     def frame_left(self, vm: Vm, gfn: Gfn) -> Mfn:
         """The frame that a page was in, where a processor may look for it still."""
         return self.stale_of(vm, gfn).mfn
