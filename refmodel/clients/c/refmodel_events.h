@@ -20,7 +20,7 @@
     refmodel_tell(rm, "\"e\":\"trace\"%s%s", \
                   REFMODEL_MORE(more))
 
-/* gap: Events were lost here, so nothing is known any more. */
+/* gap: Events of the trace were lost, so the judge treats all state as unknown from now on. */
 #define refmodel_event_gap(rm, more) \
     refmodel_tell(rm, "\"e\":\"gap\"%s%s", \
                   REFMODEL_MORE(more))
@@ -53,8 +53,8 @@
     refmodel_tell(rm, "\"e\":\"hole\",\"vm\":%llu,\"gpa\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gpa), REFMODEL_MORE(more))
 
-/* mmio: A device model answered a guest's access: at the address is no memory, or memory that guests may only
- * read. Optional fields: write, size. */
+/* mmio: A device model answered a guest's access: the address has no memory, or memory that is read-only for
+ * guests. Optional fields: write, size. */
 #define refmodel_event_mmio(rm, vm, gpa, more) \
     refmodel_tell(rm, "\"e\":\"mmio\",\"vm\":%llu,\"gpa\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gpa), REFMODEL_MORE(more))
@@ -100,15 +100,15 @@
     refmodel_tell(rm, "\"e\":\"populate\",\"vm\":%llu,\"gfn\":%llu,\"mfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_NUMBER(mfn), REFMODEL_MORE(more))
 
-/* promise: A page becomes a populate-on-demand page: a new page, or one that holds zeroes and loses its frame. It
- * has no frame until it is populated. Optional fields: pages, bits. */
+/* promise: A page becomes a populate-on-demand page: a new page, or one that holds zeroes and loses its frame. The
+ * page has no frame until it is populated. Optional fields: pages, bits. */
 #define refmodel_event_promise(rm, vm, gfn, more) \
     refmodel_tell(rm, "\"e\":\"promise\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
 
-/* fill: Contents arrive in pages, and the pages are present from now on. With zero they hold zeroes, otherwise
- * contents of the source that are unknown. With userfaultfd a page arrives for a waiting access, and holds the
- * guest's last contents if they are known. Optional fields: pages, bits, source, zero, mfn. */
+/* fill: Contents arrive in pages (restore, post-copy), and the pages become present. With zero the filled pages
+ * hold zeroes, otherwise unknown contents of the source. With userfaultfd a page arrives for a waiting access, and
+ * holds the guest's last contents if they are known. Optional fields: pages, bits, source, zero, mfn. */
 #define refmodel_event_fill(rm, vm, gfn, more) \
     refmodel_tell(rm, "\"e\":\"fill\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
@@ -119,25 +119,25 @@
     refmodel_tell(rm, "\"e\":\"plug\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
 
-/* unplug: A VM loses memory. Its translations were removed before. Optional fields: pages, bits. */
+/* unplug: A VM loses memory, whose translations were removed before. Optional fields: pages, bits. */
 #define refmodel_event_unplug(rm, vm, gfn, more) \
     refmodel_tell(rm, "\"e\":\"unplug\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
 
-/* slot_add: A memory slot is added (KVM_SET_USER_MEMORY_REGION). Its memory holds unknown contents or, with zero,
- * zeroes. Optional fields: zero, readonly. */
+/* slot_add: A memory slot is added (KVM_SET_USER_MEMORY_REGION). The memory of the new slot holds unknown contents
+ * or, with zero, zeroes. Optional fields: zero, readonly. */
 #define refmodel_event_slot_add(rm, vm, slot, gfn, pages, more) \
     refmodel_tell(rm, "\"e\":\"slot_add\",\"vm\":%llu,\"slot\":%llu,\"gfn\":%llu,\"pages\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(slot), REFMODEL_NUMBER(gfn), REFMODEL_NUMBER(pages), \
                   REFMODEL_MORE(more))
 
-/* slot_move: A memory slot moves to another guest address with its contents. The translations of its old address
+/* slot_move: A memory slot moves to another guest address with its contents. The translations of the old address
  * were removed before. */
 #define refmodel_event_slot_move(rm, vm, slot, gfn, more) \
     refmodel_tell(rm, "\"e\":\"slot_move\",\"vm\":%llu,\"slot\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(slot), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
 
-/* slot_delete: A memory slot is deleted with its memory. Its translations were removed before. */
+/* slot_delete: A memory slot is deleted with its memory, whose translations were removed before. */
 #define refmodel_event_slot_delete(rm, vm, slot, more) \
     refmodel_tell(rm, "\"e\":\"slot_delete\",\"vm\":%llu,\"slot\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(slot), REFMODEL_MORE(more))
@@ -148,8 +148,8 @@
     refmodel_tell(rm, "\"e\":\"vm_destroyed\",\"vm\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_MORE(more))
 
-/* report: A guest reports pages as free (free page reporting or hinting). They may lose their contents and frames
- * at any time. Optional fields: pages, bits. */
+/* report: A guest reports pages as free (free page reporting or hinting). A reported page may lose its contents
+ * and its frame at any time. Optional fields: pages, bits. */
 #define refmodel_event_report(rm, vm, gfn, more) \
     refmodel_tell(rm, "\"e\":\"report\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
@@ -160,18 +160,18 @@
     refmodel_tell(rm, "\"e\":\"move\",\"mfn\":%llu,\"to_mfn\":%llu%s%s", \
                   REFMODEL_NUMBER(mfn), REFMODEL_NUMBER(to_mfn), REFMODEL_MORE(more))
 
-/* convert: Pages become private to their VM, or shared with the monitor again (guest_memfd). Their contents become
- * unknown. Optional fields: pages, bits. */
+/* convert: Pages become private to their VM, or shared with the monitor again (guest_memfd). The contents of
+ * converted pages become unknown. Optional fields: pages, bits. */
 #define refmodel_event_convert(rm, vm, gfn, private, more) \
     refmodel_tell(rm, "\"e\":\"convert\",\"vm\":%llu,\"gfn\":%llu,\"private\":%s%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_FLAG(private), REFMODEL_MORE(more))
 
-/* free: A frame becomes free. */
+/* free: A machine frame becomes free. */
 #define refmodel_event_free(rm, mfn, more) \
     refmodel_tell(rm, "\"e\":\"free\",\"mfn\":%llu%s%s", \
                   REFMODEL_NUMBER(mfn), REFMODEL_MORE(more))
 
-/* table: A frame becomes one of the monitor's own: a page table, or another frame that no guest may access. */
+/* table: A machine frame becomes a page table, or another frame of the monitor that no guest may access. */
 #define refmodel_event_table(rm, mfn, more) \
     refmodel_tell(rm, "\"e\":\"table\",\"mfn\":%llu%s%s", \
                   REFMODEL_NUMBER(mfn), REFMODEL_MORE(more))
@@ -201,8 +201,8 @@
     refmodel_tell(rm, "\"e\":\"protect\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
 
-/* unprotect: The monitor lets stores to a page through again, so that its copy on swap is no longer valid. A
- * writable map does so too. Optional fields: pages, bits. */
+/* unprotect: The monitor allows stores to a page again, so the page's copy on swap is no longer valid. A writable
+ * map has the effect of unprotect. Optional fields: pages, bits. */
 #define refmodel_event_unprotect(rm, vm, gfn, more) \
     refmodel_tell(rm, "\"e\":\"unprotect\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
@@ -224,7 +224,7 @@
     refmodel_tell(rm, "\"e\":\"flush_begin\",\"vm\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_MORE(more))
 
-/* flush_end: Every processor has completed the flush. Optional fields: gfn. */
+/* flush_end: Every processor has completed the flush that this CPU began. Optional fields: gfn. */
 #define refmodel_event_flush_end(rm, vm, more) \
     refmodel_tell(rm, "\"e\":\"flush_end\",\"vm\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_MORE(more))
@@ -240,15 +240,16 @@
     refmodel_tell(rm, "\"e\":\"dma_unmap\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
 
-/* share: Two pages with equal contents are merged in one frame, and are read-only. Without mfn the frame is
- * unknown. Optional fields: mfn. */
+/* share: Two pages with equal contents are merged in one frame, and are read-only. Without mfn the frame of the
+ * merged pages is unknown. Optional fields: mfn. */
 #define refmodel_event_share(rm, vm, gfn, with_vm, with_gfn, more) \
     refmodel_tell(rm, "\"e\":\"share\",\"vm\":%llu,\"gfn\":%llu,\"with_vm\":%llu,\"with_gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_NUMBER(with_vm), REFMODEL_NUMBER(with_gfn), \
                   REFMODEL_MORE(more))
 
 /* break: A page leaves a shared frame and gets a private frame with a copy of its contents. The last sharer may
- * keep the frame. The page becomes writable, unless it is write-tracked or dirty-logged. Optional fields: mfn. */
+ * keep the frame. The page that left becomes writable, unless it is write-tracked or dirty-logged. Optional
+ * fields: mfn. */
 #define refmodel_event_break(rm, vm, gfn, more) \
     refmodel_tell(rm, "\"e\":\"break\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
@@ -259,20 +260,20 @@
     refmodel_tell(rm, "\"e\":\"inflate\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
 
-/* deflate: A guest takes pages back from its balloon. They hold zeroes or, with kept, contents that are unknown.
- * Their contents are unknown too if no inflate is known. Without mfn their frames are unknown. Optional fields:
- * pages, bits, mfn, kept. */
+/* deflate: A guest takes pages back from its balloon. The pages hold zeroes, or unknown contents with kept or
+ * without a known inflate. Without mfn the frames of the deflated pages are unknown. Optional fields: pages, bits,
+ * mfn, kept. */
 #define refmodel_event_deflate(rm, vm, gfn, more) \
     refmodel_tell(rm, "\"e\":\"deflate\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
 
-/* balloon: The monitor's count of the pages in a VM's balloon. */
+/* balloon: The monitor reports the number of pages in a VM's balloon. */
 #define refmodel_event_balloon(rm, vm, actual, more) \
     refmodel_tell(rm, "\"e\":\"balloon\",\"vm\":%llu,\"actual\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(actual), REFMODEL_MORE(more))
 
-/* write_back: A page is written to a swap slot, and stays in its frame as a clean page. It was write-protected or
- * unmapped before, so that no guest can store to it unnoticed. */
+/* write_back: A page is written to a swap slot, and stays in its frame as a clean page. The page was write-
+ * protected or unmapped before, so that every store to the page exits. */
 #define refmodel_event_write_back(rm, vm, gfn, slot, more) \
     refmodel_tell(rm, "\"e\":\"write_back\",\"vm\":%llu,\"gfn\":%llu,\"slot\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_NUMBER(slot), REFMODEL_MORE(more))
@@ -295,7 +296,7 @@
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_NUMBER(to_vm), REFMODEL_NUMBER(to_gfn), \
                   REFMODEL_MORE(more))
 
-/* revoke: A grant has ended. */
+/* revoke: The grant of a page to another VM has ended. */
 #define refmodel_event_revoke(rm, vm, gfn, to_vm, to_gfn, more) \
     refmodel_tell(rm, "\"e\":\"revoke\",\"vm\":%llu,\"gfn\":%llu,\"to_vm\":%llu,\"to_gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_NUMBER(to_vm), REFMODEL_NUMBER(to_gfn), \
@@ -318,18 +319,20 @@
     refmodel_tell(rm, "\"e\":\"take_mark\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
 
-/* ring_push: A dirty ring records a page as dirty, in its entry index. The index is never reset. */
+/* ring_push: A dirty ring records a page as dirty, in the ring's entry index. The index of a dirty ring is never
+ * reset. */
 #define refmodel_event_ring_push(rm, vm, ring, index, gfn, more) \
     refmodel_tell(rm, "\"e\":\"ring_push\",\"vm\":%llu,\"ring\":%llu,\"index\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(ring), REFMODEL_NUMBER(index), REFMODEL_NUMBER(gfn), \
                   REFMODEL_MORE(more))
 
-/* ring_harvest: The process that will send the pages takes the entries of a ring before the entry end. */
+/* ring_harvest: The process that will send the pages takes the entries of a dirty ring before the entry end. */
 #define refmodel_event_ring_harvest(rm, vm, ring, end, more) \
     refmodel_tell(rm, "\"e\":\"ring_harvest\",\"vm\":%llu,\"ring\":%llu,\"end\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(ring), REFMODEL_NUMBER(end), REFMODEL_MORE(more))
 
-/* ring_reset: The entries of a ring before the entry end are free again, and their pages are write-protected. */
+/* ring_reset: The entries of a dirty ring before the entry end are free again, and their pages are write-
+ * protected. */
 #define refmodel_event_ring_reset(rm, vm, ring, end, more) \
     refmodel_tell(rm, "\"e\":\"ring_reset\",\"vm\":%llu,\"ring\":%llu,\"end\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(ring), REFMODEL_NUMBER(end), REFMODEL_MORE(more))

@@ -26,7 +26,7 @@ impl Refmodel {
         self.event(r#""e":"trace""#, more)
     }
 
-    /// gap: Events were lost here, so nothing is known any more.
+    /// gap: Events of the trace were lost, so the judge treats all state as unknown from now on.
     #[track_caller]
     pub fn event_gap(&mut self, more: &str) -> io::Result<Answer> {
         self.event(r#""e":"gap""#, more)
@@ -65,8 +65,8 @@ impl Refmodel {
         self.event(&format!(r#""e":"hole","vm":{vm},"gpa":{gpa}"#), more)
     }
 
-    /// mmio: A device model answered a guest's access: at the address is no memory, or memory that guests may only
-    /// read. Optional fields: write, size.
+    /// mmio: A device model answered a guest's access: the address has no memory, or memory that is read-only for
+    /// guests. Optional fields: write, size.
     #[track_caller]
     pub fn event_mmio(&mut self, vm: u64, gpa: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"mmio","vm":{vm},"gpa":{gpa}"#), more)
@@ -122,15 +122,16 @@ impl Refmodel {
     }
 
     /// promise: A page becomes a populate-on-demand page: a new page, or one that holds zeroes and loses its frame.
-    /// It has no frame until it is populated. Optional fields: pages, bits.
+    /// The page has no frame until it is populated. Optional fields: pages, bits.
     #[track_caller]
     pub fn event_promise(&mut self, vm: u64, gfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"promise","vm":{vm},"gfn":{gfn}"#), more)
     }
 
-    /// fill: Contents arrive in pages, and the pages are present from now on. With zero they hold zeroes, otherwise
-    /// contents of the source that are unknown. With userfaultfd a page arrives for a waiting access, and holds the
-    /// guest's last contents if they are known. Optional fields: pages, bits, source, zero, mfn.
+    /// fill: Contents arrive in pages (restore, post-copy), and the pages become present. With zero the filled
+    /// pages hold zeroes, otherwise unknown contents of the source. With userfaultfd a page arrives for a waiting
+    /// access, and holds the guest's last contents if they are known. Optional fields: pages, bits, source, zero,
+    /// mfn.
     #[track_caller]
     pub fn event_fill(&mut self, vm: u64, gfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"fill","vm":{vm},"gfn":{gfn}"#), more)
@@ -143,27 +144,27 @@ impl Refmodel {
         self.event(&format!(r#""e":"plug","vm":{vm},"gfn":{gfn}"#), more)
     }
 
-    /// unplug: A VM loses memory. Its translations were removed before. Optional fields: pages, bits.
+    /// unplug: A VM loses memory, whose translations were removed before. Optional fields: pages, bits.
     #[track_caller]
     pub fn event_unplug(&mut self, vm: u64, gfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"unplug","vm":{vm},"gfn":{gfn}"#), more)
     }
 
-    /// slot_add: A memory slot is added (KVM_SET_USER_MEMORY_REGION). Its memory holds unknown contents or, with
-    /// zero, zeroes. Optional fields: zero, readonly.
+    /// slot_add: A memory slot is added (KVM_SET_USER_MEMORY_REGION). The memory of the new slot holds unknown
+    /// contents or, with zero, zeroes. Optional fields: zero, readonly.
     #[track_caller]
     pub fn event_slot_add(&mut self, vm: u64, slot: u64, gfn: u64, pages: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"slot_add","vm":{vm},"slot":{slot},"gfn":{gfn},"pages":{pages}"#), more)
     }
 
-    /// slot_move: A memory slot moves to another guest address with its contents. The translations of its old
+    /// slot_move: A memory slot moves to another guest address with its contents. The translations of the old
     /// address were removed before.
     #[track_caller]
     pub fn event_slot_move(&mut self, vm: u64, slot: u64, gfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"slot_move","vm":{vm},"slot":{slot},"gfn":{gfn}"#), more)
     }
 
-    /// slot_delete: A memory slot is deleted with its memory. Its translations were removed before.
+    /// slot_delete: A memory slot is deleted with its memory, whose translations were removed before.
     #[track_caller]
     pub fn event_slot_delete(&mut self, vm: u64, slot: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"slot_delete","vm":{vm},"slot":{slot}"#), more)
@@ -176,8 +177,8 @@ impl Refmodel {
         self.event(&format!(r#""e":"vm_destroyed","vm":{vm}"#), more)
     }
 
-    /// report: A guest reports pages as free (free page reporting or hinting). They may lose their contents and
-    /// frames at any time. Optional fields: pages, bits.
+    /// report: A guest reports pages as free (free page reporting or hinting). A reported page may lose its
+    /// contents and its frame at any time. Optional fields: pages, bits.
     #[track_caller]
     pub fn event_report(&mut self, vm: u64, gfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"report","vm":{vm},"gfn":{gfn}"#), more)
@@ -190,20 +191,20 @@ impl Refmodel {
         self.event(&format!(r#""e":"move","mfn":{mfn},"to_mfn":{to_mfn}"#), more)
     }
 
-    /// convert: Pages become private to their VM, or shared with the monitor again (guest_memfd). Their contents
-    /// become unknown. Optional fields: pages, bits.
+    /// convert: Pages become private to their VM, or shared with the monitor again (guest_memfd). The contents of
+    /// converted pages become unknown. Optional fields: pages, bits.
     #[track_caller]
     pub fn event_convert(&mut self, vm: u64, gfn: u64, private: bool, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"convert","vm":{vm},"gfn":{gfn},"private":{private}"#), more)
     }
 
-    /// free: A frame becomes free.
+    /// free: A machine frame becomes free.
     #[track_caller]
     pub fn event_free(&mut self, mfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"free","mfn":{mfn}"#), more)
     }
 
-    /// table: A frame becomes one of the monitor's own: a page table, or another frame that no guest may access.
+    /// table: A machine frame becomes a page table, or another frame of the monitor that no guest may access.
     #[track_caller]
     pub fn event_table(&mut self, mfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"table","mfn":{mfn}"#), more)
@@ -237,8 +238,8 @@ impl Refmodel {
         self.event(&format!(r#""e":"protect","vm":{vm},"gfn":{gfn}"#), more)
     }
 
-    /// unprotect: The monitor lets stores to a page through again, so that its copy on swap is no longer valid. A
-    /// writable map does so too. Optional fields: pages, bits.
+    /// unprotect: The monitor allows stores to a page again, so the page's copy on swap is no longer valid. A
+    /// writable map has the effect of unprotect. Optional fields: pages, bits.
     #[track_caller]
     pub fn event_unprotect(&mut self, vm: u64, gfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"unprotect","vm":{vm},"gfn":{gfn}"#), more)
@@ -264,7 +265,7 @@ impl Refmodel {
         self.event(&format!(r#""e":"flush_begin","vm":{vm}"#), more)
     }
 
-    /// flush_end: Every processor has completed the flush. Optional fields: gfn.
+    /// flush_end: Every processor has completed the flush that this CPU began. Optional fields: gfn.
     #[track_caller]
     pub fn event_flush_end(&mut self, vm: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"flush_end","vm":{vm}"#), more)
@@ -283,16 +284,16 @@ impl Refmodel {
         self.event(&format!(r#""e":"dma_unmap","vm":{vm},"gfn":{gfn}"#), more)
     }
 
-    /// share: Two pages with equal contents are merged in one frame, and are read-only. Without mfn the frame is
-    /// unknown. Optional fields: mfn.
+    /// share: Two pages with equal contents are merged in one frame, and are read-only. Without mfn the frame of
+    /// the merged pages is unknown. Optional fields: mfn.
     #[track_caller]
     pub fn event_share(&mut self, vm: u64, gfn: u64, with_vm: u64, with_gfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"share","vm":{vm},"gfn":{gfn},"with_vm":{with_vm},"with_gfn":{with_gfn}"#), more)
     }
 
     /// break: A page leaves a shared frame and gets a private frame with a copy of its contents. The last sharer
-    /// may keep the frame. The page becomes writable, unless it is write-tracked or dirty-logged. Optional fields:
-    /// mfn.
+    /// may keep the frame. The page that left becomes writable, unless it is write-tracked or dirty-logged.
+    /// Optional fields: mfn.
     #[track_caller]
     pub fn event_break(&mut self, vm: u64, gfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"break","vm":{vm},"gfn":{gfn}"#), more)
@@ -305,22 +306,22 @@ impl Refmodel {
         self.event(&format!(r#""e":"inflate","vm":{vm},"gfn":{gfn}"#), more)
     }
 
-    /// deflate: A guest takes pages back from its balloon. They hold zeroes or, with kept, contents that are
-    /// unknown. Their contents are unknown too if no inflate is known. Without mfn their frames are unknown.
-    /// Optional fields: pages, bits, mfn, kept.
+    /// deflate: A guest takes pages back from its balloon. The pages hold zeroes, or unknown contents with kept or
+    /// without a known inflate. Without mfn the frames of the deflated pages are unknown. Optional fields: pages,
+    /// bits, mfn, kept.
     #[track_caller]
     pub fn event_deflate(&mut self, vm: u64, gfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"deflate","vm":{vm},"gfn":{gfn}"#), more)
     }
 
-    /// balloon: The monitor's count of the pages in a VM's balloon.
+    /// balloon: The monitor reports the number of pages in a VM's balloon.
     #[track_caller]
     pub fn event_balloon(&mut self, vm: u64, actual: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"balloon","vm":{vm},"actual":{actual}"#), more)
     }
 
-    /// write_back: A page is written to a swap slot, and stays in its frame as a clean page. It was write-protected
-    /// or unmapped before, so that no guest can store to it unnoticed.
+    /// write_back: A page is written to a swap slot, and stays in its frame as a clean page. The page was write-
+    /// protected or unmapped before, so that every store to the page exits.
     #[track_caller]
     pub fn event_write_back(&mut self, vm: u64, gfn: u64, slot: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"write_back","vm":{vm},"gfn":{gfn},"slot":{slot}"#), more)
@@ -346,7 +347,7 @@ impl Refmodel {
         self.event(&format!(r#""e":"grant","vm":{vm},"gfn":{gfn},"to_vm":{to_vm},"to_gfn":{to_gfn}"#), more)
     }
 
-    /// revoke: A grant has ended.
+    /// revoke: The grant of a page to another VM has ended.
     #[track_caller]
     pub fn event_revoke(&mut self, vm: u64, gfn: u64, to_vm: u64, to_gfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"revoke","vm":{vm},"gfn":{gfn},"to_vm":{to_vm},"to_gfn":{to_gfn}"#), more)
@@ -372,19 +373,21 @@ impl Refmodel {
         self.event(&format!(r#""e":"take_mark","vm":{vm},"gfn":{gfn}"#), more)
     }
 
-    /// ring_push: A dirty ring records a page as dirty, in its entry index. The index is never reset.
+    /// ring_push: A dirty ring records a page as dirty, in the ring's entry index. The index of a dirty ring is
+    /// never reset.
     #[track_caller]
     pub fn event_ring_push(&mut self, vm: u64, ring: u64, index: u64, gfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"ring_push","vm":{vm},"ring":{ring},"index":{index},"gfn":{gfn}"#), more)
     }
 
-    /// ring_harvest: The process that will send the pages takes the entries of a ring before the entry end.
+    /// ring_harvest: The process that will send the pages takes the entries of a dirty ring before the entry end.
     #[track_caller]
     pub fn event_ring_harvest(&mut self, vm: u64, ring: u64, end: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"ring_harvest","vm":{vm},"ring":{ring},"end":{end}"#), more)
     }
 
-    /// ring_reset: The entries of a ring before the entry end are free again, and their pages are write-protected.
+    /// ring_reset: The entries of a dirty ring before the entry end are free again, and their pages are write-
+    /// protected.
     #[track_caller]
     pub fn event_ring_reset(&mut self, vm: u64, ring: u64, end: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"ring_reset","vm":{vm},"ring":{ring},"end":{end}"#), more)

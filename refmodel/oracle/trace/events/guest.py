@@ -53,7 +53,7 @@ class Hole(Event, tag="hole", kw_only=True):
 
 
 class Mmio(Event, tag="mmio", kw_only=True):
-    """A device model answered a guest's access: at the address is no memory, or memory that guests may only read."""
+    """A device model answered a guest's access: the address has no memory, or memory that is read-only for guests."""
 
     gpa: Address
     write: bool = False

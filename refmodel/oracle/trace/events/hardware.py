@@ -40,4 +40,4 @@ class Cell(Event, tag="memory", kw_only=True):
 
 
 class Gap(Event, tag="gap", kw_only=True):
-    """Events were lost here, so nothing is known any more."""
+    """Events of the trace were lost, so the judge treats all state as unknown from now on."""

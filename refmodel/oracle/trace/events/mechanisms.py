@@ -10,7 +10,8 @@ from refmodel.oracle.trace.events.base import Event, Gfn, Id, Mfn, Page, Pages
 
 
 class Share(Page, tag="share", kw_only=True):
-    """Two pages with equal contents are merged in one frame, and are read-only. Without ``mfn`` the frame is unknown."""
+    """Two pages with equal contents are merged in one frame, and are read-only. Without ``mfn`` the frame of the merged pages is
+    unknown."""
 
     with_vm: Id
     with_gfn: Gfn
@@ -19,7 +20,7 @@ class Share(Page, tag="share", kw_only=True):
 
 class Break(Page, tag="break", kw_only=True):
     """A page leaves a shared frame and gets a private frame with a copy of its contents. The last sharer may keep the frame. The
-    page becomes writable, unless it is write-tracked or dirty-logged."""
+    page that left becomes writable, unless it is write-tracked or dirty-logged."""
 
     mfn: Mfn | None = None
 
@@ -32,22 +33,22 @@ class Inflate(Pages, tag="inflate", kw_only=True):
 
 
 class Deflate(Pages, tag="deflate", kw_only=True):
-    """A guest takes pages back from its balloon. They hold zeroes or, with ``kept``, contents that are unknown. Their contents are
-    unknown too if no ``inflate`` is known. Without ``mfn`` their frames are unknown."""
+    """A guest takes pages back from its balloon. The pages hold zeroes, or unknown contents with ``kept`` or without a known
+    ``inflate``. Without ``mfn`` the frames of the deflated pages are unknown."""
 
     mfn: Mfn | None = None
     kept: bool = False
 
 
 class Balloon(Event, tag="balloon", kw_only=True):
-    """The monitor's count of the pages in a VM's balloon."""
+    """The monitor reports the number of pages in a VM's balloon."""
 
     actual: Id
 
 
 class WriteBack(Page, tag="write_back", kw_only=True):
-    """A page is written to a swap slot, and stays in its frame as a clean page. It was write-protected or unmapped before, so that
-    no guest can store to it unnoticed."""
+    """A page is written to a swap slot, and stays in its frame as a clean page. The page was write-protected or unmapped before, so
+    that every store to the page exits."""
 
     slot: Id
 
@@ -97,20 +98,20 @@ class Ring(Event, kw_only=True):
 
 
 class RingPush(Ring, tag="ring_push", kw_only=True):
-    """A dirty ring records a page as dirty, in its entry ``index``. The index is never reset."""
+    """A dirty ring records a page as dirty, in the ring's entry ``index``. The index of a dirty ring is never reset."""
 
     index: Id
     gfn: Gfn
 
 
 class RingHarvest(Ring, tag="ring_harvest", kw_only=True):
-    """The process that will send the pages takes the entries of a ring before the entry ``end``."""
+    """The process that will send the pages takes the entries of a dirty ring before the entry ``end``."""
 
     end: Id
 
 
 class RingReset(Ring, tag="ring_reset", kw_only=True):
-    """The entries of a ring before the entry ``end`` are free again, and their pages are write-protected."""
+    """The entries of a dirty ring before the entry ``end`` are free again, and their pages are write-protected."""
 
     end: Id
 

@@ -23,14 +23,14 @@ class Populate(Pages, tag="populate", kw_only=True):
 
 
 class Promise(Pages, tag="promise", kw_only=True):
-    """A page becomes a populate-on-demand page: a new page, or one that holds zeroes and loses its frame. It has no frame until it
-    is populated."""
+    """A page becomes a populate-on-demand page: a new page, or one that holds zeroes and loses its frame. The page has no frame
+    until it is populated."""
 
 
 class Fill(Pages, tag="fill", kw_only=True):
-    """Contents arrive in pages, and the pages are present from now on. With ``zero`` they hold zeroes, otherwise contents of the
-    ``source`` that are unknown. With ``userfaultfd`` a page arrives for a waiting access, and holds the guest's last contents if
-    they are known."""
+    """Contents arrive in pages (restore, post-copy), and the pages become present. With ``zero`` the filled pages hold zeroes,
+    otherwise unknown contents of the ``source``. With ``userfaultfd`` a page arrives for a waiting access, and holds the guest's
+    last contents if they are known."""
 
     source: Literal["restore", "userfaultfd", "image", "migration", "copy", "other"] = "other"
     zero: bool = False
@@ -45,11 +45,12 @@ class Plug(Pages, tag="plug", kw_only=True):
 
 
 class Unplug(Pages, tag="unplug", kw_only=True):
-    """A VM loses memory. Its translations were removed before."""
+    """A VM loses memory, whose translations were removed before."""
 
 
 class SlotAdd(Event, tag="slot_add", kw_only=True):
-    """A memory slot is added (KVM_SET_USER_MEMORY_REGION). Its memory holds unknown contents or, with ``zero``, zeroes."""
+    """A memory slot is added (KVM_SET_USER_MEMORY_REGION). The memory of the new slot holds unknown contents or, with ``zero``,
+    zeroes."""
 
     slot: Id
     gfn: Gfn
@@ -59,14 +60,14 @@ class SlotAdd(Event, tag="slot_add", kw_only=True):
 
 
 class SlotMove(Event, tag="slot_move", kw_only=True):
-    """A memory slot moves to another guest address with its contents. The translations of its old address were removed before."""
+    """A memory slot moves to another guest address with its contents. The translations of the old address were removed before."""
 
     slot: Id
     gfn: Gfn
 
 
 class SlotDelete(Event, tag="slot_delete", kw_only=True):
-    """A memory slot is deleted with its memory. Its translations were removed before."""
+    """A memory slot is deleted with its memory, whose translations were removed before."""
 
     slot: Id
 
@@ -76,7 +77,8 @@ class VmDestroyed(Event, tag="vm_destroyed", kw_only=True):
 
 
 class Report(Pages, tag="report", kw_only=True):
-    """A guest reports pages as free (free page reporting or hinting). They may lose their contents and frames at any time."""
+    """A guest reports pages as free (free page reporting or hinting). A reported page may lose its contents and its frame at any
+    time."""
 
 
 class Move(Event, tag="move", kw_only=True):
@@ -88,7 +90,8 @@ class Move(Event, tag="move", kw_only=True):
 
 
 class Convert(Pages, tag="convert", kw_only=True):
-    """Pages become private to their VM, or shared with the monitor again (guest_memfd). Their contents become unknown."""
+    """Pages become private to their VM, or shared with the monitor again (guest_memfd). The contents of converted pages become
+    unknown."""
 
     private: bool
 
@@ -118,8 +121,8 @@ class Protect(Pages, tag="protect", kw_only=True):
 
 
 class Unprotect(Pages, tag="unprotect", kw_only=True):
-    """The monitor lets stores to a page through again, so that its copy on swap is no longer valid. A writable ``map`` does so
-    too."""
+    """The monitor allows stores to a page again, so the page's copy on swap is no longer valid. A writable ``map`` has the effect
+    of ``unprotect``."""
 
 
 class Track(Pages, tag="track", kw_only=True):
@@ -143,7 +146,7 @@ class FlushBegin(Event, tag="flush_begin", kw_only=True):
 
 
 class FlushEnd(Event, tag="flush_end", kw_only=True):
-    """Every processor has completed the flush."""
+    """Every processor has completed the flush that this CPU began."""
 
     gfn: Gfn | None = None
     """The same as in the ``flush_begin``."""
@@ -169,7 +172,7 @@ class Grant(Page, tag="grant", kw_only=True):
 
 
 class Revoke(Page, tag="revoke", kw_only=True):
-    """A grant has ended."""
+    """The grant of a page to another VM has ended."""
 
     to_vm: Id
     to_gfn: Gfn
@@ -183,13 +186,13 @@ class Alias(Page, tag="alias", kw_only=True):
 
 
 class Free(Event, tag="free", kw_only=True):
-    """A frame becomes free."""
+    """A machine frame becomes free."""
 
     mfn: Mfn
 
 
 class Table(Event, tag="table", kw_only=True):
-    """A frame becomes one of the monitor's own: a page table, or another frame that no guest may access."""
+    """A machine frame becomes a page table, or another frame of the monitor that no guest may access."""
 
     mfn: Mfn
 
