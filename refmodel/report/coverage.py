@@ -15,15 +15,15 @@ from refmodel.report.explaining import all_laws
 
 HEAD = """# What checks what
 
-This page is generated (`python -m refmodel.report.coverage > specs/coverage.md`). A test fails if
-the page is out of date, or if a clause has no law or no mutant. In each named design a law is
-evaluated after every step of random runs and proved for any number of names. Designs without a `+`
-in their name are also explored to the last state of their geometry. `traces` means that the law
-also judges traces of other monitors. (For ISO-6 there are not only laws about one run:
-[noninterference](noninterference.md) compares two runs, in every state of small geometries and as
-theorems, and has a specimen for each channel.)
+This page lists every law with its clause, the designs that have the law, and the mutants that break
+its clause. The page is generated (`python -m refmodel.report.coverage > specs/coverage.md`). A test
+fails if the page is out of date, or if a clause has no law or no mutant. In each named design, a
+law is evaluated after every step of random runs, and proved for any number of VMs, pages and
+frames. Designs without a `+` in their name are also explored to the last state of their geometry.
+In the column of designs, `traces` means that the law also judges traces of other monitors. Clause
+ISO-6 is not only checked by laws: [noninterference](noninterference.md) compares two runs.
 
-| clause | law | designs | mutants that break the clause there |
+| clause | law | designs with the law | mutants that break the clause in such a design |
 |---|---|---|---|
 """
 
@@ -46,7 +46,7 @@ def table() -> str:
         if not designs:
             continue
         where = [*designs, *(["traces"] if law in claims_of(Judged).laws else [])]
-        rows.append(f"| {law.clause} | {law.name.replace('_', ' ')} | {', '.join(where)} | {', '.join(mutants)} |")
+        rows.append(f"| {law.clause} | {law.sentence} (`{law.name}`) | {', '.join(where)} | {', '.join(mutants)} |")
     return HEAD + "\n".join(rows) + "\n"
 
 
