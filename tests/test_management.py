@@ -699,7 +699,7 @@ def test_what_unlike_vms_share_is_in_the_table_that_the_advice_rests_on() -> Non
     together = saving.together([RECORDINGS[name] for name in programs])
     assert figure(row["by sharing"]) == round(100 * together.part(together.shared), 1) and row["pages"] == f"{together.pages:,}"
     advice = next(each for each in found["What to use when"] if each["measured on"] == FLEET)
-    assert advice["rather not"] == f"sharing of unlike VMs: {len(programs)} with a program each save {row['by sharing']}"
+    assert advice["rather not"] == f"sharing of unlike VMs: {len(programs)} VMs with one program each save {row['by sharing']}"
 
 
 def test_sharing_grows_with_vms_that_are_alike() -> None:
@@ -921,7 +921,7 @@ def test_a_strategy_that_is_advised_is_the_best_of_the_workload_named_or_as_good
         assert all(scores[name] <= min(scores.values()) + margin + 0.1 for name in used), row
         assert all(name in used for name in scores if scores[name] < min(scores.values()) + margin - 0.1), row
         rather_not = row["rather not"].split(":")[0]
-        assert " where " in rather_not or scores[rather_not] == max(scores.values()), row
+        assert " if " in rather_not or scores[rather_not] == max(scores.values()), row
         assert f"{abs(scores[used[0]]):.1f}" in row["because"] or f"{abs(scores[used[-1]]):.1f}" in row["because"], row
 
 
@@ -995,12 +995,12 @@ def test_an_estimator_is_advised_where_it_is_cheapest_of_the_good_ones_and_other
         "two": errors(exact=(0.2, 800), some=(0.205, 50), blind=(0.3, 0)),
     }
     rows = choosing.estimators_by_program(found).rows
-    assert [row[1] for row in rows] == ["some", "some"] and rows[0][4:] == ("exact (900.0)", "blind: it is off by 40.0 %")
+    assert [row[1] for row in rows] == ["some", "some"] and rows[0][4:] == ("exact (900.0)", "blind: its mean error is 40.0 %")
     assert {row[0]: row[3] for row in choosing.estimators_each(found).rows} == {
-        "some": "for needs as of one, two",
-        "exact": "never: as good as the best on one, two, where some looks at less",
-        "blind": "never: it is farther off than the best on each; where it is nearest, two, exact is off by 20.0 % "
-        "and it by 30.0 %",
+        "some": "for VMs like one, two",
+        "exact": "never: as good as the best on one, two, where some examines fewer accesses",
+        "blind": "never: on each program another estimator is better; on two, where it is nearest to the best, its mean error is "
+        "30.0 %, and that of exact is 20.0 %",
     }
 
 
@@ -1014,8 +1014,8 @@ def test_how_much_memory_there_is_decides_which_strategy_is_best_as_the_chapter_
     assert choosing.least_lost("", name, found).use == (best,)
     said = " ".join((SPECS / "pros_and_cons.md").read_text().split())
     assert (
-        "with a fifth less on *opposed* esx alone is best, with a quarter more stalls; with a quarter more on *idle_tax* "
-        "self-ballooning-tmem." in said
+        "With a fifth less memory on *opposed*, only esx is best; with a quarter more memory on *opposed*, stalls is best. With a "
+        "quarter more memory on *idle_tax*, self-ballooning-tmem is best." in said
     )
 
 

@@ -41,7 +41,7 @@ class Costs:
     exit: float = _cost(
         0.8,
         "us",
-        "an exit and entry, with the handler's way there",
+        "a VM exit and a VM entry, with the dispatch to the exit handler",
         "about 2,000 cycles direct cost, Xeon X5570: Landau et al., SplitX, WIOV 2011",
         8.99,
     )
@@ -49,9 +49,9 @@ class Costs:
     copy: float = _cost(0.4, "us", "copying a page that is not in a cache", MEASURED, 0.63)
     hash: float = _cost(4.7, "us", "hashing a page by BLAKE2b", MEASURED, 6.78)
     compress: float = _cost(12.0, "us", "compressing a page by zstd at level 1", MEASURED, 21.5)
-    decompress: float = _cost(5.4, "us", "expanding it", MEASURED, 10.59)
+    decompress: float = _cost(5.4, "us", "expanding a compressed page", MEASURED, 10.59)
     patch: float = _cost(20.0, "us", "making a patch by zstd against one reference page", MEASURED, 20.49)
-    unpatch: float = _cost(8.8, "us", "applying it", MEASURED, 6.94)
+    unpatch: float = _cost(8.8, "us", "applying a patch to its reference page", MEASURED, 6.94)
     swap_in: float = _cost(
         100.0,
         "us",
@@ -62,20 +62,20 @@ class Costs:
     swap_out: float = _cost(
         10.0,
         "us",
-        "what the VM waits for a page that is written out, which is done in the background",
+        "the time that a VM waits for a write of a page, which happens in the background",
         "an assumption: a tenth of a read",
         36.27,
     )
     balloon: float = _cost(
         0.02,
         "us",
-        "a page given up through the balloon: an exit for each 256",
+        "giving a page to the balloon, with an exit for each 256 pages",
         "drivers/virtio/virtio_balloon.c: VIRTIO_BALLOON_ARRAY_PFNS_MAX 256",
     )
     scan: float = _cost(
         0.5,
         "us",
-        "withdrawing a page to see whether it comes back: an exit, half of them come back",
+        "unmapping a page to see whether the guest uses it: half of the unmapped pages cause an exit",
         "half of an exit: an assumption",
         0.24,
     )

@@ -61,11 +61,12 @@ def shares() -> Result:
     return Result(
         "memory by shares",
         "Waldspurger, OSDI 2002, section 5.1",
-        "shares of 2 to 1 give memory of 2 to 1",
+        "VMs with shares of 2 to 1 get memory of 2 to 1",
         on("published/osdi2002_shares", "shares"),
-        f"made up: {made_up:.2f} to 1; recorded: {untaxed:.2f} to 1 without the tax, {taxed:.2f} to 1 with it",
-        "the same where shares decide alone, or VMs use all that they have. A build does not: of twice the memory it "
-        "uses a smaller part in a period, and pays for the rest",
+        f"memory of the made-up VMs: {made_up:.2f} to 1; of recorded VMs: {untaxed:.2f} to 1 without the tax, {taxed:.2f} to 1 "
+        "with the tax",
+        "the same if only shares decide, or if VMs use all their memory. A build uses a smaller part of its memory in a "
+        "period, and pays the tax for the rest",
     )
 
 
@@ -84,12 +85,12 @@ def idle_tax() -> Result:
     return Result(
         "idle memory tax of 75 %",
         "Waldspurger, OSDI 2002, section 5.2",
-        "the tax lets most idle memory be taken; without it equal shares keep equal memory",
+        "with the tax, most idle memory is reclaimed; without the tax, VMs with equal shares keep equal memory",
         on("published/osdi2002_idle_tax", "idle_tax"),
-        f"the idle VM has, of the machine, made up: {before:.0f} % without the tax, {after:.0f} % with it; recorded: "
-        f"{without:.0f} % without it, {taxed:.0f} % with it",
-        "the same in shape. The made-up VM uses all that it has in each period. The build uses a part, so the rest "
-        "counts as idle, too, and less goes to it",
+        f"part of memory that the idle VM has, made up: {before:.0f} % without the tax, {after:.0f} % with the tax; recorded: "
+        f"{without:.0f} % without the tax, {taxed:.0f} % with the tax",
+        "the same direction. The made-up busy VM uses all its memory in each period. The build uses a part of its memory, "
+        "so the rest counts as idle, and the build gets less",
     )
 
 
@@ -106,10 +107,10 @@ def sampling() -> Result:
     return Result(
         "sampling: busy at once, idle after a while",
         "Waldspurger, OSDI 2002, section 5.3, figure 6",
-        "the estimate follows upwards quickly and downwards slowly",
-        "made up: a load that changes at once, as there",
-        f"{up} period(s) from 10 to 70 %, {down} from 80 down to 20 %",
-        "the same in shape; the weights of the averages are not published, ours are 0.1 and 0.5",
+        "the estimate rises quickly and falls slowly",
+        "made up: a load that changes suddenly, as in the paper",
+        f"the estimate takes {up} period(s) to rise from 10 to 70 %, and {down} periods to fall from 80 to 20 %",
+        "the same direction. The weights of the averages are not published; refmodel uses 0.1 and 0.5",
     )
 
 
@@ -119,18 +120,18 @@ def sharing(fleet: Recording) -> Result:
     last, first = found[-1], found[0]
     back = first.part(first.shared)
     shared, gets = (
-        f"{100 * first.held / first.pages:.0f} % with one, {100 * last.held / last.pages:.0f} % with {len(found)}",
-        f"gets back {100 * back:.0f} %, {100 * first.zero / (first.pages * back):.0f} % of that from pages of zeroes",
+        f"{100 * first.held / first.pages:.0f} % with one VM, {100 * last.held / last.pages:.0f} % with {len(found)} VMs",
+        f"saves {100 * back:.0f} %, {100 * first.zero / (first.pages * back):.0f} % of this from pages of zeroes",
     )
     return Result(
         "page sharing among like VMs",
         "Waldspurger, OSDI 2002, figure 4",
-        "the shared part of memory grows with each VM, to 67 % with ten; one VM alone gets back 5 MB of its 40, 55 % of "
-        "that from pages of zeroes",
+        "the shared part of memory grows with each VM, to 67 % with ten VMs; one VM alone saves 5 MB of its 40 MB, 55 % of "
+        "this from pages of zeroes",
         f"recorded: {FLEET}",
-        f"shared are {shared}; one VM alone {gets}; {len(found)} get back {100 * last.part(last.shared):.0f} %",
-        "near in what is shared, with fewer VMs. One alone gets back less: each is one program, without a kernel, and "
-        "with hardly a page of zeroes",
+        f"shared part of memory: {shared}; one VM alone {gets}; {len(found)} VMs save {100 * last.part(last.shared):.0f} %",
+        "a similar part is shared, with fewer VMs. One VM alone saves less, because each recorded VM is one program, without "
+        "a kernel, and with hardly any pages of zeroes",
     )
 
 
@@ -140,12 +141,12 @@ def patching(fleet: Recording) -> Result:
     return Result(
         "patches over sharing",
         "Gupta et al., OSDI 2008; CACM 53(10), 2010, page 90",
-        "of 393,120 pages sharing saves 50 %, patches besides 77 %",
+        "of 393,120 pages, sharing saves 50 %; sharing and patches save 77 %",
         f"recorded: {FLEET}",
-        f"of {found.pages:,} pages sharing saves {100 * found.part(found.shared):.0f} %, patches besides "
-        f"{100 * found.part(found.patched):.0f} %, compression of the rest {100 * found.part(found.all):.0f} %",
-        "the order is the same. Patches save less: much of what was shared there was zeroes of guests that did not use "
-        "their memory, and here addresses are randomized, so that pages differ in many words",
+        f"of {found.pages:,} pages, sharing saves {100 * found.part(found.shared):.0f} %; sharing and patches save "
+        f"{100 * found.part(found.patched):.0f} %; with compression of the rest, {100 * found.part(found.all):.0f} %",
+        "the same order. Patches save less here, because addresses are randomized, so that pages differ in many words. In "
+        "the paper, many shared pages were zeroes of guests that did not use their memory",
     )
 
 
@@ -159,8 +160,8 @@ def balancing() -> Result:
         "1.85 times as fast (2011); up to 7.4 times with two to four VMs, 4.54 times with 16 that are overcommitted (2016)",
         on("opposed"),
         f"{fast[0]:.2f} times the throughput, {slow[0]:.2f} times with a disk of 10 ms; {fast[1]:.1f} times fewer pages read",
-        f"to be compared with the figure for two to four VMs, as there are {len(given.vms)}. The same direction: that "
-        "figure is the largest of several mixes of programs, and ours is one. The device decides how much is gained, too",
+        f"the same direction. The workload has {len(given.vms)} VMs, so the published figure for two to four VMs applies. This "
+        "figure is the largest of several mixes of programs. The speed of the disk also determines the gain",
     )
 
 
@@ -178,12 +179,12 @@ def leaving() -> Result:
     return Result(
         "exits for page tables",
         "Adams and Agesen, ASPLOS 2006, abstract",
-        "without a second translation in hardware, a monitor that takes exits is often slower than binary translation; "
+        "without nested paging in hardware, a VT-x monitor is often slower than binary translation; "
         "page-table updates and context switches differ most",
         "steps of the designs, no workload",
-        f"a table edit takes {edit:.0f} exits under shadow paging and {of_ept:.0f} under EPT, a context switch "
+        f"a table edit takes {edit:.0f} exits under shadow paging and {of_ept:.0f} under EPT; a context switch takes "
         f"{switch:.0f} and {switch_of_ept:.0f}",
-        "the same: it is hardware's second translation that saves them. Binary translation, which saves most of them by "
+        "the same: nested paging in hardware avoids these exits. Binary translation, which avoids most exits by "
         "software, is not modelled",
     )
 
@@ -198,13 +199,14 @@ def second_translation(translated: Mapping[str, Translation]) -> Result:
     return Result(
         "EPT in place of shadow paging",
         "VMware, Performance Evaluation of Intel EPT Hardware Assist, 2009",
-        "up to 600 % faster in microbenchmarks of the MMU, up to 48 % in programs; slower in a few where TLB misses "
-        "rule, less so with large pages",
+        "EPT is up to 600 % faster in microbenchmarks of the MMU, and up to 48 % in programs; EPT is slower in a few programs "
+        "with many TLB misses, less so with large pages",
         f"calculated from the costs; recorded: addresses of {', '.join(translated)}",
-        f"{touches:.0f} % faster where a guest touches new pages and does nothing else; {gains} in programs. Shadow "
-        f"paging costs less below {edits:.1f} table edits in a million instructions with a small TLB, and with "
-        f"large pages below {large:.1f}",
-        "the same direction: exits alone are counted, not the monitor's work in them, and these programs edit few tables",
+        f"EPT is {touches:.0f} % faster for a guest that only touches new pages; {gains} in programs. Shadow paging "
+        f"costs less below {edits:.1f} table edits in a million instructions with a small TLB, and with large pages "
+        f"below {large:.1f}",
+        "the same direction. This calculation counts only exits, and not the monitor's work at an exit, and the recorded "
+        "programs edit few page tables",
     )
 
 

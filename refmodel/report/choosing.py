@@ -58,15 +58,15 @@ def of_strategies(found: Comparison) -> list[Choice]:
     """By the workload that is most like a situation."""
     given = found.strategies
     rows = [
-        least_lost("needs rise and fall for many periods", "opposed", given["opposed"]),
-        least_lost("some VMs hold memory that they do not use", "idle_tax", given["idle_tax"]),
-        least_lost("unlike VMs that together touch too much", "consolidated", given["consolidated"]),
-        least_lost("needs change within a few periods, and all lack memory", "alike", given["alike"]),
+        least_lost("the VMs' needs rise and fall for many periods", "opposed", given["opposed"]),
+        least_lost("some VMs have memory that they do not use", "idle_tax", given["idle_tax"]),
+        least_lost("different VMs that together touch more pages than memory has", "consolidated", given["consolidated"]),
+        least_lost("the VMs' needs change within a few periods, and all VMs lack memory", "alike", given["alike"]),
         attrs.evolve(
             least_lost("some memory is free most of the time", "roomy", given["roomy"]), rather_not=hoarded(given["alike"])
         ),
-        most_of_what_is_due("memory was paid for by shares", "shares", given["shares"]),
-        least_lost("nothing changes and all fits", "steady", given["steady"], NOTHING),
+        most_of_what_is_due("memory must be divided by the VMs' shares", "shares", given["shares"]),
+        least_lost("the VMs' needs do not change, and all memory fits", "steady", given["steady"], NOTHING),
     ]
     return rows
 
@@ -98,8 +98,8 @@ def most_of_what_is_due(situation: str, workload: str, scores: Sequence[Score]) 
         situation,
         workload,
         tuple(name for _, name in best),
-        f"VMs have {_range([part for part, _ in reversed(best)])} of what is due",
-        f"{ranked[-1][1]}: they have {percent(ranked[-1][0])}",
+        f"VMs have {_range([part for part, _ in reversed(best)])} of the memory that is due by their shares",
+        f"{ranked[-1][1]}: VMs have {percent(ranked[-1][0])} of it",
     )
 
 
@@ -107,7 +107,7 @@ def hoarded(alike: Sequence[Score]) -> str:
     """What persistent pools cost where everybody lacks memory."""
     lost = {score.strategy: percent(score.lost) for score in alike}
     return (
-        f"self-ballooning-tmem where all lack memory: on alike it loses {lost['self-ballooning-tmem']}, self-ballooning "
+        f"self-ballooning-tmem if all VMs lack memory: on alike it loses {lost['self-ballooning-tmem']}, self-ballooning "
         f"{lost['self-ballooning']}"
     )
 
@@ -129,32 +129,38 @@ def of_mechanisms(found: Comparison) -> list[Choice]:
     """By the mean over the recorded programs."""
     device = _read_time(found)
     return [
-        least_waited(found, "memory that is needed at once, or a guest that does not help", BY_THE_MONITOR),
-        least_waited(found, f"a guest that helps, a device that reads a page in less than {device}", ("balloon", COMPRESSED), FAST),
-        least_waited(found, f"a guest that helps, a device that takes longer than {device}", ("balloon", COMPRESSED)),
+        least_waited(found, "memory must be regained at once, or the guest does not help", BY_THE_MONITOR),
+        least_waited(
+            found, f"the guest helps, and the swap device reads a page in less than {device}", ("balloon", COMPRESSED), FAST
+        ),
+        least_waited(
+            found, f"the guest helps, and the swap device takes longer than {device} to read a page", ("balloon", COMPRESSED)
+        ),
         attrs.evolve(
             least_waited(
                 found,
-                "a guest that helps, and memory that nobody else needs for a while",
+                "the guest helps, and no other VM needs the memory for a while",
                 ("tmem, ephemeral pool", "balloon", COMPRESSED),
             ),
             rather_not=kept_back(found),
         ),
-        least_waited(found, "a guest that pages, and less memory than it believes", ("balloon", SWAPPING, f"paging twice{OLDEST}")),
+        least_waited(
+            found, "the guest has a swap device, and less memory than it believes", ("balloon", SWAPPING, f"paging twice{OLDEST}")
+        ),
         Choice(
-            "a guest without a swap device, and memory that can be missed",
+            "the guest has no swap device, and the monitor can do without the memory",
             _programs(found),
             (DEFLATING,),
             out_of_memory(found),
             taken_back(found),
         ),
-        Choice("VMs that run the same programs", "fleet", ("sharing, then compressing",), alike(found), unlike(found)),
+        Choice("the VMs run the same programs", "fleet", ("sharing, then compressing",), alike(found), unlike(found)),
         Choice(
-            "memory to be given to other machines, or large frames",
+            "memory must be given to other machines, or in large frames",
             _programs(found),
             (UNPLUGGING,),
-            f"without moving pages {percent(regained(found, UNPLUGGING))} of memory can be unplugged",
-            f"in place of a balloon, which regains {percent(regained(found, 'balloon'))}",
+            f"{percent(regained(found, UNPLUGGING))} of memory can be unplugged without moving pages",
+            f"unplugging instead of a balloon, which regains {percent(regained(found, 'balloon'))}",
         ),
     ]
 
@@ -198,8 +204,8 @@ def _programs(found: Comparison) -> str:
 def kept_back(found: Comparison) -> str:
     """What a persistent pool keeps."""
     return (
-        f"a persistent pool: of {percent(regained(found, 'balloon'))} regained {percent(regained(found, 'tmem, both pools'))} "
-        "are left"
+        f"a persistent pool: only {percent(regained(found, 'tmem, both pools'))} of memory are regained, not "
+        f"{percent(regained(found, 'balloon'))}"
     )
 
 
@@ -207,7 +213,7 @@ def out_of_memory(found: Comparison) -> str:
     """How often a guest would be out of memory."""
     short = [name for name, each in found.measured.items() if each.tallies[DEFLATING].deflated]
     return (
-        f"{len(short)} of {len(found.measured)} programs would be out of memory ({', '.join(short)}); VMs wait "
+        f"{len(short)} of {len(found.measured)} programs would run out of memory without it ({', '.join(short)}); VMs wait "
         f"{percent(waited(found, DEFLATING))} of their time"
     )
 
@@ -215,7 +221,7 @@ def out_of_memory(found: Comparison) -> str:
 def taken_back(found: Comparison) -> str:
     """What is left to the monitor."""
     left = percent(regained(found, DEFLATING))
-    return f"where the memory must be had: of {percent(regained(found, 'balloon'))} regained {left} are left"
+    return f"deflate on OOM if the memory must be regained: only {left} are regained, not {percent(regained(found, 'balloon'))}"
 
 
 def alike(found: Comparison) -> str:
@@ -230,7 +236,7 @@ def alike(found: Comparison) -> str:
 def unlike(found: Comparison) -> str:
     """What VMs save that run different programs."""
     saved = percent(found.unlike.part(found.unlike.shared))
-    return f"sharing of unlike VMs: {len(found.comparable)} with a program each save {saved}"
+    return f"sharing of unlike VMs: {len(found.comparable)} VMs with one program each save {saved}"
 
 
 # ---------------------------------------------------------------- estimators
@@ -259,12 +265,19 @@ def estimators_by_program(found: Errors) -> Table:
                 percent(use.mean),
                 f"{use.faults:,.1f}",
                 ", ".join(map(_looks, others)) or "-",
-                f"{worst.estimator}: it is off by {percent(worst.mean)}",
+                f"{worst.estimator}: its mean error is {percent(worst.mean)}",
             )
         )
     return Table(
         "which estimator to use",
-        ("measured on", "use", "mean error", "exits or accesses looked at, a period", "as good, and looks at more", "rather not"),
+        (
+            "measured on",
+            "use",
+            "mean error",
+            "exits or accesses looked at, a period",
+            "as good, but examines more accesses",
+            "rather not",
+        ),
         tuple(rows),
     )
 
@@ -289,17 +302,17 @@ def _advised(name: str, found: Errors) -> str:
     """The programs for which an estimator is to be used, or why there are none."""
     programs = [program for program, errors in found.items() if good(errors)[0].estimator == name]
     if programs:
-        return f"for needs as of {', '.join(programs)}"
+        return f"for VMs like {', '.join(programs)}"
     as_good = [program for program, errors in found.items() if _of(name, errors) in good(errors)]
     if as_good:
         others = sorted({good(found[program])[0].estimator for program in as_good})
-        look = "looks" if len(others) == 1 else "look"
-        return f"never: as good as the best on {', '.join(as_good)}, where {' and '.join(others)} {look} at less"
+        look = "examines" if len(others) == 1 else "examine"
+        return f"never: as good as the best on {', '.join(as_good)}, where {' and '.join(others)} {look} fewer accesses"
     program = min(found, key=lambda each: _behind(name, found[each]))
     best = min(found[program], key=lambda each: each.mean)
     return (
-        f"never: it is farther off than the best on each; where it is nearest, {program}, {best.estimator} is off by "
-        f"{percent(best.mean)} and it by {percent(_of(name, found[program]).mean)}"
+        f"never: on each program another estimator is better; on {program}, where it is nearest to the best, its mean error is "
+        f"{percent(_of(name, found[program]).mean)}, and that of {best.estimator} is {percent(best.mean)}"
     )
 
 

@@ -78,7 +78,7 @@ def strategies(workload: str, scores: Sequence[Score], origin: str = "") -> Tabl
             "strategy",
             "throughput",
             "lost against the bound",
-            "the worst VM's",
+            "throughput of the worst VM",
             "Jain's index",
             "of what is due",
             "periods to react",
@@ -136,7 +136,15 @@ def savings(found: Sequence[tuple[str, Saved]]) -> Table:
     )
     return Table(
         "memory saved",
-        ("contents", "pages", "of zeroes, beyond one", "by sharing", "and patching", "by compressing alone", "by all three"),
+        (
+            "contents",
+            "pages",
+            "pages of zeroes, except one",
+            "by sharing",
+            "by sharing and patching",
+            "by compressing alone",
+            "by all three",
+        ),
         rows,
     )
 
@@ -153,13 +161,13 @@ def costs() -> Table:
         (name, f"{value} {source.unit}", f"{source.here} {source.unit}" if source.here else "-", source.what, source.reference)
         for name, value, source in costs_table()
     )
-    return Table("costs", ("parameter", "value", "measured on one machine", "what", "from"), rows)
+    return Table("costs", ("parameter", "value", "measured on one machine", "meaning", "source of the value"), rows)
 
 
 def published(found: Sequence[Result]) -> Table:
     """Published results beside ours."""
     return Table(
         "published results",
-        ("what", "where", "published", "measured here on", "here", "why"),
+        ("experiment", "paper", "published result", "workload here", "result here", "comparison"),
         tuple((r.what, r.where, r.published, r.on, r.ours, r.why) for r in found),
     )

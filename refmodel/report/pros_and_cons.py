@@ -14,165 +14,186 @@ from refmodel.report.management import Table, percent
 
 HEAD = """# Pros and cons
 
-This chapter says which mechanism and which strategy to use when, and shows the numbers. The chapter
-is generated (`python -m refmodel.report.pros_and_cons specs`), and a test keeps it up to date. For
-your own [workloads and recordings](recording.md), `refmodel explain policy` prints the tables of
-strategies, `refmodel explain mechanisms` prints the tables of mechanisms, saved memory and
-estimators, and `refmodel explain exits` prints the tables of translation. Only this chapter has the
-sections on what to use when, paging twice, several VMs that share memory, and published results.
+This chapter says which mechanism and which strategy of memory management to use when, with the
+measurements. The page is generated (`python -m refmodel.report.pros_and_cons specs`), and a test
+keeps it up to date. For your own [workloads and recordings](recording.md), `refmodel explain
+policy` prints the tables of strategies. `refmodel explain mechanisms` prints the tables of
+mechanisms, saved memory and estimators, and `refmodel explain exits` prints the tables of
+translation. Only this page has the sections on what to use when, paging twice, several VMs that
+share memory, and published results.
 
 ## What to use when
 
-Each workload, mechanism and estimator is measured on recorded activity of real programs, period by
-period. The start times, the pauses and the amount of memory were chosen by us. Synthetic workloads
-are marked in their table: some of the experiments under [published results](#published-results).
+Each workload, mechanism and estimator is measured on the recorded activity of real programs, period
+by period. The authors of refmodel chose the start times, the pauses and the amount of memory. A
+synthetic workload is marked as synthetic or made up in its table; the [published
+results](#published-results) have some.
 """
 CHOSEN = """
-Strategies within one per cent of the best strategy are named with it. If all memory fits, only
-strategies that lose nothing are named. *pressure* is the rule of oVirt's MOM, and *stalls* uses
-pressure stall information (PSI). The result also depends on the amount of memory: with a fifth less
-memory on *opposed*, esx alone is best; with a quarter more, stalls; with a quarter more on
-*idle_tax*, self-ballooning-tmem. Compare the strategies on a machine of your own.
+The table names the best strategy for each situation, and the strategies within one per cent of the
+best. For a situation in which all memory fits, the table names only strategies that lose nothing.
+The strategy *pressure* is the rule of oVirt's MOM, and *stalls* uses pressure stall information
+(PSI). The best strategy also depends on the amount of memory. With a fifth less memory on
+*opposed*, only esx is best; with a quarter more memory on *opposed*, stalls is best. With a quarter
+more memory on *idle_tax*, self-ballooning-tmem is best. Compare the strategies on your own machine.
 
-Host swapping and compressed memory are compared with both taking the oldest page. Mechanisms are
-ranked by the mean over the recorded programs; those within a tenth of a per cent are named
-together. With a balloon, the guest spends the time to page; compressed memory spends time to
-compress and expand pages. The device therefore decides between them. A write is assumed to cost a
-tenth of a read.
+The table compares host swapping and compressed memory when the monitor takes the oldest page.
+Mechanisms are ranked by the mean over the recorded programs; mechanisms within a tenth of a per
+cent are named together. With a balloon, the guest spends time on paging; with compressed memory,
+the monitor spends time on compressing and expanding pages. The speed of the swap device therefore
+decides between a balloon and compressed memory. A write to the device is assumed to cost a tenth of
+a read.
 
-A real guest also has free memory, and gives up its free memory first. Recordings of programs have
-no free memory, so a balloon is better than these figures show.
+A real guest also has free memory, and gives its free memory to the balloon first. Recordings of
+programs contain no free memory, so a balloon is better than these measurements show.
 """
 SIMULATED = """
-The bound knows the future: no strategy has a higher throughput. The bound uses all memory, respects
-no minimum, no maximum and no shares, and moves memory at once. Strategies keep 6.5 per cent free,
-and lend it while balloons are slow. The bound reads as few pages as possible, and writes as few
-pages as possible, each taken separately; perhaps no strategy reaches both. The bound says nothing
-about a single VM. On *consolidated* and *shares* a build has more pages than its VM's maximum,
-which explains a part of the loss against the bound.
+The *bound* is computed with knowledge of the future: no strategy has a higher throughput. The bound
+uses all memory, respects no minimum, no maximum and no shares, and moves memory at once. Real
+strategies keep 6.5 per cent of memory free, and lend the free memory while balloons are slow. The
+bound reads as few pages as possible, and writes as few pages as possible, each taken separately;
+perhaps no strategy reaches both. The bound makes no statement about a single VM. On the workloads
+*consolidated* and *shares*, a build has more pages than its VM's maximum, which explains a part of
+the loss against the bound.
 
-Throughput is the part of their time in which all VMs work; in the rest they wait for pages. The
-column *of what is due* compares each VM's memory with the memory that its shares give it, as far as
-the VM can use it. `refmodel/management/simulation.py` describes the simulation: each page counts
-once per period, and a VM's activity does not change because the VM waits. A VM lacks memory while
-it touches more pages in a period than it has. The column *periods to react* has a dash if no VM
-lacks memory. VMs pay for the information that a strategy uses: samples of pages, and accesses
-beyond a hot set.
+The *throughput* of a workload is the fraction of their time in which all VMs work; in the remaining
+time the VMs wait for pages. The column *of what is due* compares each VM's memory with the memory
+due by its shares, as far as the VM can use it. `refmodel/management/simulation.py` describes the
+simulation of strategies. In the simulation each page counts once per period, and a VM's activity
+does not change because the VM waits. A VM lacks memory while it touches more pages in a period than
+it has. The column *periods to react* has a dash if no VM lacks memory. In the simulation VMs pay
+for the information that a strategy uses: samples of pages, and accesses beyond a hot set.
 
-Under *self-ballooning-tmem*, memory that no VM has forms pools for evicted pages: clean pages in an
-ephemeral pool, and changed pages in a persistent pool, which counts as their VM's memory. A page
-stays in the persistent pool until its guest gets the page back. No other VM has these frames in the
-meantime: this helps if memory is to spare (*roomy*), and costs if every VM lacks memory (*alike*,
-*consolidated*).
+Under the strategy *self-ballooning-tmem*, unused machine memory forms pools for pages that guests
+evict. Clean pages go to an ephemeral pool, and changed pages go to a persistent pool, which counts
+as their VM's memory. A page stays in the persistent pool until its guest gets the page back. No
+other VM can use the frames of a persistent pool in the meantime. The persistent pool therefore
+helps if memory is to spare (*roomy*), and costs if every VM lacks memory (*alike*, *consolidated*).
 
 The programs were recorded in periods of 0.1 to 0.25 seconds, and each strategy decides in every
-period. A strategy that reacts within one period is therefore fast here. A strategy that uses a VM's
-past use is still one period late: a growing VM gives up pages and reads them again, although memory
-is free (*steady*). This does not happen if a VM's part of memory does not depend on its activity.
+period. A strategy that reacts within one period is therefore fast in this simulation. A strategy
+that uses a VM's past use is one period late: a growing VM gives up pages and reads them again,
+although memory is free (*steady*). A strategy is not late if a VM's part of memory does not depend
+on the VM's activity.
 """
 MECHANISMS = """
-Each recorded program runs with 30 per cent less memory than the pages that it touches. *Unplugging
-blocks* regains less for all programs except *idle*: it regains only blocks of 2 MiB in which no
-page is used, because pages are not moved here.
+To compare mechanisms that take memory, each recorded program runs with 30 per cent less memory than
+the pages that it touches. The mechanism *unplugging blocks* regains less than 30 per cent for all
+programs except *idle*. Unplugging regains only blocks of 2 MiB in which no page is used, because
+this comparison does not move pages.
 
-The choice of pages matters as much as the mechanism. A guest gives up the pages that it used
-longest ago. A monitor takes any page, as ESX does, or *oldest first*, as Linux does with accessed
-bits. The monitor has no copy of a page that goes for the first time, so it also writes pages of the
-guest's files.
+The choice of the pages to take matters as much as the mechanism. A guest evicts the pages that it
+used longest ago. A monitor takes random pages, as ESX does, or the *oldest first*, as Linux does
+with accessed bits. The monitor has no copy of a page that it takes for the first time, so the
+monitor also writes pages of the guest's files.
 
-*Deflate on OOM*: the guest has no swap device. Modified pages cannot leave memory, so the guest
-takes pages out of the balloon when it is out of memory, and evicts pages of files first. Pages that
-it took back are not regained, so the guest waits less where it takes back many (*build*,
-*database*). Where the guest takes back no pages, it loses pages of files that it needs, and may
-wait longer (*idle*).
+With *deflate on OOM*, the guest has no swap device. Such a guest cannot evict modified pages, so it
+evicts pages of files. When the guest is out of memory, it takes pages out of the balloon. Pages
+that the guest took back are not regained, so the guest waits less if it takes back many pages
+(*build*, *database*). If the guest takes back no pages, it loses pages of files that it needs, and
+may wait longer (*idle*).
 
-Transcendent memory uses half of the regained memory for its pools, while no other VM needs it.
-Frames of the ephemeral pool are available at once and count as regained; frames of the persistent
-pool do not count. *Both pools* therefore regains less. A put and a get each cost an exit and a
-copy, and a refused put costs an exit. A persistent page is flushed after a get.
+Transcendent memory uses half of the regained memory for its pools, while no other VM needs this
+memory. Frames of the ephemeral pool are available at once and count as regained; frames of the
+persistent pool do not count. The mechanism *both pools* therefore regains less memory. A put and a
+get each cost an exit and a copy, and a refused put costs an exit. The guest flushes a persistent
+page after a get.
 
-*Least possible* reads the fewest pages that can be read, and writes the fewest pages that can be
-written. It bounds mechanisms that regain the same amount and keep whole pages, in frames or on the
-device. Compressed memory keeps more pages in the same number of frames, and can read fewer.
+The row *least possible* reads the smallest possible number of pages, and writes the smallest
+possible number of pages. It bounds all mechanisms that regain as much memory and keep whole pages,
+in frames or on the device. Compressed memory keeps more pages in the same number of frames, and can
+read fewer pages than *least possible*.
 """
 TWICE = """
-The guest pages as if it had 85 per cent of its pages, and the monitor pages because there are 70
-per cent. If both evict the oldest page, the guest chooses a page that the monitor has already paged
-out. The page is read only to be written again: paging twice costs more than the monitor alone on
-each program except *idle*, where both cost the same.
+*Paging twice* (double paging) means that both the guest and the monitor page memory out. In this
+measurement only 70 per cent of the guest's pages are in memory, and the guest pages as if it had 85
+per cent. If both evict the oldest page, the guest often chooses a page that the monitor has already
+paged out. The monitor then reads the page only because the guest writes it to the guest's swap
+device. Paging twice therefore costs more than paging by the monitor alone on each program except
+*idle*, where both cost the same.
 
-A monitor that takes any page meets the guest's choice less often, and ESX takes any page for this
-reason (OSDI 2002, section 3.3). With such a monitor, paging twice often costs less than the monitor
-alone: the guest chooses half of the regained pages, and it chooses better.
+A monitor that takes random pages, as ESX does, less often takes the pages that the guest chooses
+(OSDI 2002, section 3.3). With a monitor that takes random pages, paging twice often costs less than
+paging by the monitor alone. In this case the guest chooses half of the regained pages, and the
+guest's choice is better.
 
-Compared with the guest alone, paging twice costs more on all programs except *build*, which uses 82
-per cent of its pages again and again. The guest evicts the other pages first. Of the pages in use,
-the oldest page is the next one that is needed, and any other page is a better choice.
+Compared with paging by the guest alone, paging twice costs more on all programs except *build*,
+which uses 82 per cent of its pages repeatedly. On *build*, the guest evicts the unused pages first.
+Of the pages in repeated use, the oldest page is needed next, so a random page is a better choice.
 """
 BOTH_BY_AGE = f"paging twice{OLDEST}"
 SAVED = """
-The tables show a snapshot of each program's pages, as recorded. The fleet is eight programs of
-three kinds side by side. *Unlike VMs* run one program each, from those whose contents can be
-compared; patches are sought within a VM. In the last rows each program of the fleet is a VM with
-its own copy of all pages of files.
+The memory that sharing, patching and compressing save is computed on a snapshot of each program's
+pages, as recorded. The recording *fleet* consists of eight programs of three kinds that run side by
+side. In the row *unlike VMs*, each VM runs one of the programs whose contents can be compared; the
+search for patches stays within a VM. In the rows *1 VM* to *8 VMs*, each program of the fleet is a
+VM with its own copy of all pages of files.
 """
 ESTIMATORS = """
-The true need is the working set: the pages touched in the last ten periods. Each VM has 70 per cent
-of the pages that it touches. Errors are given as parts of the largest working set.
+The true memory need of a VM is its working set: the pages touched in the last ten periods. For the
+comparison of estimators, each VM has 70 per cent of the pages that it touches. Errors of estimators
+are given as parts of the largest working set.
 """
 CHOSEN_ESTIMATORS = """
-Of the estimators within one per cent of the least error, the table names the one that costs least.
-*Ghost list* costs nothing extra, because the monitor sees reads from the device anyway. It suits
-VMs that lack memory, and overestimates the need of the others. *Modification log* sees no reads, so
-it is good where used pages are also written. *Sampling* sees only pages that a VM has, and never
-that the VM lacks some: it suits VMs that use little memory.
+Of the estimators within one per cent of the least error, the table names the estimator that costs
+least. The estimator *ghost list* costs nothing extra, because the monitor sees reads from the swap
+device in any case. A ghost list suits VMs that lack memory, and overestimates the need of other
+VMs. The estimator *modification log* sees no reads of pages, so it is good if the used pages are
+also written. The estimator *sampling* sees only pages that a VM has, and never sees that the VM
+lacks pages: it suits VMs that use little memory.
 """
 TRANSLATION = """
-Shadow paging walks in one dimension and exits when a guest edits its tables. EPT and NPT walk in
-two dimensions and do not exit. The cheaper one depends on the program: on its TLB misses, and on
-how often it edits tables. Adams and Agesen (ASPLOS 2006) found that page-table updates and context
-switches cost software and hardware monitors very differently.
+With shadow paging, the processor walks one dimension of page tables, and a guest's edits of its
+tables exit. With EPT and NPT, the processor walks two dimensions, and edits do not exit. Whether
+shadow paging or EPT is cheaper depends on the program's TLB misses, and on how often the program
+edits page tables. Adams and Agesen (ASPLOS 2006) found that page-table updates and context switches
+cost software and hardware monitors very differently.
 
-The streams are data accesses of real programs. Edits are the minor faults of the whole program, and
-switches are its context switches. Caches are fully associative. A reference costs 20 cycles, and an
-exit 2,000 (`refmodel/management/translation/costs.py`).
+The costs of translation are computed for address streams: recorded data accesses of real programs.
+Minor faults of the whole program count as table edits, and its context switches count as switches
+of address spaces. The modelled TLBs and caches are fully associative. A memory reference costs 20
+cycles, and an exit costs 2,000 cycles (`refmodel/management/translation/costs.py`).
 
-Shadow tables cover the guest-virtual addresses of each address space, which are scattered. EPT
-covers the guest-physical addresses of a VM, and is needed once. Flushes are assumed to come at
-equal distances: without tags a TLB loses its contents at each switch of address spaces, and without
-a VPID at each exit too.
+Shadow tables map the guest-virtual addresses of each address space, which are scattered. EPT maps
+the guest-physical addresses of a VM, and one EPT serves all address spaces. Flushes are assumed to
+be evenly distributed: without tags a TLB loses its contents at each switch of address spaces, and
+without a VPID also at each exit.
 """
 PUBLISHED = """
-Each row shows a paper's experiment and, if there is one, a similar experiment on recorded programs.
-A synthetic load is used where the paper's own set-up has to be met: VMs that use all of their
-memory at every moment, or nearly none. Each row says what it was measured on.
+Each row shows a paper's experiment and, if available, a similar experiment on recorded programs. A
+synthetic ("made up") load is used where the paper's experiment needs VMs that always use all of
+their memory, or nearly none. Each row says which workload was measured.
 """
 COSTS = f"""
-The comparison uses the column of values, and every value is a parameter. The table also shows what
-one machine measured with `pytest -m slow -s tests/benchmarks/test_costs.py`:
+The simulation uses the costs in the column *value*, and every cost is a parameter. The table of
+costs also shows the measurements on one machine by `pytest -m slow -s
+tests/benchmarks/test_costs.py`:
 {HERE}.
-The values are for hardware with VT-x or SVM, so they were not changed to the measured ones. This
-machine differs in three points:
+The costs in the column *value* are for hardware with VT-x or SVM, so they were not replaced by the
+measured costs. The measurements on this machine differ from the costs in three points:
 
-- *exit*: a guest's `CPUID`, 10,000 times. An exit costs about eleven times as much here, because
-  software replaces VT-x, and the machine's own host may also exit. A page that the VM lacks costs
-  8.29 us for the exit and the supply together.
-- *swap_in*, *swap_out*: reads and writes of 4 KiB at random places of a file, without the page
-  cache. The measurement waits for each write, and the model does not.
-- *scan*: clearing a referenced bit, and half of a touch afterwards. Linux needs no exit for that,
-  and the model's sampling does.
+- *exit* was measured by 10,000 executions of `CPUID` in a guest. An exit costs about eleven times
+  as much on this machine, because software replaces VT-x, and the machine's own host may also exit.
+  An access to a page that the VM lacks costs 8.29 us for the exit and the supply together.
+- *swap_in* and *swap_out* were measured by reads and writes of 4 KiB at random places of a file,
+  without the page cache. The measurement waits for each write, and the simulation does not.
+- *scan* was measured as clearing a referenced bit, and half of a later touch. Linux needs no exit
+  to sample a page, and the simulated monitor does.
 """
 LIMITS = """
 ## What this does not show
 
-- The time that sharing and patching take: *hash*, *patch* and *unpatch* are measured, but are
-  counted in no table.
-- Seconds of benchmarks: there are no caches, no disk queues and no readahead.
-- Accesses within a period: a loop over more pages than a VM has costs more than is counted here.
-- Other amounts of memory, and other programs: each workload is one mix on one machine.
-- Guests' kernels: recordings have the pages of programs, without the kernel and its page cache.
-- Other machines' costs: every parameter can be set, and the table of costs gives the source of
-  each.
+- The tables of pros and cons do not include the time for sharing and patching: *hash*, *patch* and
+  *unpatch* are measured, but not used.
+- The simulation predicts no benchmark times in seconds: it models no caches, no disk queues and no
+  readahead.
+- The simulation ignores the order of accesses within a period: a loop over more pages than a VM has
+  costs more than the tables show.
+- The measurements cover one amount of memory for each workload, and one mix of programs on one
+  machine.
+- Recordings contain the pages of programs, without the guest's kernel and its page cache.
+- The costs are those of one machine: every cost can be set, and the table of costs gives the source
+  of each cost.
 """
 
 

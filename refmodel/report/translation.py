@@ -14,7 +14,7 @@ def exits_each() -> Table:
     """Exits for each edit and switch, by MMU."""
     return Table(
         "exits, counted on the designs",
-        ("MMU", "for a table edit", "for an address space switch", "walk"),
+        ("MMU", "exits for a table edit", "exits for an address space switch", "walk"),
         tuple(
             (name, f"{edit:.1f}", f"{switch:.1f}", f"{dimensions} dimension{'s' if dimensions > 1 else ''}")
             for name, (edit, switch, dimensions) in exits().items()
@@ -30,7 +30,7 @@ def overheads(name: str, found: Translation) -> Table:
     return Table(
         f"{name}: cycles for a thousand instructions ({found.edits:.1f} table edits and {found.switches:.2f} switches in "
         "a million instructions)",
-        ("MMU", "pages", "walks", "exits", "together"),
+        ("MMU", "page size", "cycles for walks", "cycles for exits", "cycles in all"),
         rows,
     )
 
@@ -53,12 +53,12 @@ def crossovers(name: str, found: Translation) -> Table:
         f"{name}: where shadow paging and EPT cost the same",
         (
             "TLB",
-            "pages",
+            "page size",
             "misses in a million instructions",
-            "references a walk, one dimension",
-            "two dimensions",
-            "two, nothing cached",
-            "shadow costs less below so many edits in a million instructions",
+            "references of a one-dimensional walk",
+            "references of a two-dimensional walk",
+            "references of a two-dimensional walk without caches",
+            "table edits in a million instructions below which shadow paging costs less",
         ),
         rows,
     )
@@ -69,7 +69,7 @@ def tables(name: str, found: Translation) -> Table:
     rows = tuple((each.kind, size(each.large), f"{each.pages:,}", f"{each.part:.2f} %") for each in found.tables)
     return Table(
         f"{name}: table pages that the monitor keeps",
-        ("tables", "pages", "table pages", "of the memory that the program touches"),
+        ("tables", "page size", "table pages", "part of the memory that the program touches"),
         rows,
     )
 
@@ -79,7 +79,7 @@ def flushed(name: str, found: Translation) -> Table:
     rows = tuple((each.discipline, each.mmu, f"{each.flushes:,.2f}", f"{each.misses:,.0f}") for each in found.flushed)
     return Table(
         f"{name}: flushes of the TLB, by discipline",
-        ("all is flushed", "MMU", "flushes in a million instructions", "TLB misses in a million instructions"),
+        ("when the TLB is flushed", "MMU", "flushes in a million instructions", "TLB misses in a million instructions"),
         rows,
     )
 

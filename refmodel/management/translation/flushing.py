@@ -34,10 +34,12 @@ def flushed(stream: Stream, hardware: Hardware, exits: dict[str, tuple[float, fl
     for mmu in mmus:
         edit, switch, _ = exits[mmu]
         rates = {
-            "tags for all": 0.0,
-            f"a pool of {POOL} tags": stream.switches / POOL,
-            "no PCID: at each switch": stream.switches,
-            "no VPID either: at each exit": stream.switches + stream.edits * edit + stream.switches * switch,
+            "never: there is a tag for each address space": 0.0,
+            f"when a pool of {POOL} tags is used up": stream.switches / POOL,
+            "at each switch of address spaces: there is no PCID": stream.switches,
+            "at each switch and at each exit: there is no PCID and no VPID": stream.switches
+            + stream.edits * edit
+            + stream.switches * switch,
         }
         found += [Flushed(discipline, mmu, rate, misses(stream, hardware.tlb, rate)) for discipline, rate in rates.items()]
     return found
