@@ -533,7 +533,10 @@ def test_the_bound_respects_no_minimum_no_maximum_and_no_shares_and_both_texts_s
 def test_what_is_lost_to_a_maximum_is_lost_only_where_the_chapter_says_so() -> None:
     short = {name for name in workloads() for vm in ready(name).vms if vm.claim.maximum < vm.activity.pages}
     said = " ".join((SPECS / "pros_and_cons.md").read_text().split())
-    assert f"On {' and '.join(f'*{name}*' for name in sorted(short))} a build has more pages than its VM's maximum" in said
+    assert (
+        f"On the workloads {' and '.join(f'*{name}*' for name in sorted(short))}, a build has more pages than its VM's maximum"
+        in said
+    )
 
 
 @pytest.mark.parametrize("policy", [name for name in POLICIES if name not in ("pressure", "stalls")])
@@ -589,10 +592,11 @@ def test_what_strategies_are_compared_on_was_recorded_and_what_was_not_is_marked
     assert management.strategies("x", [], mixed.origin).title == "strategies on x (recorded: web; made up: a)"
     text = (SPECS / "pros_and_cons.md").read_text()
     assert all(
-        f"\n### {name}: {ready(name).about}\n\nThe VMs run these programs ({ready(name).origin}).\n" in text for name in workloads()
+        f"\n### {name}: {ready(name).about}\n\nThe VMs of *{name}* run these programs ({ready(name).origin}).\n" in text
+        for name in workloads()
     )
     rows = tables(text)["Published results"]
-    assert len(rows) == 8 and all(re.search("recorded|made up|no workload", row["measured here on"]) for row in rows)
+    assert len(rows) == 8 and all(re.search("recorded|made up|no workload", row["workload here"]) for row in rows)
 
 
 def test_no_row_of_the_chapter_is_better_than_the_bound() -> None:
@@ -606,13 +610,14 @@ def test_no_row_of_the_chapter_is_better_than_the_bound() -> None:
 
 def test_published_figures_stand_beside_like_ones_and_their_own_sources() -> None:
     """Before, 67 % that were shared stood beside 55 % that were saved, and 1.85 was ascribed to VEE 2009."""
-    rows = {row["what"]: row for row in tables((SPECS / "pros_and_cons.md").read_text())["Published results"]}
+    rows = {row["experiment"]: row for row in tables((SPECS / "pros_and_cons.md").read_text())["Published results"]}
     meb, like = rows["balancing by miss-ratio curves"], rows["page sharing among like VMs"]
-    assert re.search(r"1\.85 .*\(2011\); up to 7\.4 .*two to four VMs, 4\.54 times with 16 .*\(2016\)", meb["published"])
-    assert "ATC 2011" in meb["where"] and "TACO 13(1), 2016" in meb["where"] and "two to four VMs, as there are 2" in meb["why"]
+    assert re.search(r"1\.85 .*\(2011\); up to 7\.4 .*two to four VMs, 4\.54 times with 16 .*\(2016\)", meb["published result"])
+    assert "ATC 2011" in meb["paper"] and "TACO 13(1), 2016" in meb["paper"] and "has 2 VMs" in meb["comparison"]
     *_, last = saving.alike(RECORDINGS[FLEET], 10)
-    assert f"shared are 3 % with one, {100 * last.held / last.pages:.0f} % with 8" in like["here"] and "67 %" in like["published"]
-    assert f"8 get back {100 * last.part(last.shared):.0f} %" in like["here"]
+    shared = f"shared part of memory: 3 % with one VM, {100 * last.held / last.pages:.0f} % with 8 VMs"
+    assert shared in like["result here"] and "67 %" in like["published result"]
+    assert f"8 VMs save {100 * last.part(last.shared):.0f} %" in like["result here"]
 
 
 # ---------------------------------------------------------------- mechanisms
@@ -1052,8 +1057,7 @@ def test_commands_print_all_tables_of_the_chapter_but_those_that_it_says_are_in_
     alone = [heading for heading, rows in tables(text).items() if tuple(rows[0]) not in printed]
     assert alone == ["What to use when", "Paging twice", "Published results"] and "strategies on w" in capsys.readouterr().out
     assert (
-        "Only this chapter has the sections on what to use when, paging twice, several VMs that share memory, and published "
-        "results."
+        "Only this page has the sections on what to use when, paging twice, several VMs that share memory, and published results."
     ) in " ".join(text.split())
 
 

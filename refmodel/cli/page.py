@@ -15,33 +15,34 @@ EVERYWHERE = ("quiet", "verbose")
 """Options that are not in the tables of the commands, since all have them."""
 HEAD = """# The commands
 
-This page lists every command with its options. It is generated from the commands
-(`python -m refmodel.cli.page > specs/guide/commands.md`), and a test keeps it up to date.
-`refmodel COMMAND --help` prints the same text. [Verdicts](verdicts.md) explains the exit statuses.
+This page lists every command of refmodel with its options. The page is generated from the code
+(`python -m refmodel.cli.page > specs/guide/commands.md`), and a test keeps the page up to date.
+`refmodel COMMAND --help` prints a command's section of this page. The page on
+[verdicts](verdicts.md) explains the exit statuses.
 
-| to | run |
+| goal | command |
 |---|---|
 | check a design of your own | `refmodel check mine.py` |
-| see a few designs that ship, in half a minute on two idle cores | `refmodel check --quick` |
-| prove every theorem | `refmodel prove` |
-| see which engine finds which bug | `refmodel bench xsa-401` |
-| step through a design | `refmodel explore ept` |
-| judge a trace | `refmodel judge trace.jsonl --html trace.html` |
+| check a few of the shipped designs, in half a minute on two idle cores | `refmodel check --quick` |
+| prove every theorem of refmodel | `refmodel prove` |
+| see which engine finds a historical bug | `refmodel bench xsa-401` |
+| run a design step by step | `refmodel explore ept` |
+| judge a trace of a monitor | `refmodel judge trace.jsonl --html trace.html` |
 | judge a real MMU | `refmodel judge qemu` |
-| drive your monitor | `refmodel drive ./monitor` |
-| read what a clause means | `refmodel explain ISO-2` |
+| send random commands to your monitor, and judge its events | `refmodel drive ./monitor` |
+| print the meaning of a clause | `refmodel explain ISO-2` |
 
-Every command except `record` has two options that control its output. They do not change the exit
-status.
+Every command except `record` has the options `--quiet` and `--verbose`, which control its output.
+These two options do not change the exit status.
 
-| option | what it is |
+| option | meaning |
 |---|---|
 {loudness}
 
-These options mean the same in every command that has them. `--html FILE` also writes a page on
-which you can step through runs. `--json` prints one JSON document. `--jobs N` shares the work among
-N processes. `--on ADDRESS` shares the work among the workers of a Dask scheduler
-(`pip install 'refmodel[dask]'`). Neither option changes the answers.
+Four options mean the same in every command that has them. `--html FILE` also writes an HTML page,
+on which you can step through runs. `--json` prints one JSON document. `--jobs N` shares the work
+among N processes. `--on ADDRESS` shares the work among the workers of a Dask scheduler
+(`pip install 'refmodel[dask]'`). The options `--jobs` and `--on` do not change a command's results.
 """
 
 
@@ -70,7 +71,7 @@ def _command(name: str) -> str:
     arguments = [_usage(p) for p in command.params if p.param_type_name == "argument"]
     rows = [f"| {_spelt(p)} | {_meaning(p)} |" for p in command.params if p.name not in EVERYWHERE]
     usage = " ".join(["refmodel", name, "[OPTIONS]", *arguments])
-    table = ["| argument or option | what it is |", "|---|---|", *rows]
+    table = ["| argument or option | meaning |", "|---|---|", *rows]
     return "\n".join([f"## {name}", "", f"    {usage}", "", about, "", *table, ""])
 
 

@@ -18,65 +18,67 @@ from refmodel.language.sources import code_of
 
 HEAD = """# Mutation
 
-`refmodel mutate DESIGN` changes the text of a design, one place at a time, and reports the changes
-that no check detects. Such a change shows that a law is missing, or that the changed code has no
-effect. This chapter is generated (`python -m refmodel.report.mutation > specs/mutation.md`); a test
-fails if it is out of date.
+`refmodel mutate DESIGN` changes the code of a design, one place at a time, and reports the changes
+that no check detects. An undetected change shows that a law is missing, or that the changed code
+has no effect. This page is generated (`python -m refmodel.report.mutation > specs/mutation.md`); a
+test fails if the page is out of date.
 
 ## What is changed
 
-Every function that an operation of the design can call is changed. Laws are not changed. The
-specification of the hardware that guests expect is judged separately, as `machine`:
+`refmodel mutate` changes every function that an operation of the design can call, and no laws. The
+specification of the hardware that guests expect is mutated separately, as `machine`:
 `refmodel/machine`, `refmodel/bare.py`, `refmodel/bare_levels.py`, `refmodel/bare_roles.py` and
 `refmodel/mmu/control_registers.py`.
 
-| operator | change |
+| mutation operator | change of the code |
 |---|---|
-| drop call, store, assignment, require, delete, raise, return | a statement is left out |
+| drop call, store, assignment, require, delete, raise, return | the statement is left out |
 | guard always, guard never | an `if` is always or never taken |
 | negate condition, drop not, other comparison | a condition is reversed; `>=` becomes `>` |
-| drop operand, swap and/or | an operand of `and` or `or` is left out; the two words are exchanged |
-| condition always, condition never | `reset`, `assign`, `choose` or `count` takes every entry, or none |
-| other flag, other member, off by one, other arithmetic | a constant or an operator is replaced by its neighbour |
+| drop operand, swap and/or | an operand of `and` or `or` is left out; `and` and `or` are exchanged |
+| condition always, condition never | the condition of `reset`, `assign`, `choose` or `count` is always true, or always false |
+| other flag, other member, off by one, other arithmetic | a constant or an operator is replaced by a similar one |
 | other name, swap arguments | a parameter is replaced by another of the same type; two arguments are exchanged |
 | drop field | a field of a record keeps its default, or keeps its old value |
 
 ## Who notices
 
-The engines judge a mutant in this order, and the first engine that notices it counts. (For most
-designs, runs beside another design come after the proof, which is faster.) The proof covers the
-operations that call the changed function. If laws call the function too, the proof covers all
-operations.
+The engines judge each mutant in the order of the following columns, and the first engine that
+detects the mutant counts. (For most designs, runs beside another design come after the proof, which
+is faster.) The proof of a mutant covers the operations that call the changed function. If laws also
+call the changed function, the proof covers all operations.
 
-| column | meaning |
+| column of the table of scores | meaning |
 |---|---|
-| runs | 6,000 steps of random runs break a law, or 3,000 steps in another geometry do; or work that the original text ends stays\
+| runs | 6,000 steps of random runs, or 3,000 steps in another geometry, break a law; or work that the original code ends stays\
  [pending](progress.md) |
-| vacuous | soon after power-on the original text applies an operation, reaches an outcome or meets a law's premise, and the mutant\
- never does |
-| beside | a guest sees a difference between the mutant and another design that runs beside it, in their own geometry |
-| proof | a lawful state and one step from it break a law; or an operation takes no step, or a step that the\
- [guests' machine](simulation.md) does not have; or an operation completes no instruction |
+| vacuous | soon after power-on the original design applies an operation, reaches an outcome or meets a law's premise, and the\
+ mutant never does |
+| beside | a guest gets different answers from the mutant and from another design that runs beside the mutant |
+| proof | a step from a lawful state breaks a law; or an operation never applies, or takes a step that the\
+ [bare machine](simulation.md) does not have; or an operation completes no instruction |
 | not shown | an obligation is not proved, and no small counterexample is found; or the proof no longer shows that pending work\
  ends |
-| exploration | the solver gives up, and exploring every state of a small geometry finds a run that breaks a law |
+| exploration | the solver gives up, and an exploration of a small geometry finds a run that breaks a law |
 | tests | for `machine`: a named test fails |
 
-These mutants are not counted. *The same*: the solver proves that the mutant does what the text
-does, from every lawful state. *Allowed*: the solver proves that the text may do whatever the mutant
-does, so the mutant breaks no law. It only refuses more often, or runs short of memory more often.
-*Reason*: a person wrote down why the mutant is equivalent
-([equivalent.toml](../refmodel/engines/mutation/equivalent.toml)).
+Three kinds of mutants do not count for the score:
 
-The column *left* counts the survivors. The score is the share of noticed mutants among noticed
-mutants and survivors. The column *noticed* is the same share where mutants with a reason count as
-survivors.
+- *Same*: the solver proves that the mutant behaves like the original code, from every lawful state.
+- *Allowed*: the solver proves that the original code may do whatever the mutant does, so the mutant
+  breaks no law. An allowed mutant only refuses an operation, or lacks memory, more often.
+- *Reason*: an author has recorded why the mutant is equivalent
+  ([equivalent.toml](../refmodel/engines/mutation/equivalent.toml)).
+
+The column *left* counts the survivors. The score is the share of detected mutants among detected
+mutants and survivors. For the share in the column *noticed*, mutants with a recorded reason count
+as survivors.
 
 ## Scores
 
 """
 COLUMNS = (
-    "text",
+    "design",
     "mutants",
     "judged",
     "runs",
@@ -94,11 +96,12 @@ COLUMNS = (
     "score",
 )
 SAMPLED = """
-If a row names a file beside the design, only the functions in that file were changed (`--only`).
+If a row of the table names a file after the design, only the functions in that file were changed
+(`--only`).
 
 If a row has fewer judged mutants than mutants, the judged mutants were drawn at random (`--limit`),
-and both shares are estimates. Reasons exist only for the survivors of the sample, so a run of every
-mutant lists more equivalent mutants that have no reason yet.
+and the shares in the row are estimates. Reasons are recorded only for the survivors of such a
+sample, so a run with every mutant lists more equivalent mutants without a reason.
 """
 FILE = "scores.json"
 
@@ -154,7 +157,8 @@ def _row(s: Score) -> str:
 
 
 def _survivors(found: list[Score]) -> str:
-    text = "\n## Survivors without a reason\n\nEach survivor shows that a law is missing, or that a reason is not recorded yet.\n"
+    text = "\n## Survivors without a reason\n\n"
+    text += "Each surviving mutant shows that a law is missing, or that a reason is not recorded yet.\n"
     for score in found:
         if score.survivors:
             text += f"\n{score.key}:\n\n" + "".join(f"    {key}\n" for key in score.survivors)
@@ -162,7 +166,7 @@ def _survivors(found: list[Score]) -> str:
 
 
 def _reasons() -> str:
-    text = "\n## Reasons\n\n"
+    text = "\n## Reasons\n\nEach reason says why some undetected mutants are equivalent to the original code.\n\n"
     for reason in known():
         where = f" ({', '.join(reason.designs)})" if reason.designs else ""
         text += f"- {reason.says}{where}: {many(len(reason.mutants), 'mutant')}.\n"

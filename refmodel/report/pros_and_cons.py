@@ -237,7 +237,7 @@ def chapter(found: Comparison) -> str:
     for name, scores in found.strategies.items():
         parts += [
             f"### {name}: {found.about[name]}\n",
-            f"The VMs run these programs ({found.origins[name]}).\n",
+            f"The VMs of *{name}* run these programs ({found.origins[name]}).\n",
             management.strategies(name, scores).in_markdown(),
             "",
         ]
