@@ -83,7 +83,7 @@ def judge_command(
     on: On = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Judge a real MMU by the model, or a trace of any monitor by the laws.
+    """Compare a real MMU with the model, or check a trace of any monitor against the laws.
 
     Exit status: 0 no new deviation, 1 new deviations, 2 bad input, 3 nothing was judged. Nothing is judged if the implementation is
     missing or ended, or if no event of the trace concerns memory.

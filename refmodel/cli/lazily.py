@@ -17,10 +17,13 @@ from refmodel.language.unsound import BadDesign
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Check designs by proof, by exploration and by random runs."),
     "prove": ("prove", "Prove every theorem in proofs/."),
-    "refine": ("refine", "Show that each step of a design is a step of another design, or changes nothing that the other can see."),
+    "refine": (
+        "refine",
+        "Show that each step of a design is a step of another design, or changes nothing that the other design has.",
+    ),
     "leaks": ("leaks", "Look for two runs that look the same to a VM until one step shows the VM different results."),
     "bench": ("tell", "Run every engine on every bug of the benchmark."),
-    "mutate": ("mutate", "Change the text of a design in one place at a time, and report the changes that no check detects."),
+    "mutate": ("mutate", "Change the code of a design in one place at a time, and report the changes that no check detects."),
     "explore": ("explore", "Step through a design, from power-on or from the end of a run, or through a trace event by event."),
     "replay": ("tell", "Replay a recorded run, step by step."),
     "explain": ("tell", "Explain a clause, a law, a bug, a design, a mechanism, a strategy or an estimator of a VM's memory need."),
@@ -28,11 +31,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "record",
         "Record which pages a command touches and changes, as input for refmodel explain policy and refmodel explain mechanisms.",
     ),
-    "judge": ("judge", "Judge a real MMU by the model, or a trace of any monitor by the laws."),
+    "judge": ("judge", "Compare a real MMU with the model, or check a trace of any monitor against the laws."),
     "serve": ("lockstep", "Judge trace events as they arrive: read a JSON line for each event, and answer with a line."),
     "drive": ("lockstep", "Generate operations, have an implementation carry them out, and judge what it reports."),
     "vectors": ("vectors", "Write conformance vectors for page walks and for a monitor."),
-    "clients": ("lockstep", "Copy out the files with which C and Rust programs talk to refmodel."),
+    "clients": ("lockstep", "Copy to a folder the files with which programs in C and Rust report events to refmodel."),
 }
 """By the name of a command: the file that it is in, and what it does in one sentence. They are listed in this order."""
 

@@ -58,8 +58,9 @@ def leaks(
 ) -> None:
     """Look for two runs that look the same to a VM until one step shows the VM different results.
 
-    The absence of such runs is called noninterference (clause ISO-6). The search visits every state of the design's geometry, with
-    at least two VMs. A design that takes its geometry from a shipped design is searched with two VMs of one page each.
+    A design without such pairs of runs satisfies noninterference (clause ISO-6). The search visits every state of the design's
+    geometry, with at least two VMs. For a design that inherits its geometry from a shipped design, the search has two VMs of one
+    page each.
 
     Exit status: 0 nothing leaks, 1 something leaks, 2 bad input, 3 the time was up or nothing was compared. Without a name, every
     specimen has to leak, and the status is 1 if one does not.

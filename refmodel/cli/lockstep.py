@@ -154,7 +154,7 @@ def _save(file: Path | None, lines: Sequence[str]) -> None:
 def clients(
     folder: Annotated[Path, typer.Argument(help="the folder for the files; the folder is created if necessary")],
 ) -> None:
-    """Copy out the files with which C and Rust programs talk to refmodel.
+    """Copy to a folder the files with which programs in C and Rust report events to refmodel.
 
     The files are two C headers, two Rust modules, a small example monitor in each language, and a vector test in C.
 

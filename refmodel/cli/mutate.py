@@ -43,10 +43,10 @@ def mutate(
     record: Annotated[Path | None, typer.Option(help="also write the score to this file, as JSON")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Change the text of a design in one place at a time, and report the changes that no check detects.
+    """Change the code of a design in one place at a time, and report the changes that no check detects.
 
     Mutants of a design are judged by random runs, by runs beside another design, by proof and by exploration. A mutant that
-    provably behaves like the original text is not counted as a survivor. The reasons for other survivors are listed in
+    provably behaves like the original code is not counted as a survivor. The reasons for other survivors are listed in
     specs/mutation.md.
 
     Exit status: 0 every survivor has a recorded reason, 1 a reason is missing or out of date, 2 bad input, 3 nothing was mutated.

@@ -49,12 +49,12 @@ def refine(
     jobs: Jobs = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Show that each step of a design is a step of another design, or changes nothing that the other can see.
+    """Show that each step of a design is a step of another design, or changes nothing that the other design has.
 
-    Tables with the same name hold the same in both designs after each step, and both designs show the guest the same outcome.
-    If the other design is the bare machine, this is Popek and Goldberg's equivalence. Random runs look for a step that the other
-    design does not have and that changes something it can see. If random runs find no such step, proofs show that there is none,
-    for any number of names. The laws that these proofs use are proved too.
+    In the two designs, tables with the same name have equal contents after each step, and the guest sees equal outcomes. If the
+    other design is the bare machine, this is Popek and Goldberg's equivalence. Random runs search for a step that the other design
+    does not have, and that changes a table of the other design. If random runs find no such step, proofs show that no such step
+    exists, for any number of names. refmodel also proves the laws that these proofs use.
 
     Exit status: 0 proved, 1 a run has a step that the other design does not have, 2 bad input, 3 undecided.
     """
