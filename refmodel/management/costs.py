@@ -29,7 +29,7 @@ MEASURED = "measured from Python on a virtual machine, AMD EPYC: tests/benchmark
 
 HERE = (
     "28 November 2026, a virtual machine with 2 processors of an Intel Xeon (family 6, model 207).\n"
-    "Its KVM is PVM, which has no VT-x, and its disk is virtio's vda"
+    "KVM on this machine is PVM, which has no VT-x, and the machine's disk is virtio's vda"
 )
 """Where ``pytest -m slow -s tests/benchmarks/test_costs.py`` printed what stands beside the model's numbers."""
 

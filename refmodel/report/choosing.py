@@ -107,7 +107,7 @@ def hoarded(alike: Sequence[Score]) -> str:
     """What persistent pools cost where everybody lacks memory."""
     lost = {score.strategy: percent(score.lost) for score in alike}
     return (
-        f"self-ballooning-tmem if all VMs lack memory: on alike it loses {lost['self-ballooning-tmem']}, self-ballooning "
+        f"self-ballooning-tmem if all VMs lack memory: on the workload alike it loses {lost['self-ballooning-tmem']}, self-ballooning "
         f"{lost['self-ballooning']}"
     )
 
