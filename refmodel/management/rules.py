@@ -223,7 +223,7 @@ def _ratio(has: Mapping[str, int], one: str, other: str, due: float) -> str | No
 
 
 @rule(
-    "While memory is free, every VM that wants memory below its maximum gets it.",
+    "While memory is free, every VM below its maximum gets the memory that it wants.",
     "Waldspurger, OSDI 2002, section 5.1",
     "shares",
     "esx",
@@ -264,8 +264,8 @@ def one_part_for_all(policy: Policy) -> str | None:
 
 
 @rule(
-    "A VM that uses nearly all of its memory gets more, a VM that uses little gives memory, and between the thresholds nothing "
-    "moves.",
+    "A VM above the upper threshold of use gets memory, a VM below the lower threshold gives memory, and other VMs keep their "
+    "memory.",
     "oVirt, MOM's balloon rules",
     "pressure",
 )
@@ -279,7 +279,7 @@ def who_is_short_is_given_and_between_nothing_moves(policy: Policy) -> str | Non
 
 
 @rule(
-    "A guest gives an eighth of its memory above its goal in each round, and takes all missing memory at once.",
+    "In each round, a guest gives up an eighth of its memory above its goal, or takes all memory that it lacks.",
     "Linux, xen-selfballoon.c",
     "self-ballooning",
     "self-ballooning-tmem",
@@ -324,7 +324,7 @@ TAKES_TURNS = Workload(
 
 
 @rule(
-    "Pages that a guest evicted are found in a pool, in memory that no VM has, and are not read from disk.",
+    "A guest that needs an evicted page again gets the page from a pool in unused machine memory, and not from disk.",
     "Magenheimer et al., OLS 2009",
     "self-ballooning-tmem",
 )
@@ -335,7 +335,7 @@ def evicted_pages_are_found_in_pools(policy: Policy) -> str | None:
 
 
 @rule(
-    "A VM that waits for memory grows a little each time, and a VM that does not wait shrinks a little each time.",
+    "In each period, a VM that waits for memory gets a little more memory, and a VM that does not wait loses a little.",
     "facebookincubator/senpai",
     "stalls",
 )
@@ -359,7 +359,7 @@ CLIFF, LOW_CLIFF = (3000.0, 2800.0, 400.0, 300.0, 290.0), (900.0, 880.0, 300.0, 
 
 
 @rule(
-    "If the miss curves are convex, or memory reaches past every cliff, no other division of memory has fewer misses.",
+    "If the VMs' miss curves are convex, or memory reaches past all their cliffs, no other division of memory has fewer misses.",
     "Zhao and Wang, VEE 2009",
     "miss-ratio",
 )
@@ -417,7 +417,7 @@ def states_have_a_margin(state: Callable[[Reclamation, float], Reclamation]) -> 
     return None
 
 
-@rule("Balloons give out at most the free memory, and move no VM past its target.", "RES-4", "balloons")
+@rule("Balloons deflate by at most the free memory, and move no VM's memory past its target.", "RES-4", "balloons")
 def balloons_give_what_there_is(move: Callable[..., dict[str, int]]) -> str | None:
     for now, targets in _balloons():
         for state in Reclamation:
@@ -454,7 +454,7 @@ def _balloons() -> Iterator[tuple[dict[str, int], dict[str, int]]]:
 
 
 @rule(
-    "The estimate follows a VM that becomes busy at once, and a VM that becomes idle after a while.",
+    "The estimate of a VM's need rises at once when the VM becomes busy, and falls slowly when the VM becomes idle.",
     "Waldspurger, OSDI 2002, section 5.3",
     "sampling",
 )
@@ -570,7 +570,7 @@ def _is_least(bound: Callable[[Sequence[Activity], int, int], int], writes: bool
 
 
 @rule(
-    "No choice of victims reads fewer pages than the bound, and one choice reads as many.",
+    "No choice of pages to evict reads fewer pages than the bound, and some choice reads exactly as many.",
     "Belady, IBM Systems Journal 5(2), 1966",
     "bound",
 )
@@ -579,7 +579,7 @@ def nobody_reads_fewer_than_the_bound(bound: Callable[[Sequence[Activity], int, 
 
 
 @rule(
-    "No choice of victims writes fewer changed pages than the bound, and one choice writes as many.",
+    "No choice of pages to evict writes fewer changed pages than the bound, and some choice writes exactly as many.",
     "Belady, IBM Systems Journal 5(2), 1966",
     "bound of writes",
 )

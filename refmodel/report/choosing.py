@@ -107,8 +107,8 @@ def hoarded(alike: Sequence[Score]) -> str:
     """What persistent pools cost where everybody lacks memory."""
     lost = {score.strategy: percent(score.lost) for score in alike}
     return (
-        f"self-ballooning-tmem if all VMs lack memory: on the workload alike it loses {lost['self-ballooning-tmem']}, self-ballooning "
-        f"{lost['self-ballooning']}"
+        f"self-ballooning-tmem if all VMs lack memory: on the workload alike it loses {lost['self-ballooning-tmem']}, and "
+        f"self-ballooning loses {lost['self-ballooning']}"
     )
 
 
