@@ -88,7 +88,7 @@ with accessed bits. The monitor has no copy of a page that it takes for the firs
 monitor also writes pages of the guest's files.
 
 With *deflate on OOM*, the guest has no swap device. Such a guest cannot evict modified pages, so it
-evicts pages of files. When the guest is out of memory, it takes pages out of the balloon. Pages
+evicts pages of files. When such a guest is out of memory, it takes pages out of the balloon. Pages
 that the guest took back are not regained, so the guest waits less if it takes back many pages
 (*build*, *database*). If the guest takes back no pages, it loses pages of files that it needs, and
 may wait longer (*idle*).
@@ -96,8 +96,8 @@ may wait longer (*idle*).
 Transcendent memory uses half of the regained memory for its pools, while no other VM needs this
 memory. Frames of the ephemeral pool are available at once and count as regained; frames of the
 persistent pool do not count. The mechanism *both pools* therefore regains less memory. A put and a
-get each cost an exit and a copy, and a refused put costs an exit. The guest flushes a persistent
-page after a get.
+get each cost an exit and a copy, and a refused put costs an exit. In the simulation, a guest
+flushes a persistent page after a get.
 
 The row *least possible* reads the smallest possible number of pages, and writes the smallest
 possible number of pages. It bounds all mechanisms that regain as much memory and keep whole pages,
@@ -107,10 +107,10 @@ read fewer pages than *least possible*.
 TWICE = """
 *Paging twice* (double paging) means that both the guest and the monitor page memory out. In this
 measurement only 70 per cent of the guest's pages are in memory, and the guest pages as if it had 85
-per cent. If the guest and the monitor evict the oldest page, the guest often chooses a page that the monitor has already
-paged out. The monitor then reads the page only because the guest writes it to the guest's swap
-device. Paging twice therefore costs more than paging by the monitor alone on each program except
-*idle*, where both cost the same.
+per cent. If the guest and the monitor evict the oldest page, the guest often chooses a page that
+the monitor has already paged out. The monitor then reads the page only because the guest writes it
+to the guest's swap device. Paging twice therefore costs more than paging by the monitor alone on
+each program except *idle*, where both cost the same.
 
 A monitor that takes random pages, as ESX does, less often takes the pages that the guest chooses
 (OSDI 2002, section 3.3). With a monitor that takes random pages, paging twice often costs less than
@@ -162,7 +162,7 @@ without a VPID also at each exit.
 PUBLISHED = """
 Each row shows a paper's experiment and, if available, a similar experiment on recorded programs. A
 synthetic ("made up") load is used where the paper's experiment needs VMs that always use all of
-their memory, or nearly none. Each row says which workload was measured.
+their memory, or nearly none. Each row of published results says which workload was measured.
 """
 COSTS = f"""
 The simulation uses the costs in the column *value*, and every cost is a parameter. The table of
