@@ -470,7 +470,7 @@ def busy_at_once_and_idle_after_a_while(estimate: Callable[[float, float, float]
     return None if idle.active < 0.05 else f"after sixty idle periods {100 * idle.active:.0f} % are thought active"
 
 
-@rule("A persistent page stays in its pool until the guest gets it.", "Xen, tmem.c", "pools")
+@rule("A persistent page stays in its tmem pool until the guest gets the page.", "Xen, tmem.c", "pools")
 def persistent_pages_stay(pools: Any) -> str | None:
     kept = _pools(pools)
     some, dirty = np.arange(4), np.ones(4, np.bool_)

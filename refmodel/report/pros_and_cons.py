@@ -87,11 +87,11 @@ used longest ago. A monitor takes random pages, as ESX does, or the *oldest firs
 with accessed bits. The monitor has no copy of a page that it takes for the first time, so the
 monitor also writes pages of the guest's files.
 
-With *deflate on OOM*, the guest has no swap device. Such a guest cannot evict modified pages, so it
-evicts pages of files. When such a guest is out of memory, it takes pages out of the balloon. Pages
-that the guest took back are not regained, so the guest waits less if it takes back many pages
-(*build*, *database*). If the guest takes back no pages, it loses pages of files that it needs, and
-may wait longer (*idle*).
+With *deflate on OOM*, the guest has no swap device. A guest without a swap device cannot evict
+modified pages, so it evicts pages of files. With *deflate on OOM*, a guest that is out of memory
+takes pages out of the balloon. Pages that the guest took back are not regained, so the guest waits
+less if it takes back many pages (*build*, *database*). If the guest takes back no pages, it loses
+pages of files that it needs, and may wait longer (*idle*).
 
 Transcendent memory uses half of the regained memory for its pools, while no other VM needs this
 memory. Frames of the ephemeral pool are available at once and count as regained; frames of the
@@ -114,8 +114,8 @@ each program except *idle*, where both cost the same.
 
 A monitor that takes random pages, as ESX does, less often takes the pages that the guest chooses
 (OSDI 2002, section 3.3). With a monitor that takes random pages, paging twice often costs less than
-paging by the monitor alone. In this case the guest chooses half of the regained pages, and the
-guest's choice is better.
+paging by the monitor alone. With paging twice, the guest chooses half of the regained pages, and
+the guest's choice is better than a random choice.
 
 Compared with paging by the guest alone, paging twice costs more on all programs except *build*,
 which uses 82 per cent of its pages repeatedly. On *build*, the guest evicts the unused pages first.
