@@ -31,7 +31,7 @@ results](#published-results) have some.
 """
 CHOSEN = """
 The table names the best strategy for each situation, and the strategies within one per cent of the
-best. For a situation in which all memory fits, the table names only strategies that lose nothing.
+best. If all memory fits in a situation, the table names only strategies that lose nothing.
 The strategy *pressure* is the rule of oVirt's MOM, and *stalls* uses pressure stall information
 (PSI). The best strategy also depends on the amount of memory. With a fifth less memory on
 *opposed*, only esx is best; with a quarter more memory on *opposed*, stalls is best. With a quarter

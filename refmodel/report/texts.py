@@ -97,7 +97,7 @@ def first_words(text: str) -> str:
     """The first paragraph of a chapter that is prose."""
     for section in sections(text):
         for block in section.blocks:
-            if not re.match(r"\*?Text:|[|<!`\s*]|\d+\. |- ", block):
+            if not re.match(r"\*?Source:|[|<!`\s*]|\d+\. |- ", block):
                 return plain(block)
     return ""
 
@@ -131,7 +131,7 @@ def about_laws(file: str) -> Iterator[tuple[str, str]]:
 
 def _head(text: str) -> str:
     """The paragraph of a chapter that says which files it is about."""
-    return next((part for part in text.split("\n\n") if "Text:" in part), "")
+    return next((part for part in text.split("\n\n") if "Source:" in part), "")
 
 
 def _names(head: str, file: str) -> bool:
