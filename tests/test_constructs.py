@@ -100,9 +100,9 @@ CONSTRUCTS: dict[str, tuple[str, Any, Any]] = {
     "assignment to several names": ("a, b = True, mfn\nself.t[vm] = Entry(a, mfn=b)", "t[0].mfn", 1),
     "augmented assignment": ("n: Count = 1\nn += 2\nself.t[vm] = Entry(n=n)", "t[0].n", 3),
     "store to an entry": ("self.u[vm, mfn] = True", "u[0, 1]", True),
-    "store under NOTHING": ("self.u[vm, NOTHING] = True", ABORTS, None),
+    "store with the key NOTHING": ("self.u[vm, NOTHING] = True", ABORTS, None),
     "lookup": ("self.t[vm] = Entry(self.t[vm].on, w=self.t[vm].w)", "t[0].w", 5),
-    "lookup under NOTHING": ("self.t[vm] = Entry(self.u[vm, NOTHING])", "t[0].on", False),
+    "lookup with the key NOTHING": ("self.t[vm] = Entry(self.u[vm, NOTHING])", "t[0].on", False),
     "if, elif, else": (
         "if self.t[vm].on:\n    pass\nelif vm == vm:\n    self.t[vm] = Entry(True)\nelse:\n    pass",
         "t[0].on",
@@ -117,7 +117,7 @@ CONSTRUCTS: dict[str, tuple[str, Any, Any]] = {
         True,
     ),
     "and, or, not": ("self.t[vm] = Entry(not self.t[vm].on and (self.t[vm].on or vm == vm))", "t[0].on", True),
-    "an operand that does more than look": ("self.t[vm] = Entry(vm == vm and fails('x'))", "t[0].on", False),
+    "an operand with side effects": ("self.t[vm] = Entry(vm == vm and fails('x'))", "t[0].on", False),
     "== and != of scalars": ("self.t[vm] = Entry(self.t[vm].use == Use.FREE and self.t[vm].mfn != mfn)", "t[0].on", True),
     "== and != of records, pages, tuples": (
         "self.t[vm] = Entry(self.t[vm] == Entry() and (vm, mfn) == (vm, mfn) and self.page[mfn] == self.page[mfn].scrubbed())",
@@ -127,9 +127,9 @@ CONSTRUCTS: dict[str, tuple[str, Any, Any]] = {
     "order of words and naturals": ("self.t[vm] = Entry(0 <= self.t[vm].n < 1)", "t[0].on", True),
     "in, not in a tuple": ("self.t[vm] = Entry(mfn in (NOTHING, mfn))", "t[0].on", True),
     "+ and - of naturals": ("self.t[vm] = Entry(n=plus(self.t[vm].n, 2) - 1)", "t[0].n", 1),
-    "below zero": ("self.t[vm] = Entry(n=self.t[vm].n - 1)", ABORTS, None),
+    "a natural number below zero": ("self.t[vm] = Entry(n=self.t[vm].n - 1)", ABORTS, None),
     "arithmetic on words": ("self.t[vm] = Entry(w=((self.t[vm].w + 1) * 2 - 4) // 2 << 1)", "t[0].w", 8),
-    "overflow": ("self.t[vm] = Entry(w=self.t[vm].w * 4)", ABORTS, None),
+    "overflow of a word": ("self.t[vm] = Entry(w=self.t[vm].w * 4)", ABORTS, None),
     "bits of words": ("self.t[vm] = Entry(w=(self.t[vm].w & ~1 | 2) >> 1 ^ 8)", "t[0].w", 11),
     "min and max": ("self.t[vm] = Entry(n=max(self.t[vm].n, min(2, 3)))", "t[0].n", 2),
     "a record": ("self.t[vm] = Entry(use=Use.HELD)", "t[0].use.name", "HELD"),
@@ -148,23 +148,23 @@ CONSTRUCTS: dict[str, tuple[str, Any, Any]] = {
     "raise NotImplementedError": ("raise NotImplementedError", ABORTS, None),
     "require": ("self.t[vm] = Entry(True)\nrequire(not self.t[vm].on)", REFUSED, None),
     "choose": ("self.t[vm] = Entry(mfn=choose(Mfn, lambda m: m != mfn))", "t[0].mfn", 0),
-    "choose where nothing fits": ("self.t[vm] = Entry(mfn=choose(Mfn, lambda m: m == NOTHING))", REFUSED, None),
+    "choose without a matching value": ("self.t[vm] = Entry(mfn=choose(Mfn, lambda m: m == NOTHING))", REFUSED, None),
     "fails and cached": ("self.t[vm] = Entry(fails('frame') or cached('entry'))", "t[0].on", False),
     "count": ("self.t[vm] = Entry(n=count(self.u, lambda on, v, m: v == vm and not on))", "t[0].n", 2),
     "reset": ("self.u[vm, mfn] = True\nreset(self.u, lambda on, v, m: v == vm)", "u[0, 1]", False),
     "assign of a value": ("assign(self.u, lambda on, v, m: v == vm, True)", "u[0, 0]", True),
-    "assign of what a function gives": (
+    "assign of a function's result": (
         "assign(self.t, lambda e, v: True, lambda e, v: attrs.evolve(e, on=v == vm))",
         "t[0].on",
         True,
     ),
-    "assign of what a function gives, which looks at the table": (
+    "assign of a function that reads the table": (
         "assign(self.t, lambda e, v: True, lambda e, v: Entry(n=e.n + 1))\n"
         "assign(self.t, lambda e, v: True, lambda e, v: Entry(n=count(self.t, lambda f, w: f.n == 1)))",
         "t[1].n",
         2,
     ),
-    "a condition means what it means where it stands": (
+    "names captured by a condition": (
         "for v in (vm, NOTHING):\n    assign(self.t, lambda e, w: w == v, Entry(True))",
         "t[0].on",
         True,
