@@ -63,7 +63,7 @@ def explore(
         typer.Option(
             "--json",
             help="print one JSON document: the state and the possible next steps; for a "
-            "trace: the event of --line and what is known after it",
+            "trace: the event of --line, and the state that is known after the event",
         ),
     ] = False,
 ) -> None:

@@ -213,7 +213,7 @@ def out_of_memory(found: Comparison) -> str:
     """How often a guest would be out of memory."""
     short = [name for name, each in found.measured.items() if each.tallies[DEFLATING].deflated]
     return (
-        f"{len(short)} of {len(found.measured)} programs would run out of memory without it ({', '.join(short)}); VMs wait "
+        f"{len(short)} of {len(found.measured)} programs would run out of memory without deflating ({', '.join(short)}); VMs wait "
         f"{percent(waited(found, DEFLATING))} of their time"
     )
 

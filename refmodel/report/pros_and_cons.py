@@ -66,7 +66,7 @@ for the information that a strategy uses: samples of pages, and accesses beyond 
 
 Under the strategy *self-ballooning-tmem*, unused machine memory forms pools for pages that guests
 evict. Clean pages go to an ephemeral pool, and changed pages go to a persistent pool, which counts
-as their VM's memory. A page stays in the persistent pool until its guest gets the page back. No
+as their VM's memory. A page stays in the persistent tmem pool until its guest gets the page back. No
 other VM can use the frames of a persistent pool in the meantime. The persistent pool therefore
 helps if memory is to spare (*roomy*), and costs if every VM lacks memory (*alike*, *consolidated*).
 
