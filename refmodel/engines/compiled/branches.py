@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from refmodel.engines.compiled.reading import Event
 from refmodel.engines.compiled.trees import End, Traced, Tree
 from refmodel.engines.exploration import Branch
 
@@ -28,9 +29,15 @@ def branches(operations: Sequence[Traced], ended: Sequence[bool]) -> tuple[froze
 def _paths(tree: Tree, on_the_way: tuple[Branch, ...]) -> Iterator[tuple[End, tuple[Branch, ...]]]:
     if tree.end is not None:
         yield tree.end, on_the_way
-    place = tree.event.place if tree.event is not None and tree.event.kind == "decide" else None
     for number, branch in enumerate(tree.branches):
-        yield from _paths(branch, on_the_way if place is None else (*on_the_way, Branch(*place, bool(number))))
+        yield from _paths(branch, on_the_way + _gone(tree.event, bool(number)))
+
+
+def _gone(event: Event | None, holds: bool) -> tuple[Branch, ...]:
+    """The branch by which a path goes on. Not to go on after one ``yield`` is to go on after another."""
+    if event is None or event.kind != "decide" or event.place is None or (event.resumes and not holds):
+        return ()
+    return (Branch(*event.place, holds, event.resumes),)
 
 
 __all__ = ["branches", "ends_of"]

@@ -52,7 +52,10 @@ class Event:
     taken: bool = True
     choice: Choice | None = None
     place: tuple[str, int] | None = None
-    """File and line of what is decided; None where conditions are put together as one value."""
+    """File and line of what is decided, or of the ``yield`` after which an operation goes on; None where conditions are put
+    together as one value."""
+    resumes: bool = False
+    """Whether what is decided is that an operation goes on there."""
 
 
 @attrs.frozen
@@ -289,9 +292,9 @@ class Tracing:
         self._settle()
         return self._together(paths)
 
-    def wait(self) -> None:
-        """Others may run: from here on the tables hold what they will have left."""
-        self.events.append(Event("wait", self.graph.yes))
+    def wait(self, place: tuple[str, int]) -> None:
+        """Others may run at this ``yield``: from here on the tables hold what they will have left."""
+        self.events.append(Event("wait", self.graph.yes, place=place))
         self.left.append(tuple(self.stores))
         self.stores = []
         for table in self.layout.design.tables:

@@ -130,7 +130,7 @@ def _through(reading: Tracing, body: Any) -> Any:
             next(body)
         except StopIteration as done:
             return done.value
-        reading.wait()
+        reading.wait((body.gi_code.co_filename, body.gi_frame.f_lineno))
 
 
 def _record(op: Operation, outcome: Any) -> Kind:

@@ -42,6 +42,10 @@ class _Point:
     def rest(self) -> Tree:
         return self.tree.branches[0]
 
+    @property
+    def place(self) -> tuple[str, int] | None:
+        return None if self.tree.event is None else self.tree.event.place
+
     def actor(self) -> Node:
         return next(tree.end.actor for tree in self.rest.below() if tree.end is not None and tree.end.actor is not None)
 
@@ -152,7 +156,8 @@ class Waiting:
         choices = dict[tuple[int, int], int]()
         for point in self._points.values():
             rest = _Rest(self, point, graph, slot, choices).tree(point.rest)
-            tree = Tree(Event("decide", self._waits_at(graph, slot, point.number)), branches=[tree, rest])
+            is_there = self._waits_at(graph, slot, point.number)
+            tree = Tree(Event("decide", is_there, place=point.place, resumes=True), branches=[tree, rest])
         return tree
 
     def point_at(self, tree: Tree) -> _Point:
