@@ -44,9 +44,6 @@ ABORT = "EFF-3"
 
 RESUME = "goes on"
 
-PENDING = 2
-"""Split operations that may be under way at once, in runs on ints."""
-
 MOST_VALUES = 200_000
 """Values of a kind in a geometry: more would fill the memory, and few would ever be drawn."""
 
@@ -121,9 +118,8 @@ class Broken:
 class Machine:
     """A running design: its state, the state before the last step, and the split operations under way."""
 
-    def __init__(self, design: Outline, geometry: Geometry, pending_limit: int = PENDING) -> None:
+    def __init__(self, design: Outline, geometry: Geometry) -> None:
         self.design, self.geometry = design, geometry
-        self.pending_limit = pending_limit
         self.state = design.initial(geometry)
         self.before = copy_of(design, self.state)
         self.pending: list[UnderWay] = []
@@ -219,7 +215,7 @@ class Machine:
             for arguments in itertools.product(*(self.values(kind) for _, kind in op.parameters))
         ]
         if any(op.split for op in self.design.operations):
-            plain += [(self.resuming, (i,)) for i in range(self.pending_limit)]
+            plain += [(self.resuming, (i,)) for i in range(self.geometry.under_way)]
         return plain
 
     @property
@@ -269,7 +265,9 @@ class Machine:
     def operation_of(self, step: Step) -> Operation | None:
         """The operation of a recorded step; None if there is none with such arguments in this geometry."""
         if step.operation == RESUME:
-            waits = any(op.split for op in self.design.operations) and step.arguments in [(i,) for i in range(self.pending_limit)]
+            waits = any(op.split for op in self.design.operations) and step.arguments in [
+                (i,) for i in range(self.geometry.under_way)
+            ]
             return self.resuming if waits else None
         op = next((op for op in self.design.operations if op.name == step.operation), None)
         if op is None or len(op.parameters) != len(step.arguments):
@@ -286,7 +284,7 @@ class Machine:
         return taken[1]
 
     def _start(self, op: Operation, arguments: tuple[Any, ...], body: Any) -> Any:
-        if len(self.pending) >= self.pending_limit:
+        if len(self.pending) >= self.geometry.under_way:
             raise Refused
         try:
             next(body)

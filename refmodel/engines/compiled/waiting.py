@@ -16,7 +16,6 @@ from refmodel.engines.compiled.reading import Choice, Event, Tracing
 from refmodel.engines.compiled.tables import Slots, Store, scalar_range
 from refmodel.engines.compiled.trees import End, Traced, Tree
 from refmodel.engines.layout import Layout
-from refmodel.engines.machine import PENDING
 from refmodel.language.kinds import FlagKind, NameKind, Scalar, WordKind
 from refmodel.language.tables import NOTHING
 from refmodel.language.unsound import Unsound
@@ -55,6 +54,8 @@ class Waiting:
 
     def __init__(self, layout: Layout, split: Sequence[tuple[Traced, Tracing]]) -> None:
         self.layout = layout
+        self.most = layout.geometry.under_way
+        """Operations that may wait at once."""
         self._points: dict[Tree, _Point] = {}
         self._readings = {traced.op.name: reading for traced, reading in split}
         for traced, reading in split:
@@ -65,7 +66,7 @@ class Waiting:
             point.saved = self._needed(point)
             kinds += [self._kind(node, point) for node in point.saved]
         self.kinds = kinds
-        self.slots = Slots(layout.add_slots(PENDING, kinds), len(kinds))
+        self.slots = Slots(layout.add_slots(self.most, kinds), len(kinds))
 
     def _find(self, tree: Tree, traced: Traced, reading: Tracing, earlier: int) -> None:
         if tree.event is not None and tree.event.kind == "wait":
@@ -113,7 +114,7 @@ class Waiting:
     def started(self, traced: Traced) -> Tree:
         """An operation up to its first waits. It starts if there is a slot left, and takes the first."""
         graph = self._readings[traced.op.name].graph
-        free = self._waits_at(graph, graph.constant(PENDING - 1), 0)
+        free = self._waits_at(graph, graph.constant(self.most - 1), 0)
         return Tree(Event("require", free), branches=[self._cut(traced.tree, graph)])
 
     def _cut(self, tree: Tree, graph: Graph) -> Tree:
@@ -122,7 +123,7 @@ class Waiting:
             return attrs.evolve(tree, branches=[self._cut(branch, graph) for branch in tree.branches])
         stores, taken = list(tree.left), graph.no
         rows = self._rows(point, graph, lambda node: node)
-        for slot in range(PENDING):
+        for slot in range(self.most):
             free = self._waits_at(graph, graph.constant(slot), 0)
             mine = graph.both(free, graph.negated(taken))
             stores.append(Store(self.slots, (graph.constant(slot),), mine, rows))
@@ -151,7 +152,7 @@ class Waiting:
     def resumed(self) -> Tree:
         """One of those that wait goes on: what it does depends on where it waits."""
         graph = Graph()
-        slot = graph.node("argument", (0,), 0, PENDING - 1)
+        slot = graph.node("argument", (0,), 0, self.most - 1)
         tree = Tree(end=End("refused"))
         choices = dict[tuple[int, int], int]()
         for point in self._points.values():
@@ -166,14 +167,14 @@ class Waiting:
     def ended(self, graph: Graph, slot: Node) -> list[Store]:
         """An operation has ended: those that wait behind it move up."""
         stores = []
-        for number in range(PENDING - 1):
+        for number in range(self.most - 1):
             rows = [
                 self._byte(graph, graph.constant(number + 1), at, *scalar_range(kind, self.layout.geometry))
                 for at, kind in enumerate(self.kinds)
             ]
             stores.append(Store(self.slots, (graph.constant(number),), graph.less(slot, graph.constant(number + 1)), tuple(rows)))
         empty = tuple(graph.constant(code) for code in self._empty())
-        return [*stores, Store(self.slots, (graph.constant(PENDING - 1),), graph.yes, empty)]
+        return [*stores, Store(self.slots, (graph.constant(self.most - 1),), graph.yes, empty)]
 
 
 class _Rest:
