@@ -15,7 +15,7 @@ import pytest
 
 from refmodel import api
 from refmodel.designs import COMBINED, SHIPPED, ShadowPages
-from refmodel.engines import checking, induction, reports_of_proofs
+from refmodel.engines import checking, induction, runs_that_break
 from refmodel.engines.asked import Asked
 from refmodel.engines.checking import check
 from refmodel.engines.random import campaign
@@ -203,7 +203,7 @@ def test_where_a_proof_leans_on_another_law_that_is_refuted_it_is_named() -> Non
 
 
 def test_what_is_refuted_and_not_explored_to_the_end_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports_of_proofs, "WAY_THERE", 0.0)
+    monkeypatch.setattr(runs_that_break, "WAY_THERE", 0.0)
     reports = judged(small.NotExplored, "prove")
     assert status_of(reports) == 3 and verdict(reports, "full_is_one") == Verdict.UNDECIDED
 

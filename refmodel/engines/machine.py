@@ -33,7 +33,7 @@ from refmodel.language.kinds import Kind, NameKind, PageKind, RecordKind
 from refmodel.language.laws import Law
 from refmodel.language.places import home_of, place_of
 from refmodel.language.sizes import Geometry
-from refmodel.language.tables import Total
+from refmodel.language.tables import NOTHING, Total
 from refmodel.language.unsound import BadDesign
 
 Pick = Callable[[Sequence[Any]], Any]
@@ -165,6 +165,10 @@ class Machine:
         self._asked.append((answer, options.index(answer), question))
         return answer
 
+    def held(self, kind: Kind) -> list[Any]:
+        """Every value that an entry of a table may have: a name may be NOTHING there."""
+        return [*self.values(kind), NOTHING] if isinstance(kind, NameKind) else self.values(kind)
+
     def values(self, kind: Kind) -> list[Any]:
         """Every value of a kind in this geometry; ``BadDesign`` if there are too many to be listed."""
         if kind not in self._values:
@@ -234,7 +238,7 @@ class Machine:
         for name in self.design.arbitrary:
             table = getattr(self.state, name)
             kind = self.design.table(name)
-            options = self.values(kind.value)
+            options = self.held(kind.value)
             for key in kind.all_keys(self.geometry):
                 table[key] = self._ask(self.geometry.contents(name, key, options))
         self.initial_answers = tuple(a for a, _, _ in self._asked)

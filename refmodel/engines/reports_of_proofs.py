@@ -18,7 +18,7 @@ from refmodel.engines.machine import Failure
 from refmodel.engines.progress import Progress, prove_progress
 from refmodel.engines.progress_runs import end_everything
 from refmodel.engines.restated import restated
-from refmodel.engines.runs_that_break import WAY_THERE, WITH_ONE_MORE, run_that_breaks
+from refmodel.engines.runs_that_break import WITH_ONE_MORE, run_that_breaks
 from refmodel.engines.says_little import idle_parts, says_little
 from refmodel.engines.suggest import suggest
 from refmodel.engines.unseen import is_turned_off, never
@@ -324,7 +324,7 @@ class _Judged:
         return tuple(j for j in judgements if j.witness is not None and (j.law is None or j.law in self.laws))
 
     def _looked_for(
-        self, report: EngineReport, doubt: induction.Judgement, laws: tuple[Law, ...], seconds: float = WAY_THERE
+        self, report: EngineReport, doubt: induction.Judgement, laws: tuple[Law, ...], seconds: float | None = None
     ) -> tuple[EngineReport, bool]:
         """The report with a run that breaks one of these laws, or in which the text goes wrong, if exploration finds one; and
         whether it did. Where it came to the last state and found none, the laws are true and not inductive."""

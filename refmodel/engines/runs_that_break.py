@@ -21,7 +21,7 @@ from refmodel.language.sizes import MOST_UNDER_WAY, Geometry
 from refmodel.language.unsound import BadDesign, Unsound
 
 WAY_THERE = 20.0
-"""Seconds spent on looking for a run that breaks a law which was refuted."""
+"""Seconds spent on looking for a run that breaks a law which was refuted, unless somebody says otherwise."""
 WITH_ONE_MORE = 2.0
 """Seconds spent on looking for one with one more name of a sort, where the design's own geometry was explored to the last state."""
 SMALL = 100_000
@@ -39,9 +39,10 @@ class Sought:
     """Whether the design's own geometry was explored to the last state."""
 
 
-def run_that_breaks(design: Outline, laws: tuple[Law, ...], there: Geometry | None = None, seconds: float = WAY_THERE) -> Sought:
+def run_that_breaks(design: Outline, laws: tuple[Law, ...], there: Geometry | None = None, seconds: float | None = None) -> Sought:
     """Look for a run that breaks one of these laws or makes the text go wrong: that alone, if there are none. ``there`` is the
     geometry of a counterexample to induction."""
+    seconds = WAY_THERE if seconds is None else seconds
     judged, own = attrs.evolve(design, laws=laws), design.cls.geometry
     names, ends = ", ".join(law.name for law in laws) or "whether the text goes wrong", _ends(laws)
     try:
