@@ -156,6 +156,15 @@ def test_a_law_that_one_more_name_breaks_fails(cls: Any, steps: int) -> None:
     assert proved.failure is not None and len(proved.failure.run.steps) == steps and conclusion([explored, proved]) == "a law fails"
 
 
+def test_a_law_does_not_fail_because_an_operation_aborts() -> None:
+    """It is true in every run, and not inductive; the run that goes wrong breaks no law."""
+    for engines in (("prove",), ("random", "exhaustive", "prove")):
+        reports = judged(small.AbortsAndIsNotInductive, *engines)
+        assert status_of(reports) == 1 and conclusion(reports) == "an operation goes wrong"
+        assert {verdict for report in reports for verdict in report.verdicts.values()} == {Verdict.UNDECIDED}
+        assert all(report.failure is not None and report.failure.broken.law is None for report in reports)
+
+
 def test_the_command_calls_it_a_counterexample_to_induction() -> None:
     done = refmodel("check", f"{SMALL}:NotInductive", "--engine", "prove")
     assert done.returncode == 3
