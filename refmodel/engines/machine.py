@@ -443,6 +443,10 @@ class Failure:
     broken: Broken
 
 
+Entry = tuple[str, Any, Any]
+"""An entry of a table: the table's name, the key, and what is there."""
+
+
 @attrs.frozen
 class Told:
     """A step as it is told to a person."""
@@ -453,3 +457,5 @@ class Told:
     broken: Broken | None
     asked: tuple[str, ...] = ()
     begun: Begun | None = None
+    found: tuple[Entry, ...] = ()
+    """Of the first step: what the run looks at of tables whose contents nobody knows at power-on, and is not at its default."""
