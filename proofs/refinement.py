@@ -7,11 +7,7 @@ from collections.abc import Sequence
 from refmodel.engines.formulas import Formula
 from refmodel.engines.prover import prove_simulated
 from refmodel.language import outline
-from refmodel.points import over
-
-REFINING = ("any acknowledged", "npt", "riscv A/D", "ept tagged", "ept 4K/2M acknowledged", "ept 4K/2M PML acknowledged")
-"""MMUs whose flushes take time, and whose guests' addresses are guest-physical."""
-OVER = ("sharing", "ballooning")
+from refmodel.points import REFINED_OVER, over
 
 
 def every_step_is_one_of_the_abstract_mmu(mmu: str, *mechanisms: str) -> None:
@@ -22,7 +18,7 @@ def every_step_is_one_of_the_abstract_mmu(mmu: str, *mechanisms: str) -> None:
     An instruction shows what the abstract MMU may show: it went where the p2m says, or where the page lay before its flush has
     ended, with no more rights. A frame is reused only when the abstract MMU may reuse it.
     """
-    chosen = mechanisms or OVER
+    chosen = mechanisms or REFINED_OVER
     design, abstract = outline(over(mmu, chosen)), outline(over("abstract", chosen))
     known: dict[str, Sequence[Formula]] = {}
     done = {op.name: prove_simulated(design, abstract, op.name, known) for op in design.operations}

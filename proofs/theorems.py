@@ -23,6 +23,7 @@ from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.proof_cache import ProofCache
 from refmodel.language.pending import stated
 from refmodel.machine.x86.nested_walk import most_references
+from refmodel.points import REFINED_OVER, REFINING
 
 
 @attrs.frozen
@@ -151,8 +152,8 @@ THEOREMS = (
       for name in COMBINED | SHIPPED),  # those that take longest first, so that no processor waits for one at the end
     *(Theorem(f"A VM's instruction on {name} reads and changes only the VM's own state.",
               bare_machines.an_instruction_of_the_bare_machine_touches_the_vm_s_own, (name,)) for name in bare_machines.MACHINES),
-    *(Theorem(f"Over {' and '.join(refinement.OVER)}, each step of the MMU {mmu} is one that the abstract MMU may take.",
-              refinement.every_step_is_one_of_the_abstract_mmu, (mmu,)) for mmu in refinement.REFINING),
+    *(Theorem(f"Over {' and '.join(REFINED_OVER)}, each step of the MMU {mmu} is one that the abstract MMU may take.",
+              refinement.every_step_is_one_of_the_abstract_mmu, (mmu,)) for mmu in REFINING),
     *(Theorem(f"In {name}, a VM's outcomes depend only on state that the VM knows (noninterference).",
               noninterference.what_a_vm_is_shown_depends_on_what_it_knows, (name,), name in SLOW)
       for name in WITHOUT_LINEAR_CACHES),

@@ -97,7 +97,7 @@ def sizes_of(text: str) -> dict[str, int]:
 def _resized(cls: Any, sizes: tuple[tuple[str, int], ...]) -> type[Design]:
     """The same design in another geometry, and in that alone."""
     numbers: dict[str, Any] = dict(sizes)
-    limits = {limit: numbers.get(limit) for limit in ("naturals", "words")}
+    limits = {limit: numbers.get(limit) for limit in ("naturals", "words", "under_way")}
     resized = cls.geometry.resized(**limits, **geometry(**numbers).sizes)
     return _placed(cls, resized)
 

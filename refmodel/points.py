@@ -94,6 +94,10 @@ MMUS: dict[str, type[P2m]] = {
 """MMUs by name: the sizes of their entries where there are several, whether these have accessed and dirty flags, whether
 stores that set one are logged besides (page-modification logging), and the way in which the MMU flushes where that is not at once.
 ``any`` stands for all of them, and ``abstract`` for all that flush in their own time: real ones refine it."""
+REFINING = ("any acknowledged", "npt", "riscv A/D", "ept tagged", "ept 4K/2M acknowledged", "ept 4K/2M PML acknowledged")
+"""Of these, the MMUs of which each step over ``REFINED_OVER`` is proved to be one of the abstract MMU: their flushes take time, and
+their guests' addresses are guest-physical."""
+REFINED_OVER = ("sharing", "ballooning")
 PROCESSORS = {
     "any acknowledged": "Cpu",
     "abstract": "Cpu",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,40 @@ def test_the_report_names_them() -> None:
     assert "holds in no step" in told[line_of("never")] and "no step" in told[line_of("not reached")]
     assert "holds in every step" in told[line_of("always")]
     assert (report.numbers.branches, report.numbers.branches - report.numbers.taken) == (8, len(NOT_GONE))
+
+
+class Scrubbed(Design):
+    """Frames that are scrubbed once others have run: the last part of it never begins."""
+
+    taken: Total[Mfn, bool]
+    leaving: Total[Mfn, bool]
+    lent: Total[Mfn, bool]
+    geometry = geometry(Mfn=2)
+
+    @operation
+    def take(self, mfn: Mfn) -> None:
+        self.taken[mfn] = True
+
+    @operation
+    def give_back(self, mfn: Mfn) -> Iterator[None]:
+        require(self.taken[mfn])
+        self.taken[mfn] = False
+        self.leaving[mfn] = True
+        yield
+        self.leaving[mfn] = False
+        yield  # goes on nowhere
+        require(self.lent[mfn])
+        self.lent[mfn] = False
+
+    @law("RES-1", "No frame is lent.")
+    def none_is_lent(s: Any, mfn: Mfn) -> bool:
+        return not s.lent[mfn]
+
+
+def test_the_report_names_a_yield_after_which_nothing_goes_on() -> None:
+    [report] = check(outline(Scrubbed), engines=("exhaustive",), asked=Asked())
+    [note] = [note for note in report.notes if "yield" in note]
+    assert note == f"{__file__}:{line_of_text('# goes on nowhere')}: no step that was explored goes on after this yield"
 
 
 def test_the_report_names_what_no_state_has_otherwise() -> None:

@@ -438,7 +438,7 @@ def test_designs_that_wait_in_their_midst_are_refused() -> None:
     class Waiting(Allocator):
         known = ("holds",)
 
-    with pytest.raises(BadDesign, match="split operations"):
+    with pytest.raises(BadDesign, match="others may interrupt it"):
         _refuse("waiting", outline(Waiting))
 
 
@@ -611,7 +611,7 @@ class ByNumber(Tenants):
 def test_a_search_says_up_to_which_numbers_it_went() -> None:
     done = refmodel("leaks", f"{__file__}:Tenants")
     assert done.returncode == 0 and "2 Tenant, given words up to 3;" in done.stdout, done.stdout
-    assert "Tenants: nothing leaks (given words up to 3)" in done.stdout, done.stdout
+    assert "Tenants: nothing leaks in this geometry: 2 Tenant, given words up to 3" in done.stdout, done.stdout
     [document] = json.loads(refmodel("leaks", f"{__file__}:Tenants", "--json").stdout)
     assert document["there"] == "2 Tenant, given words up to 3"
 

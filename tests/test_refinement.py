@@ -3,14 +3,14 @@
 import attrs
 import pytest
 
-from proofs.refinement import REFINING, every_step_is_one_of_the_abstract_mmu
+from proofs.refinement import every_step_is_one_of_the_abstract_mmu
 from refmodel.designs import AbstractMemory, Npt
 from refmodel.engines.prover import prove_simulated
 from refmodel.language import Design, cached, outline, require
 from refmodel.machine.names import Cpu, Gfn, Mfn, Vm
 from refmodel.mmu.contract import Derived
 from refmodel.mmu.replies import Handled
-from refmodel.points import PROCESSORS
+from refmodel.points import PROCESSORS, REFINING
 
 
 class ReleasedAtOnce(Npt):

@@ -62,6 +62,10 @@ def test_it_does_not_mislead(trap: Path) -> None:
         for report in check(design, how.removeprefix("vacuous under ").split(", "), Asked(runs=50)):
             assert set(report.verdicts.values()) == {Verdict.VACUOUS}, said([report])
         return
+    if how.startswith("shown by "):
+        [report] = check(design, [how.removeprefix("shown by ")], Asked(seconds=3))
+        assert report.failure is not None and report.disagreement is None, said([report])
+        return
     finders = how.removeprefix("found by ").split(", ")
     assert set(finders) <= set(ENGINES) and finders
     for engine in ENGINES:

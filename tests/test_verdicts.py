@@ -15,7 +15,7 @@ import pytest
 
 from refmodel import api
 from refmodel.designs import COMBINED, SHIPPED, ShadowPages
-from refmodel.engines import checking, induction, reports_of_proofs
+from refmodel.engines import checking, induction, runs_that_break
 from refmodel.engines.asked import Asked
 from refmodel.engines.checking import check
 from refmodel.engines.random import campaign
@@ -156,6 +156,15 @@ def test_a_law_that_one_more_name_breaks_fails(cls: Any, steps: int) -> None:
     assert proved.failure is not None and len(proved.failure.run.steps) == steps and conclusion([explored, proved]) == "a law fails"
 
 
+def test_a_law_does_not_fail_because_an_operation_aborts() -> None:
+    """It is true in every run, and not inductive; the run that goes wrong breaks no law."""
+    for engines in (("prove",), ("random", "exhaustive", "prove")):
+        reports = judged(small.AbortsAndIsNotInductive, *engines)
+        assert status_of(reports) == 1 and conclusion(reports) == "an operation goes wrong"
+        assert {verdict for report in reports for verdict in report.verdicts.values()} == {Verdict.UNDECIDED}
+        assert all(report.failure is not None and report.failure.broken.law is None for report in reports)
+
+
 def test_the_command_calls_it_a_counterexample_to_induction() -> None:
     done = refmodel("check", f"{SMALL}:NotInductive", "--engine", "prove")
     assert done.returncode == 3
@@ -203,7 +212,7 @@ def test_where_a_proof_leans_on_another_law_that_is_refuted_it_is_named() -> Non
 
 
 def test_what_is_refuted_and_not_explored_to_the_end_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports_of_proofs, "WAY_THERE", 0.0)
+    monkeypatch.setattr(runs_that_break, "WAY_THERE", 0.0)
     reports = judged(small.NotExplored, "prove")
     assert status_of(reports) == 3 and verdict(reports, "full_is_one") == Verdict.UNDECIDED
 

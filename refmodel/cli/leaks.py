@@ -13,13 +13,13 @@ from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out, print_documen
 from refmodel.engines.layout import fits_bytes
 from refmodel.engines.outcomes import partly_shown
 from refmodel.engines.replaying import replay as run_again
-from refmodel.engines.reports_of_runs import limits_of, there_is
+from refmodel.engines.reports_of_runs import there_is
 from refmodel.engines.unwinding import OUTPUT, RESPECT, Leak, Unwinding, flows_of, known_tables, search, watching
 from refmodel.engines.words import shown
 from refmodel.language import Geometry
 from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline
-from refmodel.language.places import home_of
+from refmodel.language.places import home_of, place_of
 from refmodel.language.plurals import many
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import SIZES, in_geometry, load, read, sizes_of
@@ -34,6 +34,9 @@ SHIPPED_HERE = (
     "any over guest-copies, devices",
 )
 """What is searched without a name, beside the specimens: pairs small enough that each state can be visited by itself."""
+
+
+WHOLE_STEPS = "leaks are looked for by going from a state to those that look the same, which takes whole steps and Total tables"
 
 
 @app.command()
@@ -126,9 +129,8 @@ def _watched(outline: Outline) -> Geometry:
 
 
 def _limits(outline: Outline, geometry: Geometry) -> str:
-    """Up to which numbers a verdict goes; empty if all that there are were given."""
-    limits = limits_of(outline, geometry).removeprefix(", ")
-    return f" ({limits})" if limits else ""
+    """In which geometry a verdict is given."""
+    return f" in this geometry: {there_is(outline, geometry)}"
 
 
 def _showing(outline: Outline) -> set[str]:
@@ -162,9 +164,17 @@ def _refuse(name: str, outline: Outline) -> None:
             f"{name}: known names {', '.join(wrong)}; the guests' instructions are those of a {observer.sort} (vm); "
             f"expected {expected}"
         )
-    cannot = any(op.split for op in outline.operations) or any(table.partial for table in outline.tables)
-    if cannot or not fits_bytes(outline):
-        raise BadDesign(f"{name}: has split operations or partial tables, which this cannot go back and forth in")
+    split = [op for op in outline.operations if op.split]
+    partial = [table.name for table in outline.tables if table.partial]
+    if split:
+        name = split[0].name
+        raise BadDesign(f"{place_of(home_of(outline.cls, name), name)}: others may interrupt it (yield); {WHOLE_STEPS}")
+    if partial:
+        raise BadDesign(f"{place_of(home_of(outline.cls, partial[0]), partial[0])} is a dict; {WHOLE_STEPS}")
+    if not fits_bytes(outline):
+        raise BadDesign(
+            f"{name}: its states have too many parts, or too large ones; expected what exploration in compiled code takes"
+        )
 
 
 def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, whole: bool, channel: str) -> None:

@@ -125,7 +125,12 @@ def _show(name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs:
         out.print(terminal.broken_clause(told[-1].broken or runs.failure.broken), soft_wrap=True)
         if told[-1].broken is None:
             out.print("\n".join(squares.of_failure(mine, other, runs.failure).lines()), soft_wrap=True, markup=False)
-        out.verdict(f"{name}: a run has a step that is no step of {other.name}", style="bold red")
+        says = (
+            f"a run has a step that is no step of {other.name}"
+            if told[-1].broken is None
+            else f"a run breaks a law of {mine.name}, so nothing is said of {other.name}"
+        )
+        out.verdict(f"{name}: {says}", style="bold red")
         return
     table = Table("operation", f"steps of {other.name}", "paths", "of them steps", "verdict", box=None, header_style="bold")
     for each in proofs:

@@ -140,6 +140,7 @@ class OnTerms:
     def _objects(self, number: int, path: Path, value: Valuation) -> None:
         """Note whether something that must hold on this path does not."""
         for o in path.obligations:
+            self.questions += 1
             fails = self._fails(o, value)
             if fails is None:
                 self.unvalued += 1

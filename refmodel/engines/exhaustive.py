@@ -23,7 +23,7 @@ from refmodel.engines.layout import cell_keys, domain, fits_bytes
 from refmodel.engines.spread import Where, processors
 from refmodel.engines.stepwise import explore_stepwise
 from refmodel.language.design import Outline
-from refmodel.language.kinds import TableKind
+from refmodel.language.kinds import TableKind, held_by
 from refmodel.language.sizes import Geometry
 from refmodel.language.unsound import Unsound
 
@@ -44,7 +44,7 @@ MOST_POWER_ONS = 1 << 16
 def _power_ons(design: Outline, geometry: Geometry) -> int:
     tables = [design.table(name) for name in design.arbitrary]
     return math.prod(
-        len(list(itertools.islice(table.value.values(geometry), MOST_POWER_ONS)))
+        len(list(itertools.islice(held_by(table.value, geometry), MOST_POWER_ONS)))
         ** min(_keys(table, geometry) - len(geometry.given.get(table.name, ())), 64)
         for table in tables
     )

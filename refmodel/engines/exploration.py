@@ -25,6 +25,8 @@ class Branch:
     line: int
     holds: bool
     """Whether it is the way where the condition holds."""
+    resumes: bool = False
+    """Whether it is the way on after a ``yield``, and no condition."""
 
 
 @attrs.frozen

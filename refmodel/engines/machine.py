@@ -33,7 +33,7 @@ from refmodel.language.kinds import Kind, NameKind, PageKind, RecordKind
 from refmodel.language.laws import Law
 from refmodel.language.places import home_of, place_of
 from refmodel.language.sizes import Geometry
-from refmodel.language.tables import Total
+from refmodel.language.tables import NOTHING, Total
 from refmodel.language.unsound import BadDesign
 
 Pick = Callable[[Sequence[Any]], Any]
@@ -43,9 +43,6 @@ ABORT = "EFF-3"
 """The clause that a text breaks by raising what is no outcome: the monitor never aborts."""
 
 RESUME = "goes on"
-
-PENDING = 2
-"""Split operations that may be under way at once, in runs on ints."""
 
 MOST_VALUES = 200_000
 """Values of a kind in a geometry: more would fill the memory, and few would ever be drawn."""
@@ -121,9 +118,8 @@ class Broken:
 class Machine:
     """A running design: its state, the state before the last step, and the split operations under way."""
 
-    def __init__(self, design: Outline, geometry: Geometry, pending_limit: int = PENDING) -> None:
+    def __init__(self, design: Outline, geometry: Geometry) -> None:
         self.design, self.geometry = design, geometry
-        self.pending_limit = pending_limit
         self.state = design.initial(geometry)
         self.before = copy_of(design, self.state)
         self.pending: list[UnderWay] = []
@@ -168,6 +164,10 @@ class Machine:
         answer = self._pick(options)
         self._asked.append((answer, options.index(answer), question))
         return answer
+
+    def held(self, kind: Kind) -> list[Any]:
+        """Every value that an entry of a table may have: a name may be NOTHING there."""
+        return [*self.values(kind), NOTHING] if isinstance(kind, NameKind) else self.values(kind)
 
     def values(self, kind: Kind) -> list[Any]:
         """Every value of a kind in this geometry; ``BadDesign`` if there are too many to be listed."""
@@ -219,7 +219,7 @@ class Machine:
             for arguments in itertools.product(*(self.values(kind) for _, kind in op.parameters))
         ]
         if any(op.split for op in self.design.operations):
-            plain += [(self.resuming, (i,)) for i in range(self.pending_limit)]
+            plain += [(self.resuming, (i,)) for i in range(self.geometry.under_way)]
         return plain
 
     @property
@@ -238,7 +238,7 @@ class Machine:
         for name in self.design.arbitrary:
             table = getattr(self.state, name)
             kind = self.design.table(name)
-            options = self.values(kind.value)
+            options = self.held(kind.value)
             for key in kind.all_keys(self.geometry):
                 table[key] = self._ask(self.geometry.contents(name, key, options))
         self.initial_answers = tuple(a for a, _, _ in self._asked)
@@ -269,7 +269,9 @@ class Machine:
     def operation_of(self, step: Step) -> Operation | None:
         """The operation of a recorded step; None if there is none with such arguments in this geometry."""
         if step.operation == RESUME:
-            waits = any(op.split for op in self.design.operations) and step.arguments in [(i,) for i in range(self.pending_limit)]
+            waits = any(op.split for op in self.design.operations) and step.arguments in [
+                (i,) for i in range(self.geometry.under_way)
+            ]
             return self.resuming if waits else None
         op = next((op for op in self.design.operations if op.name == step.operation), None)
         if op is None or len(op.parameters) != len(step.arguments):
@@ -286,7 +288,7 @@ class Machine:
         return taken[1]
 
     def _start(self, op: Operation, arguments: tuple[Any, ...], body: Any) -> Any:
-        if len(self.pending) >= self.pending_limit:
+        if len(self.pending) >= self.geometry.under_way:
             raise Refused
         try:
             next(body)
@@ -441,6 +443,10 @@ class Failure:
     broken: Broken
 
 
+Entry = tuple[str, Any, Any]
+"""An entry of a table: the table's name, the key, and what is there."""
+
+
 @attrs.frozen
 class Told:
     """A step as it is told to a person."""
@@ -451,3 +457,5 @@ class Told:
     broken: Broken | None
     asked: tuple[str, ...] = ()
     begun: Begun | None = None
+    found: tuple[Entry, ...] = ()
+    """Of the first step: what the run looks at of tables whose contents nobody knows at power-on, and is not at its default."""

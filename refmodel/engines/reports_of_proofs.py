@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import attrs
 
 from refmodel.bare_machines import bare_machine_of
-from refmodel.engines import exhaustive, induction, leaning, random
+from refmodel.engines import induction, leaning, random
 from refmodel.engines.asked import Asked, Notice
 from refmodel.engines.audit import Audited
 from refmodel.engines.corresponding import NEVER_DONE, never_completed, never_done
@@ -17,10 +17,9 @@ from refmodel.engines.disagreeing import claims, disagreement
 from refmodel.engines.machine import Failure
 from refmodel.engines.progress import Progress, prove_progress
 from refmodel.engines.progress_runs import end_everything
-from refmodel.engines.reports_of_runs import explored_words, there_is
 from refmodel.engines.restated import restated
+from refmodel.engines.runs_that_break import WITH_ONE_MORE, run_that_breaks
 from refmodel.engines.says_little import idle_parts, says_little
-from refmodel.engines.scope import sorts_of
 from refmodel.engines.suggest import suggest
 from refmodel.engines.unseen import is_turned_off, never
 from refmodel.engines.vacuity import cannot_fail, may_end_so, never_met
@@ -28,17 +27,9 @@ from refmodel.engines.verdicts import IDLE, NEVER, SIMULATION, EngineReport, Num
 from refmodel.language.design import Outline
 from refmodel.language.laws import Law
 from refmodel.language.plurals import many
-from refmodel.language.sizes import Geometry
-from refmodel.language.unsound import BadDesign, Unsound
 
 EVERY_LAW = "every law"
 """What the row of a table is called that says which laws cut paths off, for every proof alike."""
-WAY_THERE = 20.0
-"""Seconds spent on looking for a run that breaks a law which was refuted."""
-WITH_ONE_MORE = 2.0
-"""Seconds spent on looking for one with one more name of a sort, where the design's own geometry was explored to the last state."""
-SMALL = 100_000
-"""Classes of states of a geometry that is worth making larger."""
 
 
 def check_proof(design: Outline, asked: Asked, notice: Notice) -> EngineReport:
@@ -290,7 +281,8 @@ class _Judged:
         elif reached.failure is None and any(j.law is None and j.verdict == "unknown" for j in done.judgements()):
             self.notice("prove", "the text may go wrong; looking for counterexamples")
             wrong = self._with_witness()
-            if wrong:
+            report, found = self._looked_for(report, wrong[0], ()) if wrong else (report, False)
+            if wrong and not found:
                 report = self._with_suggestion(self._with_counterexamples(report, wrong[0], wrong), wrong)
         elif reached.failure is not None and claims(report, reached.failure.broken):
             report = attrs.evolve(report, disagreement=disagreement(report, "random", reached.failure))
@@ -302,12 +294,12 @@ class _Judged:
         return report
 
     def _of_refuted(self, report: EngineReport, refuted: induction.Judgement) -> EngineReport:
-        """A law is not inductive. Whether a run breaks it is another question."""
+        """A law is not inductive, or the text may go wrong. Whether it does in a run is another question."""
         law = refuted.law
-        if law is None or law not in self.laws:
+        if law is not None and law not in self.laws:
             return self._with_suggestion(self._with_counterexamples(report, refuted, (refuted,)), (refuted,))
         self.notice("prove", "a law is refuted; looking for a run that breaks it")
-        report, found = self._looked_for(report, refuted, (law,))
+        report, found = self._looked_for(report, refuted, () if law is None else (law,))
         if found:
             return report
         self.notice("prove", "a law is not inductive; looking for every obligation that is refuted")
@@ -331,49 +323,18 @@ class _Judged:
         judgements = induction.prove(self.needed, all_failures=True).judgements()
         return tuple(j for j in judgements if j.witness is not None and (j.law is None or j.law in self.laws))
 
-    def _looked_for(self, report: EngineReport, refuted: induction.Judgement, laws: tuple[Law, ...]) -> tuple[EngineReport, bool]:
-        """The report with a run that breaks one of these laws, if exploration finds one, and whether it did. It is looked for in
-        the design's own geometry, and in that of the counterexample if that is larger, or has numbers that this one has not."""
-        verdicts, own = dict(report.verdicts), self.needed.cls.geometry
-        names, it = ", ".join(law.name for law in laws), "it" if len(laws) == 1 else "them"
-        there = own if refuted.witness is None else refuted.witness.geometry
-        wider = there != own and (
-            there.also != own.also or there.only != own.only or any(there.size(sort) > own.size(sort) for sort in there.sizes)
-        )
-        notes, complete, small = report.notes, True, True
-        for geometry in (own, there) if wider else (own,):
-            try:
-                done = exhaustive.explore(attrs.evolve(self.needed, laws=laws), geometry, seconds=WAY_THERE)
-            except (Unsound, BadDesign) as why:
-                return attrs.evolve(report, notes=(*notes, f"{names}: no run was looked for, because {why}")), False
-            if done.failure is not None:
-                verdicts[done.failure.broken.law or laws[0]] = Verdict.FAILS
-                return attrs.evolve(
-                    report, verdicts=verdicts, failure=done.failure, operation=refuted.operation, geometry=geometry
-                ), True
-            complete, small = complete and done.complete, small and done.classes <= SMALL
-            notes += (f"{names}: {explored_words(done, there_is(self.needed, geometry))}, and no run breaks {it}",)
-        report = attrs.evolve(report, notes=notes)
-        if not complete:
-            return report, False
-        larger, found = self._with_one_more(report, laws) if small else (report, False)
-        if found:
-            return attrs.evolve(larger, operation=refuted.operation), True
-        return attrs.evolve(larger, verdicts={**verdicts, **dict.fromkeys(laws, Verdict.NOT_INDUCTIVE)}), False
-
-    def _with_one_more(self, report: EngineReport, laws: tuple[Law, ...]) -> tuple[EngineReport, bool]:
-        """The same, where there is one more name of one sort: two processors, and not one, may be what it takes."""
-        own, judged = self.needed.cls.geometry, attrs.evolve(self.needed, laws=laws)
-        sorts = () if own.given else sorted(sorts_of(self.needed))
-        for sort in sorts:
-            geometry = own.resized(**{sort: own.size(sort) + 1})
-            try:
-                done = exhaustive.explore(judged, geometry, seconds=WITH_ONE_MORE)
-            except (Unsound, BadDesign):
-                continue
-            if done.failure is not None:
-                return _broken(report, done.failure, geometry, laws), True
-        return report, False
+    def _looked_for(
+        self, report: EngineReport, doubt: induction.Judgement, laws: tuple[Law, ...], seconds: float | None = None
+    ) -> tuple[EngineReport, bool]:
+        """The report with a run that breaks one of these laws, or in which the text goes wrong, if exploration finds one; and
+        whether it did. Where it came to the last state and found none, the laws are true and not inductive."""
+        sought = run_that_breaks(self.needed, laws, None if doubt.witness is None else doubt.witness.geometry, seconds)
+        if sought.failure is not None:
+            told = attrs.evolve(report, failure=sought.failure, operation=doubt.operation, geometry=sought.geometry)
+            broken = sought.failure.broken.law
+            return (told if broken is None else attrs.evolve(told, verdicts={**report.verdicts, broken: Verdict.FAILS})), True
+        held = dict.fromkeys(laws, Verdict.NOT_INDUCTIVE) if sought.complete and doubt.verdict == "refuted" else {}
+        return attrs.evolve(report, notes=(*report.notes, *sought.notes), verdicts={**report.verdicts, **held}), False
 
     def _of_unknown(self, report: EngineReport, done: induction.Proved) -> EngineReport:
         """The report with a run that breaks a law which is neither proved nor refuted, if one is found."""
@@ -381,15 +342,8 @@ class _Judged:
         laws = tuple(dict.fromkeys(j.law for j in unknown if j.law is not None))
         if report.failed or not laws:
             return report
-        try:
-            own = exhaustive.explore(attrs.evolve(self.needed, laws=laws), self.needed.cls.geometry, seconds=WITH_ONE_MORE)
-        except (Unsound, BadDesign):  # no run is looked for where none can be explored
-            return report
-        if own.failure is not None:
-            report, found = _broken(report, own.failure, self.needed.cls.geometry, laws), True
-        else:
-            report, found = self._with_one_more(report, laws) if own.complete and own.classes <= SMALL else (report, False)
-        return attrs.evolve(report, operation=unknown[0].operation) if found else report
+        told, found = self._looked_for(report, unknown[0], laws, WITH_ONE_MORE)
+        return told if found else report
 
     def _with_counterexamples(
         self, report: EngineReport, first: induction.Judgement, every: Sequence[induction.Judgement]
@@ -432,12 +386,6 @@ def _simulated(design: Outline, done: induction.Proved, machine: Outline) -> tup
         f"; each step of {many(len(found), 'operation')} is one of {machine.name}'s, the machine that guests believe in, or none",
         (),
     )
-
-
-def _broken(report: EngineReport, failure: Failure, geometry: Geometry, laws: tuple[Law, ...]) -> EngineReport:
-    """The report with a run that breaks one of these laws; if its text goes wrong, the first."""
-    verdicts = {**report.verdicts, failure.broken.law or laws[0]: Verdict.FAILS}
-    return attrs.evolve(report, verdicts=verdicts, failure=failure, geometry=geometry)
 
 
 def _with_run(report: EngineReport, failure: Failure | None) -> EngineReport:

@@ -16,7 +16,7 @@ from refmodel.engines.compiled.comparing import Comparing
 from refmodel.engines.disagreeing import disagreement
 from refmodel.engines.exploration import COMPILED, Branch
 from refmodel.engines.layout import TOO_LARGE
-from refmodel.engines.machine import PENDING, Failure
+from refmodel.engines.machine import Failure
 from refmodel.engines.progress_runs import Ended, end_everything
 from refmodel.engines.scope import sorts_of
 from refmodel.engines.spoken_numbers import given_kinds, with_spoken_numbers
@@ -55,10 +55,7 @@ def of_campaign(design: Outline, done: random.Campaign, geometries: Sequence[Geo
     geometry = geometries[-1]
     rate = done.steps / done.seconds if done.seconds else 0
     there = ", and ".join(there_is(design, each) for each in geometries)
-    covered = (
-        f"{many(done.steps, 'step')} in {many(done.runs, 'run')} ({rate:,.0f} a second), every law after every step; "
-        f"{there}{_under_way(design)}"
-    )
+    covered = f"{many(done.steps, 'step')} in {many(done.runs, 'run')} ({rate:,.0f} a second), every law after every step; {there}"
     numbers = Numbers(steps=done.steps, runs=done.runs)
     if done.failure is not None:
         return EngineReport(
@@ -136,9 +133,7 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
             deepest=asked.explore_depth,
         )
     )
-    covered = [
-        explored_words(done, there_is(design, geometry), asked.explore_depth) + _under_way(design) for geometry, done in explored
-    ]
+    covered = [explored_words(done, there_is(design, geometry), asked.explore_depth) for geometry, done in explored]
     covered[-1] += compared
     geometry, done = next(((g, d) for g, d in explored if d.failure is not None), explored[-1])
     complete = all(d.complete for _, d in explored)
@@ -202,8 +197,9 @@ def there_is(design: Outline, geometry: Geometry) -> str:
 
 
 def limits_of(design: Outline, geometry: Geometry) -> str:
-    """What is limited beside the number of names, in words: the numbers and the records that are given. Empty if nothing is."""
-    return f"{_given_numbers(design, geometry)}{_narrowed(design, geometry)}"
+    """What is limited beside the number of names, in words: the numbers and the records that are given, and how many split
+    operations are under way. Empty if nothing is."""
+    return f"{_given_numbers(design, geometry)}{_narrowed(design, geometry)}{_under_way(design, geometry)}"
 
 
 def _stated(design: Outline, geometry: Geometry) -> Geometry:
@@ -213,7 +209,7 @@ def _stated(design: Outline, geometry: Geometry) -> Geometry:
 
 def _within(design: Outline, geometries: Sequence[Geometry]) -> str:
     """What limits these geometries beside the number of names, in words."""
-    return "".join(dict.fromkeys([*(limits_of(design, each) for each in geometries), _under_way(design)]))
+    return "".join(dict.fromkeys(limits_of(design, each) for each in geometries))
 
 
 def _narrowed(design: Outline, geometry: Geometry) -> str:
@@ -244,11 +240,11 @@ def _given_numbers(design: Outline, geometry: Geometry) -> str:
     return f", given {' and '.join(limits)}{also}" if limits else ""
 
 
-def _under_way(design: Outline) -> str:
+def _under_way(design: Outline, geometry: Geometry) -> str:
     """What runs on ints leave out of split operations, in words."""
     if not any(op.split for op in design.operations):
         return ""
-    return f", at most {PENDING} split operations under way at once"
+    return f", at most {geometry.under_way} split operations under way at once"
 
 
 def _compared(design: Outline, seed: int) -> str:

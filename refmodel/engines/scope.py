@@ -33,6 +33,7 @@ from refmodel.language.kinds import (
     Scalar,
     TableKind,
     WordKind,
+    held_by,
 )
 from refmodel.language.laws import Law
 from refmodel.language.opaque import Opaque
@@ -157,12 +158,12 @@ class Scope:
         """That the leaves of an entry whose initial contents nobody knows are those of a value that it may hold at power-on."""
         kind = table.value
         if key in self.geometry.given.get(table.name, {}) and not isinstance(kind, PageKind):
-            [value] = self.geometry.contents(table.name, key, list(kind.values(self.geometry)))
+            [value] = self.geometry.contents(table.name, key, list(held_by(kind, self.geometry)))
             return z3.And(
                 [t == self._term(leaf, v) for (_, leaf), t, v in zip(kind.leaves(), leaves, kind.flatten(value), strict=True)]
             )
         if isinstance(kind, NameKind):
-            return self.among(kind, leaves[0], nobody=False)
+            return self.among(kind, leaves[0], nobody=True)
         return z3.And(self.listed(kind, leaves), *self._numbers(kind, leaves))
 
     def _numbers(self, kind: Kind, leaves: Sequence[Term]) -> Iterator[Term]:

@@ -22,7 +22,7 @@ from refmodel.engines.aborts import Aborted
 from refmodel.engines.machine import RESUME, Machine, Pick, Run, Step, recorded
 from refmodel.language import BadDesign
 from refmodel.language.design import Outline
-from refmodel.language.sizes import Geometry
+from refmodel.language.sizes import MOST_UNDER_WAY, Geometry
 from refmodel.language.sources import definition_of
 
 PREFIX = "rm1."
@@ -43,8 +43,9 @@ def text_digest(design: Outline) -> str:
 
 def encode(spec: str, design: Outline, geometry: Geometry, run: Run, clause: str | None = None) -> str:
     """The token of a run: the design's name, the geometry, every decision; what it was made of, and what was judged."""
-    lifted = _otherwise(design.cls.geometry, geometry)
-    geometry = _lifted(design.cls.geometry, geometry, lifted)
+    own = design.cls.geometry
+    lifted = _otherwise(own, geometry)
+    geometry = _lifted(own, geometry, lifted)
     machine = Machine(design, geometry)
     numbers = {(op.name, arguments): i for i, (op, arguments) in enumerate(machine.instances())}
     machine.power_on(recorded(run.initial))
@@ -59,7 +60,7 @@ def encode(spec: str, design: Outline, geometry: Geometry, run: Run, clause: str
     packed = json.dumps(
         [
             spec,
-            dict(geometry.sizes),
+            {**geometry.sizes, **({UNDER_WAY: geometry.under_way} if geometry.under_way != own.under_way else {})},
             geometry.naturals,
             geometry.words,
             start,
@@ -75,6 +76,8 @@ def encode(spec: str, design: Outline, geometry: Geometry, run: Run, clause: str
     return PREFIX + base64.urlsafe_b64encode(zlib.compress(packed.encode(), 9)).decode().rstrip("=")
 
 
+UNDER_WAY = "under_way"
+"""In a token, among the numbers of names, how many split operations may be under way where the design's geometry says otherwise."""
 GIVEN = "given"
 """In a token, that what the design's own geometry gives at power-on is not given."""
 
@@ -151,14 +154,18 @@ def decode(design: Outline, said: Said) -> tuple[Geometry, Run]:
     """The geometry and run of a token; ``BadDesign`` if the design has changed so that it no longer applies."""
     own = design.cls.geometry
     changed = "; the text of the design has changed since the token was made" if has_changed(design, said) else ""
-    limits = {**said.sizes, "naturals": said.naturals, "words": said.words}
+    sizes = {sort: size for sort, size in said.sizes.items() if sort != UNDER_WAY}
+    under_way = said.sizes.get(UNDER_WAY, own.under_way)
+    limits = {**sizes, "naturals": said.naturals, "words": said.words}
     owns = {**own.sizes, "naturals": own.naturals, "words": own.words}
     if any(not (k == "naturals" or v >= 1) or not 0 <= v <= max(LARGEST, owns.get(k, 0)) for k, v in limits.items()) or any(
-        number < 0 for number in said.also
+        number < 0 for number in (*said.also, MOST_UNDER_WAY - under_way, under_way - 1)
     ):
         raise BadDesign("the replay token names a geometry that is out of bounds")
     geometry = _lifted(
-        own, Geometry(sizes=said.sizes, naturals=said.naturals, words=said.words, also=tuple(said.also)), said.lifted
+        own,
+        Geometry(sizes=sizes, naturals=said.naturals, words=said.words, also=tuple(said.also), under_way=under_way),
+        said.lifted,
     )
     machine = Machine(design, geometry)
     instances = machine.instances()

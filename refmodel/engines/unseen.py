@@ -25,6 +25,7 @@ NEVER_GONE = {
     frozenset([True]): "this condition holds in no step that was explored",
     frozenset([False]): "this condition holds in every step that was explored and comes to it",
 }
+NEVER_GONE_ON = "no step that was explored goes on after this yield"
 CONDITION = "the condition under which something is asked here"
 """What a premise is called that is not stated by ``implies``."""
 ALTERNATIVE = "a case in which the first of these alternatives does not hold"
@@ -47,14 +48,16 @@ def is_turned_off(op: Operation) -> bool:
 
 
 def not_taken(design: Outline, branches: frozenset[Branch], taken: frozenset[Branch]) -> tuple[str, ...]:
-    """The conditions in the design's own files that no explored step came to, or of which only one way was gone. Of what refmodel
+    """The conditions in the design's own files that no explored step came to, or of which only one way was gone, and each ``yield``
+    after which none went on. Of what refmodel
     brings no design needs every part."""
     own = {each for each in branches - taken if is_own(design, each.file)}
     found = []
     for file, line in sorted({(each.file, each.line) for each in own}):
-        ways = {each.holds for each in own if (each.file, each.line) == (file, line)}
-        found.append(f"{file}:{line}: {NEVER_GONE[frozenset(ways)]}")
-    return _first_of(found, "conditions of which a way was not gone")
+        ways = [each for each in own if (each.file, each.line) == (file, line)]
+        says = NEVER_GONE_ON if any(each.resumes for each in ways) else NEVER_GONE[frozenset(each.holds for each in ways)]
+        found.append(f"{file}:{line}: {says}")
+    return _first_of(found, "places from which a way was not gone")
 
 
 def not_met(design: Outline, parts: Iterable[Law], verdicts: Mapping[Law, Verdict]) -> tuple[str, ...]:

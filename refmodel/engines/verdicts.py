@@ -243,7 +243,8 @@ def conclusion(reports: Sequence[EngineReport]) -> str:
         return disagreements[0]
     status = status_of(reports)
     if status == FAILS:
-        return "a law fails"
+        fails = any(Verdict.FAILS in r.verdicts.values() for r in reports)
+        return "a law fails" if fails else "an operation goes wrong"
     if status == HOLDS:
         return _shown(reports)
     return f"undecided: {_open(reports)}"

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from refmodel.engines.differences import Change
-from refmodel.engines.machine import Begun, Broken, Step, Told
+from refmodel.engines.machine import Begun, Broken, Entry, Step, Told
 from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault
 from refmodel.language.design import Outline
@@ -91,9 +91,16 @@ def change_text(design: Outline, change: Change) -> tuple[str, str, str]:
     return f"{change.table}[{place(kind, change.key)}]", was, now
 
 
+def entry_text(design: Outline, entry: Entry) -> str:
+    """An entry, and what it holds."""
+    table, key, value = entry
+    kind = design.table(table)
+    return f"{table}[{place(kind, key)}]  {shown(kind.value, value)}"
+
+
 def trace_text(design: Outline, steps: Sequence[Told]) -> str:
     """A run in plain text: each step, what it asked, what it changed, and what it showed."""
-    lines = ["power on"]
+    lines = ["power on", *(f"       {entry_text(design, each)}" for told in steps[:1] for each in told.found)]
     for number, told in enumerate(steps, 1):
         asked = f"   {', '.join(told.asked)}" if told.asked else ""
         lines.append(f"{number:>3}. {call(design, told.step, told.begun)}{asked}")

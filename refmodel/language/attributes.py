@@ -102,6 +102,30 @@ def refuse_unknown_names(cls: type, tables: Iterable[str], operations: Iterable[
                     raise BadDesign(f"{place_of(base, name)} names {typed!r}, which is no {what} of {cls.__name__}; {expected}")
 
 
+def refuse_hidden_law(cls: type) -> None:
+    """``BadDesign`` where a class states something else by the name of a law of a class that it is derived from: that law is judged
+    as it was stated, whatever the class means to say instead."""
+    for at, base in enumerate(cls.__mro__):
+        for name, member in vars(base).items():
+            if isinstance(member, Law):
+                continue
+            if above := next((each for each in cls.__mro__[at + 1 :] if isinstance(vars(each).get(name), Law)), None):
+                raise BadDesign(
+                    f"{place_of(base, name)} has the name of a law of {above.__name__}, which is judged as {above.__name__} "
+                    "states it; expected another name, or another law under @law"
+                )
+
+
+def refuse_arbitrary_keys(cls: type, partial: Iterable[str]) -> None:
+    """``BadDesign`` where a partial table is said to hold anything at power-on: which keys it has then is a part of that."""
+    for base in cls.__mro__:
+        if name := next((each for each in vars(base).get("arbitrary", ()) if each in {*partial}), None):
+            raise BadDesign(
+                f"{place_of(base, 'arbitrary')} names {name}, which is a dict: it has no keys at power-on; expected a Total "
+                "table, whose entries are records with a flag for what may be absent"
+            )
+
+
 def refuse_hidden_operation(cls: type, name: str, place: str) -> None:
     """``BadDesign`` where an operation of one class that a design is made of hides another's of that name, which would never be
     taken: its class is not derived from the other, and it does not go on to it by ``super()`` with the same parameters."""

@@ -30,6 +30,8 @@ import attrs
 from refmodel.language.annotations import annotation_in_words, kind_of, table_kind
 from refmodel.language.asking import Site, Span
 from refmodel.language.attributes import (
+    refuse_arbitrary_keys,
+    refuse_hidden_law,
     refuse_hidden_operation,
     refuse_misspelt_attributes,
     refuse_odd_attributes,
@@ -337,6 +339,8 @@ def _outline(cls: Any) -> Outline:
     text = _read(cls, tables, operations, claims.all, acting(operations))
     refuse_misspelt_attributes(cls, [table.name for table in tables])
     refuse_unknown_names(cls, [table.name for table in tables], [op.name for op in operations])
+    refuse_hidden_law(cls)
+    refuse_arbitrary_keys(cls, [table.name for table in tables if table.partial])
     return Outline(cls, tables, operations, laws, text, pending)
 
 

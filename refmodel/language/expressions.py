@@ -337,7 +337,7 @@ class Expressions(Meanings):
                     self.complain("a tuple is indexed by a constant within its length", key)
                     return NEVER
                 return parts[max(which.values)]
-        if of == Known(Annotated):
+        if isinstance(of, Known) and (of.value is Annotated or isinstance(of.value, type)):
             return self.complain("a type is made within the text; give it a name at the top of the file, and use that", node)
         if isinstance(of, Never):
             return NEVER

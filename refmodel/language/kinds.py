@@ -147,7 +147,7 @@ class RecordKind(Kind):
         if self.cls in geometry.only:
             yield from _renamed(self, geometry)
             return
-        for combination in itertools.product(*(_within(kind, geometry) for _, kind in self.fields)):
+        for combination in itertools.product(*(held_by(kind, geometry) for _, kind in self.fields)):
             yield self.made(combination)
 
     def made(self, values: Iterable[Any]) -> Any:
@@ -181,7 +181,7 @@ class TupleKind(Kind):
         return tuple(kind.default() for kind in self.parts)
 
     def values(self, geometry: Geometry) -> Iterator[Any]:
-        yield from itertools.product(*(_within(kind, geometry) for kind in self.parts))
+        yield from itertools.product(*(held_by(kind, geometry) for kind in self.parts))
 
     def flatten(self, value: Any) -> list[Any]:
         return [leaf for part, kind in zip(value, self.parts, strict=True) for leaf in kind.flatten(part)]
@@ -190,8 +190,8 @@ class TupleKind(Kind):
         return tuple(kind.build(leaves) for kind in self.parts)
 
 
-def _within(kind: Kind, geometry: Geometry) -> Iterator[Any]:
-    """What a field of a record may be: a name may be NOTHING there, as in a table."""
+def held_by(kind: Kind, geometry: Geometry) -> Iterator[Any]:
+    """What a field of a record may be, or an entry of a table: a name may be NOTHING there."""
     yield from kind.values(geometry)
     if isinstance(kind, NameKind):
         yield NOTHING

@@ -131,8 +131,9 @@ def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
             )
         parameters = _parameters(function)
         where = f"{place}: law {clause} ({function.__name__})"
-        if not parameters:
-            raise BadDesign(f"{where}: expected the state as its first parameter")
+        if not parameters or parameters[0] in ABOUT_A_STEP:
+            said = f"its first parameter is called {parameters[0]}; " if parameters else ""
+            raise BadDesign(f"{where}: {said}expected the state as its first parameter, by another name such as s")
         if function.__code__.co_kwonlyargcount or function.__code__.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
             raise BadDesign(f"{where}: expected plain parameters, with neither * nor **")
         if function.__defaults__:

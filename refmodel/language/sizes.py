@@ -11,6 +11,9 @@ import attrs
 from refmodel.language.tables import NOTHING
 from refmodel.language.unsound import BadDesign
 
+MOST_UNDER_WAY = 8
+"""Split operations that may be under way at once in any run."""
+
 
 @attrs.frozen(kw_only=True)
 class Geometry:
@@ -23,6 +26,8 @@ class Geometry:
     sizes: Mapping[str, int] = attrs.field(factory=dict)
     naturals: int = 1
     words: int = 4
+    under_way: int = 2
+    """How many split operations may be under way at once."""
     only: Mapping[type, tuple[Any, ...]] = attrs.field(factory=dict)
     given: Mapping[str, Mapping[Any, Any]] = attrs.field(factory=dict)
     """What entries of tables whose initial contents nobody knows hold at power-on, by table and key: where one case is enough."""
@@ -53,20 +58,26 @@ class Geometry:
     def size(self, sort: str) -> int:
         return self.sizes.get(sort, 2)
 
-    def resized(self, naturals: int | None = None, words: int | None = None, **sizes: int) -> Geometry:
-        """The same geometry with other numbers of names, and perhaps with other natural numbers and words."""
+    def resized(
+        self, naturals: int | None = None, words: int | None = None, under_way: int | None = None, **sizes: int
+    ) -> Geometry:
+        """The same geometry with other numbers of names, and perhaps with other natural numbers and words, and another number of
+        split operations under way."""
         return attrs.evolve(
             self,
             sizes={**self.sizes, **sizes},
             naturals=self.naturals if naturals is None else naturals,
             words=self.words if words is None else words,
+            under_way=self.under_way if under_way is None else under_way,
         )
 
     def __str__(self) -> str:
         return ", ".join(f"{n} {s}" for s, n in self.sizes.items())
 
 
-def geometry(naturals: int = 1, words: int = 4, only: Mapping[type, tuple[Any, ...]] | None = None, **sizes: int) -> Geometry:
+def geometry(
+    naturals: int = 1, words: int = 4, only: Mapping[type, tuple[Any, ...]] | None = None, under_way: int = 2, **sizes: int
+) -> Geometry:
     """``geometry(Vm=2, Gfn=2, Mfn=3)``."""
     for sort, size in sizes.items():
         if not isinstance(size, int) or not 1 <= size <= 100:
@@ -74,4 +85,6 @@ def geometry(naturals: int = 1, words: int = 4, only: Mapping[type, tuple[Any, .
     for what, number, least in (("naturals", naturals, 0), ("words", words, 1)):
         if not isinstance(number, int) or number < least:
             raise BadDesign(f"geometry: {what} is {number!r}, expected a number from {least} on")
-    return Geometry(sizes=sizes, naturals=naturals, words=words, only=only or {})
+    if not isinstance(under_way, int) or not 1 <= under_way <= MOST_UNDER_WAY:
+        raise BadDesign(f"geometry: under_way is {under_way!r}, expected a number of split operations from 1 to {MOST_UNDER_WAY}")
+    return Geometry(sizes=sizes, naturals=naturals, words=words, only=only or {}, under_way=under_way)

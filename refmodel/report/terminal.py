@@ -87,7 +87,7 @@ def step_title(design: Outline, number: int, told: Told) -> Text:
 
 def trace(design: Outline, steps: Sequence[Told]) -> Tree:
     """A run, step by step, each with what it changed and what it showed."""
-    root = Tree(Text("power on", "bold"))
+    root = _state(design, "power on", steps[0].found if steps else ())
     for number, told in enumerate(steps, 1):
         branch = root.add(step_title(design, number, told))
         for change in told.changes:

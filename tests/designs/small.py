@@ -39,6 +39,16 @@ class NotInductive(Pot):
         self.cells[vm] = Cell(True, 2)
 
 
+class AbortsAndIsNotInductive(NotInductive):
+    """It looks up a key that is missing, too."""
+
+    numbers: dict[Vm, Count]
+
+    @operation
+    def add_up(self, vm: Vm) -> None:
+        self.numbers[vm] += 1
+
+
 class NotExplored(NotInductive):
     """The same, said to be too large."""
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from refmodel.engines.compiled.reading import Event
 from refmodel.engines.compiled.trees import End, Traced, Tree
 from refmodel.engines.exploration import Branch
+
+Way = tuple[tuple[Branch, bool], ...]
+"""The branches by which a path has gone, and of each whether the whole condition was decided there, or one field of two records."""
 
 
 def ends_of(operations: Sequence[Traced]) -> list[End]:
@@ -20,17 +24,23 @@ def branches(operations: Sequence[Traced], ended: Sequence[bool]) -> tuple[froze
     for traced in operations:
         for end, on_the_way in _paths(traced.tree, ()):
             if id(end) in came:
-                every.update(on_the_way)
-                taken.update(on_the_way if came[id(end)] else ())
-    return frozenset(every), frozenset(taken)
+                every.update(branch for branch, is_whole in on_the_way if is_whole)
+                taken.update(branch for branch, _ in on_the_way if came[id(end)])
+    return frozenset(every), frozenset(taken & every)
 
 
-def _paths(tree: Tree, on_the_way: tuple[Branch, ...]) -> Iterator[tuple[End, tuple[Branch, ...]]]:
+def _paths(tree: Tree, on_the_way: Way) -> Iterator[tuple[End, Way]]:
     if tree.end is not None:
         yield tree.end, on_the_way
-    place = tree.event.place if tree.event is not None and tree.event.kind == "decide" else None
     for number, branch in enumerate(tree.branches):
-        yield from _paths(branch, on_the_way if place is None else (*on_the_way, Branch(*place, bool(number))))
+        yield from _paths(branch, on_the_way + _gone(tree.event, bool(number)))
+
+
+def _gone(event: Event | None, holds: bool) -> Way:
+    """The branch by which a path goes on. Not to go on after one ``yield`` is to go on after another."""
+    if event is None or event.kind != "decide" or event.place is None or (event.resumes and not holds):
+        return ()
+    return ((Branch(*event.place, holds, event.resumes), not event.part),)
 
 
 __all__ = ["branches", "ends_of"]

@@ -26,10 +26,10 @@ from refmodel.language.forks import Forks
 from refmodel.language.joining import Impure
 from refmodel.language.kinds import FlagKind, Kind, NaturalKind, PageKind, Scalar, WordKind
 from refmodel.language.opaque import Opaque, check_constant, opaque, term_of
-from refmodel.language.unsound import Unsound
+from refmodel.language.unsound import Unsound, is_of_a_text
 
-OURS = (*(str(Path(__file__).parents[2] / name) for name in ("engines", "language")), "<attrs generated")
-"""How the names of files begin that are no text of a design. Whether records are equal is decided where they are compared."""
+OURS = str(Path(__file__).parents[2])
+"""How the names of this package's files begin."""
 
 MANY = 64
 """Paths that are put together as one value; with more than these, a function runs path by path."""
@@ -52,7 +52,12 @@ class Event:
     taken: bool = True
     choice: Choice | None = None
     place: tuple[str, int] | None = None
-    """File and line of what is decided; None where conditions are put together as one value."""
+    """File and line of what is decided, or of the ``yield`` after which an operation goes on; None where conditions are put
+    together as one value."""
+    part: bool = False
+    """Whether what is decided is only whether one field of two records is the same."""
+    resumes: bool = False
+    """Whether what is decided is that an operation goes on there."""
 
 
 @attrs.frozen
@@ -132,7 +137,8 @@ class Tracing:
         if truth is not None:
             return truth
         choice = bool(self.forks.again() if self.forks.replaying() else self.forks.take([True, False]))
-        self.events.append(Event("decide", term, choice, place=None if self.folding else _place_in_text()))
+        place, part = (None, False) if self.folding else _place_in_text()
+        self.events.append(Event("decide", term, choice, place=place, part=part))
         self.known.learn(term, choice)
         return choice
 
@@ -289,9 +295,9 @@ class Tracing:
         self._settle()
         return self._together(paths)
 
-    def wait(self) -> None:
-        """Others may run: from here on the tables hold what they will have left."""
-        self.events.append(Event("wait", self.graph.yes))
+    def wait(self, place: tuple[str, int]) -> None:
+        """Others may run at this ``yield``: from here on the tables hold what they will have left."""
+        self.events.append(Event("wait", self.graph.yes, place=place))
         self.left.append(tuple(self.stores))
         self.stores = []
         for table in self.layout.design.tables:
@@ -479,12 +485,14 @@ class Tracing:
         return kind.build(iter([opaque(self, leaf, node) for leaf, node in nodes]))
 
 
-def _place_in_text() -> tuple[str, int] | None:
-    """Where the text stands that has just asked something of this reading."""
-    frame = inspect.currentframe()
-    while frame is not None and frame.f_code.co_filename.startswith(OURS):
+def _place_in_text() -> tuple[tuple[str, int] | None, bool]:
+    """Where the text stands that has just asked something of this reading; and whether the library asks it that compares records
+    for the text: of one field, and not of the whole."""
+    frame, part = inspect.currentframe(), False
+    while frame is not None and not is_of_a_text(frame.f_code.co_filename):
+        part = part or not frame.f_code.co_filename.startswith(OURS)
         frame = frame.f_back
-    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno), part
 
 
 def _kind_of_value(value: Any) -> Kind | None:

@@ -13,7 +13,7 @@ from refmodel.engines.compiled.tables import scalar_range
 from refmodel.engines.compiled.trees import End, Judged, Traced, Tree
 from refmodel.engines.compiled.waiting import Waiting
 from refmodel.engines.layout import Layout
-from refmodel.engines.machine import PENDING, RESUME, Machine
+from refmodel.engines.machine import RESUME, Machine
 from refmodel.language.annotations import kind_of
 from refmodel.language.arithmetic import LeavesKind
 from refmodel.language.asking import Fault, Premises, Refused, answering
@@ -53,7 +53,7 @@ def traced_operations(layout: Layout) -> list[Traced]:
         traced[at] = attrs.evolve(traced[at], tree=waiting.started(traced[at]))
     first = numbers[RESUME][0]
     resumed = Operation(RESUME, traced_operations, (), None, False, False)
-    return [*traced, Traced(resumed, waiting.resumed(), first, tuple((slot,) for slot in range(PENDING)))]
+    return [*traced, Traced(resumed, waiting.resumed(), first, tuple((slot,) for slot in range(layout.geometry.under_way)))]
 
 
 def _codes(op: Operation, instances: Sequence[tuple[Any, ...]]) -> tuple[tuple[int, ...], ...]:
@@ -130,7 +130,7 @@ def _through(reading: Tracing, body: Any) -> Any:
             next(body)
         except StopIteration as done:
             return done.value
-        reading.wait()
+        reading.wait((body.gi_code.co_filename, body.gi_frame.f_lineno))
 
 
 def _record(op: Operation, outcome: Any) -> Kind:

@@ -16,7 +16,6 @@ from refmodel.engines.compiled.reading import Choice, Event, Tracing
 from refmodel.engines.compiled.tables import Slots, Store, scalar_range
 from refmodel.engines.compiled.trees import End, Traced, Tree
 from refmodel.engines.layout import Layout
-from refmodel.engines.machine import PENDING
 from refmodel.language.kinds import FlagKind, NameKind, Scalar, WordKind
 from refmodel.language.tables import NOTHING
 from refmodel.language.unsound import Unsound
@@ -42,6 +41,10 @@ class _Point:
     def rest(self) -> Tree:
         return self.tree.branches[0]
 
+    @property
+    def place(self) -> tuple[str, int] | None:
+        return None if self.tree.event is None else self.tree.event.place
+
     def actor(self) -> Node:
         return next(tree.end.actor for tree in self.rest.below() if tree.end is not None and tree.end.actor is not None)
 
@@ -51,6 +54,8 @@ class Waiting:
 
     def __init__(self, layout: Layout, split: Sequence[tuple[Traced, Tracing]]) -> None:
         self.layout = layout
+        self.most = layout.geometry.under_way
+        """Operations that may wait at once."""
         self._points: dict[Tree, _Point] = {}
         self._readings = {traced.op.name: reading for traced, reading in split}
         for traced, reading in split:
@@ -61,7 +66,7 @@ class Waiting:
             point.saved = self._needed(point)
             kinds += [self._kind(node, point) for node in point.saved]
         self.kinds = kinds
-        self.slots = Slots(layout.add_slots(PENDING, kinds), len(kinds))
+        self.slots = Slots(layout.add_slots(self.most, kinds), len(kinds))
 
     def _find(self, tree: Tree, traced: Traced, reading: Tracing, earlier: int) -> None:
         if tree.event is not None and tree.event.kind == "wait":
@@ -109,7 +114,7 @@ class Waiting:
     def started(self, traced: Traced) -> Tree:
         """An operation up to its first waits. It starts if there is a slot left, and takes the first."""
         graph = self._readings[traced.op.name].graph
-        free = self._waits_at(graph, graph.constant(PENDING - 1), 0)
+        free = self._waits_at(graph, graph.constant(self.most - 1), 0)
         return Tree(Event("require", free), branches=[self._cut(traced.tree, graph)])
 
     def _cut(self, tree: Tree, graph: Graph) -> Tree:
@@ -118,7 +123,7 @@ class Waiting:
             return attrs.evolve(tree, branches=[self._cut(branch, graph) for branch in tree.branches])
         stores, taken = list(tree.left), graph.no
         rows = self._rows(point, graph, lambda node: node)
-        for slot in range(PENDING):
+        for slot in range(self.most):
             free = self._waits_at(graph, graph.constant(slot), 0)
             mine = graph.both(free, graph.negated(taken))
             stores.append(Store(self.slots, (graph.constant(slot),), mine, rows))
@@ -147,12 +152,13 @@ class Waiting:
     def resumed(self) -> Tree:
         """One of those that wait goes on: what it does depends on where it waits."""
         graph = Graph()
-        slot = graph.node("argument", (0,), 0, PENDING - 1)
+        slot = graph.node("argument", (0,), 0, self.most - 1)
         tree = Tree(end=End("refused"))
         choices = dict[tuple[int, int], int]()
         for point in self._points.values():
             rest = _Rest(self, point, graph, slot, choices).tree(point.rest)
-            tree = Tree(Event("decide", self._waits_at(graph, slot, point.number)), branches=[tree, rest])
+            is_there = self._waits_at(graph, slot, point.number)
+            tree = Tree(Event("decide", is_there, place=point.place, resumes=True), branches=[tree, rest])
         return tree
 
     def point_at(self, tree: Tree) -> _Point:
@@ -161,14 +167,14 @@ class Waiting:
     def ended(self, graph: Graph, slot: Node) -> list[Store]:
         """An operation has ended: those that wait behind it move up."""
         stores = []
-        for number in range(PENDING - 1):
+        for number in range(self.most - 1):
             rows = [
                 self._byte(graph, graph.constant(number + 1), at, *scalar_range(kind, self.layout.geometry))
                 for at, kind in enumerate(self.kinds)
             ]
             stores.append(Store(self.slots, (graph.constant(number),), graph.less(slot, graph.constant(number + 1)), tuple(rows)))
         empty = tuple(graph.constant(code) for code in self._empty())
-        return [*stores, Store(self.slots, (graph.constant(PENDING - 1),), graph.yes, empty)]
+        return [*stores, Store(self.slots, (graph.constant(self.most - 1),), graph.yes, empty)]
 
 
 class _Rest:

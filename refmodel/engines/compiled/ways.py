@@ -48,7 +48,7 @@ def power_ons(design: Outline, geometry: Geometry) -> Iterator[tuple[Any, ...]]:
     machine = Machine(design, geometry)
     return itertools.product(
         *(
-            geometry.contents(name, key, machine.values(kind.value))
+            geometry.contents(name, key, machine.held(kind.value))
             for name in design.arbitrary
             for kind in [design.table(name)]
             for key in kind.all_keys(geometry)

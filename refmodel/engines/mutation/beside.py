@@ -1,4 +1,5 @@
-"""Which designs are run side by side to judge a mutant: two that a guest cannot tell apart, of which one only has the function."""
+"""Which designs are compared to judge a mutant: two that a guest cannot tell apart, or of which one refines the other, and of which
+one only has the function."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from refmodel.engines.differential import common
 from refmodel.engines.mutation.reach import reached
 from refmodel.language.design import Design, Outline, hashable, outline
 from refmodel.language.unsound import BadDesign
+from refmodel.points import REFINED_OVER, REFINING, over
 
 Pair = tuple[type[Design], type[Design]]
 
@@ -22,6 +24,16 @@ def partners(design: Outline, function: FunctionType) -> tuple[Pair, ...]:
     """Pairs of designs of which one only has a function, those first of which this design is one."""
     found = [pair for pair in _pairs() if len([cls for cls in map(hashable, pair) if function in _functions(cls)]) == 1]
     return tuple(sorted(found, key=lambda pair: hashable(design.cls) not in pair)[:ENOUGH])
+
+
+def refining(function: FunctionType) -> tuple[Pair, ...]:
+    """Pairs of a design and the one that it refines, of which one only has a function."""
+    return tuple(pair for pair in _refining() if len([cls for cls in map(hashable, pair) if function in _functions(cls)]) == 1)
+
+
+@functools.cache
+def _refining() -> tuple[Pair, ...]:
+    return tuple((over(mmu, REFINED_OVER), over("abstract", REFINED_OVER)) for mmu in REFINING)
 
 
 @functools.cache

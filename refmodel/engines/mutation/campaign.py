@@ -12,7 +12,7 @@ from types import FunctionType
 import attrs
 
 from refmodel.engines.mutation import judging, sameness
-from refmodel.engines.mutation.beside import partners
+from refmodel.engines.mutation.beside import partners, refining
 from refmodel.engines.mutation.forked import forked
 from refmodel.engines.mutation.judging import REFUSED, SURVIVED, UNDECIDED, Due, Verdict
 from refmodel.engines.mutation.mutants import Mutant, mutants_of, relative
@@ -118,7 +118,13 @@ def expected(design: Outline, soon: frozenset[str]) -> dict[FunctionType, Due]:
     for function, ops in reached(design).items():
         others = tuple(op.name for op in design.operations if op not in ops) if function in of_laws else ()
         found[function] = Due(
-            tuple(op.name for op in ops), others, soon, partners(design, function), seldom, ended_by(design, function, ops) & ending
+            operations=tuple(op.name for op in ops),
+            others=others,
+            met=soon,
+            beside=partners(design, function),
+            refining=refining(function),
+            completing=seldom,
+            ended=ended_by(design, function, ops) & ending,
         )
     return found
 

@@ -39,8 +39,8 @@ BY_VACUITY = "vacuous"
 BESIDE = "side by side"
 """A guest can tell two designs apart, of which one only is changed."""
 BY_PROOF = "proof"
-"""There is a lawful state and a step from it that breaks a law, or that the machine which guests believe in does not have; or an
-operation applies in no lawful state, or completes an instruction in none."""
+"""There is a lawful state and a step from it that breaks a law, or that the machine which guests believe in does not have, or the
+design that this one refines; or an operation applies in no lawful state, or completes an instruction in none."""
 NOT_SHOWN = "proof, not shown"
 """An obligation does not follow, and no counterexample of a small size was found."""
 BY_EXPLORATION = "exploration"
@@ -94,6 +94,8 @@ class Due:
     soon."""
     beside: tuple[tuple[type[Design], type[Design]], ...] = ()
     """Designs to be run side by side, of which one only has the function."""
+    refining: tuple[tuple[type[Design], type[Design]], ...] = ()
+    """Pairs of designs, of which one only has the function, and each step of the first is one of the second."""
     completing: frozenset[str] = frozenset()
     """Operations that complete an instruction in some lawful state, although random runs seldom get there."""
     ended: frozenset[str] = frozenset()
@@ -250,8 +252,8 @@ def _proof(design: Outline, due: Due) -> Verdict:
             return Verdict(BY_PROOF, f"simulation: {steps.failing[0]}")
         if name in due.completing and not steps.completes and not steps.failing:
             return Verdict(BY_PROOF, f"{name} completes no instruction in any lawful state")
-    if (stuck := _stuck(design, due)) is not None:
-        return stuck
+    if (wrong := _stuck(design, due) or _refines_no_more(due)) is not None:
+        return wrong
     return Verdict(UNDECIDED, gave_up) if gave_up else Verdict(SURVIVED)
 
 
@@ -268,6 +270,17 @@ def _stuck(design: Outline, due: Due) -> Verdict | None:
         return Verdict(BY_RUNS, failure.broken.law.name if failure.broken.law else failure.broken.error or open_[0])
     why = found[open_[0]].failing if open_[0] in found else ()
     return Verdict(NOT_SHOWN, f"{open_[0]}: {why[0] if why else 'it holds in no lawful state'}")
+
+
+def _refines_no_more(due: Due) -> Verdict | None:
+    """That a design takes a step which another, of which it was a step, does not take."""
+    for one, other in due.refining:
+        design, known = outline(one), dict[str, Sequence[Formula]]()
+        for op in design.operations:
+            steps = prove_simulated(design, outline(other), op.name, known)
+            if steps.failing and "gave up" not in steps.failing[0]:
+                return Verdict(BY_PROOF, f"{design.name} refines {other.__name__} no more: {steps.failing[0]}")
+    return None
 
 
 class _Enough(Exception):
