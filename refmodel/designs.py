@@ -85,6 +85,7 @@ class AbstractMemory(Sharing, Ballooning, AbstractMmu):
 class AbstractMemoryAtOnce(Sharing, Ballooning, AbstractAtOnceMmu):
     """The same under the abstract MMU whose flushes are at once, with paging guests."""
 
+    no_bare_machine = "the abstract MMU may show a page fault wherever a guest's tables could ask for one: real MMUs say more"
     geometry = geometry(Vm=1, Vcpu=1, Cpu=1, Gfn=2, Mfn=2, Index=1, only={**EMPTY, Mode: (Mode(),)})
     further_geometries = (geometry.resized(Mfn=3),)
 
