@@ -17,7 +17,7 @@ import attrs
 from refmodel.geometries import EMPTY, LARGER, SMALL, two_large_sizes, two_sizes
 from refmodel.language import BadDesign, Design, Geometry
 from refmodel.language.nearly import did_you_mean, nearly_or
-from refmodel.mmu.abstract import AbstractMmu
+from refmodel.mmu.abstract import AbstractAtOnceMmu, AbstractMmu
 from refmodel.mmu.contract import ContractMmu
 from refmodel.mmu.contract_caches import ContractMmuAcknowledged
 from refmodel.mmu.ept import EptMmu
@@ -67,6 +67,7 @@ MMUS: dict[str, type[P2m]] = {
     "any": ContractMmu,
     "any acknowledged": ContractMmuAcknowledged,
     "abstract": AbstractMmu,
+    "abstract at once": AbstractAtOnceMmu,
     "interpreter": InterpreterMmu,
     "vtlb": VirtualTlbMmu,
     "shadow_traced": ShadowTracedMmu,
@@ -93,11 +94,7 @@ MMUS: dict[str, type[P2m]] = {
 }
 """MMUs by name: the sizes of their entries where there are several, whether these have accessed and dirty flags, whether
 stores that set one are logged besides (page-modification logging), and the way in which the MMU flushes where that is not at once.
-``any`` stands for all of them, and ``abstract`` for all that flush in their own time: real ones refine it."""
-REFINING = ("any acknowledged", "npt", "riscv A/D", "ept tagged", "ept 4K/2M acknowledged", "ept 4K/2M PML acknowledged")
-"""Of these, the MMUs of which each step over ``REFINED_OVER`` is proved to be one of the abstract MMU: their flushes take time, and
-their guests' addresses are guest-physical."""
-REFINED_OVER = ("sharing", "ballooning")
+``any`` stands for all of them, and ``abstract`` for all that flush in their own time, or at once: real ones refine it."""
 PROCESSORS = {
     "any acknowledged": "Cpu",
     "abstract": "Cpu",
@@ -113,6 +110,11 @@ PROCESSORS = {
     "riscv A/D": "Cpu",
 }
 """Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
+ACKNOWLEDGING = ("any acknowledged", "npt", "riscv A/D", "ept tagged", "ept 4K/2M acknowledged", "ept 4K/2M PML acknowledged")
+AT_ONCE = ("any", "interpreter", "ept", "ept 4K/2M", "ept 4K/2M A/D", "ept 4K/2M PML")
+REFINING = (*ACKNOWLEDGING, *AT_ONCE)
+"""The MMUs of which each step over ``REFINED_OVER`` is proved to be one of the abstract MMU's that flushes as they do."""
+REFINED_OVER = ("sharing", "ballooning")
 MECHANISMS: dict[str, type[P2m]] = {
     "migration": Migration,
     "compressed-memory": CompressedMemory,
@@ -174,6 +176,11 @@ def point(name: str) -> type[Design] | None:
         return None
     mechanisms = [re.sub(r"[ _]+", "-", each.strip()) for each in spelt["mechanisms"].split(",")]
     return over(spelt["mmu"], tuple(mechanisms))
+
+
+def abstract_of(mmu: str) -> str:
+    """The abstract MMU that flushes as another does."""
+    return "abstract" if mmu in PROCESSORS else "abstract at once"
 
 
 def over(mmu: str, mechanisms: Sequence[str]) -> type[Design]:

@@ -134,7 +134,8 @@ def test_all_mechanisms_together_are_lawful_over_a_ring_too(mmu: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "mmu", [mmu for mmu in MMUS if "1G" in mmu or mmu in ("abstract", "ept 4K/2M A/D", "ept 4K/2M PML", "riscv")]
+    "mmu",
+    [mmu for mmu in MMUS if "1G" in mmu or mmu in ("abstract", "abstract at once", "ept 4K/2M A/D", "ept 4K/2M PML", "riscv")],
 )
 def test_all_mechanisms_together_are_lawful_over_mmus_that_are_not_among_the_theorems(mmu: str) -> None:
     found = prove(outline(over(mmu, ("everything",))), all_failures=True)

@@ -176,7 +176,7 @@ def test_every_mmu_that_faults_says_that_accesses_get_through() -> None:
     silent = {
         name
         for name, cls in SHIPPED.items()
-        if name != "abstract"  # an access may exit there as often as it likes: real MMUs promise more
+        if not name.startswith("abstract")  # an access may exit there as often as it likes: real MMUs promise more
         and faults & {op.name for op in claims_of(cls).operations}
         and not any(each.until in faults and each.law.clause == "EFF-2" for each in claims_of(cls).pending)
     }

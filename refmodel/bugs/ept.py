@@ -7,7 +7,7 @@ from refmodel.language import operation, require
 from refmodel.machine.cells import Cell
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.ept import EptEntry, Eptp
-from refmodel.mmu.replies import Handled, Result
+from refmodel.mmu.replies import Handled, Result, TableGone
 from refmodel.monitor.p2m import Supply
 
 
@@ -33,12 +33,13 @@ class TableReclaimedUncleared(Ept):
     """A table's frame is freed while its entries are still present."""
 
     @operation
-    def reclaim_table(self, vm: Vm) -> None:
+    def reclaim_table(self, vm: Vm) -> TableGone:
         eptp = self.eptp[vm]
         require(eptp.present)
         self.eptp[vm] = Eptp()
         self.invept(eptp.mfn)
         self.release(eptp.mfn)
+        return TableGone(eptp.mfn)
 
 
 class InvlpgIgnored(Ept):

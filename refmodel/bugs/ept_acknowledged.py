@@ -5,6 +5,7 @@ from refmodel.designs import EptAcknowledged
 from refmodel.language import operation, require, reset
 from refmodel.machine.names import Vcpu, Vm
 from refmodel.mmu.ept import Eptp
+from refmodel.mmu.replies import TableGone
 
 
 class TableFreedAtOnce(EptAcknowledged):
@@ -31,10 +32,12 @@ class TableGivenUpFull(EptAcknowledged):
     """A VM stops using a table, and the table keeps its entries."""
 
     @operation
-    def reclaim_table(self, vm: Vm) -> None:
+    def reclaim_table(self, vm: Vm) -> TableGone:
+        mfn = self.eptp[vm].mfn
         require(self.eptp[vm].present)
         self.flush_tables(vm)
         self.give_up_table(vm)
+        return TableGone(mfn)
 
 
 class CombinedMappingsKept(EptAcknowledged):
@@ -51,11 +54,12 @@ class NotAskedWhenTakenBack(EptAcknowledged):
     """A table is reclaimed from its VM, and no vCPU is asked to flush."""
 
     @operation
-    def reclaim_table(self, vm: Vm) -> None:
+    def reclaim_table(self, vm: Vm) -> TableGone:
         mfn = self.eptp[vm].mfn
         require(self.eptp[vm].present)
         reset(self.ept, lambda entry, table, gfn: table == mfn)
         self.give_up_table(vm)
+        return TableGone(mfn)
 
 
 class OverWhenBegun(EptAcknowledged):

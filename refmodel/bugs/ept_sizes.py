@@ -8,7 +8,7 @@ from refmodel.language import count, fails, operation, require, reset
 from refmodel.machine.names import Block, Gfn, Mfn, Region, Vcpu, Vm
 from refmodel.mmu.ept import EptEntry
 from refmodel.mmu.ept_sizes import EptSizesMmu, TableOf, UpperEntry
-from refmodel.mmu.replies import Result
+from refmodel.mmu.replies import Result, TableGone
 from refmodel.monitor.access_tracking import AccessTracking
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, Supply
@@ -159,11 +159,12 @@ class LargeEntryDroppedUnlinked(EptTwoSizes):
     """A region's table is reclaimed, and the upper entry still links to it."""
 
     @operation
-    def reclaim_table(self, vm: Vm, region: Region) -> None:
+    def reclaim_table(self, vm: Vm, region: Region) -> TableGone:
         entry = self.upper[vm, region]
         require(entry.links)
         self.unlink_table(vm, region)
         self.upper[vm, region] = entry
+        return TableGone(entry.table)
 
 
 class StoresToLargePagesExit(EptTwoSizes):

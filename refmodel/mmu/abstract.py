@@ -1,4 +1,5 @@
-"""The most that any MMU may do whose processors acknowledge flushes in their own time: what every real one refines.
+"""The most that any MMU may do: what every real one refines. There are two, since flushes are at once, or are acknowledged by each
+processor in its own time.
 
 There are no tables and no caches here. An access goes where the p2m says, or where a page lay before its flush has ended, or it
 exits; which of these, nobody knows. An MMU may take frames for tables of its own whenever it is told something, and gives them back
@@ -11,11 +12,12 @@ MMUs refine it.
 
 from typing import ClassVar
 
-from refmodel.bare import Seen
+from refmodel.bare import Event, Reply, Seen
 from refmodel.language import NOTHING, cached, guest, operation, pending, require
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Cpu, Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.acknowledged import StalePages
+from refmodel.mmu.control_registers import ControlRegisters
 from refmodel.mmu.replies import Handled, Result
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import P2m, Supply
@@ -28,11 +30,11 @@ class AnyProcessor(P2m):
         """``full``: the vCPU whose page-modification log is full, if the access exits because of that."""
         write, fetch = access == Access.WRITE, access == Access.FETCH
         if not cached("translation"):
-            return Seen(gfn=gfn, write=write, cpu=cpu, fetch=fetch, full=full if cached("full log") else NOTHING)
+            return Seen(gfn=gfn, write=write, cpu=cpu, fetch=fetch and cpu != NOTHING, full=full if cached("full log") else NOTHING)
         mfn: Mfn = self.p2m[vm, gfn].mfn if cached("current translation") else self.stale_of(vm, gfn).mfn
         require(self.may_translate(vm, gfn, mfn, write))
         due = self.bare_physical(vm, gfn, offset, access, value)
-        return Seen(self.touch(mfn, offset, access, value), due, gfn, write, cpu, fetch)
+        return Seen(self.touch(mfn, offset, access, value), due, gfn, write, cpu, fetch and cpu != NOTHING)
 
     @guest
     def load_physical(self, vm: Vm, cpu: Cpu, full: Vcpu, gfn: Gfn, offset: Index) -> Seen:
@@ -45,6 +47,56 @@ class AnyProcessor(P2m):
     @guest
     def fetch_physical(self, vm: Vm, cpu: Cpu, full: Vcpu, gfn: Gfn, offset: Index) -> Seen:
         return self.execute(vm, cpu, full, gfn, offset, Access.FETCH, Cell())
+
+
+class AnyLinearProcessor(AnyProcessor, ControlRegisters):
+    """The same by linear address, for guests with paging: an access goes to some page, faults as the guest's tables may ask for, or
+    exits, perhaps for one of those tables."""
+
+    def bare_flush(self, vm: Vm, vcpu: Vcpu) -> None:
+        """No translation of a linear address is kept here."""
+
+    def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
+        """Nor is one here."""
+
+    def execute_linear(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        if cached("page fault"):
+            return Seen(Reply(Event.PAGE_FAULT), Reply(Event.PAGE_FAULT))
+        if cached("exit for a table"):
+            if cached("the table is asked for"):
+                self.supply(vm, gfn, write=False)
+            return Seen(gfn=gfn)
+        return self.execute_or_emulate(vm, gfn, offset, access, value)
+
+    def execute_or_emulate(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        """A processor carries an access out, or the monitor does, once it has the page."""
+        if not cached("the monitor carries it out"):
+            return self.execute(vm, NOTHING, NOTHING, gfn, offset, access, value)
+        found, write = self.supply(vm, gfn, access == Access.WRITE), access == Access.WRITE
+        if found == Supply.LATER:
+            return Seen(gfn=gfn, write=write)
+        shown = Reply(Event.HOLE) if found == Supply.HOLE else self.access_for_guest(vm, gfn, offset, access, value)
+        return Seen(shown, self.bare_physical(vm, gfn, offset, access, value), gfn, write)
+
+    @guest
+    def load(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:
+        return self.execute_linear(vm, gfn, offset, Access.READ, Cell())
+
+    @guest
+    def store(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> Seen:
+        return self.execute_linear(vm, gfn, offset, Access.WRITE, value)
+
+    @guest
+    def fetch(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:
+        return self.execute_linear(vm, gfn, offset, Access.FETCH, Cell())
+
+    @guest
+    def load_unpaged(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:
+        return self.execute_or_emulate(vm, gfn, offset, Access.READ, Cell())
+
+    @guest
+    def store_unpaged(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> Seen:
+        return self.execute_or_emulate(vm, gfn, offset, Access.WRITE, value)
 
 
 class AnyTables(P2m):
@@ -131,3 +183,7 @@ class AbstractMmu(StalePages, AnyProcessor, AnyTables):
     @pending("EFF-4", "A page's flush can end, and the frame that the page left is then released.", until="finish_flush")
     def flush_not_finished(self, vm: Vm, gfn: Gfn) -> bool:
         return not self.is_flushed(vm, gfn)
+
+
+class AbstractAtOnceMmu(AnyLinearProcessor, AnyTables):
+    """Both, and guests with paging, over which mechanisms find every page flushed at once."""

@@ -111,7 +111,7 @@ class ContractMmu(DerivedTable):
         if not self.gives(vm, gfn, write):
             return Seen(gfn=gfn, write=write)
         due = self.bare_physical(vm, gfn, offset, access, value)
-        return Seen(self.touch(self.derived[vm, gfn].mfn, offset, access, value), due)
+        return Seen(self.touch(self.derived[vm, gfn].mfn, offset, access, value), due, gfn, write)
 
     @guest
     def load_physical(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:

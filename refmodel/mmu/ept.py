@@ -15,7 +15,7 @@ from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.machine.translation_caches import CombinedMapping, PhysicalMapping, TranslationCaches, allows
 from refmodel.mmu.control_registers import ControlRegisters
-from refmodel.mmu.replies import Handled, Result
+from refmodel.mmu.replies import Handled, Result, TableGone
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import P2m, Supply
 
@@ -42,7 +42,7 @@ class EptMmu(P2m, BareMachine, TranslationCaches, ControlRegisters):
     ept: Total[tuple[Mfn, Gfn], EptEntry]
     """The entries of each table frame. A frame that is no table holds none."""
 
-    steps: ClassVar[dict[str, tuple[str, ...]]] = {"ept_violation": ("load_physical",)}
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"ept_violation": ("load_physical",), "reclaim_table": ("free_table",)}
 
     # ------------------------------------------------------------ the hardware
 
@@ -69,7 +69,8 @@ class EptMmu(P2m, BareMachine, TranslationCaches, ControlRegisters):
         mapping, mode = self.combined_tlb[vm, vcpu, page], self.paging[vm, vcpu].mode
         if mapping.eptp == self.eptp[vm].mfn and allows(mapping, access, mode) and cached("combined mapping"):
             due = self.bare_access(vm, vcpu, self.bare_tlb[vm, vcpu, page], offset, access, value)
-            return Seen(self.touch(mapping.mfn, offset, access, value), due)
+            gfn = self.bare_tlb[vm, vcpu, page].gfn
+            return Seen(self.touch(mapping.mfn, offset, access, value), due, gfn, access == Access.WRITE)
         root = self.paging[vm, vcpu].root
         table = self.translate(vm, vcpu, root, write=False)
         if not table.valid:
@@ -84,7 +85,7 @@ class EptMmu(P2m, BareMachine, TranslationCaches, ControlRegisters):
         self.combined_tlb[vm, vcpu, page] = CombinedMapping(True, target.eptp, target.mfn, target.writable, cell)
         self.bare_tlb[vm, vcpu, page] = bare_cell
         due = self.bare_access(vm, vcpu, bare_cell, offset, access, value)
-        return Seen(self.touch(target.mfn, offset, access, value), due)
+        return Seen(self.touch(target.mfn, offset, access, value), due, cell.gfn, write)
 
     def execute_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
         """An access while CR0.PG is clear: the linear address is guest-physical."""
@@ -94,7 +95,7 @@ class EptMmu(P2m, BareMachine, TranslationCaches, ControlRegisters):
         if not target.valid:
             return Seen(gfn=gfn, write=write)
         due = self.bare_physical(vm, gfn, offset, access, value)
-        return Seen(self.touch(target.mfn, offset, access, value), due)
+        return Seen(self.touch(target.mfn, offset, access, value), due, gfn, write)
 
     # ------------------------------------------------------------ the guest's instructions
 
@@ -175,13 +176,14 @@ class EptMmu(P2m, BareMachine, TranslationCaches, ControlRegisters):
         return self.eptp[self.frames[mfn].vm].mfn == mfn
 
     @operation
-    def reclaim_table(self, vm: Vm) -> None:
+    def reclaim_table(self, vm: Vm) -> TableGone:
         """Take a VM's table back: its entries can always be made again."""
         eptp = self.eptp[vm]
         require(eptp.present)
         reset(self.ept, lambda entry, table, gfn: table == eptp.mfn)
         self.flush_tables(vm)
         self.give_up_table(vm)
+        return TableGone(eptp.mfn)
 
     def has_given_up(self, vm: Vm) -> bool:
         """Whether a VM's table was taken from it and is a table still, which a processor may walk."""

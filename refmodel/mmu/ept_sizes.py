@@ -23,7 +23,7 @@ from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Block, Gfn, Index, Mfn, Region, Vcpu, Vm
 from refmodel.mmu.address_parts import AddressParts, ThreeSizes
 from refmodel.mmu.ept import EptEntry
-from refmodel.mmu.replies import Handled, Result
+from refmodel.mmu.replies import Handled, Result, TableGone
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import P2m, Supply
 
@@ -81,9 +81,10 @@ class TablePointer:
 
 @attrs.frozen
 class Resized:
-    """Pages of a VM are mapped in another size."""
+    """Pages of a VM are mapped in another size, and a table that they do not need any more is gone."""
 
     vm: Vm
+    table: Mfn = NOTHING
 
 
 class EptSizesMmu(AddressParts, P2m):
@@ -96,7 +97,11 @@ class EptSizesMmu(AddressParts, P2m):
     large_tlb: Total[tuple[Vm, Vcpu, Region], LargeTranslation]
     pointers: Total[tuple[Vm, Vcpu, Region], TablePointer]
 
-    steps: ClassVar[dict[str, tuple[str, ...]]] = {"ept_violation": ("load_physical",)}
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {
+        "ept_violation": ("load_physical",),
+        "reclaim_table": ("free_table",),
+        "merge": ("free_table",),
+    }
 
     # ------------------------------------------------------------ the hardware
 
@@ -314,16 +319,19 @@ class EptSizesMmu(AddressParts, P2m):
         require(self.upper[vm, region].links)
         require(self.tables_below(vm, region) == 0)
         block: Block = choose(Block, lambda block: self.fits(vm, region, block))
+        table = self.upper[vm, region].table
         self.unlink_table(vm, region)
         self.upper[vm, region] = UpperEntry(True, True, block)
-        return Resized(vm)
+        return Resized(vm, table)
 
     @operation
-    def reclaim_table(self, vm: Vm, region: Region) -> None:
+    def reclaim_table(self, vm: Vm, region: Region) -> TableGone:
         """Take a table that links to no other back: its entries can always be made again."""
+        table = self.upper[vm, region].table
         require(self.upper[vm, region].links)
         require(self.tables_below(vm, region) == 0)
         self.unlink_table(vm, region)
+        return TableGone(table)
 
     def tables_below(self, vm: Vm, region: Region) -> int:
         """How many entries of a region's table link to tables: they go first."""

@@ -6,7 +6,7 @@ import attrs
 
 from refmodel.bare import Event, Reply
 from refmodel.machine.cells import Access
-from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 
 
 class Result(enum.Enum):
@@ -35,6 +35,13 @@ class Handled:
     @property
     def shown(self) -> Reply:
         return told(self.result)
+
+
+@attrs.frozen
+class TableGone:
+    """A table of the monitor's that it took back."""
+
+    table: Mfn
 
 
 @attrs.frozen

@@ -12,7 +12,7 @@ from refmodel.engines.differential import common
 from refmodel.engines.mutation.reach import reached
 from refmodel.language.design import Design, Outline, hashable, outline
 from refmodel.language.unsound import BadDesign
-from refmodel.points import REFINED_OVER, REFINING, over
+from refmodel.points import REFINED_OVER, REFINING, abstract_of, over
 
 Pair = tuple[type[Design], type[Design]]
 
@@ -33,7 +33,7 @@ def refining(function: FunctionType) -> tuple[Pair, ...]:
 
 @functools.cache
 def _refining() -> tuple[Pair, ...]:
-    return tuple((over(mmu, REFINED_OVER), over("abstract", REFINED_OVER)) for mmu in REFINING)
+    return tuple((over(mmu, REFINED_OVER), over(abstract_of(mmu), REFINED_OVER)) for mmu in REFINING)
 
 
 @functools.cache
