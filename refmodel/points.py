@@ -111,7 +111,7 @@ PROCESSORS = {
 }
 """Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
 ACKNOWLEDGING = ("any acknowledged", "npt", "riscv A/D", "ept tagged", "ept 4K/2M acknowledged", "ept 4K/2M PML acknowledged")
-AT_ONCE = ("any", "interpreter", "ept", "ept 4K/2M", "ept 4K/2M A/D", "ept 4K/2M PML")
+AT_ONCE = ("any", "ept", "ept 4K/2M")
 REFINING = (*ACKNOWLEDGING, *AT_ONCE)
 """The MMUs of which each step over ``REFINED_OVER`` is proved to be one of the abstract MMU's that flushes as they do."""
 REFINED_OVER = ("sharing", "ballooning")

@@ -63,20 +63,8 @@ class AnyLinearProcessor(AnyProcessor, ControlRegisters):
         if cached("page fault"):
             return Seen(Reply(Event.PAGE_FAULT), Reply(Event.PAGE_FAULT))
         if cached("exit for a table"):
-            if cached("the table is asked for"):
-                self.supply(vm, gfn, write=False)
             return Seen(gfn=gfn)
-        return self.execute_or_emulate(vm, gfn, offset, access, value)
-
-    def execute_or_emulate(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
-        """A processor carries an access out, or the monitor does, once it has the page."""
-        if not cached("the monitor carries it out"):
-            return self.execute(vm, NOTHING, NOTHING, gfn, offset, access, value)
-        found, write = self.supply(vm, gfn, access == Access.WRITE), access == Access.WRITE
-        if found == Supply.LATER:
-            return Seen(gfn=gfn, write=write)
-        shown = Reply(Event.HOLE) if found == Supply.HOLE else self.access_for_guest(vm, gfn, offset, access, value)
-        return Seen(shown, self.bare_physical(vm, gfn, offset, access, value), gfn, write)
+        return self.execute(vm, NOTHING, NOTHING, gfn, offset, access, value)
 
     @guest
     def load(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:
@@ -92,11 +80,11 @@ class AnyLinearProcessor(AnyProcessor, ControlRegisters):
 
     @guest
     def load_unpaged(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:
-        return self.execute_or_emulate(vm, gfn, offset, Access.READ, Cell())
+        return self.execute(vm, NOTHING, NOTHING, gfn, offset, Access.READ, Cell())
 
     @guest
     def store_unpaged(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> Seen:
-        return self.execute_or_emulate(vm, gfn, offset, Access.WRITE, value)
+        return self.execute(vm, NOTHING, NOTHING, gfn, offset, Access.WRITE, value)
 
 
 class AnyTables(P2m):
@@ -187,3 +175,13 @@ class AbstractMmu(StalePages, AnyProcessor, AnyTables):
 
 class AbstractAtOnceMmu(AnyLinearProcessor, AnyTables):
     """Both, and guests with paging, over which mechanisms find every page flushed at once."""
+
+    @operation
+    def reclaim_table(self, table: Mfn) -> None:
+        """The MMU takes a table back: entries can always be made again."""
+        self.give_back(table)
+
+    @operation
+    def merge(self, table: Mfn) -> None:
+        """The same, where larger entries do."""
+        self.give_back(table)

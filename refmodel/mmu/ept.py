@@ -42,7 +42,7 @@ class EptMmu(P2m, BareMachine, TranslationCaches, ControlRegisters):
     ept: Total[tuple[Mfn, Gfn], EptEntry]
     """The entries of each table frame. A frame that is no table holds none."""
 
-    steps: ClassVar[dict[str, tuple[str, ...]]] = {"ept_violation": ("load_physical",), "reclaim_table": ("free_table",)}
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"ept_violation": ("load_physical",)}
 
     # ------------------------------------------------------------ the hardware
 

@@ -97,11 +97,7 @@ class EptSizesMmu(AddressParts, P2m):
     large_tlb: Total[tuple[Vm, Vcpu, Region], LargeTranslation]
     pointers: Total[tuple[Vm, Vcpu, Region], TablePointer]
 
-    steps: ClassVar[dict[str, tuple[str, ...]]] = {
-        "ept_violation": ("load_physical",),
-        "reclaim_table": ("free_table",),
-        "merge": ("free_table",),
-    }
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"ept_violation": ("load_physical",)}
 
     # ------------------------------------------------------------ the hardware
 

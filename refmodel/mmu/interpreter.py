@@ -53,7 +53,7 @@ class PhysicalEmulation(GuestTables):
         shown = self.emulate(vm, gfn, offset, access, value)
         if shown.event == Event.EXITED:
             return Seen(gfn=gfn, write=access == Access.WRITE)
-        return Seen(shown, self.bare_physical(vm, gfn, offset, access, value), gfn, access == Access.WRITE)
+        return Seen(shown, self.bare_physical(vm, gfn, offset, access, value))
 
     @guest
     def load_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index) -> Seen:
@@ -85,8 +85,7 @@ class InterpreterMmu(Emulation):
         shown = self.emulate(vm, entry.gfn, offset, access, value)
         if shown.event == Event.EXITED:
             return Seen(gfn=entry.gfn, write=access == Access.WRITE)
-        due = self.bare_access(vm, vcpu, bare_entry, offset, access, value)
-        return Seen(shown, due, entry.gfn, access == Access.WRITE)
+        return Seen(shown, self.bare_access(vm, vcpu, bare_entry, offset, access, value))
 
     @guest
     def load(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Seen:
