@@ -25,6 +25,8 @@ AS_MET = {
     "balloon_miscounted_in_a_slot": (4, "RES-1"), "balloon_counted": None, "balloon_of_unknown_pages": None,
     "balloon_of_a_large_vm": (7, "RES-1"), "balloon_with_more_than_it_says": (3, "RES-1"),
     "balloon_that_gives_one_of_many_back": None,
+    "moved_slot_frame_reused": (5, "RES-2"), "moved_slot_mapped_elsewhere": (5, "ISO-1"), "moved_slot_frame_freed": (5, "ISO-1"),
+    "zeroes_for_what_was_stored": (4, "EQV-1"), "fetched_after_a_store": (4, "EQV-1"),
     "resumed_with_a_mark": (10, "EQV-4"), "resumed_and_fetched": None,
     # What hypervisors did wrong, each beside the same monitor mended.
     "slot_read_only_and_still_mapped": (7, "ISO-1"), "slot_read_only_and_still_cached": (8, "ISO-1"),

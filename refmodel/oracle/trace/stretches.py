@@ -74,12 +74,19 @@ class together:  # a with-statement's word
 
 def stretch(k: Knowledge, vm: int, first: int, last: int, judge: Callable[[int], None], mfn: int | None = None) -> None:
     """Judge something for each page from the first to the last; ``mfn`` is the frame that it says of the first."""
-    singles, cuts = _alone_and_cuts(k, vm, first, last, mfn)
-    for start, end in _pieces(first, last, sorted(singles), sorted(cuts)):
+    for start, end, is_single in alike(k, vm, first, last, mfn):
         begun = len(k.journal)
         judge(start)
-        if start not in singles:
+        if not is_single:
             _as_one(k, begun, vm, start, end)
+
+
+def alike(k: Knowledge, vm: int, first: int, last: int, mfn: int | None = None) -> list[tuple[int, int, bool]]:
+    """The pages from the first to the last, in pieces of pages that are alike: the first and the last of each, and whether it is a
+    page by itself. ``mfn`` is the frame that is to be looked at for the first page."""
+    singles, cuts = _alone_and_cuts(k, vm, first, last, mfn)
+    pieces = _pieces(first, last, sorted(singles), sorted(cuts))
+    return [(start, end, start in singles) for start, end in pieces]
 
 
 def _pieces(first: int, last: int, singles: list[int], cuts: list[int]) -> Iterator[tuple[int, int]]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from refmodel.language import NOTHING
-from refmodel.laws import contract
+from refmodel.laws import contract, equivalence
 from refmodel.mmu.contract import Derived
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
@@ -35,7 +35,8 @@ from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.forgetting import forget_vm
 from refmodel.oracle.trace.knowledge import Knowledge, deviates
 from refmodel.oracle.trace.observed import Granted
-from refmodel.oracle.trace.stretches import frames_fit, stretch, together
+from refmodel.oracle.trace.ranges import frames_of, shifted
+from refmodel.oracle.trace.stretches import alike, frames_fit, stretch, together
 from refmodel.oracle.trace.tables import Key
 
 
@@ -167,9 +168,13 @@ def fill(k: Knowledge, event: e.Fill) -> None:
 def _arriving(k: Knowledge, event: e.Fill) -> Contents:
     """What a page holds when contents have arrived. By a fault a page comes as its guest has left it: where it was stored to since
     its contents were saved, or was in the balloon, what was saved is good no more."""
-    if event.source == "userfaultfd" and k.state.plugged.find((event.vm, event.gfn)):
-        left = k.page(event.vm, event.gfn)
+    key = event.vm, event.gfn
+    if event.source == "userfaultfd" and k.state.plugged.find(key) is not False:
+        left = k.page(*key)
         if left.either is None and not left.is_unknown():
+            if event.zero and not left.is_zero():
+                why = "it arrives as zeroes, and the guest has left something else there"
+                k.unless_silent(deviates(equivalence.memory_is_the_bare_machines, key, why), about(k, key), contents=True)
             return left.copy()
     return Contents(zeroed=event.zero)
 
@@ -309,7 +314,7 @@ def slot_move(k: Knowledge, event: e.SlotMove) -> None:
     gfn, pages, readonly = slot
     _overlaps_no_other(k, event, pages)
     held = {at - gfn: k.page(vm, at).copy() for vm, at in sorted(k.pages) if vm == event.vm and gfn <= at < gfn + pages}
-    stood = _frames_behind(k, event.vm, gfn, gfn + pages - 1)
+    stood, stretches = _frames_behind(k, event.vm, gfn, gfn + pages - 1), _pieces_behind(k, event.vm, gfn, gfn + pages - 1)
     zeroes = _zeroes(k, event.vm, gfn, gfn + pages - 1)
     with together(k):
         stretch(k, event.vm, gfn, gfn + pages - 1, lambda gfn: _left(k, (event.vm, gfn)))
@@ -328,6 +333,9 @@ def slot_move(k: Knowledge, event: e.SlotMove) -> None:
         for by, contents in held.items():
             _arrived(k, (event.vm, event.gfn + by), contents)
     _stand_as_before(k, {(event.vm, event.gfn + by): behind for by, behind in stood.items()})
+    with together(k):
+        for by, last, behind in stretches:
+            _pieces_stand_as_before(k, event.vm, event.gfn + by, event.gfn + last, behind)
 
 
 def _frames_behind(k: Knowledge, vm: int, first: int, last: int) -> dict[int, Behind]:
@@ -346,6 +354,34 @@ def _frames_behind(k: Knowledge, vm: int, first: int, last: int) -> dict[int, Be
         )
         for by, entry in found.items()
     }
+
+
+def _pieces_behind(k: Knowledge, vm: int, first: int, last: int) -> list[tuple[int, int, Behind]]:
+    """The same where it is known of many pages as one: by the distances of the first and the last of them, what stands behind the
+    first."""
+    table, found = k.tables["p2m"], list[tuple[int, int, Behind]]()
+    assert table.ranges is not None
+    for piece in table.ranges.overlapping(vm, first, last):
+        low, high = max(first, piece.first), min(last, piece.last)
+        leads = frames_of(piece.value)
+        mfn = leads[0] + low - piece.first if leads else None
+        for start, end, _ in alike(k, vm, low, high, mfn):
+            key = vm, start
+            entry = None if dict.__contains__(table, key) else k.backing(key)
+            if entry is not None and entry.resident:
+                behind = Behind(as_it_may_be_written(k, key, entry), k.state.frames.find(entry.mfn), None)
+                found.append((start - first, end - first, behind))
+    return found
+
+
+def _pieces_stand_as_before(k: Knowledge, vm: int, first: int, last: int, behind: Behind) -> None:
+    """Pages that are alike have moved with the frames behind them; ``behind`` is what stands behind the first."""
+
+    def stands(gfn: int) -> None:
+        frame = None if behind.frame is None else shifted(behind.frame, gfn - first)
+        _stand_as_before(k, {(vm, gfn): Behind(shifted(behind.entry, gfn - first), frame, None)})
+
+    stretch(k, vm, first, last, stands, behind.entry.mfn)
 
 
 def _left(k: Knowledge, key: Key) -> None:
