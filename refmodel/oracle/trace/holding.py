@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import attrs
+
 from refmodel.language import Law
 from refmodel.language.tables import NOTHING
 from refmodel.laws import isolation
 from refmodel.mmu.contract import Derived
-from refmodel.monitor.frames import Use
+from refmodel.monitor.frames import Frame, Use
 from refmodel.oracle.trace.concerned import OUTLINE, changes, looks_at_translations, plan
 from refmodel.oracle.trace.deviations import Deviates
 from refmodel.oracle.trace.flushes import why_not
@@ -81,16 +83,23 @@ def _in_order(names: Iterable[Any]) -> list[Any]:
 
 def wider(k: Knowledge, about: About) -> About:
     """The names that an event concerns though it does not mention them."""
-    frames = [key for table, key, _ in k.recent() if table.name == "frames" and type(key) is not Stretch]
-    if not frames and not k.borrowers.holders:
+    changed = [(key, was) for table, key, was in k.recent() if table.name == "frames" and type(key) is not Stretch]
+    if not changed and not k.borrowers.holders:
         return about
-    pages = set(about.pages)
-    for mfn in frames:
-        pages |= k.pages_of(mfn)
+    pages, frames = set(about.pages), [mfn for mfn, _ in changed]
+    for mfn, was in changed:
+        if not _is_only_counted_otherwise(was, k.state.frames.find(mfn)):
+            pages |= k.pages_of(mfn)
     if k.borrowers.holders:
         owners = {owner for page in pages for owner in k.borrowers.targets.get(page, ())}
         pages = pages.union(owners, *(k.borrowers.of(page) for page in pages))
     return About(frozenset(pages), about.frames.union(frames), about.slots, about.actor, about.counts)
+
+
+def _is_only_counted_otherwise(was: Any, now: Any) -> bool:
+    """Whether nothing but a frame's number of references has changed, at which no law about a page looks: thousands of pages may
+    share a frame, and are not all asked about again when one more does."""
+    return type(was) is type(now) is Frame and attrs.evolve(was, references=now.references) == now
 
 
 def _translations_broken(k: Knowledge, key: Key) -> Deviates | None:

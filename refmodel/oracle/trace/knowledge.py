@@ -344,17 +344,20 @@ class Knowledge:
         elif type(key) is tuple:
             self.alike.pop(key, None)
         elif table in ("frames", "memory"):
-            for relation in (self.behind, self.reached):
-                for page in relation.holders.get(key, ()):
-                    self.alike.pop(page, None)
+            self._stand_apart(key)
 
     def _leads(self, relation: Relation, key: Key, frames: Sequence[int]) -> None:
         """A page leads to these frames, and other pages that do are not alone there any more."""
-        for mfn in frames if self.alike else ():
-            for other in (self.behind, self.reached):
-                for page in other.holders.get(mfn, ()):
-                    self.alike.pop(page, None)
+        for mfn in frames:
+            self._stand_apart(mfn)
         relation.put(key, frames)
+
+    def _stand_apart(self, mfn: int) -> None:
+        """The shapes of the pages that lead to a frame are found out anew: of whichever there are fewer, of these or of shapes."""
+        for relation in (self.behind, self.reached) if self.alike else ():
+            pages = relation.holders.get(mfn, ())
+            for page in pages if len(pages) <= len(self.alike) else [each for each in self.alike if each in pages]:
+                self.alike.pop(page, None)
 
     def translations(self, key: Key) -> list[Any]:
         """The translations of a page that are installed, for processors or devices, or may still be cached."""
