@@ -31,6 +31,14 @@ FIELDS: dict[type, tuple[str, ...]] = {}
 TRANSLATED = frozenset[str]().union({"lingering", "dma"}, *(LOOKED_AT[law] for law in (*TRANSLATIONS, *BORROWED)))
 """The tables that laws about translations look at."""
 
+EVERY_TABLE = frozenset(table.name for table in OUTLINE.tables)
+
+
+@functools.cache
+def tables_of(name: str) -> frozenset[str]:
+    """The tables that the law of this name looks at; all, if it is none of the design's."""
+    return next((LOOKED_AT[law] for law in OUTLINE.laws if law.name == name), EVERY_TABLE)
+
 
 class Asked(NamedTuple):
     """A law, and how it is asked."""

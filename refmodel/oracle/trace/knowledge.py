@@ -18,7 +18,7 @@ from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2mEntry
 from refmodel.oracle.trace import shapes
-from refmodel.oracle.trace.concerned import OUTLINE
+from refmodel.oracle.trace.concerned import OUTLINE, tables_of
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Event
@@ -66,6 +66,10 @@ class Lingering(NamedTuple):
     """Whether only the right to write was taken."""
 
 
+WHERE_PAGES_LIE = frozenset({"p2m", "frames", "derived", "borrowed", "dma", "lingering", "plugged", "grants", "slots", "private"})
+"""The tables that say where pages lie and who reaches them: almost every law looks at one of them."""
+
+
 class Knowledge:
     """The state as far as it is known."""
 
@@ -85,6 +89,8 @@ class Knowledge:
         """What laws that count ask."""
         self.silent: frozenset[str] = frozenset()
         self.silent_fills = False
+        self.silent_changes: frozenset[str] = frozenset()
+        """The tables that may have changed without a word."""
         """Whether events of the silent kinds change what a guest finds in its memory."""
         self.flushes_told = False
         self.marks_late = False
@@ -421,9 +427,14 @@ class Knowledge:
     def unless_silent(self, found: Deviates, about: About, contents: bool = False) -> None:
         """Raise this, unless something that was not told may explain it: then what it concerns is open. ``contents``: it is about
         what pages hold."""
-        if not (self.silent_fills if contents else self.silent):
+        if not (self.silent_fills if contents else self.may_be_explained(found)):
             raise found
         self.open(about)
+
+    def may_be_explained(self, found: Deviates) -> bool:
+        """Whether something that was not told may explain a deviation: it changes a table that the law looks at. What changes where
+        pages lie may explain any; what only looks explains none."""
+        return bool(self.silent_changes & WHERE_PAGES_LIE) or bool(self.silent_changes & tables_of(found.law))
 
 
 class Judging:
@@ -451,7 +462,7 @@ class Judging:
             if kind is None:
                 k.related()
                 found = broken(k, self.about)
-                if found is not None and k.silent:
+                if found is not None and k.may_be_explained(found):
                     k.open(self.about)
                     found = broken(k, self.about)
         finally:

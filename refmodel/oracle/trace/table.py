@@ -15,7 +15,7 @@ from refmodel.oracle.trace import crossing, dumps, guest, linear, stretches
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.effects import logging, mechanisms, memory, translations
-from refmodel.oracle.trace.knowledge import Knowledge
+from refmodel.oracle.trace.knowledge import WHERE_PAGES_LIE, Knowledge
 
 
 class Row(NamedTuple):
@@ -45,6 +45,13 @@ def gap(k: Knowledge, event: e.Gap) -> None:
     k.lose()
 
 
+def _changed_in_silence(row: Row) -> frozenset[str]:
+    """The tables that an event changes; any, if it is about what processors have cached, which is in none, or lets a page lose its
+    frame."""
+    elsewhere = row.changes == "all" or row.effect.__module__ in (linear.__name__, translations.__name__) or row.event is e.Report
+    return WHERE_PAGES_LIE if elsewhere else frozenset(row.changes.split())
+
+
 def header(k: Knowledge, event: e.Header) -> None:
     unknown = [kind for kind in event.silent if kind not in KINDS]
     if unknown:
@@ -53,7 +60,9 @@ def header(k: Knowledge, event: e.Header) -> None:
         if event.order == "total" and getattr(event, field) is not None:
             raise Inconsistent(field, 'says which events of two CPUs may be swapped; expected "order":"cpu" beside it')
     k.flushes_told, k.marks_late, k.silent = event.flushes == "told", event.marks == "late", frozenset(event.silent)
-    k.silent_fills = any(row.fills for row in ROWS if row.kind in k.silent)
+    rows = [row for row in ROWS if row.kind in k.silent]
+    k.silent_fills = any(row.fills for row in rows)
+    k.silent_changes = frozenset().union(*(_changed_in_silence(row) for row in rows))
     k.lent.clear()
     k.start(closed=event.start == "power-on")
 

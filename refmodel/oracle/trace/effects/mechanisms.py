@@ -170,7 +170,7 @@ def _may_be_touchable(k: Knowledge, key: Key) -> bool:
 def balloon(k: Knowledge, event: e.Balloon) -> None:
     """A balloon has at least the pages that are known to be in it, and no more where none can be that is not known."""
     number, others = known_in_balloon(k, event.vm)
-    counts = event.vm not in k.touchable and not k.silent and (number > event.actual or not others)
+    counts = event.vm not in k.touchable and not k.silent_changes and (number > event.actual or not others)
     k.answers.count = lambda table, where: number  # type: ignore[method-assign]
     try:
         with k.judging(About(frozenset({(event.vm, 0)}), counts=counts)):
