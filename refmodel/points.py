@@ -110,7 +110,7 @@ PROCESSORS = {
     "riscv A/D": "Cpu",
 }
 """Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
-ACKNOWLEDGING = ("any acknowledged", "npt", "riscv A/D", "ept tagged", "ept 4K/2M acknowledged", "ept 4K/2M PML acknowledged")
+ACKNOWLEDGING = ("any acknowledged", "npt", "riscv A/D", "ept tagged", "ept 4K/2M acknowledged")
 AT_ONCE = ("any", "ept", "ept 4K/2M")
 REFINING = (*ACKNOWLEDGING, *AT_ONCE)
 """The MMUs of which each step over ``REFINED_OVER`` is proved to be one of the abstract MMU's that flushes as they do."""

@@ -60,7 +60,10 @@ def test_those_that_refine_it_flush_in_their_own_time() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mmu", ["ept 4K/2M/1G acknowledged", "ept 4K/2M/1G", "ept 4K/2M A/D", "ept 4K/2M PML"])
+@pytest.mark.parametrize(
+    "mmu",
+    ["ept 4K/2M PML acknowledged", "ept 4K/2M/1G acknowledged", "ept 4K/2M/1G", "ept 4K/2M A/D", "ept 4K/2M PML"],
+)
 def test_others_refine_it_too(mmu: str) -> None:
     every_step_is_one_of_the_abstract_mmu(mmu)
 
