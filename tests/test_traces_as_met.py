@@ -28,6 +28,7 @@ AS_MET = {
     "moved_slot_frame_reused": (5, "RES-2"), "moved_slot_mapped_elsewhere": (5, "ISO-1"), "moved_slot_frame_freed": (5, "ISO-1"),
     "zeroes_for_what_was_stored": (4, "EQV-1"), "fetched_after_a_store": (4, "EQV-1"),
     "two_owners_and_silent_loads": (4, "ISO-1"), "reused_and_silent_reads_by_devices": (4, "RES-2"),
+    "device_reads_a_private_page": None,
     "resumed_with_a_mark": (10, "EQV-4"), "resumed_and_fetched": None,
     # What hypervisors did wrong, each beside the same monitor mended.
     "slot_read_only_and_still_mapped": (7, "ISO-1"), "slot_read_only_and_still_cached": (8, "ISO-1"),

@@ -20,9 +20,11 @@ from refmodel.oracle.trace.tables import Key, Open
 
 
 def load(k: Knowledge, event: Load) -> None:
-    """A load shows what was stored last."""
+    """A load shows what was stored last. Of a private page the monitor sees what it may, such as ciphertext."""
     for key, offset, bits, mask in pieces(event.vm, event.gpa, event.value, event.size):
-        learn(k, reached(k, *key), offset, bits, mask)
+        at = reached(k, *key)
+        if event.by == "guest" or not k.state.private.find(at):
+            learn(k, at, offset, bits, mask)
         if event.by == "guest":
             reported.access(k, event.cpu, key, write=False)
 
@@ -124,7 +126,9 @@ def dma_read(k: Knowledge, event: DmaRead) -> None:
         reported.device(k, (event.vm, gfn), write=False)
     if event.value is not None:
         for key, offset, bits, mask in pieces(event.vm, event.gpa, event.value, event.size):
-            learn(k, reached(k, *key), offset, bits, mask)
+            at = reached(k, *key)
+            if not k.state.private.find(at):  # of a private page it sees what it may, such as ciphertext
+                learn(k, at, offset, bits, mask)
 
 
 def pieces(vm: int, gpa: int, value: int, size: int) -> Iterator[tuple[Key, int, int, int]]:

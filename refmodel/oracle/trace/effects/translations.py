@@ -163,7 +163,9 @@ def flush_end(k: Knowledge, event: e.FlushEnd) -> None:
         if not k.closed or "flush_begin" in k.silent:
             return  # it may have been begun before the trace was, or in a gap: nothing is known to be flushed
         where = "" if event.gfn is None else f", at gfn {event.gfn:#x},"
-        raise Inconsistent("e", f"no flush of vm {event.vm}{where} was begun")
+        begun = next((gfn for vm, gfn in k.flushed if vm == event.vm), None)
+        other = "" if begun is None else f"; one was at gfn {begun:#x}, which the end has to name too"
+        raise Inconsistent("e", f"no flush of vm {event.vm}{where} was begun{other}")
     (_, begun, first, last), others = flushes.ended(k.flushed.pop((event.vm, event.gfn)), event.cpu)
     if others:
         k.flushed[event.vm, event.gfn] = others
