@@ -4,13 +4,14 @@ import attrs
 import pytest
 
 from proofs.refinement import every_step_is_one_of_the_abstract_mmu
-from refmodel.designs import AbstractMemory, Npt
+from refmodel.designs import AbstractMemory, Ept, Npt
 from refmodel.engines.prover import prove_simulated
-from refmodel.language import Design, cached, outline, require
-from refmodel.machine.names import Cpu, Gfn, Mfn, Vm
+from refmodel.language import NOTHING, Design, cached, operation, outline, require
+from refmodel.machine.names import Cpu, Gfn, Mfn, Vcpu, Vm
+from refmodel.machine.translation_caches import PhysicalMapping
 from refmodel.mmu.contract import Derived
-from refmodel.mmu.replies import Handled
-from refmodel.points import ACKNOWLEDGING, AT_ONCE, PROCESSORS
+from refmodel.mmu.replies import Handled, TableGone
+from refmodel.points import ACKNOWLEDGING, AT_ONCE, PROCESSORS, over
 
 
 class ReleasedAtOnce(Npt):
@@ -39,6 +40,31 @@ class WritableUnasked(Npt):
         if write and self.p2m[vm, gfn].mapped:
             self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], writable=True)
         return handled
+
+
+class TlbRightsForgotten(Ept):
+    """The same under EPT: a store goes by a cached guest-physical mapping that may be for reading only."""
+
+    def translate(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, write: bool) -> PhysicalMapping:
+        found = self.physical_tlb[vm, vcpu, gfn]
+        if found.valid and cached("guest-physical mapping"):
+            return found
+        return super().translate(vm, vcpu, gfn, write)
+
+
+class TakenBackInSilence(Ept):
+    """A table is taken back, and the outcome does not say which: no step of the abstract MMU can be shown to be it."""
+
+    @operation
+    def reclaim_table(self, vm: Vm) -> TableGone:
+        super().reclaim_table(vm)
+        return TableGone(NOTHING)
+
+
+@pytest.mark.parametrize(("design", "wrong"), [(TlbRightsForgotten, "store_unpaged"), (TakenBackInSilence, "reclaim_table")])
+def test_a_step_that_the_abstract_mmu_that_flushes_at_once_has_not_is_refuted(design: type[Design], wrong: str) -> None:
+    done = prove_simulated(outline(design), outline(over("abstract at once", ("sharing", "ballooning"))), wrong)
+    assert done.failing and not done.failing[0].endswith(": the solver gave up")
 
 
 @pytest.mark.parametrize(

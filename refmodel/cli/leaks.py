@@ -128,11 +128,6 @@ def _watched(outline: Outline) -> Geometry:
     return watching(own) if shipped else own.resized(**{sort: max(2, own.size(sort))})
 
 
-def _limits(outline: Outline, geometry: Geometry) -> str:
-    """In which geometry a verdict is given."""
-    return f" in this geometry: {there_is(outline, geometry)}"
-
-
 def _showing(outline: Outline) -> set[str]:
     """The guests' operations that show anything, but for those that are meant to show what depends on others."""
     return {op.name for op in outline.operations if op.by_guest and op.returns is not None} - set(flows_of(outline))
@@ -167,8 +162,8 @@ def _refuse(name: str, outline: Outline) -> None:
     split = [op for op in outline.operations if op.split]
     partial = [table.name for table in outline.tables if table.partial]
     if split:
-        name = split[0].name
-        raise BadDesign(f"{place_of(home_of(outline.cls, name), name)}: others may interrupt it (yield); {WHOLE_STEPS}")
+        op = split[0].name
+        raise BadDesign(f"{place_of(home_of(outline.cls, op), op)}: others may interrupt it (yield); {WHOLE_STEPS}")
     if partial:
         raise BadDesign(f"{place_of(home_of(outline.cls, partial[0]), partial[0])} is a dict; {WHOLE_STEPS}")
     if not fits_bytes(outline):
@@ -203,7 +198,8 @@ def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, who
         sure = _is_sure(outline, found)
         fewer = "the time was up; expected more --seconds, or fewer names, as by --geometry Vm=2,Mfn=2"
         meant = ", ".join(flows_of(outline))
-        nothing = f"nothing leaks{f' but what is meant to be known, by {meant}' if meant else ''}{_limits(outline, geometry)}"
+        but = f" but what is meant to be known, by {meant}," if meant else ""
+        nothing = f"nothing leaks{but} in this geometry: {there_is(outline, geometry)}"
         words = nothing if sure else f"undecided: {'nothing was compared' if found.complete else fewer}"
         out.verdict(f"{name}: {words}\n", style="green" if sure else "yellow")
         return

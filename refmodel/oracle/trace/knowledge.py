@@ -89,9 +89,9 @@ class Knowledge:
         """What laws that count ask."""
         self.silent: frozenset[str] = frozenset()
         self.silent_fills = False
-        self.silent_changes: frozenset[str] = frozenset()
-        """The tables that may have changed without a word."""
         """Whether events of the silent kinds change what a guest finds in its memory."""
+        self.silent_changes: frozenset[str] = frozenset()
+        """The tables that events of the silent kinds change."""
         self.flushes_told = False
         self.marks_late = False
         """Whether the dirty log may note a store after it has happened."""
