@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from refmodel.oracle.trace.concerned import ASKED, BORROWED, MENTIONED, OUTLINE, TRANSLATIONS
 from refmodel.oracle.trace.holding import STALE
 from refmodel.oracle.trace.judge import judge_trace
 from tests.commands import refmodel
@@ -202,3 +203,10 @@ def test_every_trace_that_is_kept_is_judged() -> None:
 def test_where_no_event_can_be_read_nothing_is_called_lawful(name: str, status: int, said: str) -> None:
     done = refmodel("judge", str(DATA / name))
     assert done.returncode == status and said in done.stdout + done.stderr and "lawful" not in done.stdout
+
+
+def test_no_law_about_a_page_looks_at_how_many_references_its_frame_has() -> None:
+    """So the pages of a frame are not asked about again when only that number changes."""
+    asking = {each.sort for each in ASKED if "references" in MENTIONED[each.law]}
+    assert asking == {"frame"}
+    assert not any("references" in MENTIONED.get(law, OUTLINE.mentions(law)) for law in (*TRANSLATIONS, *BORROWED))
