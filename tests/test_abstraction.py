@@ -8,7 +8,7 @@ import pytest
 from refmodel.engines.abstracted import doubts
 from refmodel.engines.computed import computed
 from refmodel.engines.induction import prove
-from refmodel.engines.simulation_runs import simulated_runs
+from refmodel.engines.simulation_runs import apart_at_first, simulated_runs
 from refmodel.language import (
     NOTHING,
     BadDesign,
@@ -160,6 +160,13 @@ def test_a_step_that_is_none_is_found_by_runs_and_by_the_proof(design: type[Desi
 def test_what_is_said_of_power_on_is_proved_too() -> None:
     (said,) = doubts(outline(ThereAtFirst), outline(Store))
     assert "ThereAtFirst.newest: at power-on held may be another than in Store" in said
+
+
+def test_what_is_said_of_power_on_is_seen_on_ints_too() -> None:
+    first = apart_at_first(outline(ThereAtFirst), outline(Store), ThereAtFirst.geometry)
+    assert {(change.table, change.now) for change in first} == {("held", Held(True))}
+    done = refmodel("refine", f"{__file__}:ThereAtFirst", "--to", f"{__file__}:Store")
+    assert done.returncode == 1 and "at power-on held[gfn0]" in done.stdout, done.stdout
 
 
 @pytest.mark.slow

@@ -17,8 +17,9 @@ from refmodel.engines.corresponding import NEVER_DONE, never_completed, never_do
 from refmodel.engines.induction import prove
 from refmodel.engines.judgements import Simulated
 from refmodel.engines.replaying import replay
-from refmodel.engines.simulation_runs import SimulatedRuns, simulated_runs
+from refmodel.engines.simulation_runs import SimulatedRuns, apart_at_first, simulated_runs
 from refmodel.engines.verdicts import NEVER
+from refmodel.engines.words import change_text
 from refmodel.language.design import Outline
 from refmodel.language.plurals import many
 from refmodel.language.unsound import BadDesign
@@ -62,6 +63,14 @@ def refine(
     mine = load(design)
     other = _other(design, mine, to)
     shared(mine, other)
+    if wrong := _at_power_on(mine, other):
+        if as_json:
+            print_document(RefinementDocument(design, other.name, 0, 0, {}, (), UnexplainedDocument(wrong, ()), (), ()))
+        else:
+            out.verdict(f"{design}: {escape(wrong)}", style="bold red")
+        if html is not None:
+            write_page(pages.Page(f"{design} beside {other.name}", (wrong,)), html)
+        raise typer.Exit(FAILS)
     runs = simulated_runs(mine, other, mine.cls.geometry, seconds=seconds, seed=seed)
     proofs, unproved = ([], []) if runs.failure else _proofs(mine, other, jobs)
     if as_json:
@@ -84,6 +93,16 @@ def _other(design: str, mine: Outline, to: str) -> Outline:
             "refmodel.bare.BareMemory, or a design after --to"
         )
     return machine
+
+
+def _at_power_on(mine: Outline, other: Outline) -> str:
+    """Where a table of the other design's does not begin as it begins there; empty if all do."""
+    told = [change_text(other, change) for change in apart_at_first(mine, other, mine.cls.geometry)]
+    if not told:
+        return ""
+    where, theirs, says = told[0]
+    more = f" ({many(len(told) - 1, 'more entry')} too)" if len(told) > 1 else ""
+    return f"at power-on {where} is {theirs} in {other.name}, and {says} for {mine.name}{more}"
 
 
 def _unseen(other: Outline, runs: SimulatedRuns, proofs: list[Simulated]) -> str:

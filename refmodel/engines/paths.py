@@ -11,6 +11,7 @@ import attrs
 import z3
 
 from refmodel.engines.aborts import Aborted
+from refmodel.engines.comparing import term_of
 from refmodel.engines.conditions import Counted, Lookup
 from refmodel.engines.connectives import number_of
 from refmodel.engines.symbolic import Obligation, Symbolic
@@ -120,12 +121,12 @@ class Runs:
 def real(kind: Kind, value: Any) -> list[Term]:
     """What holds of an argument: a name is not NOTHING (those in a record may be), and a number not below zero."""
     if isinstance(kind, NameKind):
-        return real_term(kind, value.term)
+        return real_term(kind, term_of(kind, value))
     return [
         t
         for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True)
         if isinstance(leaf, NaturalKind)
-        for t in real_term(leaf, v.term)
+        for t in real_term(leaf, term_of(leaf, v))
     ]
 
 

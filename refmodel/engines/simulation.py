@@ -33,8 +33,9 @@ from refmodel.engines.corresponding import (
 )
 from refmodel.engines.hypotheses import FAR, NEAR
 from refmodel.engines.judgements import Simulated
+from refmodel.engines.offering import Offer, Values, choices_of, held_by, is_nothing, named_by
 from refmodel.engines.outcomes import shown_by, shows
-from refmodel.engines.paths import Path, Runs, Segment
+from refmodel.engines.paths import Path, Runs, Segment, real
 from refmodel.engines.questions import TIMEOUT, Solver
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_differences import FREELY, Comparison, Step
@@ -56,6 +57,11 @@ def simulated(induction: Induction, other: Outline, paths: Iterable[Path]) -> Si
     began = time.perf_counter()
     done = _Simulation(induction, other).prove(paths)
     return attrs.evolve(done, seconds=time.perf_counter() - began)
+
+
+FEW = 8
+"""Steps of the other design that may have been tried in vain for a path, so that steps about other values are tried too: to refute
+many takes minutes."""
 
 
 class _Lawful:
@@ -157,9 +163,32 @@ class _Simulation:
             return "none"
         if may_rest and not shows(shown) and self._rests(path, segment, shown, changed):
             return "none"
+        judged, asked, steps_tried = self._compared(path, segment, may_rest, steps, None)
+        if judged in (None, "step", "none") or not asked or steps_tried > FEW:
+            return judged
+        more = {kind: values for kind, values in held_by(path, segment).items() if kind in asked}
+        again, *_ = self._compared(path, segment, may_rest, steps, more)
+        return again if again in (None, "step", "none") else judged
+
+    def _compared(
+        self, path: Path, segment: Segment, may_rest: bool, steps: bool, more: Values | None
+    ) -> tuple[str | None, frozenset[Kind], int]:
+        """The same, where the other design's steps may also be about ``more``; the kinds of which more was looked for; and the
+        steps that were tried."""
         reading = Symbolic(self.other)
         reading.solver = _Along(Solver(timeout=TIMEOUT), segment.conditions)
-        found, is_same = self._tried(path, reading, segment) if steps else ([], False)
+        named = named_by(self.op, self.induction.arguments, segment)
+        offer = Offer(reading, named, len(choices_of(segment)), more)
+        reading.offered = offer.to_choose
+        found, is_same = self._tried(path, reading, segment, offer) if steps else ([], False)
+        judged = self._told_by(path, segment, reading, may_rest, found, is_same)
+        return judged, frozenset(offer.asked), len(found)
+
+    def _told_by(
+        self, path: Path, segment: Segment, reading: Symbolic, may_rest: bool, found: list[Step], is_same: bool
+    ) -> str | None:
+        """What a path is by these steps of the other design."""
+        shown, changed = shown_by(segment.outcome), self.compared.changed(segment)
         if is_same:
             return self._explained(path, segment, shown, changed)
         free = self.compared.free(segment)
@@ -177,10 +206,10 @@ class _Simulation:
                 return self._explained(path, segment, shown, changed)
         return "the solver gave up" if answer == z3.unknown else self._told(segment, shown, changed, found)
 
-    def _tried(self, path: Path, reading: Symbolic, segment: Segment) -> tuple[list[Step], bool]:
+    def _tried(self, path: Path, reading: Symbolic, segment: Segment, offer: Offer) -> tuple[list[Step], bool]:
         """The steps that may explain a path, up to one that is the same term by term; and whether the last one is."""
         found: list[Step] = []
-        with closing(self._steps(path, reading, segment)) as steps:
+        with closing(self._steps(path, reading, segment, offer)) as steps:
             for step in steps:
                 found.append(step)
                 if self.compared.differs(reading, segment, step, ()) is FALSE:
@@ -215,39 +244,45 @@ class _Simulation:
         in_vain = any(answer is True for answer in segment.answers)
         return not has_to_be_a_step(self.design, self.other, self.op, segment.outcome, in_vain)
 
-    def _steps(self, path: Path, reading: Symbolic, segment: Segment) -> Generator[Step, None, None]:
+    def _steps(self, path: Path, reading: Symbolic, segment: Segment, offer: Offer) -> Generator[Step, None, None]:
         """The paths of what may explain it, from the same contents of the shared tables. What has to hold on them, and on the path
         too, does: that the operation itself does not go wrong is proved apart."""
         number = 0
         right = {number_of(o.holds) for o in path.obligations if o.ids <= segment.ids}
-        for candidate, arguments in self._taken(reading, segment):
+        for candidate, arguments, unreal in self._taken(reading, segment, offer):
             runs = Runs(self.other, candidate)
             reading.choices = "choice!"
             with answering(reading):
                 for _ in reading.paths():
                     reading.given(segment.conditions, segment.model)
                     try:
-                        [found] = runs.segments(reading, self.compared.start(reading, segment), list(arguments))
+                        [found] = runs.segments(reading, self.compared.start(reading, segment), arguments)
                     except Refused:
                         continue
                     wrong = tuple(
                         conj((*o.conditions, negation(o.holds))) for o in reading.obligations if number_of(o.holds) not in right
                     )
                     number += 1
-                    yield Step(number, candidate, found, tuple(reading.lookups.values()), wrong)
+                    yield Step(number, candidate, found, tuple(reading.lookups.values()), (*unreal, *wrong))
 
-    def _taken(self, reading: Symbolic, segment: Segment) -> Iterator[tuple[Operation, tuple[Any, ...]]]:
-        """What may explain a path, with all that it may be given."""
+    def _taken(self, reading: Symbolic, segment: Segment, offer: Offer) -> Iterator[tuple[Operation, list[Any], list[Term]]]:
+        """What may explain a path, with all that it may be given, and that this is nothing that an operation can be given."""
         for candidate in self.candidates:
-            options = [self._arguments(reading, segment, candidate, name, kind) for name, kind in candidate.parameters]
-            for arguments in itertools.product(*options):
-                yield candidate, arguments
+            options = [self._arguments(reading, segment, candidate, name, kind, offer) for name, kind in candidate.parameters]
+            for given in itertools.product(*options):
+                yield candidate, [value for value, _ in given], [term for _, unreal in given for term in unreal]
 
-    def _arguments(self, reading: Symbolic, segment: Segment, candidate: Operation, name: str, kind: Kind) -> list[Any]:
-        """What a step may be given. What the step asks of it is a matter of this reading, not of the one that the path was followed
-        by."""
+    def _arguments(
+        self, reading: Symbolic, segment: Segment, candidate: Operation, name: str, kind: Kind, offer: Offer
+    ) -> list[tuple[Any, list[Term]]]:
+        """What a step may be given, and for each, that it is NOTHING, or below zero. What the step asks of it is a matter of this
+        reading, not of the one that the path was followed by."""
         given = given_for(self.op, candidate, (name, kind), self.induction.arguments, segment.outcome)
-        return [asking(reading, each) for each in given] or [reading.arbitrary(kind, f"any!!{self.op.name}.{name}")]
+        options = [asking(reading, each) for each in given if not is_nothing(kind, each)] or offer.of_kind(kind)
+        found = [(each, [] if offer.is_named(kind, each) else [negation(term) for term in real(kind, each)]) for each in options]
+        if all(unreal for _, unreal in found):
+            found.append((reading.arbitrary(kind, f"any!!{self.op.name}.{name}"), []))
+        return found
 
     # ------------------------------------------------------------ the solver
 

@@ -258,6 +258,18 @@ def simulated_runs(
     return SimulatedRuns(found, done, steps, explained, untaken, time.perf_counter() - began)
 
 
+def apart_at_first(design: Outline, other: Outline, geometry: Geometry) -> tuple[Change, ...]:
+    """Entries of the other design's tables that the design says hold something else at power-on: as they are there, and as the
+    design says. No step leads to such a state, so no run can show it."""
+    machine = SimulatedMachine(design, geometry, other)
+    machine.power_on(lambda options: options[0])
+    return tuple(
+        change
+        for change in changes(other, machine.other.state, machine._view(machine.state))
+        if change.table in machine.computed and change.table not in other.arbitrary
+    )
+
+
 def square(design: Outline, other: Outline, geometry: Geometry, run: Run) -> tuple[Apart, Any]:
     """The square of a run's last step, which is none of the other design's: what the other could do instead, and what came of the
     step."""

@@ -74,6 +74,8 @@ class Symbolic:
         """Cuts off paths: this one, or one that remembers the laws that it used."""
         self.choices = "choice!"
         """What the terms are called that choices are answered with."""
+        self.offered: Callable[[Kind, int], Sequence[Any]] = lambda kind, number: ()
+        """What a choice of this kind and number may also fall on, each on a path of its own."""
         self.merges = NONE
         """Which paths of a helper are put together behind each call of it (``merging``)."""
         self._folding = 0
@@ -275,7 +277,7 @@ class Symbolic:
         if self._folding:
             raise Impure
         chosen = sum(not isinstance(answer, bool) for answer in self.answers)
-        value = self.arbitrary(kind, f"{self.choices}{chosen}")
+        value = self._one_of([self.arbitrary(kind, f"{self.choices}{chosen}"), *self.offered(kind, chosen)])
         self.answers.append((kind, value))
         if isinstance(kind, NameKind):
             self.required(negation(same(value.term, constant(kind, NOTHING))))
@@ -285,12 +287,16 @@ class Symbolic:
     def yes(self, question: str) -> bool:
         if self._folding:
             raise Impure
-        if self.forks.replaying():
-            answer = self.forks.again()
-        else:
-            answer = self.forks.take([False, True])
+        answer = self._one_of([False, True])
         self.answers.append(answer)
         return bool(answer)
+
+    def _one_of(self, options: Sequence[Any]) -> Any:
+        """Each of them, on a path of its own."""
+        if len(options) == 1:
+            return options[0]
+        numbers = range(len(options))
+        return options[self.forks.again() if self.forks.replaying() else self.forks.take(numbers)]
 
     def count(self, table: Table, where: Callable[..., Any]) -> Any:
         return opaque(self, NaturalKind(), number_now(self, table, *counting(table, where)))
