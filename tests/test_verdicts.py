@@ -311,6 +311,11 @@ def test_a_law_that_nothing_can_break_is_not_shown() -> None:
     assert conclusion(reports) == "undecided: nothing can break full_or_not; nothing can break filled_or_not"
 
 
+def test_what_is_true_of_any_count_is_no_law() -> None:
+    reports = judged(small.CountsItself, "prove")
+    assert conclusion(reports) == "undecided: nothing can break counts_itself; nothing can break counts_more"
+
+
 def test_a_law_that_asks_a_method_of_the_design_can_be_broken_by_it() -> None:
     design = outline(small.SaysNothing)
     assert {law.name for law in design.laws if cannot_fail(design, law)} == {"full_or_not", "filled_or_not"}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -94,10 +95,11 @@ def _doubt(
             if kind.name not in design.arbitrary:
                 getattr(state, kind.name).reset(lambda *_: True)
         names = [reading.arbitrary(kind, f"any!!{n}") for n, kind in names_of]
+        reading.names = [(leaf, name.term) for (_, leaf), name in zip(names_of, names, strict=True)]
         reading.real = [real for (_, leaf), name in zip(names_of, names, strict=True) for real in real_term(leaf, name.term)]
         goal = claim(reading, state, names)
     solver = Solver(z3.Not(goal), *reading.conditions, timeout=timeout)
-    solver.add(*reading.real)
+    solver.add(*reading.real, *reading.at_least)
     of_any_state = Instances(design, (), AT_FIRST)
     for lookup in reading.lookups.values():  # a table whose contents are arbitrary holds values of its kind
         solver.add(*of_any_state.nobody(lookup))
@@ -112,6 +114,13 @@ class _Initially(Symbolic):
 
     real: Sequence[Term] = ()
     """That the names which the law is claimed for are not NOTHING."""
+    names: Sequence[tuple[Any, Term]] = ()
+    """These names, and what sort each is of."""
+
+    def begin(self) -> None:
+        super().begin()
+        self.at_least: list[Term] = []
+        """What is known of counts: at least the entries under these names are counted, if their condition holds of them."""
 
     def count(self, table: Table, where: Any) -> Any:
         condition, spoken_of = counting(table, where)
@@ -122,7 +131,15 @@ class _Initially(Symbolic):
         if table.kind.name not in self.arbitrary_tables and (empty or self._never(holds)):
             return opaque(self, NaturalKind(), z3.IntVal(0))
         number = applied(f"count.{table.kind.name}.{condition.name}", spoken_of, z3.IntSort())
+        if table.kind.name not in self.arbitrary_tables:
+            self.at_least += [
+                z3.Implies(condition.holds(list(key), initial, spoken_of), number >= 1) for key in self._keys(table.kind.keys)
+            ]
         return opaque(self, NaturalKind(), z3.If(number >= 0, number, z3.IntVal(0)))
+
+    def _keys(self, kinds: Sequence[Any]) -> Iterator[tuple[Term, ...]]:
+        """The keys that can be made of the names which the law is claimed for."""
+        return itertools.product(*([term for kind, term in self.names if kind == each] for each in kinds))
 
     def _never(self, holds: Term) -> bool:
         """Whether a condition cannot hold of names that there are."""

@@ -193,7 +193,7 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
 
 def there_is(design: Outline, geometry: Geometry) -> str:
     """What runs on ints know, in words: how many names of each sort, up to which numbers, and which records alone."""
-    return f"{_stated(design, geometry)}{limits_of(design, geometry)}"
+    return f"{_stated(design, geometry)}{limits_of(design, geometry)}".removeprefix(", ")
 
 
 def limits_of(design: Outline, geometry: Geometry) -> str:

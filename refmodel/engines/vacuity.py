@@ -17,10 +17,12 @@ import z3
 from refmodel.engines.connectives import identical, negation
 from refmodel.engines.formulas import claimed
 from refmodel.engines.goals import Goals, arbitrary_names
+from refmodel.engines.hypotheses import Hypotheses
+from refmodel.engines.instances import Instances
 from refmodel.engines.paths import base_of
 from refmodel.engines.prover import TIMEOUT, Induction
 from refmodel.engines.symbolic import Symbolic
-from refmodel.engines.terms import Term
+from refmodel.engines.terms import Term, real_term
 from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault, Premises, answering
 from refmodel.language.design import Operation, Outline
@@ -111,7 +113,7 @@ def cannot_fail(design: Outline, law: Law) -> bool:
     a method of the design can be broken by that method, so it is not looked at."""
     reading = Symbolic(design, prune=False)
     holds = _of_any_tables(design, law, reading)
-    return holds is not None and not _can_be([z3.Not(holds), *_of_kinds(holds)])
+    return holds is not None and not _can_be([z3.Not(holds), *_of_any_state(design, law, reading, holds)])
 
 
 def holds_by_methods(design: Outline, law: Law) -> bool:
@@ -121,7 +123,7 @@ def holds_by_methods(design: Outline, law: Law) -> bool:
         return False
     reading = Symbolic(design, prune=False)
     holds = _of_any_tables(design, law, reading, methods=True)
-    return holds is not None and not _can_be([z3.Not(holds), *_of_kinds(holds)])
+    return holds is not None and not _can_be([z3.Not(holds), *_of_any_state(design, law, reading, holds)])
 
 
 def part_cannot_fail(design: Outline, part: Law) -> bool:
@@ -129,7 +131,8 @@ def part_cannot_fail(design: Outline, part: Law) -> bool:
     before it in the law."""
     reading = _Denying(design, part)
     told = _of_any_tables(design, part, reading) is not None and not Premises.met
-    return told and bool(reading.denied) and not _can_be([z3.Or(reading.denied), *_of_kinds(z3.Or(reading.denied))])
+    denied = z3.Or(reading.denied)
+    return told and bool(reading.denied) and not _can_be([denied, *_of_any_state(design, part, reading, denied)])
 
 
 def _of_any_tables(design: Outline, law: Law, reading: Symbolic, *, methods: bool = False) -> Any:
@@ -187,6 +190,21 @@ def _any_outcome(reading: Symbolic, law: Law) -> Any:
     if not isinstance(law.outcome, type):
         return None
     return reading.arbitrary(kind_of(law.outcome), "outcome") if attrs.has(law.outcome) else law.outcome()
+
+
+def _of_any_state(design: Outline, law: Law, reading: Symbolic, term: Term) -> list[Term]:
+    """What holds whatever the tables are: of the names that a law is claimed for, of the numbers in a term, of what was counted."""
+    names = arbitrary_names(law, Symbolic(design, prune=False))
+    found = [*_of_kinds(term), *(real for name in names for real in real_term(name.kind, name.term))]
+    for base in ("s", "before"):
+        known = Hypotheses(Instances(design, (), base))
+        counts = [each for each in reading.counts.values() if each.base == base]
+        if counts:
+            known.admit([look for look in reading.lookups.values() if look.base == base], counts)
+            known.saturate()
+            known.go_by_counts()
+            found += known.asserted
+    return found
 
 
 def _of_kinds(term: Term) -> list[Term]:

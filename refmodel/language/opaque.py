@@ -197,7 +197,9 @@ class _Number(Opaque):
     def _arithmetic(self, operator: str, a: Any, b: Any) -> Any:
         term, sound = self.reading.arithmetic(operator, self.kind, a, b)
         if sound is not None:
-            self.reading.must(sound, f"the result of {operator} may be no {self.said}")
+            divides = operator in ("//", "%")
+            why = f"what {operator} divides by may be 0" if divides else f"the result of {operator} may be no {self.said}"
+            self.reading.must(sound, why)
         return type(self)(self.reading, self.kind, term)
 
     def __add__(self, other: Any) -> Any:

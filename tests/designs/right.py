@@ -191,7 +191,28 @@ class CountsByADifference(Design):
         return count(s.pages, lambda pages, vm: pages > 0 and pages - 1 > 0) == 0
 
 
+class KeepsOneFree(Design):
+    """At power-on a count is at least one because the law is about a frame, which is counted."""
+
+    used: Total[Mfn, bool]
+    geometry = geometry(Mfn=3)
+
+    @operation
+    def take(self, mfn: Mfn) -> None:
+        require(not self.used[mfn] and count(self.used, lambda used, frame: not used) >= 2)
+        self.used[mfn] = True
+
+    @operation
+    def give(self, mfn: Mfn) -> None:
+        self.used[mfn] = False
+
+    @law("RES-1", "One frame is free if there are frames.")
+    def one_is_free(s: Any, mfn: Mfn) -> bool:
+        return count(s.used, lambda used, frame: not used) >= 1
+
+
 RIGHT = (
+    KeepsOneFree,
     CountsAfterAReset,
     AFieldCalledDomain,
     ACellOfNobody,

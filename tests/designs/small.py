@@ -328,6 +328,19 @@ class Filled:
     full: bool = False
 
 
+class CountsItself(Pot):
+    """Laws that are true of whatever is counted."""
+
+    @law("RES-2", "A cell that has the number one is one of those that have it.")
+    def counts_itself(s: "CountsItself", vm: Vm) -> Any:
+        return implies(s.cells[vm].number == 1, count(s.cells, lambda cell, vm: cell.number == 1) >= 1)
+
+    @law("RES-2", "No more cells are full and have the number one than have it.")
+    def counts_more(s: "CountsItself") -> Any:
+        full = count(s.cells, lambda cell, vm: cell.number == 1 and cell.full)
+        return full <= count(s.cells, lambda cell, vm: cell.number == 1)
+
+
 class SaysNothing(Pot):
     """Laws that no design breaks, whatever it does; and one that a method breaks, if it is another."""
 
