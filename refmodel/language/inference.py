@@ -146,7 +146,7 @@ class Inference(Calls):
 
     def block(self, statements: Sequence[ast.stmt]) -> bool:
         """Whether its end is reached."""
-        for statement in statements:
+        for number, statement in enumerate(statements, 1):
             self._line = statement.lineno
             self._done += 1
             if self._done > MOST:
@@ -154,6 +154,7 @@ class Inference(Calls):
                 raise BadDesign(f"{file}:{self._line}: more than {MOST:,} statements when all loops are written out")
             try:
                 if not self.statement(statement):
+                    self._never_runs(statement, statements[number:])
                     return False
             except Stop:
                 for name in _assigned(statement):  # whatever it is: it has been complained about
@@ -161,6 +162,12 @@ class Inference(Calls):
                 if isinstance(statement, ast.Return | ast.Raise):
                     return False
         return True
+
+    def _never_runs(self, last: ast.stmt, left: Sequence[ast.stmt]) -> None:
+        """Complain of what stands behind a statement that always ends the function."""
+        if left and isinstance(last, ast.Return | ast.Raise | ast.If):
+            self._line = left[0].lineno
+            self.complain("this never runs: all that stands before it returns or raises; leave it out, or move it", left[0])
 
     def statement(self, node: ast.stmt) -> bool:
         match node:
