@@ -204,6 +204,9 @@ class Inference(Calls):
                 self._annotated(annotation, given, value)
                 self.assign(target, given, value)
                 return True
+            case ast.AugAssign(target, ast.BitAnd(), ast.UnaryOp(ast.Invert(), mask)):
+                self.assign(target, self._masked(self.expr(target), self.expr(mask), node), node)
+                return True
             case ast.AugAssign(target, op, value):
                 self.assign(target, self._arithmetic(op, self.expr(target), self.expr(value), node), node)
                 return True
