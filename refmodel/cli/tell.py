@@ -156,7 +156,7 @@ def explain(
         typer.Argument(
             help="a clause (ISO-2), a law, a bug, a design, a theorem, a mechanism, a strategy or an "
             f"estimator of a VM's memory need; or a table: "
-            f"{', '.join(TOPICS[:-1])} or {TOPICS[-1]}"
+            f"{', '.join(TOPICS[:-1])} or {TOPICS[-1]}; theorems lists the theorems"
         ),
     ],
     workload: Annotated[
@@ -180,9 +180,10 @@ def explain(
     html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Explain a clause, a law, a bug, a design, a mechanism, a strategy or an estimator of a VM's memory need.
+    """Explain a clause, a law, a bug, a design, a theorem, a mechanism, a strategy, an estimator of a VM's memory need, or a table.
 
-    An explanation fits on one screen: what the topic is, what checks it, and which chapters say more. Four topics print tables:
+    An explanation fits on one screen: what the topic is, what checks it, and which chapters say more. `refmodel explain theorems
+    --all` lists the theorems by name. Four topics print tables:
     exits prints what each MMU costs; instructions prints how Popek and Goldberg's criteria classify x86 instructions; policy
     prints how strategies do on a workload; mechanisms prints what mechanisms regain, save and cost on a recording.
 
