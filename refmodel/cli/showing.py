@@ -162,4 +162,4 @@ def _said(name: str, reports: Sequence[EngineReport]) -> Iterator[str]:
         for line in r.suggestion:
             yield f"{name}: {line}"
         covered = f"undecided: {r.why}" if r.why else f"{r.covered}; {r.seconds:.1f} s"
-        yield f"{name}: {r.engine}: {'; '.join([covered, *r.notes, *r.unproved])}"
+        yield f"{name}: {r.engine}: {'; '.join([covered, *r.notes, *r.unproved, *([r.left_open] if r.left_open else [])])}"
