@@ -67,9 +67,9 @@ def test_every_design_has_a_chapter() -> None:
 @pytest.mark.parametrize("name", [f"{SMALL}:Pot", "tests.designs.small:Pot", "any over sharing"])
 def test_a_design_is_named_as_check_takes_it(name: str) -> None:
     told = dict(explain(name).checked_by)
-    assert told["operations"] and told["laws"] and told["its text"]
+    assert told["operations"] and told["laws"] and told["source files"]
     assert told["checked by"] == (f"refmodel check {shlex.quote(name)}",)
-    assert "Pot" not in name or told["its text"] == (str(SMALL),)
+    assert "Pot" not in name or told["source files"] == (str(SMALL),)
 
 
 def test_what_there_is_not_is_said_with_what_is_near() -> None:

@@ -78,7 +78,7 @@ class CheckStartsOver(Direct):
 
 
 class UnpinnedByAnyone(Direct):
-    """A VM unpins another VM's table, and the table is dissolved."""
+    """A VM unpins another VM's page table, and the table loses a type reference."""
 
     geometry = Direct.geometry.resized(Vm=2, Mfn=2)
 

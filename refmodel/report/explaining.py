@@ -169,7 +169,7 @@ def of_every_theorem() -> Explanation:
     )
     return Explanation(
         f"{THEOREMS}: what refmodel prove proves",
-        "A theorem is named by its family, with the design, the number of levels or the paging scheme that it is about in brackets.",
+        "The name of a theorem is its family, and in brackets a design, a number of levels or a paging scheme.",
         ("specs/trust.md: what is trusted",),
         checked_by=((f"{len(lines)} families", lines), ("proved by", ("refmodel prove",))),
     )
@@ -283,7 +283,7 @@ def of_bug(name: str, mutant: Mutant) -> Explanation:
     """Where it is on record, the change, and what it breaks."""
     module = inspect.getmodule(mutant.design)
     about = (module.__doc__ or "").strip() if mutant.entry and module else ""
-    entry = f" (catalogue entry {mutant.entry})" if mutant.entry else ""
+    entry = f" (entry {mutant.entry} of specs/gallery)" if mutant.entry else ""
     gallery = (f"specs/gallery/{name}.md: the shortest run",) if mutant.entry else ()
     return Explanation(
         f"{name}{entry}: {mutant.title}",

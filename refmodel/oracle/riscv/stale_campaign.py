@@ -97,7 +97,7 @@ class StaleCampaign:
 
 def _title(test: StaleTest, number: int, seen: Observed, changed: Mapping[int, int]) -> str:
     if any(bits & ~(A | D) for bits in changed.values()):
-        return "an edited entry is overwritten where a flag is to be set in it"
+        return "setting a flag overwrites an entry that was edited since the walk"
     after = f"after {fence_words(test.rounds[number - 1].fence, test.start)}" if number else "at first"
     return f"{seen.outcome.kind} {after}, outside the envelope of stale translations"
 
