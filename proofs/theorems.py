@@ -127,7 +127,7 @@ THEOREMS = (
                 entries.walking_bits_is_walking_cells, 4, 5),
     *_of_schemes("RISC-V's page walk of one stage does what the manual's algorithm says.",
                  riscv_walk.the_walk_is_as_declared, *EVERY_STAGE),
-    *_of_schemes("RISC-V's page walk of one stage reads no entry, and returns no translation, beyond the machine's physical addresses.",
+    *_of_schemes("RISC-V's page walk of one stage reads and returns no address beyond the machine's physical address space.",
                  riscv_walk.nothing_leads_beyond_memory, *EVERY_STAGE),
     *_of_schemes("If RISC-V's page walk of one stage allows an access, the leaf allows the access.",
                  riscv_walk.the_leaf_lets_it_through, *EVERY_STAGE),
@@ -151,7 +151,7 @@ THEOREMS = (
               f"if all laws hold before an operation, they hold after it.{_more_of(name)}",
               designs.every_operation_keeps_every_law, (name,), name in SLOW, designs.by_operation)
       for name in COMBINED | SHIPPED),  # those that take longest first, so that no processor waits for one at the end
-    *(Theorem(f"On {name}, a bare machine (a machine without a monitor), a VM's instruction reads and changes only this VM's state.",
+    *(Theorem(f"On {name}, a machine without a monitor, a VM's instruction reads and changes only this VM's state.",
               bare_machines.an_instruction_of_the_bare_machine_touches_the_vm_s_own, (name,)) for name in bare_machines.MACHINES),
     *(Theorem(f"Over {' and '.join(REFINED_OVER)}, each step of the MMU {mmu} is one that the abstract MMU may take.",
               refinement.every_step_is_one_of_the_abstract_mmu, (mmu,)) for mmu in REFINING),

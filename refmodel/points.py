@@ -219,7 +219,8 @@ def mechanisms_over(mmu: str) -> tuple[str, ...]:
 def _over(mmu: str, mechanisms: tuple[str, ...], called: str) -> type[Design]:
     """The class: it is made once, so that it is one design wherever it is named."""
     body: dict[str, Any] = {
-        "__doc__": f"The MMU {mmu} with {'all memory mechanisms' if called == EVERYTHING else f'these memory mechanisms: {called}'}.",
+        "__doc__": f"The MMU {mmu} with {'all' if called == EVERYTHING else 'these'} memory mechanisms"
+        f"{'' if called == EVERYTHING else f': {called}'}.",
         "__module__": __name__,
         "geometry": _geometry(mmu, mechanisms),
         "further_geometries": _further(mmu, mechanisms),

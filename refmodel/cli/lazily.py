@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("tell", "Replay a recorded run, step by step."),
     "explain": (
         "tell",
-        "Explain a clause, a law, a bug, a design, a theorem, a mechanism, a strategy, an estimator of a VM's memory need, or a table.",
+        "Explain a clause, a law, a bug, a design, a theorem, a mechanism, a strategy, an estimator of memory need, or a table.",
     ),
     "record": (
         "record",

@@ -61,9 +61,9 @@ def leaks(
 ) -> None:
     """Look for two runs that look the same to a VM until one step shows the VM different results.
 
-    A design without such pairs of runs satisfies noninterference (clause ISO-6). The search visits every reachable state
-    for the numbers of VMs, pages and frames in the design's geometry; the number of VMs is at least two. For a design that inherits its geometry from a shipped design, the search has two VMs of one
-    page each.
+    A design without such pairs of runs satisfies noninterference (clause ISO-6). The search visits every reachable
+    state for the numbers of VMs, pages and frames in the design's geometry; the number of VMs is at least two. For a design that
+    inherits its geometry from a shipped design, the search has two VMs of one page each.
 
     Exit status: 0 nothing leaks, 1 something leaks, 2 bad input, 3 the time was up or nothing was compared. Without a name, every
     specimen has to leak, and the status is 1 if one does not.
@@ -184,8 +184,8 @@ def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, who
     if found.compared:
         out.print(
             f"{name}: compared: the answers of {', '.join(sorted(found.outcomes)) or 'no operation'}, and the tables that "
-            f"{_a_guest(outline)} knows ({', '.join(known_tables(outline))}) after {', '.join(sorted(found.changes)) or 'no step'}; "
-            f"observers: "
+            f"{_a_guest(outline)} knows ({', '.join(known_tables(outline))}) after "
+            f"{', '.join(sorted(found.changes)) or 'no step'}; observers: "
             f"{', '.join(shown(outline.actors, vm) for vm in sorted(found.observers))}",
             soft_wrap=True,
         )

@@ -39,7 +39,8 @@ def record(
     most: Annotated[
         int,
         typer.Option(
-            help="for addresses: stop after this many recorded accesses; accesses to the 16 most recently used pages are not recorded",
+            help="for addresses: stop after this many recorded accesses; "
+            "accesses to the 16 most recently used pages are not recorded",
             min=2,
             max=10_000_000,
         ),

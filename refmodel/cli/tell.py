@@ -180,7 +180,7 @@ def explain(
     html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Explain a clause, a law, a bug, a design, a theorem, a mechanism, a strategy, an estimator of a VM's memory need, or a table.
+    """Explain a clause, a law, a bug, a design, a theorem, a mechanism, a strategy, an estimator of memory need, or a table.
 
     An explanation fits on one screen: what the topic is, what checks it, and which chapters say more. `refmodel explain theorems
     --all` lists the theorems by name. Four topics print tables:

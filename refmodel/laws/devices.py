@@ -77,7 +77,8 @@ def holds_are_exact(s: Devices, vm: Vm, gfn: Gfn) -> Any:
 
 @law(
     "RES-3",
-    "The monitor can unmap any page that is pinned for a device. If such a page is already unmapped, the monitor can flush the IOTLB.",
+    "The monitor can unmap any page that is pinned for a device. "
+    "If such a page is already unmapped, the monitor can flush the IOTLB.",
 )
 def held_pages_can_be_taken_back(s: Devices, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.holds[vm, gfn] != Hold.FREE, s.may_unmap(vm, gfn) or s.may_flush(vm, gfn))

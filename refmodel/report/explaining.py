@@ -99,7 +99,8 @@ def explain(topic: str) -> Explanation:
     hint = f"; {meant}" if meant else ""
     raise BadDesign(
         f"{topic}: nothing of that name; expected a clause (ISO-2), a law, a bug of refmodel bench, a design as "
-        f"refmodel check takes it, a theorem (refmodel explain theorems lists them), a mechanism, a strategy, an estimator of a VM's memory need, "
+        f"refmodel check takes it, a theorem (refmodel explain theorems lists them), a mechanism, "
+        f"a strategy, an estimator of a VM's memory need, "
         f"{', '.join(OTHERS[:-1])} or {OTHERS[-1]}{hint}"
     )
 
@@ -125,8 +126,8 @@ def family(theorem: Any) -> str:
 
 
 def theorems_called(topic: str) -> list[Any]:
-    """The theorem of that name, or whose sentence it is. Without what it is about, or with DESIGN for it, all of the family, which may
-    be called by its last part if no other family ends so. None if there is no such theorem."""
+    """The theorem of that name, or with that sentence. Without the part in brackets, or with DESIGN there, all of the family. The last
+    part of the family's name is enough if no other family ends so."""
     found = installed_theorems()
     one = [theorem for theorem in found if topic == theorem.name or slug(topic) == slug(theorem.says)]
     if one:
