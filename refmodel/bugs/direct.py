@@ -59,7 +59,7 @@ class TypeOutlivesTheOwner(Direct):
 
 
 class TableInName(Direct):
-    """A table is dissolved, and its frame still counts as a table."""
+    """The references of a page table are released, and its frame still has a page-table type."""
 
     def dissolve(self, mfn: Mfn) -> None:
         frame = self.frames[mfn]

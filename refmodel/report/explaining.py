@@ -126,8 +126,10 @@ def family(theorem: Any) -> str:
 
 
 def theorems_called(topic: str) -> list[Any]:
-    """The theorem of that name, or with that sentence. Without the part in brackets, or with DESIGN there, all of the family. The last
-    part of the family's name is enough if no other family ends so."""
+    """The theorem of that name, or with that sentence. Without the part in brackets, or with DESIGN there, all of the family.
+
+    The last part of a family's name is enough if no other family ends so.
+    """
     found = installed_theorems()
     one = [theorem for theorem in found if topic == theorem.name or slug(topic) == slug(theorem.says)]
     if one:
