@@ -461,7 +461,7 @@ def test_a_line_without_an_end_is_refused_in_bounded_memory(tmp_path: Path) -> N
 def test_the_command_judges_a_trace_from_standard_input() -> None:
     done = refmodel("judge", "-", given=lines([store(0, 1), load(0, 2, at="a.c:7")]))
     text = done.stdout
-    assert done.returncode == 1 and "breaks EQV-1" in text and "(a.c:7)" in text and "lawful instead: value 0x1" in text
+    assert done.returncode == 1 and "breaks EQV-1" in text and text.count("a.c:7") == 1 and "lawful instead: value 0x1" in text
     bad = refmodel("judge", "-", given=b"nonsense\n")
     assert bad.returncode == 2 and "-:1: not an event" in bad.stderr
 
