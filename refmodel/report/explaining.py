@@ -22,6 +22,7 @@ from refmodel.language.design import claims_of
 from refmodel.language.nearly import did_you_mean, slug
 from refmodel.loading import find
 from refmodel.oracle.trace.observed import Judged
+from refmodel.points import MMUS
 from refmodel.report import managing
 from refmodel.report.other_names import OTHER_NAMES, here
 from refmodel.report.texts import (
@@ -109,7 +110,9 @@ def is_like_a_design(topic: str) -> bool:
     """Whether a topic is spelt as a design that is not shipped under a name: a file, a class, or an MMU over mechanisms. A sentence
     with a colon, or with the word over, is not."""
     mmu, over, _ = topic.partition(" over ")
-    return topic.endswith(".py") or re.search(r":(?!\s)", topic) is not None or bool(over and len(mmu.split()) <= WORDS_OF_AN_MMU)
+    is_sentence = topic.endswith(".") or ": " in topic or (topic[:1].isupper() and mmu.lower() not in MMUS)
+    is_over = bool(over) and not is_sentence and len(mmu.split()) <= WORDS_OF_AN_MMU
+    return topic.endswith(".py") or re.search(r":(?!\s)", topic) is not None or is_over
 
 
 def installed_theorems() -> list[Any]:
@@ -134,13 +137,16 @@ def theorems_called(topic: str) -> list[Any]:
     one = [theorem for theorem in found if topic == theorem.name or slug(topic) == slug(theorem.says)]
     if one:
         return one[:1]
-    if said := [theorem for theorem in found if slug(topic) == slug(of_all(theorem))]:
-        return said
     name = re.sub(r"\((DESIGN)?\)$", "", topic)
     by_family: dict[str, list[Any]] = {}
     for theorem in found:
         by_family.setdefault(family(theorem), []).append(theorem)
-    called = [each for each in by_family if name in (each, each.rpartition(".")[2])]
+    called = [
+        each
+        for each, of_it in by_family.items()
+        if name in (each, each.rpartition(".")[2])
+        or slug(topic) in {slug(says) for says in (in_common(of_it), *map(of_all, of_it))}
+    ]
     return by_family[called[0]] if len(called) == 1 else []
 
 
@@ -309,10 +315,10 @@ def of_design(name: str, cls: type[Design]) -> Explanation:
     laws: dict[str, int] = {}
     for law in claims.all:
         laws[law.clause] = laws.get(law.clause, 0) + 1
-    words = next(iter(chapters.values()), "")
+    first, words = next(iter(chapters.items()), ("", ""))
     return Explanation(
         f"{name}: {(cls.__doc__ or '').strip()}",
-        first_words(words),
+        first_words(words).replace("This chapter", f"The chapter specs/{first}"),
         tuple(headings(*each) for each in chapters.items()),
         tuple(chapters.items()),
         (),

@@ -2,7 +2,7 @@
 
 When memory is short, the VM that pays the fewest shares for each of its pages gives up a page. With shares alone, an idle VM with
 many shares would keep memory that other VMs need. An idle page therefore costs more than a page in use: with a tax rate t, it costs
-k = 1 / (1 - t) times as much. A VM with S shares and P pages, of which the fraction f is active, pays for each page
+k = 1 / (1 - t) times as much. A VM with S shares and P pages, of which the fraction f is active, pays this price for each page:
 
     price = S / (P * (f + k * (1 - f)))
 
