@@ -61,7 +61,8 @@ def bench(
     """Run every engine on every bug of the benchmark.
 
     The kill matrix has a row for each bug and a column for each engine. A cell names the clause that the engine found broken, the
-    steps of its run and the seconds that it took; or it says that nothing was found.
+    number of steps of the run and the seconds of the search, or says that nothing was found. The proof finds no run: its cell says
+    that a law is not inductive.
 
     Exit status: 0 every bug is found by at least one engine, 1 a bug is found by no engine, 2 bad input.
     """

@@ -169,7 +169,7 @@ def kill_table(bugs: Mapping[str, tuple[str, str]], rows: Mapping[str, Sequence[
     for name, kills in rows.items():
         cells = []
         for kill in kills:
-            steps = "a step" if kill.engine == "prove" else many(kill.steps or 0, "step")
+            steps = "not inductive" if kill.engine == "prove" else many(kill.steps or 0, "step")
             found = f"{kill.clause}, {steps}, {kill.seconds:.1f} s"
             cells.append(Text(found) if kill.clause else Text(f"not found, {kill.seconds:.1f} s", "yellow"))
         table.add_row(name, *bugs[name], *cells)
