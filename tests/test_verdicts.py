@@ -461,6 +461,16 @@ def test_a_trace_without_events_is_not_lawful(arguments: tuple[str, ...], given:
     assert "lawful, as far" not in done.stdout
 
 
+def test_a_report_says_why_laws_are_undecided() -> None:
+    (explored,) = api.check(ZapLazily, ["exhaustive"], law="ISO-2").engines
+    law = "no_physical_mapping_writes_to_a_shared_frame"
+    assert explored.left_open == f"4 laws are undecided, because the exploration ended at a run that breaks {law}"
+    done = refmodel("check", "refmodel.examples.zap:ZapLazily", "--law", "ISO-2", "--engine", "exhaustive")
+    assert f"{explored.left_open}; --law NAME checks one law alone" in done.stdout
+    (shown,) = api.check(small.Pot, ["exhaustive"]).engines
+    assert shown.left_open == ""
+
+
 def test_leaks_compares_the_whole_outcome_and_says_what_it_compared() -> None:
     done = refmodel("leaks", f"{SMALL}:Whispers")
     assert done.returncode == 1 and "depends on state that it must not learn" in done.stdout and "the answers of ask" in done.stdout

@@ -115,7 +115,11 @@ def shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, pa
     return in_the_envelope(s.shadow[vm, vcpu, page], s.bare_tlb[vm, vcpu, page], s.paging[vm, vcpu].mode)
 
 
-@law("EQV-5", "A shadow entry of a traced table maps the gfn of the guest's current PTE, with no more rights than the PTE gives.")
+@law(
+    "EQV-5",
+    "A shadow entry of a write-protected guest table maps the gfn of the guest's current PTE, "
+    "with no more rights than the PTE gives.",
+)
 def mirrored_entries_agree_with_the_guests(s: ShadowTracedMmu, vm: Vm, root: Gfn, page: Index) -> Any:
     entry, table = s.mirror[vm, root, page], s.p2m[vm, root]
     return implies(entry.present, s.traced[vm, root] and table.mapped and mirrors(entry, s.memory[table.mfn][page]))
