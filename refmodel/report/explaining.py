@@ -292,10 +292,9 @@ def of_bug(name: str, mutant: Mutant) -> Explanation:
     """Where it is on record, the change, and what it breaks."""
     module = inspect.getmodule(mutant.design)
     about = (module.__doc__ or "").strip() if mutant.entry and module else ""
-    entry = f" (entry {mutant.entry} of specs/gallery)" if mutant.entry else ""
     gallery = (f"specs/gallery/{name}.md: the shortest run",) if mutant.entry else ()
     return Explanation(
-        f"{name}{entry}: {mutant.title}",
+        f"{name}: {mutant.title}",
         plain(about),
         (*gallery, *places(mutant.clause)[:1]),
         (("where it is on record", about),) if about else (),
