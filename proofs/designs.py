@@ -23,16 +23,16 @@ def by_operation(name: str) -> dict[str, Callable[[], Proof | None]]:
 
 
 def every_operation_keeps_every_law(name: str) -> None:
-    """From any lawful state, every operation leads to lawful states only; and the initial state is lawful. Allocations fail
-    wherever they may.
+    """All laws hold in the initial state. An operation that starts in a state in which all laws hold leads to such a state. Each
+    allocation may fail.
 
-    If guests believe in a bare machine, each step is a step of that machine which shows the guest the same (Popek and Goldberg's
-    homomorphism, CACM 1974); or it is an exit, or the monitor's own, and neither changes nor shows anything that the bare machine
-    has. The monitor's steps that do more are those that a guest asks for, or memory that it is given: ``steps`` in the text says
-    which. What a processor may do by itself with what it has cached, it may do at any time.
+    If the design has a bare machine, each step is of one of two kinds (Popek and Goldberg's homomorphism, CACM 1974). A step of a
+    guest is a step of the bare machine with the same answer to the guest. An exit, or a step of the monitor, changes and shows
+    nothing that the bare machine has. Exceptions are requests of a guest and steps that give a guest memory: the design's attribute
+    ``steps`` names the bare machine's step for them. A processor may use or drop cached translations at any time.
 
-    What is begun comes to an end: wherever a condition is pending, once nothing is pending any more that has to be ended first, the
-    operation that ends it applies, and it is ended then; and such operations do not begin each other's work for ever.
+    Pending work ends. If a condition is pending, and no condition is pending that must end first, the operation that the condition
+    names can run, and ends the condition. Operations that end pending work do not start more pending work without end.
     """
     design = outline(DESIGNS[name])
     machine = bare_machine_of(design)

@@ -83,9 +83,9 @@ SLOW = set(COMBINED) - {"interpreter+"}
 def _more_of(name: str) -> str:
     """What else the theorem about a design says: if its guests believe in a bare machine, and if something is pending in it."""
     cls = designs.DESIGNS[name]
-    simulated = "; each step is a step of the guests' bare machine, or changes nothing that guests see"
+    simulated = " Each step is a step of the bare machine, which has no monitor, or changes nothing that guests see."
     simulates = "" if bare_machine(cls) is None else simulated
-    return f"{simulates}{'; pending work ends' if stated(cls) else ''}"
+    return f"{simulates}{' All pending work, such as a flush or a page-in, can be completed.' if stated(cls) else ''}"
 
 
 THEOREMS = (
@@ -100,14 +100,14 @@ THEOREMS = (
                  legacy_walk.rights_only_shrink, *LEGACY),
     Theorem("MOV to CR3 with PAE paging loads four PDPTEs, or none if one has a reserved bit set.",
             legacy_walk.pdptes_are_loaded_whole_or_not_at_all, certified=True),
-    *_of_levels("The walk of nested page tables equals a walk with user privilege.",
+    *_of_levels("The walk of nested page tables gives the same result as a walk of the guest's tables with user privilege.",
                 guest_walk.the_nested_page_walk_is_as_declared, 4, 5),
     *_of_levels("The EPT walk does what the manual's tables say.", ept_walk.the_walk_is_as_declared, 4, 5),
     *_of_levels("The EPT walk reads and returns no address beyond MAXPHYADDR.", ept_walk.nothing_leads_beyond_maxphyaddr, 4, 5),
     *_of_levels("If the EPT walk allows an access, every entry on its path allows it.", ept_walk.rights_only_shrink, 4, 5),
-    *_of_levels("A walk through EPT equals the guest's walk over the memory that EPT maps.",
+    *_of_levels("A walk through EPT gives the same result as the guest's walk over the memory that EPT maps.",
                 nested_walk.through_ept_it_is_the_guest_s_walk_of_what_ept_shows, 4, 5),
-    *_of_levels("A walk through nested tables equals the guest's walk over the memory that these tables map.",
+    *_of_levels("A walk through nested tables gives the same result as the guest's walk over the memory that these tables map.",
                 nested_walk.through_npt_it_is_the_guest_s_walk_of_what_the_nested_tables_show, 4, 5),
     *(Theorem(f"A walk reads at most one entry of each level ({n} levels).", references.a_walk_reads_an_entry_of_each_level, (n,))
       for n in (4, 5)),
@@ -125,18 +125,18 @@ THEOREMS = (
             entries.a_cell_says_what_the_bits_say, certified=True),
     *_of_levels("A walk over bits and a walk over decoded cells give the same result.",
                 entries.walking_bits_is_walking_cells, 4, 5),
-    *_of_schemes("RISC-V's walk of a stage does what the manual's algorithm says.",
+    *_of_schemes("RISC-V's page walk of one stage does what the manual's algorithm says.",
                  riscv_walk.the_walk_is_as_declared, *EVERY_STAGE),
-    *_of_schemes("RISC-V's walk of a stage reads and returns no address without memory.",
+    *_of_schemes("RISC-V's page walk of one stage reads and returns no address beyond the machine's physical address space.",
                  riscv_walk.nothing_leads_beyond_memory, *EVERY_STAGE),
-    *_of_schemes("If RISC-V's walk of a stage allows an access, the leaf allows it.",
+    *_of_schemes("If RISC-V's page walk of one stage allows an access, the leaf allows the access.",
                  riscv_walk.the_leaf_lets_it_through, *EVERY_STAGE),
     Theorem("The decoded record of a leaf has the meaning of the leaf's bits.",
             riscv_leaf.a_leaf_says_what_the_bits_say, certified=True),
     *_of_schemes("A walk over a G-stage's bits and its leaf's decoded record give the same result.",
                  riscv_leaf.walking_bits_is_asking_the_leaf,
                  *G_STAGE),
-    *_of_schemes("A two-stage walk equals the VS-stage walk over the memory that the G-stage maps.",
+    *_of_schemes("A two-stage walk gives the same result as the VS-stage walk over the memory that the G-stage maps.",
                  two_stages.two_stages_are_the_vs_stage_over_what_the_second_shows, *VS_STAGE),
     Theorem("Popek and Goldberg 1: if sensitive instructions are privileged, a step under a monitor is a step of the bare machine.",
             popek_goldberg.a_monitor_may_be_constructed, certified=True),
@@ -147,10 +147,11 @@ THEOREMS = (
     Theorem("None of Popek and Goldberg's three theorems holds without its condition.",
             popek_goldberg.without_the_condition_there_is_a_counterexample,
             certified=True),
-    *(Theorem(f"Every operation of {name} keeps every law, from any lawful state, for any number of names{_more_of(name)}.",
+    *(Theorem(f"Every operation of {name} keeps every law, for any number of VMs, pages and frames: "
+              f"if all laws hold before an operation, they hold after it.{_more_of(name)}",
               designs.every_operation_keeps_every_law, (name,), name in SLOW, designs.by_operation)
       for name in COMBINED | SHIPPED),  # those that take longest first, so that no processor waits for one at the end
-    *(Theorem(f"A VM's instruction on {name} reads and changes only the VM's own state.",
+    *(Theorem(f"On {name}, a machine without a monitor, a VM's instruction reads and changes only this VM's state.",
               bare_machines.an_instruction_of_the_bare_machine_touches_the_vm_s_own, (name,)) for name in bare_machines.MACHINES),
     *(Theorem(f"Over {' and '.join(REFINED_OVER)}, each step of the MMU {mmu} is one that the abstract MMU may take.",
               refinement.every_step_is_one_of_the_abstract_mmu, (mmu,)) for mmu in REFINING),

@@ -125,7 +125,7 @@ def check(
     progress: Progress = lambda engine, text: None,
     finished: Callable[[EngineReport], None] = lambda report: None,
 ) -> Report:
-    """Let engines judge a design, one after the other.
+    """Check a design with one or more engines, one after the other.
 
     ``design`` is a class, its ``outline``, or a name as ``refmodel check`` takes it. ``engines`` are ``random``, ``exhaustive`` and
     ``prove`` unless others are named. ``geometry`` is another one than the design's own, or other numbers of names, such as
@@ -136,11 +136,11 @@ def check(
     ``explore_seconds`` at most, and judges runs of ``explore_depth`` steps at most; the bounded engine looks ``depth`` steps ahead,
     and deeper for that long.
 
-    ``remember`` lets what was shown of refmodel's own designs be remembered from one process to the next. ``why`` and ``suggest``
-    ask a proof which laws it leans on, and for laws that it lacks. ``examples`` is how many different runs that break laws are
-    looked for, once one is found; those after the first are found by random runs. ``exact`` lets exploration keep every state
-    whole, on ints: slower by far, and nothing can be missed. An exploration that takes long is shared by ``jobs`` processes, one
-    for each processor unless that is said, or by the workers of the Dask scheduler at the address ``on``.
+    ``remember`` keeps results about refmodel's own designs from one process to the next. ``why`` makes the proof report which laws
+    it uses; ``suggest`` makes the proof search for missing laws. ``examples`` is the number of different runs that break laws to
+    search for, once one is found; random runs find those after the first. ``exact`` stores whole states instead of 64-bit keys, in
+    plain Python: far slower, without the risk of a key collision. ``jobs`` processes share a long exploration (default: one for
+    each processor), or the workers of the Dask scheduler at the address ``on`` share it.
 
     ``progress`` is called as work goes on, and ``finished`` with each engine's report.
 

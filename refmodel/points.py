@@ -215,11 +215,16 @@ def mechanisms_over(mmu: str) -> tuple[str, ...]:
     return tuple(each for each in MECHANISMS if issubclass(MMUS[mmu], WAYS_TO_LOG.get(each, P2m)))
 
 
+def _named(called: str) -> str:
+    """The mechanisms of a design, in words."""
+    return "all memory mechanisms" if called == EVERYTHING else f"the memory mechanism{'s' if ', ' in called else ''} {called}"
+
+
 @functools.cache
 def _over(mmu: str, mechanisms: tuple[str, ...], called: str) -> type[Design]:
     """The class: it is made once, so that it is one design wherever it is named."""
     body: dict[str, Any] = {
-        "__doc__": f"{mmu.capitalize()} over {called}.",
+        "__doc__": f"The MMU {mmu} with {_named(called)}.",
         "__module__": __name__,
         "geometry": _geometry(mmu, mechanisms),
         "further_geometries": _further(mmu, mechanisms),

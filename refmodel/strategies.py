@@ -30,10 +30,10 @@ def values(annotation: Any, geometry: Geometry) -> st.SearchStrategy[Any]:
 
 
 def states(design: type[Design], geometry: Geometry | None = None) -> st.SearchStrategy[Any]:
-    """States that runs of a design get to, power-on first: instances of its class, whose tables hold ints.
+    """States that runs of a design reach, beginning with power-on: instances of the design's class, whose tables hold ints.
 
-    They are found by the search that ``refmodel check`` makes, once and always the same. If a law is broken there, the states of
-    the shortest run that breaks it are among them. A test may change a state that it is given.
+    The exploration of ``refmodel check`` finds the states. It runs once, and always finds the same states. If a run breaks a law,
+    the states include those of a shortest such run. A test may change a state that it is given.
     """
     read = outline(design)
     sizes = geometry or design.geometry

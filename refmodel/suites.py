@@ -123,6 +123,8 @@ class Suite:
         skipped = verdict is Verdict.VACUOUS and complete and report.engine not in COMPLETE
         if verdict is Verdict.VACUOUS:
             lines.append("nothing that the law is about was met")
+        if verdict is Verdict.UNDECIDED and report.left_open:
+            lines.append(report.left_open)
         return Answer(verdict, "\n".join([*lines, report.why or report.covered, *report.notes, *report.unproved]), False, skipped)
 
 

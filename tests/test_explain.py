@@ -67,9 +67,9 @@ def test_every_design_has_a_chapter() -> None:
 @pytest.mark.parametrize("name", [f"{SMALL}:Pot", "tests.designs.small:Pot", "any over sharing"])
 def test_a_design_is_named_as_check_takes_it(name: str) -> None:
     told = dict(explain(name).checked_by)
-    assert told["operations"] and told["laws"] and told["its text"]
+    assert told["operations"] and told["laws"] and told["source files"]
     assert told["checked by"] == (f"refmodel check {shlex.quote(name)}",)
-    assert "Pot" not in name or told["its text"] == (str(SMALL),)
+    assert "Pot" not in name or told["source files"] == (str(SMALL),)
 
 
 def test_what_there_is_not_is_said_with_what_is_near() -> None:
@@ -221,3 +221,43 @@ def test_all_prints_what_chapters_say_and_without_it_there_is_a_screen(capsys: p
         assert ("refmodel explain iso-2 --all" in said) != everything
     with pytest.raises(BadDesign, match="--all does not go with explain exits"):
         command("exits", policy=None, everything=True)
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "designs.every_operation_keeps_every_law(DESIGN)",
+        "designs.every_operation_keeps_every_law",
+        "every_operation_keeps_every_law",
+        "Every operation of DESIGN keeps every law, for any number of VMs, pages and frames: if all laws hold before an "
+        "operation, they hold after it.",
+    ],
+)
+def test_theorems_of_a_family_are_explained_together(topic: str) -> None:
+    told = explain(topic)
+    assert told.title.startswith("designs.every_operation_keeps_every_law: ")
+    assert "designs.every_operation_keeps_every_law(ept)" in dict(told.checked_by)["theorems"]
+
+
+def test_what_a_clause_lists_as_theorems_can_be_asked_about() -> None:
+    for clause in ("ISO-2", "ISO-6"):
+        for line in dict(explain(clause).checked_by)["theorems"]:
+            assert explain(line.partition(": ")[0]).texts[0][0].startswith("proofs/")
+
+
+def test_theorems_are_listed_and_named_where_a_topic_is_not_found() -> None:
+    (lines,) = [found for what, found in explain("theorems").checked_by if what.endswith("families")]
+    assert any(line.startswith("x86.guest_walk.the_walk_is_as_declared (4, 5): ") for line in lines)
+    with pytest.raises(BadDesign, match=r"refmodel explain theorems lists them.*did you mean x86\.guest_walk\.the_walk_is_as_dec"):
+        explain("the_walk_is_as_declared")
+    with pytest.raises(BadDesign, match="nothing of that name"):
+        explain("A walk over tables equals another: it is the same.")
+
+
+def test_a_law_whose_sentence_has_a_colon_is_explained_by_it() -> None:
+    law = next(law for law in all_laws().values() if ": " in law.sentence)
+    assert explain(law.sentence) == explain(law.name)
+
+
+def test_no_sentence_of_a_defect_has_a_line_break() -> None:
+    assert not [name for name, mutant in MUTANTS.items() if "\n" in mutant.title or "  " in mutant.title]

@@ -391,13 +391,13 @@ class ShowsAReply(Flags):
 
 
 def test_of_which_outcomes_a_part_is_not_compared() -> None:
-    assert partly_shown(outline(ShowsAReply)) == ("of Seen its shown alone",)
+    assert partly_shown(outline(ShowsAReply)) == ("of Seen only the field shown",)
     assert partly_shown(outline(ShowsByName)) == partly_shown(outline(ShowsAProperty)) == ()
     assert partly_shown(load("devices")) == (
-        "nothing of Handed",
-        "of Seen its shown alone",
-        "nothing of LetGo",
-        "of DeviceAccess its shown alone",
+        "no field of Handed",
+        "of Seen only the field shown",
+        "no field of LetGo",
+        "of DeviceAccess only the field shown",
     )
 
 
@@ -553,7 +553,7 @@ class Bell(Design):
 
 def test_the_command_shows_flows(tmp_path: Path) -> None:
     done = refmodel("leaks", "tmem", "--flows")
-    assert done.returncode == 0 and "whether a page was kept, by get: happens, as it is meant to" in done.stdout
+    assert done.returncode == 0 and "whether a page was kept, by get: happens, as intended" in done.stdout
     assert {each["operation"] for each in json.loads(refmodel("leaks", "tmem", "--flows", "--json").stdout)} == {
         "populate",
         "put",
@@ -611,7 +611,7 @@ class ByNumber(Tenants):
 def test_a_search_says_up_to_which_numbers_it_went() -> None:
     done = refmodel("leaks", f"{__file__}:Tenants")
     assert done.returncode == 0 and "2 Tenant, given words up to 3;" in done.stdout, done.stdout
-    assert "Tenants: nothing leaks in this geometry: 2 Tenant, given words up to 3" in done.stdout, done.stdout
+    assert "Tenants: no Tenant learns anything in this geometry: 2 Tenant, given words up to 3" in done.stdout, done.stdout
     [document] = json.loads(refmodel("leaks", f"{__file__}:Tenants", "--json").stdout)
     assert document["there"] == "2 Tenant, given words up to 3"
 
@@ -619,7 +619,7 @@ def test_a_search_says_up_to_which_numbers_it_went() -> None:
 def test_a_search_says_of_which_records_it_had_few_values() -> None:
     [document] = json.loads(refmodel("leaks", "interpreter", "--json").stdout)
     assert document["there"].endswith("given natural numbers up to 1, only 2 values of Cell and 1 value of Mode")
-    assert document["partly"] == ["of Seen its shown alone"]
+    assert document["partly"] == ["of Seen only the field shown"]
 
 
 def test_those_who_act_may_be_of_a_sort_of_its_own() -> None:

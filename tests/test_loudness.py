@@ -35,7 +35,9 @@ def test_quiet_leaves_the_verdict_and_verbose_adds_what_is_done(arguments: tuple
     assert re.search(r"^ +\d+\.\d s  .*: random: .* s, (fresh|remembered)$", verbose.stderr, re.M)
 
 
-@pytest.mark.parametrize(("events", "says"), [(LAWFUL, "lawful, as far as it says"), (DEVIATING, "line 3 breaks ")])
+@pytest.mark.parametrize(
+    ("events", "says"), [(LAWFUL, "lawful: no reported event contradicts the laws"), (DEVIATING, "line 3 breaks ")]
+)
 def test_a_trace_is_judged_in_a_line(events: list[dict[str, object]], says: str, tmp_path: Path) -> None:
     file = tmp_path / "trace.jsonl"
     file.write_text("".join(json.dumps(event) + "\n" for event in events))

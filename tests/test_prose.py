@@ -36,7 +36,7 @@ def laws() -> Iterator[tuple[str, str]]:
 
 def mutants() -> Iterator[tuple[str, str]]:
     for name, mutant in MUTANTS.items():
-        yield name, mutant.in_one_line
+        yield name, mutant.title
 
 
 def helps() -> Iterator[tuple[str, str]]:

@@ -90,21 +90,21 @@ def no_flag(seen: Observed, test: WalkTest) -> Observed:
 @pytest.mark.parametrize(
     ("perform", "title"),
     [
-        (machine(lambda h: attrs.evolve(h, vs_adue=h.adue)), "let through where a page fault is due: a flag is not set"),
-        (machine(lambda h: attrs.evolve(h, vs_sum=True)), "let through where a page fault is due: U is not as the mode asks"),
-        (machine(lambda h: attrs.evolve(h, vs_mxr=True)), "let through where a page fault is due: a right is not given"),
-        (machine(lambda h: attrs.evolve(h, beyond=0)), "let through where an access fault is due: an address beyond memory"),
-        (machine(lambda h: attrs.evolve(h, svnapot=False)), "a page fault where the access is let through"),
-        (machine(change=with_trap(gva=False)), "another GVA than is due of a page fault"),
-        (machine(change=with_trap(tinst=0)), "another tinst than is due of a guest-page fault at a VS-stage entry"),
-        (machine(change=with_trap(tval2=77)), "another tval2 than is due of a page fault"),
+        (machine(lambda h: attrs.evolve(h, vs_adue=h.adue)), "access succeeds instead of a page fault: a flag is not set"),
+        (machine(lambda h: attrs.evolve(h, vs_sum=True)), "access succeeds instead of a page fault: wrong U for the mode"),
+        (machine(lambda h: attrs.evolve(h, vs_mxr=True)), "access succeeds instead of a page fault: a permission is missing"),
+        (machine(lambda h: attrs.evolve(h, beyond=0)), "access succeeds instead of an access fault: an address beyond memory"),
+        (machine(lambda h: attrs.evolve(h, svnapot=False)), "a page fault for an access that must succeed"),
+        (machine(change=with_trap(gva=False)), "wrong GVA of a page fault"),
+        (machine(change=with_trap(tinst=0)), "wrong tinst of a guest-page fault at a VS-stage entry"),
+        (machine(change=with_trap(tval2=77)), "wrong tval2 of a page fault"),
         (machine(change=no_flag), "accessed flag of a VS-stage entry not set by an access that completes"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 @pytest.mark.one_in(3)
 def test_a_defect_is_found_and_named(perform: Callable[[Sequence[WalkTest]], list[tuple[Lawful, Observed]]], title: str) -> None:
-    found = judged(perform, ALONE if "VS-stage entry not set" in title or "a right" in title else BOTH)
+    found = judged(perform, ALONE if "VS-stage entry not set" in title or "a permission" in title else BOTH)
     assert title in {d.finding.title for d in found.deviations}
     assert all(list(d.test.lines()) and d.finding.expected != d.finding.got for d in found.deviations)
 
@@ -167,7 +167,7 @@ def cut(seen: Observed, test: WalkTest) -> Observed:
 def test_addresses_of_34_bits_are_told_apart() -> None:
     """In one stage an address beyond memory is let through, and in two a guest-physical one from 4 GiB on."""
     alone = {d.finding.title for d in judged(machine(change=cut), Stages(2), 4000).deviations}
-    assert "let through where an access fault is due: an address beyond memory" in alone
+    assert "access succeeds instead of an access fault: an address beyond memory" in alone
     both = {d.finding.title for d in judged(machine(change=cut), Stages(2, 2, True), 8000).deviations}
     assert any("V is clear, of an address from 4 GiB on" in title for title in both)
     high = {d.finding.title for d in judged(machine(change=with_trap(gva=False)), Stages(2, 2, True, high=True)).deviations}
@@ -188,14 +188,14 @@ def narrow(seen: Observed, test: WalkTest) -> Observed:
 @pytest.mark.parametrize("stages", [BOTH, Stages(4, 4, True), Stages(0, 3, True)], ids=lambda s: s.name)
 def test_a_g_stage_that_does_not_take_two_bits_more_is_found_out(stages: Stages) -> None:
     found = judged(machine(change=narrow), stages, 600)
-    assert [d.finding.title for d in found.deviations] == ["a guest-page fault where the access is let through"]
+    assert [d.finding.title for d in found.deviations] == ["a guest-page fault for an access that must succeed"]
     vectors = [test for _, test, way in itertools.islice(chosen(stages), 400) if way.outcome.physical is not None]
     assert {test.top for test in vectors if beyond_the_first_quarter(test)} == {False, True}
 
 
 def test_where_the_highest_bit_of_a_guest_physical_address_is_set_qemu_7_has_a_defect_of_its_own() -> None:
     campaign = RiscvCampaign("qemu-riscv64 7.2.22", BOTH, PROFILE, machine())
-    finding, draw = Finding("a page fault where the access is let through", "", "", ""), random.Random(1)
+    finding, draw = Finding("a page fault for an access that must succeed", "", "", ""), random.Random(1)
     tests = [make(draw.randbytes(48), BOTH, PROFILE) for _ in range(200)]
     for test in tests:
         told = campaign.told_apart(test, finding)

@@ -164,7 +164,7 @@ def test_an_edited_entry_that_is_overwritten_is_a_class_of_its_own() -> None:
         ]
 
     found = judged(ONE, forgetful).deviations
-    assert "an edited entry is overwritten where a flag is to be set in it" in {each.finding.title for each in found}
+    assert "setting a flag overwrites an entry that was edited since the walk" in {each.finding.title for each in found}
 
 
 @pytest.mark.parametrize("stages", EVERY, ids=lambda s: s.name)

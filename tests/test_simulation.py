@@ -520,7 +520,7 @@ def test_the_command_says_what_is_shown() -> None:
     assert "proved for any number of names: each step is a step of OneLevelMachine" in done.stdout
     done = refmodel("refine", f"{__file__}:LoadsStore", "--seconds", "20")
     assert done.returncode == 1
-    assert "load_physical" in done.stdout and "no step load_physical of PhysicalMachine" in done.stdout
+    assert "load_physical" in done.stdout and "PhysicalMachine has no step load_physical with this effect" in done.stdout
     assert "This square does not commute:" in done.stdout
     assert re.search(r"bare_memory\[.*for PhysicalMachine, and zeroes", done.stdout)
     assert refmodel("refine", "host_pages").returncode == 2

@@ -206,7 +206,7 @@ def test_where_a_proof_leans_on_another_law_that_is_refuted_it_is_named() -> Non
     done = refmodel("check", f"{__file__}:LeansOnWhatFails", "--law", "not_both", "--engine", "prove")
     assert done.returncode == 3
     assert "it breaks never_on, on which the proof leans; no run was looked for" in done.stdout
-    assert "--law never_on looks for a run that breaks never_on" in done.stdout
+    assert "to look for a run that breaks never_on: refmodel check" in done.stdout
     assert "undecided: the proof leans on never_on, to which there is a counterexample to induction" in done.stdout
     assert "--suggest" not in done.stdout and "no run that breaks the law was found" not in done.stdout
 
@@ -466,9 +466,19 @@ def test_a_trace_without_events_is_not_lawful(arguments: tuple[str, ...], given:
     assert "lawful, as far" not in done.stdout
 
 
+def test_a_report_says_why_laws_are_undecided() -> None:
+    (explored,) = api.check(ZapLazily, ["exhaustive"], law="ISO-2").engines
+    law = "no_physical_mapping_writes_to_a_shared_frame"
+    assert explored.left_open == f"4 laws are undecided, because the exploration ended at a run that breaks {law}"
+    done = refmodel("check", "refmodel.examples.zap:ZapLazily", "--law", "ISO-2", "--engine", "exhaustive")
+    assert f"{explored.left_open}; --law NAME checks one law alone" in done.stdout
+    (shown,) = api.check(small.Pot, ["exhaustive"]).engines
+    assert shown.left_open == ""
+
+
 def test_leaks_compares_the_whole_outcome_and_says_what_it_compared() -> None:
     done = refmodel("leaks", f"{SMALL}:Whispers")
-    assert done.returncode == 1 and "depends on what it cannot know" in done.stdout and "the outcomes of ask" in done.stdout
+    assert done.returncode == 1 and "depends on state that it must not learn" in done.stdout and "the answers of ask" in done.stdout
     nothing = refmodel("leaks", f"{SMALL}:Mute")
     assert nothing.returncode == 3 and "undecided: nothing was compared" in nothing.stdout and "nothing leaks" not in nothing.stdout
 

@@ -59,7 +59,7 @@ class TypeOutlivesTheOwner(Direct):
 
 
 class TableInName(Direct):
-    """A table is dissolved, and its frame still counts as a table."""
+    """The references of a page table are released, and its frame still has a page-table type."""
 
     def dissolve(self, mfn: Mfn) -> None:
         frame = self.frames[mfn]
@@ -78,7 +78,7 @@ class CheckStartsOver(Direct):
 
 
 class UnpinnedByAnyone(Direct):
-    """A VM unpins another VM's table, and the table is dissolved."""
+    """A VM unpins another VM's page table, and the table loses a type reference."""
 
     geometry = Direct.geometry.resized(Vm=2, Mfn=2)
 

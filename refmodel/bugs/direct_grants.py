@@ -28,7 +28,7 @@ class GrantUnmappedInName(DirectWithGrants):
 
 
 class GrantOutlivesTheTable(DirectWithGrants):
-    """A table is dissolved while an entry maps a grant, and the grant's mapping still names the table."""
+    """A page table whose entry maps a granted frame loses its type, and the grant's maptrack record still names the table."""
 
     def dissolve_entry(self, mfn: Mfn, index: Index) -> None:
         held = self.held[mfn, index]

@@ -18,14 +18,14 @@ from refmodel.monitor.p2m import P2m, Supply
 
 
 class CollectedUnflushed(EptFlags):
-    """Flags are cleared, and processors continue to store without setting the flags again."""
+    """Accessed and dirty flags are cleared, and processors continue to store without setting the flags again."""
 
     def flush_flags(self, vm: Vm) -> None:
         """Nothing."""
 
 
 class AgedUnflushed(EptFlags):
-    """Ages are taken without a flush, so that a page with a cached translation looks idle forever."""
+    """Accessed flags are read and cleared without a flush, so that a page with a cached translation looks idle forever."""
 
     @operation
     def take_age(self, vm: Vm, gfn: Gfn) -> Aged:
@@ -62,14 +62,14 @@ class AgeForgottenInASplit(EptFlags):
 
 
 class DroppedUnnoted(EptFlags):
-    """An entry is removed, and its flags are not recorded."""
+    """An EPT entry is removed, and its accessed and dirty flags are not recorded."""
 
     def clear_small(self, vm: Vm, gfn: Gfn) -> None:
         self.lower_flags[self.upper[vm, self.region[gfn]].table, self.at[gfn]] = Flags()
 
 
 class UnlinkedUnnoted(EptFlags):
-    """A table is replaced by a large entry, and the flags of the table's entries are lost."""
+    """An EPT table is replaced by a large entry, and the accessed and dirty flags of the table's entries are lost."""
 
     def unlink_table(self, vm: Vm, region: Region) -> None:
         reset(self.lower_flags, lambda flags, of, at: of == self.upper[vm, region].table)
@@ -77,7 +77,7 @@ class UnlinkedUnnoted(EptFlags):
 
 
 class FlagsOutliveTheEntry(EptFlags):
-    """An entry is removed and its flags stay, so that the next page mapped there looks dirty before any store."""
+    """An EPT entry is removed and its flags stay, so that the next page mapped there looks dirty before any store."""
 
     def clear_small(self, vm: Vm, gfn: Gfn) -> None:
         self.noted[vm, gfn] = self.said_of(vm, gfn)

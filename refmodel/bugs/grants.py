@@ -254,7 +254,7 @@ class GrantShortageIsAHole(GrantedMemory):
 
 
 class GrantedAndScanned(Grants, Ksm, ContractMmu):
-    """KSM merges a page that another VM has mapped, so that stores by the grant change both merged pages."""
+    """KSM merges a page that another VM has mapped, so that stores through the grant mapping change both."""
 
     geometry = GrantedMemory.geometry.resized(Chain=1, naturals=2)
 
@@ -302,7 +302,7 @@ class GrantedAndMigrated(Grants, Migration, ContractMmu):
 
 
 class StoresUnmarked(Grants, DirtyFlags, EptFlagsMmu):
-    """A page that is mapped writable by a grant is not marked dirty, although stores by the grant set no dirty flag."""
+    """A page with a writable grant mapping is not marked dirty, although stores through the mapping set no dirty flag."""
 
     geometry = EptFlags.further_geometries[0].resized(Vm=2, Ref=1)
 
@@ -311,7 +311,7 @@ class StoresUnmarked(Grants, DirtyFlags, EptFlagsMmu):
 
 
 class StoredToATracedTable(Grants, ShadowTracedMmu):
-    """A store by a grant changes a page that its owner uses as a page table, and the shadow table does not change."""
+    """A store through a grant mapping changes a page that the page's owner uses as a page table, and the shadow table stays."""
 
     geometry = ShadowTraced.geometry.resized(Vm=2, Vcpu=1, Gfn=1, Mfn=2, Ref=1)
 

@@ -24,7 +24,7 @@ class FlagsClearedUnfenced(RiscvFlags):
 
 
 class FlagsGoUnnoted(RiscvFlags):
-    """A page is removed, and the flags of its entry are not recorded."""
+    """A page is unmapped, and the A and D flags of its G-stage entry are not recorded for the dirty log and the page's age."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         VmidMmu.forget(self, vm, gfn)

@@ -24,7 +24,7 @@ class CopyKeptAfterAStore(Memory):
 
 
 class ZeroesNotWrittenOut(Memory):
-    """A page of zeroes is not written to an unused swap slot, because the device is assumed to hold zeroes there."""
+    """A page of zeroes is not written to a swap slot that was never written to, as if the slot held zeroes."""
 
     written_to: Total[Slot, bool]
 

@@ -79,7 +79,7 @@ class UsersLetInFromAbove(ShadowUnsync):
 
 
 class InvpcidIgnored(Ept):
-    """INVPCID exits, and the monitor ignores it."""
+    """INVPCID exits, and the monitor does not execute the instruction."""
 
     def invpcid(self, vm: Vm, vcpu: Vcpu) -> None:
         self.bare_flush(vm, vcpu)

@@ -16,13 +16,8 @@ class Mutant:
 
     @property
     def title(self) -> str:
-        """What is wrong, in a sentence."""
-        return (self.design.__doc__ or "").strip()
-
-    @property
-    def in_one_line(self) -> str:
-        """The same without a line break."""
-        return " ".join(self.title.split())
+        """What is wrong, in a sentence on one line."""
+        return " ".join((self.design.__doc__ or "").split())
 
     @property
     def told(self) -> str:

@@ -59,7 +59,7 @@ class RevokedBelowMinimum(Reservations):
 
 
 class SparedForGood(Reservations):
-    """The policy takes no frame from an admitted VM, however many frames the VM has."""
+    """The policy takes no frame from a VM with an admitted minimum, however many frames the VM has."""
 
     def has_more_than_promised(self, vm: Vm) -> bool:
         return not self.limits[vm].admitted

@@ -43,14 +43,14 @@ class EmulatedStoreUnmirrored(ShadowTraced):
 
 
 class TableGoneMirrorStays(ShadowTraced):
-    """A guest table's page goes into the balloon, and its shadow table stays for its return."""
+    """A guest table's page goes into the balloon, and the shadow table of the guest table stays."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         self.protect(vm, gfn)
 
 
 class UntracedUncleared(ShadowTraced):
-    """A guest table is no longer traced, and its shadow entries stay."""
+    """The monitor stops write-protecting a guest table, and the table's shadow entries stay."""
 
     def drop_table(self, vm: Vm, gfn: Gfn) -> None:
         self.traced[vm, gfn] = False

@@ -127,7 +127,7 @@ def check(
     pairs: Annotated[
         bool,
         typer.Option(
-            help="without a name: check each pair of mechanisms over the contract that any MMU keeps, "
+            help="without a name: check each pair of mechanisms over an abstract MMU that may do whatever a correct MMU may do, "
             "and explore every reachable state"
         ),
     ] = False,

@@ -128,7 +128,7 @@ def _shown(what: Any) -> Any:
 def unread(stream: IO[str]) -> NoReturn:
     """End the command (``Ended``), since what read this stream has gone: ``refmodel check | head`` is neither right nor wrong."""
     to_nowhere(stream)
-    raise Ended("ended before it was done: what reads its output has gone")
+    raise Ended("ended before it was done: the program that reads the output has ended")
 
 
 def to_nowhere(stream: IO[str]) -> None:

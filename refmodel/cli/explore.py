@@ -71,7 +71,8 @@ def explore(
 
     The explorer lists each step that applies, what the step would change, and the law that it would break. The explorer also shows
     the state, for how many parameter values each law's premise holds, and after how few steps a law can break. For a trace, the
-    explorer shows what is known after each event. The explorer needs a terminal, and Textual (pip install 'refmodel[explorer]').
+    explorer shows what is known after each event. The explorer needs a terminal; the explorer and
+    --evaluate need the extra explorer (pip install 'refmodel[explorer]').
     The page that --html writes needs only a browser.
 
     Exit status: 0, or 2 for bad input.

@@ -184,7 +184,7 @@ def _trace_document(verdict: TraceVerdict, expected: Expected) -> TraceDocument:
 def _words(verdict: TraceVerdict) -> str:
     if verdict.deviation is not None:
         return "not lawful"
-    return "lawful, as far as it says" if verdict.judged else "undecided: no event was judged"
+    return "lawful: no reported event contradicts the laws" if verdict.judged else "undecided: no event was judged"
 
 
 def _write_page(verdicts: list[TraceVerdict], ours: bool, html: Path) -> None:

@@ -26,7 +26,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mutate": ("mutate", "Change the code of a design in one place at a time, and report the changes that no check detects."),
     "explore": ("explore", "Step through a design, from power-on or from the end of a run, or through a trace event by event."),
     "replay": ("tell", "Replay a recorded run, step by step."),
-    "explain": ("tell", "Explain a clause, a law, a bug, a design, a mechanism, a strategy or an estimator of a VM's memory need."),
+    "explain": (
+        "tell",
+        "Explain a clause, a law, a bug, a design, a theorem, a mechanism, a strategy, an estimator of memory need, or a table.",
+    ),
     "record": (
         "record",
         "Record which pages a command touches and changes, as input for refmodel explain policy and refmodel explain mechanisms.",

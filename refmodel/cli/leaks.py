@@ -61,9 +61,9 @@ def leaks(
 ) -> None:
     """Look for two runs that look the same to a VM until one step shows the VM different results.
 
-    A design without such pairs of runs satisfies noninterference (clause ISO-6). The search visits every state of the design's
-    geometry, with at least two VMs. For a design that inherits its geometry from a shipped design, the search has two VMs of one
-    page each.
+    A design without such pairs of runs satisfies noninterference (clause ISO-6). The search visits every reachable
+    state for the numbers of VMs, pages and frames in the design's geometry; the number of VMs is at least two. For a design that
+    inherits its geometry from a shipped design, the search has two VMs of one page each.
 
     Exit status: 0 nothing leaks, 1 something leaks, 2 bad input, 3 the time was up or nothing was compared. Without a name, every
     specimen has to leak, and the status is 1 if one does not.
@@ -109,13 +109,13 @@ def _flows(name: str, outline: Outline, geometry: Geometry, seconds: float, as_j
             continue
         if found.leak:
             _tell(outline, geometry, found.leak)
-        said = "happens, as it is meant to" if found.leak else "happens in no state" if found.complete else "the time was up"
+        said = "happens, as intended" if found.leak else "happens in no state" if found.complete else "the time was up"
         out.verdict(
             f"{name}: {flow}, by {op}: {said}; {many(found.states, 'state')}; {there_is(outline, geometry)}; "
             f"{found.seconds:.1f} s\n"
         )
     if not documents:
-        raise BadDesign(f"{name}: names no flow that is meant; expected one, such as flows = {{'populate': 'memory is given'}}")
+        raise BadDesign(f"{name}: declares no intended flow; expected one, such as flows = {{'populate': 'memory is given'}}")
     if as_json:
         print_document(documents)
     return worst
@@ -173,40 +173,41 @@ def _refuse(name: str, outline: Outline) -> None:
 
 
 def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, whole: bool, channel: str) -> None:
-    flows = f"; meant to be known: {', '.join(sorted(found.flows))}" if found.flows else ""
+    flows = f"; intended flows: {', '.join(sorted(found.flows))}" if found.flows else ""
     end = "to the last state" if found.complete else "not to the end" if found.leak is None else "up to the leak"
     out.print(
-        f"{name}: {many(found.states, 'state')} {end}, {found.views:,} ways that things look to {_a_guest(outline)}, "
+        f"{name}: {many(found.states, 'state')} {end}, {found.views:,} different views of {_a_guest(outline)}, "
         f"{found.compared:,} pairs of "
         f"steps compared{flows}; {there_is(outline, geometry)}; {found.seconds:.1f} s",
         soft_wrap=True,
     )
     if found.compared:
         out.print(
-            f"{name}: compared were the outcomes of {', '.join(sorted(found.outcomes)) or 'no operation'}, and what is known "
-            f"after {', '.join(sorted(found.changes)) or 'none'}; observers "
+            f"{name}: compared: the answers of {', '.join(sorted(found.outcomes)) or 'no operation'}, and the tables that "
+            f"{_a_guest(outline)} knows ({', '.join(known_tables(outline))}) after "
+            f"{', '.join(sorted(found.changes)) or 'no step'}; observers: "
             f"{', '.join(shown(outline.actors, vm) for vm in sorted(found.observers))}",
             soft_wrap=True,
         )
     partly = partly_shown(outline)
     if partly and whole:
-        out.print(f"{name}: of outcomes is compared what they state to be shown: {', '.join(partly)}", soft_wrap=True)
+        out.print(f"{name}: not every field of the outcome records is compared: {', '.join(partly)}", soft_wrap=True)
     uncompared = sorted(_showing(outline) - found.outcomes)
     if uncompared and found.leak is None:
-        out.print(f"{name}: no two outcomes could be compared of {', '.join(uncompared)}", style="yellow", soft_wrap=True)
+        out.print(f"{name}: no two answers could be compared of {', '.join(uncompared)}", style="yellow", soft_wrap=True)
     if found.leak is None:
         sure = _is_sure(outline, found)
         fewer = "the time was up; expected more --seconds, or fewer names, as by --geometry Vm=2,Mfn=2"
         meant = ", ".join(flows_of(outline))
-        but = f" but what is meant to be known, by {meant}," if meant else ""
-        nothing = f"nothing leaks{but} in this geometry: {there_is(outline, geometry)}"
+        but = f" except by the intended flows of {meant}," if meant else ""
+        nothing = f"no {_a_guest(outline)[2:]} learns anything{but} in this geometry: {there_is(outline, geometry)}"
         words = nothing if sure else f"undecided: {'nothing was compared' if found.complete else fewer}"
         out.verdict(f"{name}: {words}\n", style="green" if sure else "yellow")
         return
     about = f" ({channel})" if channel else ""
     if not whole:
         out.verdict(
-            f"{name}: leaks{about} in {many(len(found.leak.run.steps), 'step')}, as it is meant to: refmodel leaks {name}\n",
+            f"{name}: leaks{about} in {many(len(found.leak.run.steps), 'step')}, as intended: refmodel leaks {name}\n",
             style="green",
         )
         return
@@ -235,9 +236,9 @@ def _gives_away(outline: Outline, leak: Leak) -> str:
     step, known = leak.run.steps[-1].operation, ", ".join(known_tables(outline))
     vm = shown(outline.actors, leak.vm)
     if leak.condition == RESPECT:
-        return f"{step} is no step of {vm}'s, and changes what {vm} knows (its entries of {known})"
-    what = "shows" if leak.condition == OUTPUT else f"leaves in {vm}'s entries of {known}"
-    return f"what {step} {what} differs in the two runs, which looked the same to {vm} before"
+        return f"{step} is not a step of {vm}, and changes {vm}'s entries of {known}, which {vm} knows"
+    what = f"the answer of {step}" if leak.condition == OUTPUT else f"{vm}'s entries of {known} after {step}"
+    return f"two runs that looked the same to {vm} differ in {what}"
 
 
 def _document(name: str, outline: Outline, geometry: Geometry, found: Unwinding) -> LeaksDocument:

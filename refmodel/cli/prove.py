@@ -36,7 +36,7 @@ def prove(
         list[str] | None,
         typer.Argument(
             help="prove only theorems whose names contain this text; with --second, "
-            "--smt or --certificates, also a design named as for refmodel "
+            "--smt or --certificates, NAMES may also be designs, named as for refmodel "
             "check"
         ),
     ] = None,
@@ -55,7 +55,10 @@ def prove(
         ),
     ] = None,
     signatures: Annotated[
-        Path | None, typer.Option(help=f"the folder proofs/eo/cpc of cvc5, which ethos needs; {SIGNATURES} can name it instead")
+        Path | None,
+        typer.Option(
+            help=f"the folder proofs/eo/cpc of cvc5's source, with the proof rules that ethos reads; by default ${SIGNATURES}"
+        ),
     ] = None,
     timeout: Annotated[
         float, typer.Option(help="how many seconds the second solver may take for each question", min=0.001)

@@ -39,7 +39,8 @@ def record(
     most: Annotated[
         int,
         typer.Option(
-            help="for addresses: stop after this many recorded accesses; accesses to pages used just before are not recorded",
+            help="for addresses: stop after this many recorded accesses; "
+            "accesses to the 16 most recently used pages are not recorded",
             min=2,
             max=10_000_000,
         ),
@@ -47,7 +48,9 @@ def record(
     skip: Annotated[
         int,
         typer.Option(
-            help="for addresses: start recording after this many accesses; accesses to pages used just before do not count", min=0
+            help="for addresses: leave out this many accesses at the beginning; "
+            "accesses to the 16 most recently used pages are not counted",
+            min=0,
         ),
     ] = 0,
 ) -> None:

@@ -89,8 +89,8 @@ def _other(design: str, mine: Outline, to: str) -> Outline:
     machine = bare_machine_of(mine)
     if machine is None:
         raise BadDesign(
-            f"{design}: does not say what machine its guests believe in; expected a class derived from "
-            "refmodel.bare.BareMemory, or a design after --to"
+            f"{design}: has no bare machine to compare with; derive the design from refmodel.bare.BareMemory, or name another "
+            "design after --to"
         )
     return machine
 

@@ -118,11 +118,13 @@ def _show_failure(name: str, outline: Outline, report: EngineReport, law: str | 
     if report.counterexamples and not report.suggestion:
         for each in report.refuted_others:
             out.print(
-                f"refmodel check {shlex.quote(name)} --law {each} looks for a run that breaks {each}", style="dim", soft_wrap=True
+                f"to look for a run that breaks {each}: refmodel check {shlex.quote(name)} --law {each}",
+                style="dim",
+                soft_wrap=True,
             )
         if not report.refuted_others:
             out.print(
-                f"refmodel check {shlex.quote(name)} --engine prove --suggest looks for laws that exclude it",
+                f"to look for laws that exclude the counterexample: refmodel check {shlex.quote(name)} --engine prove --suggest",
                 style="dim",
                 soft_wrap=True,
             )
@@ -162,4 +164,4 @@ def _said(name: str, reports: Sequence[EngineReport]) -> Iterator[str]:
         for line in r.suggestion:
             yield f"{name}: {line}"
         covered = f"undecided: {r.why}" if r.why else f"{r.covered}; {r.seconds:.1f} s"
-        yield f"{name}: {r.engine}: {'; '.join([covered, *r.notes, *r.unproved])}"
+        yield f"{name}: {r.engine}: {'; '.join([covered, *r.notes, *r.unproved, *([r.left_open] if r.left_open else [])])}"

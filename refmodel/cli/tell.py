@@ -61,7 +61,8 @@ def bench(
     """Run every engine on every bug of the benchmark.
 
     The kill matrix has a row for each bug and a column for each engine. A cell names the clause that the engine found broken, the
-    steps of its run and the seconds that it took; or it says that nothing was found.
+    number of steps of the run and the seconds of the search, or says that nothing was found. The proof finds no run: its cell says
+    that a law is not inductive.
 
     Exit status: 0 every bug is found by at least one engine, 1 a bug is found by no engine, 2 bad input.
     """
@@ -156,7 +157,7 @@ def explain(
         typer.Argument(
             help="a clause (ISO-2), a law, a bug, a design, a theorem, a mechanism, a strategy or an "
             f"estimator of a VM's memory need; or a table: "
-            f"{', '.join(TOPICS[:-1])} or {TOPICS[-1]}"
+            f"{', '.join(TOPICS[:-1])} or {TOPICS[-1]}; theorems lists the theorems"
         ),
     ],
     workload: Annotated[
@@ -180,9 +181,10 @@ def explain(
     html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Explain a clause, a law, a bug, a design, a mechanism, a strategy or an estimator of a VM's memory need.
+    """Explain a clause, a law, a bug, a design, a theorem, a mechanism, a strategy, an estimator of memory need, or a table.
 
-    An explanation fits on one screen: what the topic is, what checks it, and which chapters say more. Four topics print tables:
+    An explanation fits on one screen: what the topic is, what checks it, and which chapters say more. `refmodel explain theorems
+    --all` lists the theorems by name. Four topics print tables:
     exits prints what each MMU costs; instructions prints how Popek and Goldberg's criteria classify x86 instructions; policy
     prints how strategies do on a workload; mechanisms prints what mechanisms regain, save and cost on a recording.
 

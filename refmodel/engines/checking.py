@@ -225,7 +225,7 @@ class _Kept:
         report = EngineReport(
             self.engine,
             verdicts,
-            f"{covered}; remembered of the very same text",
+            f"{covered}; remembered: the code has not changed since",
             seconds,
             geometry=judged.cls.geometry,
             notes=notes,

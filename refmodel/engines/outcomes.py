@@ -99,9 +99,9 @@ def _left_out(cls: type) -> str:
     if not _is_record(cls) or cls is Reply:
         return ""
     if is_silent(cls):
-        return f"nothing of {cls.__name__}"
+        return f"no field of {cls.__name__}"
     left = any(field.name != "shown" for field in attrs.fields(cls))
-    return f"of {cls.__name__} its shown alone" if left and _states_a_reply(cls) else ""
+    return f"of {cls.__name__} only the field shown" if left and _states_a_reply(cls) else ""
 
 
 def _states_a_reply(cls: type) -> bool:

@@ -68,7 +68,7 @@ class _Judged:
         number = sum(j.verdict == "proved" for j in done.judgements())
         covered = (
             f"{many(number, 'obligation')} proved (operation x law) by induction, for any number of names; "
-            f"{many(done.audited.compared, 'step')} compared with the text on ints{words}"
+            f"{many(done.audited.compared, 'step')} compared with the code run by plain Python{words}"
         )
         report = EngineReport(
             "prove",
@@ -137,7 +137,7 @@ class _Judged:
             f"{j.operation} / {j.law.name if j.law else 'soundness'}: {j.why}" for j in done.judgements() if j.verdict == "unknown"
         ]
         if any(j.law is None and j.verdict != "proved" for j in done.judgements()):
-            unproved.append("no law is shown while the text may go wrong: what follows then has no meaning")
+            unproved.append("no law is proved while an operation may go wrong: the state after such a step has no meaning")
         for law in self.laws:  # one law that is not proved puts the others in doubt, since each is assumed for the others
             others = [each.name for each in open_laws if each is not law]
             if verdicts[law] == Verdict.PROVED and others:

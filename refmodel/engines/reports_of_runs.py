@@ -258,7 +258,7 @@ def _compared(design: Outline, seed: int) -> str:
     runs, different = comparing.walked()
     if wrong or different:
         raise ReadingsDisagree((wrong or different)[0])
-    return f"; {many(compared, 'step')} and {many(runs, 'run')} compared with the text on ints"
+    return f"; {many(compared, 'step')} and {many(runs, 'run')} compared with the code run by plain Python"
 
 
 def explored_words(done: exhaustive.Exploration, there: str | Geometry, deepest: int | None = None) -> str:

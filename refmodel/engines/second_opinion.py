@@ -130,7 +130,7 @@ def _of_theorems(theorems: Sequence[Any]) -> Iterator[Task]:
 
 
 def _of_design(name: str, design: Outline) -> Iterator[Task]:
-    says = f"Every operation of {design.name} keeps every law, from any lawful state, for any number of names."
+    says = f"Every operation of {design.name} keeps every law, for any number of VMs, pages and frames."
     yield from (Task(name, says, part, design=True) for part in apart(design))
 
 

@@ -97,8 +97,9 @@ class SimulatedMachine(Machine):
                 return None
         other = self.other.design.name
         names = " or ".join(each.name for each in explaining(self.design, self.other.design, op))
-        why = "a guest's instruction is not left out" if self._is_idle(op, outcome) else "it changes or shows something"
-        says = f"This step is {f'no step {names}' if names else 'none'} of {other}, and {why}."
+        needs = "every completed instruction of a guest needs a matching step"
+        why = needs if self._is_idle(op, outcome) else f"this step changes or shows something that {other} has"
+        says = f"{other} has no step {names}{' ' if names else ''}with this effect, and {why}."
         return Broken(None, f"simulation of {other}", says, ())
 
     @staticmethod

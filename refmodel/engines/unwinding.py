@@ -30,9 +30,9 @@ from refmodel.engines.stepwise import every_answer
 from refmodel.language.design import Operation, Outline
 from refmodel.language.sizes import Geometry
 
-OUTPUT = "what a guest is shown depends on what it cannot know"
-STEP = "what a guest can know comes to depend on what it could not"
-RESPECT = "a guest can know what others do"
+OUTPUT = "what a VM is shown depends on state that it must not learn"
+STEP = "what a VM can learn depends on state that it must not learn"
+RESPECT = "a VM can learn what others do"
 
 
 @attrs.frozen

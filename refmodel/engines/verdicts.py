@@ -186,6 +186,31 @@ class EngineReport:
         return WORDS[self.verdicts[law]].format(steps=many(self.bound, "step"), times=many(self.times.get(law, 0), "time"))
 
     @property
+    def left_open(self) -> str:
+        """Why laws are undecided, where neither ``why`` nor ``unproved`` says it; empty where no law is."""
+        number = sum(verdict == Verdict.UNDECIDED for verdict in self.verdicts.values())
+        stopped = self._stopped_at()
+        if not number or not stopped or self.why or self.unproved or self.disagreement is not None:
+            return ""
+        return f"{many(number, 'law')} {'is' if number == 1 else 'are'} undecided, because {stopped}"
+
+    def _stopped_at(self) -> str:
+        """What ended the engine's work before every law had a verdict, in words; empty if nothing did."""
+        what = {"prove": "the proof", "exhaustive": "the exploration", "bounded": "the search"}.get(self.engine, "the random runs")
+        if self.failure is not None:
+            law = self.failure.broken.law
+            return f"{what} ended at a run {'that breaks ' + law.name if law is not None else 'in which an operation goes wrong'}"
+        if self.witness is not None:
+            law = self.witness.broken.law
+            named = f" for {law.name}" if law is not None else ""
+            return f"{what} ended at a counterexample to induction{named}"
+        if self.endless:
+            return f"{what} ended before the last state: numbers grow without bound"
+        if is_cut_short(self):
+            return f"{what} ended before the last state, at depth {self.numbers.depth}"
+        return ""
+
+    @property
     def is_whole(self) -> bool:
         """Whether the engine looks at every state of something, and was not asked for short runs alone."""
         return self.engine in COMPLETE and not self.bound

@@ -129,10 +129,8 @@ def _as_written(annotation: Any, mark: type) -> str:
     own = str(annotation.sort if isinstance(annotation, Name) else getattr(annotation, "__name__", mark.__name__))
     name = {"Name": "Dev", "Natural": "Count", "Bits": "Word"}.get(own, own)
     inside = {Name: f'"{name}"', Bits: str(annotation.width if isinstance(annotation, Bits) else 64), Natural: ""}[mark]
-    return (
-        f"{name} = Annotated[int, {mark.__name__}({inside})], with from typing import Annotated and from refmodel.language "
-        f"import {mark.__name__}"
-    )
+    kind = mark.__name__
+    return f"{name} = Annotated[int, {kind}({inside})], with from typing import Annotated and from refmodel import {kind}"
 
 
 def _refuse_odd_enum(cls: type[enum.Enum]) -> None:

@@ -75,7 +75,11 @@ def holds_are_exact(s: Devices, vm: Vm, gfn: Gfn) -> Any:
     return (s.holds[vm, gfn] == Hold.MAPPED) == s.iommu[vm, gfn].present
 
 
-@law("RES-3", "The monitor may unmap every page that is pinned for a device, or flush the IOTLB if the page is already unmapped.")
+@law(
+    "RES-3",
+    "The monitor can unmap any page that is pinned for a device. "
+    "If such a page is already unmapped, the monitor can flush the IOTLB.",
+)
 def held_pages_can_be_taken_back(s: Devices, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.holds[vm, gfn] != Hold.FREE, s.may_unmap(vm, gfn) or s.may_flush(vm, gfn))
 

@@ -65,7 +65,7 @@ def no_device_writes_to_a_table(s: DirectMmu, vm: Vm, mfn: Mfn) -> Any:
 
 @law(
     "ISO-3",
-    "Until its table is dissolved, the monitor's record of a checked entry matches the entry in memory: same frame, "
+    "Until a page table is dissolved, the monitor's record of each checked entry matches the entry in memory: same frame, "
     "write right and link.",
 )
 def checked_entries_are_as_checked(s: DirectMmu, mfn: Mfn, index: Index) -> Any:

@@ -17,7 +17,11 @@ from refmodel.mmu.direct_grants import (
 # ---------------------------------------------------------------- isolation
 
 
-@law("ISO-1", "A VM maps a foreign frame, or reaches it by a device, only while the frame's owner grants the frame to that VM.")
+@law(
+    "ISO-1",
+    "A VM maps a foreign frame, or reaches it by a device, only while the frame's owner grants the frame to that VM. "
+    "A device needs a writable grant, and a frame of the writable type. An owner grants no frame to itself.",
+)
 def mapped_grants_are_granted(s: DirectGrants, vm: Vm, mfn: Mfn) -> Any:
     track, grant, frame = s.maptrack[vm, mfn], s.grants[mfn], s.frames[mfn]
     return (

@@ -116,8 +116,8 @@ def a_violation_on_any_cpu_makes_progress(s: TaggedEptMmu, outcome: Handled) -> 
 
 @law(
     "EFF-2",
-    "If an EPT table exists, an EPT violation stays unserved only while the page waits for page-in, a flush, a private "
-    "frame or dirty-ring space.",
+    "If an EPT table exists, an EPT violation stays unserved only if the page waits. "
+    "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
 def a_violation_on_any_cpu_waits_only_for_a_frame(s: TaggedEptMmu, before: TaggedEptMmu, outcome: Handled) -> Any:
     return implies(

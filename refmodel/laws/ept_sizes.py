@@ -142,8 +142,8 @@ def a_violation_that_was_served_makes_progress(s: EptSizesMmu, outcome: Handled)
 
 @law(
     "EFF-2",
-    "If an upper EPT entry exists, a violation stays unserved only while the page waits for page-in, a flush, a private "
-    "frame or dirty-ring space.",
+    "If an upper EPT entry exists, a violation stays unserved only if the page waits. "
+    "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
 def a_violation_of_either_size_waits_only_for_a_frame(s: EptSizesMmu, before: EptSizesMmu, outcome: Handled) -> Any:
     has_table = before.upper[outcome.vm, before.region[outcome.gfn]].present

@@ -115,19 +115,26 @@ def shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, pa
     return in_the_envelope(s.shadow[vm, vcpu, page], s.bare_tlb[vm, vcpu, page], s.paging[vm, vcpu].mode)
 
 
-@law("EQV-5", "A shadow entry of a traced table maps the gfn of the guest's current PTE, with no more rights than the PTE gives.")
+@law(
+    "EQV-5",
+    "A shadow entry of a write-protected guest table maps the gfn of the guest's current PTE, "
+    "with no more rights than the PTE gives.",
+)
 def mirrored_entries_agree_with_the_guests(s: ShadowTracedMmu, vm: Vm, root: Gfn, page: Index) -> Any:
     entry, table = s.mirror[vm, root, page], s.p2m[vm, root]
     return implies(entry.present, s.traced[vm, root] and table.mapped and mirrors(entry, s.memory[table.mfn][page]))
 
 
-@law("EQV-5", "No shadow entry of a traced table lets a guest write to a traced table, because the monitor would miss the store.")
+@law(
+    "EQV-5",
+    "No shadow entry lets a guest write to a traced guest table (a page table that the monitor write-protects to see every store).",
+)
 def mirrored_entries_write_to_no_traced_table(s: ShadowTracedMmu, vm: Vm, root: Gfn, page: Index) -> Any:
     entry = s.mirror[vm, root, page]
     return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn])
 
 
-@law("EQV-5", "No cached shadow entry lets a guest write to a traced table.")
+@law("EQV-5", "No cached shadow entry lets a guest write to a traced guest table (a page table that the monitor write-protects).")
 def cached_entries_write_to_no_traced_table(s: ShadowTracedMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, page]
     return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn])

@@ -94,7 +94,8 @@ def a_guest_page_fault_makes_progress(s: VmidMmu, outcome: GuestPageFaultServed)
 
 @law(
     "EFF-2",
-    "A guest-page fault is left unserved only while the page waits for page-in, a flush, a private frame or dirty-ring space.",
+    "A guest-page fault stays unserved only if the page waits. "
+    "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
 def a_guest_page_fault_waits_only_for_a_frame(s: VmidMmu, before: VmidMmu, outcome: GuestPageFaultServed) -> Any:
     return implies(not waits(s, before, outcome.vm, outcome.gfn, outcome.access == Access.WRITE), outcome.result != Result.FAILED)

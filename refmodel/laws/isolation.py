@@ -225,11 +225,18 @@ def shadow_entries_keep_out(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -
     return keeps_out(s, s.shadow[vm, vcpu, page])
 
 
-@law("ISO-1", "A shadow entry of a traced table maps its gfn to the mfn in the p2m, with no more rights than the p2m gives.")
+@law(
+    "ISO-1",
+    "A shadow entry of a write-protected guest table maps its gfn to the mfn in the p2m, with no more rights than the p2m gives.",
+)
 def mirrored_entries_lead_where_the_p2m_says(s: ShadowTracedMmu, vm: Vm, root: Gfn, page: Index) -> Any:
     return leads_where_the_p2m_says(s, vm, s.mirror[vm, root, page])
 
 
-@law("ISO-3", "A shadow entry of a traced table maps a frame that holds guest memory, and is not writable if the frame is shared.")
+@law(
+    "ISO-3",
+    "A shadow entry of a write-protected guest table maps a frame that holds guest memory, "
+    "and is not writable if the frame is shared.",
+)
 def mirrored_entries_keep_out(s: ShadowTracedMmu, vm: Vm, root: Gfn, page: Index) -> Any:
     return keeps_out(s, s.mirror[vm, root, page])

@@ -35,7 +35,8 @@ def linear_data_read_is_data_written(s: LinearMmu, outcome: LinearAttempt) -> An
 
 @law(
     "EQV-2",
-    "A two-level shadow fault is reflected, as a page fault or as missing memory, only if the bare machine reports the same.",
+    "A page fault under two-level guest tables is reflected, as a page fault or as missing memory, "
+    "only if the bare machine reports the same.",
 )
 def linear_faults_are_the_guests_own(s: LinearShadow, outcome: LinearFilled) -> Any:
     return given_as_due(outcome.result, outcome.reflected, outcome.due)

@@ -63,7 +63,7 @@ def what_is_said_to_be_given_is(s: Reservation, outcome: Handled) -> Any:
 
 @law(
     "RES-4",
-    "The monitor or another VM removes an admitted VM's page from its frame only if the VM keeps at least its minimum of frames.",
+    "After the monitor or another VM takes a frame from a VM with an admitted minimum, that VM still has at least this minimum.",
 )
 def nobody_is_taken_below_the_minimum(s: Reservation, before: Reservation, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
     is_taken = before.p2m[vm, gfn].resident and not s.p2m[vm, gfn].resident

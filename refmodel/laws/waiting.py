@@ -40,8 +40,8 @@ def is_away(s: P2m, vm: Vm, gfn: Gfn) -> Any:
 
 @law(
     "EFF-1",
-    "An emulated access is postponed only while its page or guest table is unmapped, or waits for a flush, a private "
-    "frame or dirty-ring space.",
+    "An emulated access is postponed only if its page or a guest table is unmapped, or the page waits. "
+    "The page may wait for a flush, a private frame or a free dirty-ring entry.",
 )
 def an_emulated_access_waits_only_for_a_frame(s: PhysicalEmulation, before: PhysicalEmulation, outcome: Seen, actor: int) -> Any:
     return implies(
@@ -52,8 +52,8 @@ def an_emulated_access_waits_only_for_a_frame(s: PhysicalEmulation, before: Phys
 
 @law(
     "EFF-2",
-    "If an EPT table exists, an EPT violation stays unserved only while the page waits for page-in, a flush, a private "
-    "frame or dirty-ring space.",
+    "If an EPT table exists, an EPT violation stays unserved only if the page waits. "
+    "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
 def a_violation_waits_only_for_a_frame(s: EptMmu, before: EptMmu, outcome: Handled) -> Any:
     return implies(
@@ -64,8 +64,8 @@ def a_violation_waits_only_for_a_frame(s: EptMmu, before: EptMmu, outcome: Handl
 
 @law(
     "EFF-2",
-    "A hidden page fault stays unserved only while the guest's table is unmapped, or the page waits for page-in, a "
-    "flush, frame or dirty-ring space.",
+    "A hidden page fault stays unserved only if the guest's table is unmapped, or the page waits. "
+    "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
 def a_fault_waits_only_for_a_frame(s: ShadowMmu, before: ShadowMmu, outcome: Filled) -> Any:
     entry, root = before.guest_entry(outcome.vm, outcome.vcpu, outcome.page), before.paging[outcome.vm, outcome.vcpu].root
@@ -77,8 +77,8 @@ def a_fault_waits_only_for_a_frame(s: ShadowMmu, before: ShadowMmu, outcome: Fil
 
 @law(
     "EFF-2",
-    "A two-level shadow fault stays unserved only while a guest table is unmapped, or the page waits for page-in, a "
-    "flush, frame or dirty-ring space.",
+    "A page fault under two-level guest tables stays unserved only if a guest table is unmapped, or the page waits. "
+    "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
 def a_linear_fault_waits_only_for_a_frame(s: ShadowUnsyncMmu, before: ShadowUnsyncMmu, outcome: LinearFilled) -> Any:
     root = before.paging[outcome.vm, outcome.vcpu].root
@@ -94,8 +94,8 @@ def a_linear_fault_waits_only_for_a_frame(s: ShadowUnsyncMmu, before: ShadowUnsy
 
 @law(
     "EFF-2",
-    "A shadow-page fault stays unserved only while a guest table is unmapped, or the page waits for page-in, a flush, "
-    "frame or dirty-ring space.",
+    "A page fault for a shadow page stays unserved only if a guest table is unmapped, or the page waits. "
+    "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
 def a_shadow_page_fault_waits_only_for_a_frame(s: ShadowPagesMmu, before: ShadowPagesMmu, outcome: LinearFilled) -> Any:
     root = before.paging[outcome.vm, outcome.vcpu].root
@@ -111,8 +111,8 @@ def a_shadow_page_fault_waits_only_for_a_frame(s: ShadowPagesMmu, before: Shadow
 
 @law(
     "EFF-2",
-    "If a guest entry's flags are not set, its table is unmapped, has become writable, or waits for a flush, frame or "
-    "dirty-ring space.",
+    "If the monitor does not set a guest entry's flags, the guest's table is unmapped, has become writable, or waits. "
+    "The table may wait for a flush, a private frame or a free dirty-ring entry.",
 )
 def marking_waits_only_for_a_frame(s: LargePageMmu, before: LargePageMmu, outcome: Marking) -> Any:
     vm, root = outcome.vm, before.paging[outcome.vm, outcome.vcpu].root
@@ -127,7 +127,8 @@ def marking_waits_only_for_a_frame(s: LargePageMmu, before: LargePageMmu, outcom
 
 @law(
     "EFF-2",
-    "An EPT violation of L1 stays unserved only while the page waits for page-in, a flush, a private frame or dirty-ring space.",
+    "An EPT violation of L1 stays unserved only if the page waits. "
+    "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
 def a_violation_of_l1_waits_only_for_a_frame(s: NestedMmu, before: NestedMmu, outcome: Handled) -> Any:
     return implies(not waits(s, before, outcome.vm, outcome.gfn, outcome.write), outcome.result != Result.FAILED)
@@ -135,8 +136,8 @@ def a_violation_of_l1_waits_only_for_a_frame(s: NestedMmu, before: NestedMmu, ou
 
 @law(
     "EFF-2",
-    "An EPT violation of L2 stays unserved only while L1's table is unmapped, or the page waits for page-in, a flush, "
-    "frame or dirty-ring space.",
+    "An EPT violation of L2 stays unserved only if L1's table is unmapped, or the page waits. "
+    "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
 def a_violation_of_l2_waits_only_for_a_frame(s: NestedMmu, before: NestedMmu, outcome: Filled) -> Any:
     eptp = before.nested[outcome.vm, outcome.vcpu].eptp

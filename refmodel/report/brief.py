@@ -27,7 +27,7 @@ def brief(told: Explanation, width: int, again: str) -> list[str]:
 def _lines(told: Explanation, width: int, most: int, again: str) -> list[str]:
     lists = [(what, found) for what, found in told.checked_by if found and what != "its chapter"]
     texts = [(where, text) for where, text in told.texts if len(told.texts) == 1 and len(text.splitlines()) <= SHORT]
-    places = () if texts or len(told.texts) != 1 else (("its text", (told.texts[0][0],)),)
+    places = () if texts or len(told.texts) != 1 else (("source file", (told.texts[0][0],)),)
     parts = [
         _wrapped(told.title, width),
         _wrapped(told.about, width),

@@ -42,7 +42,7 @@ def told(name: str, run: BrokenRun) -> str:
     return "\n".join(
         [
             "",
-            f"`{name}`: {MUTANTS[name].in_one_line}",
+            f"`{name}`: {MUTANTS[name].title}",
             "",
             f"![The state after the last of {many(len(run.steps), 'step')}](pictures/{name}.svg)",
             "",

@@ -270,7 +270,7 @@ def _engine(name: str, outline: Outline, report: EngineReport) -> EngineDocument
         numbers=report.numbers,
         seconds=round(report.seconds, 3),
         notes=report.notes,
-        undecided=(*([report.why] if report.why else []), *report.unproved),
+        undecided=(*([report.why] if report.why else []), *report.unproved, *([report.left_open] if report.left_open else [])),
         remembered=report.remembered,
         laws=tuple(LawDocument(each.clause, each.name, str(v), report.words(each)) for each, v in report.verdicts.items()),
         failure=_failure(name, outline, report),

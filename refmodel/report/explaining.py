@@ -8,6 +8,8 @@ from __future__ import annotations
 import inspect
 import re
 import shlex
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 import attrs
@@ -20,6 +22,7 @@ from refmodel.language.design import claims_of
 from refmodel.language.nearly import did_you_mean, slug
 from refmodel.loading import find
 from refmodel.oracle.trace.observed import Judged
+from refmodel.points import MMUS
 from refmodel.report import managing
 from refmodel.report.other_names import OTHER_NAMES, here
 from refmodel.report.texts import (
@@ -39,9 +42,13 @@ from refmodel.report.texts import (
     text_files,
 )
 
+WORDS_OF_AN_MMU = 4
+"""The most words of an MMU's name, as in ``ept 4K/2M acknowledged tagged``."""
 CLAUSE = re.compile(r"[A-Z]{3}-\d")
 OTHERS = ("exits", "instructions", "mechanisms", "policy")
 """What ``refmodel explain`` has a table of."""
+THEOREMS = "theorems"
+"""What lists every theorem by name."""
 
 
 def explain(topic: str) -> Explanation:
@@ -55,11 +62,19 @@ def explain(topic: str) -> Explanation:
     laws, name = all_laws(), topic.replace(" ", "_")
     if name in laws:
         return of_law(laws[name])
-    if "." in topic and (theorem := theorem_called(topic)) is not None:
-        return of_theorem(theorem)
+    if topic == THEOREMS:
+        return of_every_theorem()
+    theorems = theorems_called(topic)
+    if len(theorems) == 1:
+        return of_theorem(theorems[0])
+    if theorems:
+        return of_family(theorems)
     if CLAUSE.fullmatch(topic.upper()) and topic.upper() in {EFF_3, *(law.clause for law in laws.values())}:
         return of_clause(topic.upper(), [law for law in laws.values() if law.clause == topic.upper()])
-    if ":" in topic or " over " in topic or topic.endswith(".py"):
+    said = next((law for law in laws.values() if slug(topic) == slug(law.sentence)), None)
+    if said is not None:
+        return of_law(said)
+    if is_like_a_design(topic):
         return of_design(topic, outline(find(topic)).cls)  # somebody's text may not be in the language
     of_memory = managing.explain(topic)
     if of_memory is not None:
@@ -68,9 +83,6 @@ def explain(topic: str) -> Explanation:
     if name_here is not None:
         known = explain(name_here)
         return attrs.evolve(known, title=f"{topic}, here {known.title}")
-    said = next((law for law in laws.values() if slug(topic) == slug(law.sentence)), None)
-    if said is not None:
-        return of_law(said)
     everything = (
         *MUTANTS,
         *SHIPPED,
@@ -79,24 +91,113 @@ def explain(topic: str) -> Explanation:
         *sorted({law.clause for law in laws.values()}),
         *managing.topics(),
         *OTHERS,
+        THEOREMS,
         *OTHER_NAMES,
     )
-    meant = did_you_mean(topic, everything)
+    known_theorems = installed_theorems()
+    same = tuple(dict.fromkeys(family(each) for each in known_theorems if topic == family(each).rpartition(".")[2]))
+    meant = did_you_mean(topic, (*everything, *dict.fromkeys(family(each) for each in known_theorems)), first=same)
     hint = f"; {meant}" if meant else ""
     raise BadDesign(
         f"{topic}: nothing of that name; expected a clause (ISO-2), a law, a bug of refmodel bench, a design as "
-        f"refmodel check takes it, a mechanism, a strategy, an estimator of a VM's memory need, "
+        f"refmodel check takes it, a theorem (refmodel explain theorems lists them), a mechanism, "
+        f"a strategy, an estimator of a VM's memory need, "
         f"{', '.join(OTHERS[:-1])} or {OTHERS[-1]}{hint}"
     )
 
 
-def theorem_called(name: str) -> Any:
-    """The theorem of that name; None if there is none, or if theorems are not installed."""
+def is_like_a_design(topic: str) -> bool:
+    """Whether a topic is spelt as a design that is not shipped under a name: a file, a class, or an MMU over mechanisms. A sentence
+    with a colon, or with the word over, is not."""
+    mmu, over, _ = topic.partition(" over ")
+    is_sentence = topic.endswith(".") or ": " in topic or (topic[:1].isupper() and mmu.lower() not in MMUS)
+    is_over = bool(over) and not is_sentence and len(mmu.split()) <= WORDS_OF_AN_MMU
+    return topic.endswith(".py") or re.search(r":(?!\s)", topic) is not None or is_over
+
+
+def installed_theorems() -> list[Any]:
+    """Every theorem; none if theorems are not installed."""
     try:
-        found = theorems_of(home())
+        return list(theorems_of(home()))
     except BadDesign:
-        return None
-    return next((theorem for theorem in found if theorem.name == name), None)
+        return []
+
+
+def family(theorem: Any) -> str:
+    """The name of a theorem without what it is about: the same statement is proved of several designs, levels or schemes."""
+    return str(theorem.name).partition("(")[0]
+
+
+def theorems_called(topic: str) -> list[Any]:
+    """The theorem of that name, or with that sentence. Without the part in brackets, or with DESIGN there, all of the family.
+
+    The last part of a family's name is enough if no other family ends so.
+    """
+    found = installed_theorems()
+    one = [theorem for theorem in found if topic == theorem.name or slug(topic) == slug(theorem.says)]
+    if one:
+        return one[:1]
+    name = re.sub(r"\((DESIGN)?\)$", "", topic)
+    by_family: dict[str, list[Any]] = {}
+    for theorem in found:
+        by_family.setdefault(family(theorem), []).append(theorem)
+    called = [
+        each
+        for each, of_it in by_family.items()
+        if name in (each, each.rpartition(".")[2])
+        or slug(topic) in {slug(says) for says in (in_common(of_it), *map(of_all, of_it))}
+    ]
+    return by_family[called[0]] if len(called) == 1 else []
+
+
+def of_all(theorem: Any) -> str:
+    """What a family of theorems says, with DESIGN or NAME for what it is about, and without the levels or the scheme."""
+    about = str(theorem.of[0]) if theorem.of else ""
+    says = re.sub(rf" \((\w* )?{re.escape(about)}[^()]*\)(?=[.]?$)", "", theorem.says)
+    any_of = "DESIGN" if about in SHIPPED | COMBINED else "NAME"
+    return re.sub(rf"\b{re.escape(about)}(?![\w+])", any_of, says, count=1) if about[:1].isalpha() else says
+
+
+def in_common(theorems: Sequence[Any]) -> str:
+    """The sentences that all of a family say, from the first on; of designs, all that are shipped."""
+    shipped = [theorem for theorem in theorems if theorem.of and theorem.of[0] in SHIPPED | COMBINED]
+    each = [re.split(r"(?<=[.]) ", of_all(theorem)) for theorem in shipped or theorems]
+    return " ".join(alike[0] for alike in takewhile(lambda alike: len(set(alike)) == 1, zip(*each, strict=False)))
+
+
+def of_every_theorem() -> Explanation:
+    """The names of theorems, each with its sentence; the same statement about several designs, levels or schemes is one line."""
+    first: dict[str, list[Any]] = {}
+    for theorem in installed_theorems():
+        first.setdefault(family(theorem), []).append(theorem)
+    lines = tuple(
+        f"{name} ({', '.join(str(t.of[0]) for t in each)}): {in_common(each) or each[0].says}"
+        if len(each) > 1
+        else f"{each[0].name}: {each[0].says}"
+        for name, each in first.items()
+    )
+    return Explanation(
+        f"{THEOREMS}: what refmodel prove proves",
+        "The name of a theorem is its family, and in brackets a design, a number of levels or a paging scheme.",
+        ("specs/trust.md: what is trusted",),
+        checked_by=((f"{len(lines)} families", lines), ("proved by", ("refmodel prove",))),
+    )
+
+
+def of_family(theorems: Sequence[Any]) -> Explanation:
+    """The same statement about several designs, levels or schemes: its sentence, its proof, and the theorems by name."""
+    first, name = theorems[0], family(theorems[0])
+    told = of_theorem(first)
+    assumed = tuple(each.replace(str(first.of[0]), "DESIGN") for each in dict(told.checked_by)["assumed"])
+    return attrs.evolve(
+        told,
+        title=f"{name}: {in_common(theorems) or first.says}",
+        checked_by=(
+            ("theorems", tuple(theorem.name for theorem in theorems)),
+            ("assumed", assumed),
+            ("proved by", (f"refmodel prove {name}",)),
+        ),
+    )
 
 
 def of_theorem(theorem: Any) -> Explanation:
@@ -156,13 +257,12 @@ def bugs_of(clause: str) -> tuple[str, ...]:
 
 def theorems_on(clause: str) -> tuple[str, ...]:
     """The families of theorems that a clause follows from, each with what it says of one design."""
-    try:
-        proved = [t for t in theorems_of(home()) if t.of and t.of[0] in SHIPPED | COMBINED]
-    except BadDesign:
+    proved = [t for t in installed_theorems() if t.of and t.of[0] in SHIPPED | COMBINED]
+    if not proved:
         return ()
     families = ("designs.", "noninterference.") if clause == "ISO-6" else ("designs.",)
     found = [next(t for t in proved if t.name.startswith(family)) for family in families]
-    return tuple(f"{t.name.partition('(')[0]}(DESIGN): {t.says.replace(t.of[0], 'DESIGN').partition(';')[0]}" for t in found)
+    return tuple(f"{family(t)}(DESIGN): {of_all(t).partition('. ')[0]}" for t in found)
 
 
 def of_law(law: Law) -> Explanation:
@@ -192,10 +292,9 @@ def of_bug(name: str, mutant: Mutant) -> Explanation:
     """Where it is on record, the change, and what it breaks."""
     module = inspect.getmodule(mutant.design)
     about = (module.__doc__ or "").strip() if mutant.entry and module else ""
-    entry = f" (catalogue entry {mutant.entry})" if mutant.entry else ""
     gallery = (f"specs/gallery/{name}.md: the shortest run",) if mutant.entry else ()
     return Explanation(
-        f"{name}{entry}: {mutant.title}",
+        f"{name}: {mutant.title}",
         plain(about),
         (*gallery, *places(mutant.clause)[:1]),
         (("where it is on record", about),) if about else (),
@@ -215,15 +314,15 @@ def of_design(name: str, cls: type[Design]) -> Explanation:
     laws: dict[str, int] = {}
     for law in claims.all:
         laws[law.clause] = laws.get(law.clause, 0) + 1
-    words = next(iter(chapters.values()), "")
+    first, words = next(iter(chapters.items()), ("", ""))
     return Explanation(
         f"{name}: {(cls.__doc__ or '').strip()}",
-        first_words(words),
+        first_words(words).replace("This chapter", f"The chapter specs/{first}"),
         tuple(headings(*each) for each in chapters.items()),
         tuple(chapters.items()),
         (),
         (
-            ("its text", tuple(text_files(cls))),
+            ("source files", tuple(text_files(cls))),
             ("mechanisms", tuple(each for each, mechanism in managing.ALL_MECHANISMS.items() if issubclass(cls, mechanism))),
             ("operations", tuple(op.name for op in claims.operations)),
             ("laws", tuple(f"{clause} ({number})" for clause, number in laws.items())),

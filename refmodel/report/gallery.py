@@ -58,7 +58,7 @@ def exhibit(name: str) -> Exhibit:
     """A defect's page. Raises ``AssertionError`` if no run breaks a law."""
     mutant = HISTORICAL[name]
     run = shortest(mutant)
-    row = f"| [{name}]({name}.md) | {run.clause} | {mutant.in_one_line} | {len(run.steps)} |"
+    row = f"| [{name}]({name}.md) | {run.clause} | {mutant.title} | {len(run.steps)} |"
     return Exhibit(name, _page(name, mutant, run), figure(run), row)
 
 
@@ -88,7 +88,7 @@ def _page(name: str, mutant: Mutant, run: BrokenRun) -> str:
             "",
             "## What is wrong",
             "",
-            f"{mutant.in_one_line} The design is `{mutant.design.__mro__[1].__name__}` with this change:",
+            f"{mutant.title} The design is `{mutant.design.__mro__[1].__name__}` with this change:",
             "",
             "```python",
             _source(mutant),

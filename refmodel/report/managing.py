@@ -73,7 +73,8 @@ def of_mechanism(name: str, cls: type[P2m]) -> Explanation:
     file, called = f"{cls.__module__.replace('.', '/')}.py", next(each for each, found in ALL_MECHANISMS.items() if found is cls)
     about = tuple(about_file(file)) or ((file, inspect.cleandoc(inspect.getmodule(cls).__doc__ or "")),)
     stem = cls.__module__.rpartition(".")[2]
-    bugs = tuple(f"{n}: {m.told}" for n, m in MUTANTS.items() if m.design.__module__ == f"refmodel.bugs.{stem}")
+    own_file = {n for n, m in MUTANTS.items() if m.design.__module__ == f"refmodel.bugs.{stem}"}
+    bugs = tuple(f"{n}: {m.told}" for n, m in MUTANTS.items() if n in own_file or _changes(m.design, cls))
     checked = (f'refmodel check "any over {called}"',) if called in MECHANISMS else (f"refmodel check {called}",)
     own = f"specs/{about[0][0]}" if about[0][0].endswith(".md") else ""
     see = tuple(headings(*each) for each in about) if own else ()
@@ -85,13 +86,20 @@ def of_mechanism(name: str, cls: type[P2m]) -> Explanation:
         about,
         (),
         (
-            ("its text", (place(cls),)),
+            ("source file", (place(cls),)),
             ("its chapter", tuple(f"specs/{chapter}" for chapter, _ in about if chapter.endswith(".md"))),
             ("bugs", bugs),
             ("checked by", checked),
             ("compared in", ("specs/pros_and_cons.md", "refmodel explain mechanisms") if cls in COMPARED.values() else ()),
         ),
     )
+
+
+def _changes(defect: type, mechanism: type) -> bool:
+    """Whether a design with a defect overrides an operation or method that the mechanism itself defines."""
+    base = defect.__mro__[1]
+    own = {name for name, each in vars(mechanism).items() if inspect.isfunction(each)}
+    return issubclass(base, mechanism) and any(inspect.isfunction(each) and name in own for name, each in vars(defect).items())
 
 
 def of_strategy(name: str) -> Explanation:

@@ -105,7 +105,7 @@ def kills(rows: Any, bugs: Any) -> Table:
     body = []
     for name, found in rows.items():
         cells = [
-            (f"{k.clause}, {'a step' if k.engine == 'prove' else many(k.steps, 'step')}, {k.seconds:.1f} s", "good")
+            (f"{k.clause}, {'not inductive' if k.engine == 'prove' else many(k.steps, 'step')}, {k.seconds:.1f} s", "good")
             if k.clause
             else (f"not found, {k.seconds:.1f} s", "open")
             for k in found

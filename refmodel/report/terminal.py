@@ -56,7 +56,8 @@ def coverage(reports: Sequence[EngineReport]) -> Iterator[Text]:
             yield Text.assemble((f"{report.engine:>10}  ", "bold"), (f"undecided: {report.why}", "yellow"))
         else:
             yield Text.assemble((f"{report.engine:>10}  ", "bold"), f"{report.covered}; {report.seconds:.1f} s")
-        for note in (*report.notes, *report.unproved):
+        left = (f"{report.left_open}; --law NAME checks one law alone",) if report.left_open else ()
+        for note in (*report.notes, *report.unproved, *left):
             yield Text(f"{'':>10}  {note}", "yellow")
 
 
@@ -168,7 +169,7 @@ def kill_table(bugs: Mapping[str, tuple[str, str]], rows: Mapping[str, Sequence[
     for name, kills in rows.items():
         cells = []
         for kill in kills:
-            steps = "a step" if kill.engine == "prove" else many(kill.steps or 0, "step")
+            steps = "not inductive" if kill.engine == "prove" else many(kill.steps or 0, "step")
             found = f"{kill.clause}, {steps}, {kill.seconds:.1f} s"
             cells.append(Text(found) if kill.clause else Text(f"not found, {kill.seconds:.1f} s", "yellow"))
         table.add_row(name, *bugs[name], *cells)

@@ -23,7 +23,7 @@ def told(console: Console, verdict: TraceVerdict, expected: Expected = NONE_KNOW
         console.print(Text("  undecided: no event was judged", "yellow"))
         return
     if verdict.deviation is None:
-        console.print(Text("  lawful, as far as it says", "green"))
+        console.print(Text("  lawful: no reported event contradicts the laws", "green"))
         return
     for line in deviation_lines(verdict.deviation):
         console.print(line, soft_wrap=True)
@@ -35,7 +35,8 @@ def told(console: Console, verdict: TraceVerdict, expected: Expected = NONE_KNOW
 def in_a_line(verdict: TraceVerdict, expected: Expected = NONE_KNOWN) -> str:
     """A verdict without what led to it."""
     if verdict.deviation is None:
-        return f"{verdict.name}: {'lawful, as far as it says' if verdict.judged else 'undecided: no event was judged'}"
+        said = "lawful: no reported event contradicts the laws" if verdict.judged else "undecided: no event was judged"
+        return f"{verdict.name}: {said}"
     found = verdict.deviation
     known = expected.entry(found)
     said = f"line {found.line} breaks {found.clause} ({found.law.replace('_', ' ')})"
@@ -53,14 +54,14 @@ def driven_in_a_line(done: Driven) -> str:
 
 def deviation_lines(deviation: Deviation) -> list[Text]:
     """What is wrong with an event."""
-    where = f" ({deviation.at})" if deviation.at else ""
+    where = f" ({deviation.at})" if deviation.at and deviation.at not in deviation.event else ""
     lines = [Text(f"  {deviation.line - len(deviation.before) + i:>7}  {text}", "dim") for i, text in enumerate(deviation.before)]
     lines.append(Text(f"  {deviation.line:>7}  {deviation.event}{where}", "bold"))
     law = deviation.law.replace("_", " ")
     lines.append(Text.assemble((f"  breaks {deviation.clause} ({law}): ", "bold red"), deviation.sentence))
     if deviation.why:
         lines.append(Text(f"          {deviation.why}"))
-    lines += [Text(f"  lawful would have been: {words}") for words in deviation.expected]
+    lines += [Text(f"  lawful instead: {words}") for words in deviation.expected]
     return lines
 
 
@@ -81,14 +82,19 @@ def driven(console: Console, done: Driven) -> None:
     if done.deviation is None:
         lawful = done.runs - sum(known.runs for known in done.known)
         which = f"{lawful:,} of {done.runs:,} runs were lawful to their end" if done.known else "every run was lawful"
-        console.print(Text(f"  {which}, as far as it was told", "green" if lawful else "yellow"))
+        console.print(Text(f"  {which}: no reported event contradicts the laws", "green" if lawful else "yellow"))
         return
-    console.print("  these commands lead to what no lawful run explains:")
+    console.print("  these commands lead to an event that no correct run could produce:")
     for number, command in enumerate(done.failing, 1):
         arguments = ", ".join(f"{name}={value}" for name, value in command.items() if name != "do")
         console.print(f"    {number}. {command['do']}({arguments})", soft_wrap=True, markup=False)
     if not done.repeated:
-        console.print(Text("  carried out once more they did not: it depends on more than the commands, such as time", "yellow"))
-    console.print("  and this is its trace:")
+        console.print(
+            Text(
+                "  the same commands, sent again, did not lead to it: the result depends on more than the commands, such as time",
+                "yellow",
+            )
+        )
+    console.print("  the last events of the trace:")
     for line in deviation_lines(done.deviation):
         console.print(line, soft_wrap=True)

@@ -11,7 +11,7 @@ ENTRY, CLAUSE = "B02", "ISO-1"
 
 
 class Bug(MonitorPages):
-    """A device page is mapped with the rights that the guest wants, and its driver is not asked to hold the page."""
+    """A device page is mapped with the rights that the guest wants, and the device's driver is not asked to keep the page."""
 
     def device_lets(self, page: HostPage, write: bool) -> bool:
         return True

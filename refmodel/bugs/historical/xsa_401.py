@@ -15,7 +15,8 @@ ENTRY, CLAUSE = "A03", "ISO-3"
 
 
 class Bug(Direct):
-    """Processors flush their writable translations of a frame first, and only then the frame loses its writable type."""
+    """Processors flush a frame's writable translations before the frame loses its writable type. A
+    translation that is cached in between stays."""
 
     forgotten: Total[Mfn, bool]
 

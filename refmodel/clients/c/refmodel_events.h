@@ -260,9 +260,9 @@
     refmodel_tell(rm, "\"e\":\"inflate\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
 
-/* deflate: A guest takes pages back from its balloon. The pages hold zeroes, or unknown contents with kept or
- * without a known inflate. Without mfn the frames of the deflated pages are unknown. Optional fields: pages, bits,
- * mfn, kept. */
+/* deflate: A guest takes pages back from its balloon. The pages hold zeroes. With kept, or if no inflate of the
+ * pages is known, their contents are unknown. Without mfn the frames of the deflated pages are unknown. Optional
+ * fields: pages, bits, mfn, kept. */
 #define refmodel_event_deflate(rm, vm, gfn, more) \
     refmodel_tell(rm, "\"e\":\"deflate\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
@@ -326,13 +326,14 @@
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(ring), REFMODEL_NUMBER(index), REFMODEL_NUMBER(gfn), \
                   REFMODEL_MORE(more))
 
-/* ring_harvest: The process that will send the pages takes the entries of a dirty ring before the entry end. */
+/* ring_harvest: The process that will send the pages takes all entries of a dirty ring up to the entry end,
+ * without end itself. */
 #define refmodel_event_ring_harvest(rm, vm, ring, end, more) \
     refmodel_tell(rm, "\"e\":\"ring_harvest\",\"vm\":%llu,\"ring\":%llu,\"end\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(ring), REFMODEL_NUMBER(end), REFMODEL_MORE(more))
 
-/* ring_reset: The entries of a dirty ring before the entry end are free again, and their pages are write-
- * protected. */
+/* ring_reset: All entries of a dirty ring up to the entry end, without end itself, are free again, and their pages
+ * are write-protected. */
 #define refmodel_event_ring_reset(rm, vm, ring, end, more) \
     refmodel_tell(rm, "\"e\":\"ring_reset\",\"vm\":%llu,\"ring\":%llu,\"end\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(ring), REFMODEL_NUMBER(end), REFMODEL_MORE(more))

@@ -306,9 +306,9 @@ impl Refmodel {
         self.event(&format!(r#""e":"inflate","vm":{vm},"gfn":{gfn}"#), more)
     }
 
-    /// deflate: A guest takes pages back from its balloon. The pages hold zeroes, or unknown contents with kept or
-    /// without a known inflate. Without mfn the frames of the deflated pages are unknown. Optional fields: pages,
-    /// bits, mfn, kept.
+    /// deflate: A guest takes pages back from its balloon. The pages hold zeroes. With kept, or if no inflate of
+    /// the pages is known, their contents are unknown. Without mfn the frames of the deflated pages are unknown.
+    /// Optional fields: pages, bits, mfn, kept.
     #[track_caller]
     pub fn event_deflate(&mut self, vm: u64, gfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"deflate","vm":{vm},"gfn":{gfn}"#), more)
@@ -380,14 +380,15 @@ impl Refmodel {
         self.event(&format!(r#""e":"ring_push","vm":{vm},"ring":{ring},"index":{index},"gfn":{gfn}"#), more)
     }
 
-    /// ring_harvest: The process that will send the pages takes the entries of a dirty ring before the entry end.
+    /// ring_harvest: The process that will send the pages takes all entries of a dirty ring up to the entry end,
+    /// without end itself.
     #[track_caller]
     pub fn event_ring_harvest(&mut self, vm: u64, ring: u64, end: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"ring_harvest","vm":{vm},"ring":{ring},"end":{end}"#), more)
     }
 
-    /// ring_reset: The entries of a dirty ring before the entry end are free again, and their pages are write-
-    /// protected.
+    /// ring_reset: All entries of a dirty ring up to the entry end, without end itself, are free again, and their
+    /// pages are write-protected.
     #[track_caller]
     pub fn event_ring_reset(&mut self, vm: u64, ring: u64, end: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"ring_reset","vm":{vm},"ring":{ring},"end":{end}"#), more)

@@ -1,12 +1,12 @@
 """Shares, and the idle-memory tax: min-funding revocation (Waldspurger, OSDI 2002, sections 5.1 to 5.3).
 
-Shares say whose page it is that goes: the VM's that pays the fewest shares for each of its pages. If nothing else counted, one that
-has many shares and does nothing would keep what others need. So a page that is idle costs more than one that is in use: with a tax
-rate t, k = 1 / (1 - t) times as much. With P pages of which the part f is active, a VM with S shares pays
+When memory is short, the VM that pays the fewest shares for each of its pages gives up a page. With shares alone, an idle VM with
+many shares would keep memory that other VMs need. An idle page therefore costs more than a page in use: with a tax rate t, it costs
+k = 1 / (1 - t) times as much. A VM with S shares and P pages, of which the fraction f is active, pays this price for each page:
 
     price = S / (P * (f + k * (1 - f)))
 
-for each. A rate of 0 leaves plain shares; at 1 whatever is idle could be taken. ESX's default is 0.75.
+With a rate of 0, only shares count. With a rate of 1, every idle page can be taken. ESX's default is 0.75.
 """
 
 from __future__ import annotations

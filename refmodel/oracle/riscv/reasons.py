@@ -72,7 +72,7 @@ def _why(test: WalkTest, address: int, entry: int, level: int) -> str:
         return wrong_with(entry, level, test.stages.bits)
     if allowed(stage, access, entry):
         return "a flag is not set"
-    return "U is not as the mode asks" if allowed(attrs.evolve(stage, sum=True), access, entry) else "a right is not given"
+    return "wrong U for the mode" if allowed(attrs.evolve(stage, sum=True), access, entry) else "a permission is missing"
 
 
 def wrong_with(entry: int, level: int, bits: int = 9) -> str:

@@ -29,7 +29,7 @@ BY_REASON: dict[str, tuple[str, ...]] = {
     "a reserved encoding of N": ("Svnapot_reserved_encoding_fault",),
     "N is set in a pointer": ("Svnapot_reserved_encoding_fault",),
     "a flag is not set": ("svade_access_ad_bit_clear", "Svadu_disabled_hw_update_falls_back_to_svade"),
-    "U is not as the mode asks": ("sstatus_sum",),
+    "wrong U for the mode": ("sstatus_sum",),
 }
 """By the reason of a fault, as ``reasons.reason`` puts it."""
 BY_SWITCH: dict[str, tuple[str, ...]] = {
@@ -128,7 +128,7 @@ def _of_fault(test: WalkTest, due: Trap) -> Iterator[str]:
         yield from _named(scheme, "superpage_align", "superpage_align_fault")
     if why == "address bits that are not translated" and first and stages.first:
         yield from _named(scheme, "va_signext")
-    if why == "a right is not given" and test.instruction is not Instruction.HLVX:
+    if why == "a permission is missing" and test.instruction is not Instruction.HLVX:
         yield (
             "fetch_page_fault_no_x"
             if test.instruction is Instruction.FETCH

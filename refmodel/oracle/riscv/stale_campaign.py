@@ -18,6 +18,8 @@ from refmodel.oracle.riscv.walk_tests import Stages, WalkTest
 STALENESS = "Privileged Architecture, Supervisor Memory-Management Fence Instruction; Hypervisor, Memory-Management Fences"
 
 
+OF_ITS_TRAP = ("another ", "wrong ")
+"""How titles begin of what is wrong with a trap, or with an address, and not with the kind of outcome."""
 OTHER_FAULTS = ("a fault of ", "an access fault where a page fault is due")
 """How findings begin that a fault is another than the one that is due."""
 
@@ -76,7 +78,7 @@ class StaleCampaign:
         """Whether an access ended as it may, but for the value of a register that is known to be reported wrongly; mcause too, on a
         machine that is known to report other faults of guests than are due."""
         return (
-            finding.title.startswith(("another ", *OTHER_FAULTS) if self.profile.guests_as_users else "another ")
+            finding.title.startswith((*OF_ITS_TRAP, *OTHER_FAULTS) if self.profile.guests_as_users else OF_ITS_TRAP)
             and known.explanation(self.implementation, finding.title, now.made_by) is not None
         )
 
@@ -97,7 +99,7 @@ class StaleCampaign:
 
 def _title(test: StaleTest, number: int, seen: Observed, changed: Mapping[int, int]) -> str:
     if any(bits & ~(A | D) for bits in changed.values()):
-        return "an edited entry is overwritten where a flag is to be set in it"
+        return "setting a flag overwrites an entry that was edited since the walk"
     after = f"after {fence_words(test.rounds[number - 1].fence, test.start)}" if number else "at first"
     return f"{seen.outcome.kind} {after}, outside the envelope of stale translations"
 

@@ -135,7 +135,7 @@ def _kind(trap: Trap) -> str:
 
 def _title(test: WalkTest, due: Trap, got: Trap, wrong: str) -> str:
     if wrong != "cause":
-        return f"another {wrong} than is due of {_kind(due)}{_where(due)}"
+        return f"wrong {wrong} of {_kind(due)}{_where(due)}"
     if ACCESSES.get(got.cause) not in (ACCESSES[due.cause], None):
         return f"a fault of {ACCESSES[due.cause]} reported as one of {ACCESSES[got.cause]} ({test.instruction.value})"
     return f"{_kind(got)} where {_kind(due)}{_where(due)} is due: {reason(test)}"
@@ -146,9 +146,9 @@ def _other_end(test: WalkTest, due: Outcome, got: Outcome) -> str:
     if in_page and got.trap is None:
         return "an access with MPRV is not translated in the page of its own instruction"
     if due.trap and got.trap is None:
-        return f"let through where {_kind(due.trap)}{_where(due.trap)} is due: {reason(test)}"
+        return f"access succeeds instead of {_kind(due.trap)}{_where(due.trap)}: {reason(test)}"
     if got.trap:
-        return f"{_kind(got.trap)} where the access is let through"
+        return f"{_kind(got.trap)} for an access that must succeed"
     return "another physical address than is due"
 
 

@@ -31,7 +31,7 @@ def lawful_instead(k: Knowledge, event: e.Event) -> list[str]:
             continue  # less would do
         if lawful_after(k, step, event):
             enough.append(step)
-            found.append(f"the same after {' and '.join(map(told, step))}")
+            found.append(f"the same event after {' and '.join(map(told, step))}")
     return found or [f"no {event.__struct_config__.tag} here"]
 
 

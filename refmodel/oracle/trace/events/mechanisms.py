@@ -33,8 +33,8 @@ class Inflate(Pages, tag="inflate", kw_only=True):
 
 
 class Deflate(Pages, tag="deflate", kw_only=True):
-    """A guest takes pages back from its balloon. The pages hold zeroes, or unknown contents with ``kept`` or without a known
-    ``inflate``. Without ``mfn`` the frames of the deflated pages are unknown."""
+    """A guest takes pages back from its balloon. The pages hold zeroes. With ``kept``, or if no ``inflate`` of the pages
+    is known, their contents are unknown. Without ``mfn`` the frames of the deflated pages are unknown."""
 
     mfn: Mfn | None = None
     kept: bool = False
@@ -105,13 +105,14 @@ class RingPush(Ring, tag="ring_push", kw_only=True):
 
 
 class RingHarvest(Ring, tag="ring_harvest", kw_only=True):
-    """The process that will send the pages takes the entries of a dirty ring before the entry ``end``."""
+    """The process that will send the pages takes all entries of a dirty ring up to the entry ``end``, without ``end`` itself."""
 
     end: Id
 
 
 class RingReset(Ring, tag="ring_reset", kw_only=True):
-    """The entries of a dirty ring before the entry ``end`` are free again, and their pages are write-protected."""
+    """All entries of a dirty ring up to the entry ``end``, without ``end`` itself, are free again, and their pages are
+    write-protected."""
 
     end: Id
 
