@@ -27,14 +27,16 @@ class AnyProcessor(P2m):
     """What a guest does on a processor that may have cached anything that is not flushed yet."""
 
     def execute(self, vm: Vm, cpu: Cpu, full: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
-        """``full``: the vCPU whose page-modification log is full, if the access exits because of that."""
-        write, fetch = access == Access.WRITE, access == Access.FETCH
+        """``cpu``: the processor, for an MMU that says which it is. ``full``: the vCPU whose page-modification log is full, if the
+        access exits because of that."""
+        on: Cpu = cpu if cached("processor") else NOTHING
+        write, fetch = access == Access.WRITE, access == Access.FETCH and on != NOTHING
         if not cached("translation"):
-            return Seen(gfn=gfn, write=write, cpu=cpu, fetch=fetch and cpu != NOTHING, full=full if cached("full log") else NOTHING)
+            return Seen(gfn=gfn, write=write, cpu=on, fetch=fetch, full=full if cached("full log") else NOTHING)
         mfn: Mfn = self.p2m[vm, gfn].mfn if cached("current translation") else self.stale_of(vm, gfn).mfn
         require(self.may_translate(vm, gfn, mfn, write))
         due = self.bare_physical(vm, gfn, offset, access, value)
-        return Seen(self.touch(mfn, offset, access, value), due, gfn, write, cpu, fetch and cpu != NOTHING)
+        return Seen(self.touch(mfn, offset, access, value), due, gfn, write, on, fetch)
 
     @guest
     def load_physical(self, vm: Vm, cpu: Cpu, full: Vcpu, gfn: Gfn, offset: Index) -> Seen:
@@ -64,6 +66,8 @@ class AnyLinearProcessor(AnyProcessor, ControlRegisters):
             return Seen(Reply(Event.PAGE_FAULT), Reply(Event.PAGE_FAULT))
         if cached("exit for a table"):
             return Seen(gfn=gfn)
+        if cached("exit for no page"):  # an entry of the guest's names none
+            return Seen(write=access == Access.WRITE and cached("exit at the end of the walk"))
         return self.execute(vm, NOTHING, NOTHING, gfn, offset, access, value)
 
     @guest
