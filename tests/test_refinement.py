@@ -6,12 +6,13 @@ import pytest
 from proofs.refinement import every_step_is_one_of_the_abstract_mmu
 from refmodel.designs import AbstractMemory, Ept, Npt
 from refmodel.engines.prover import prove_simulated
+from refmodel.engines.simulation_runs import simulated_runs
 from refmodel.language import NOTHING, Design, cached, operation, outline, require
 from refmodel.machine.names import Cpu, Gfn, Mfn, Vcpu, Vm
 from refmodel.machine.translation_caches import PhysicalMapping
 from refmodel.mmu.contract import Derived
 from refmodel.mmu.replies import Handled, TableGone
-from refmodel.points import ACKNOWLEDGING, AT_ONCE, PROCESSORS, over
+from refmodel.points import ACKNOWLEDGING, AT_ONCE, PROCESSORS, REFINED_OVER, abstract_of, over
 
 
 class ReleasedAtOnce(Npt):
@@ -81,6 +82,13 @@ def test_a_step_that_it_has_is_explained() -> None:
     for name in ("inflate", "store_physical", "derive"):
         done = prove_simulated(outline(Npt), outline(AbstractMemory), name)
         assert done.explained and not done.failing
+
+
+@pytest.mark.parametrize("mmu", [*ACKNOWLEDGING, *AT_ONCE])
+def test_runs_agree_that_each_step_is_one_of_the_abstract_mmu(mmu: str) -> None:
+    design, abstract = outline(over(mmu, REFINED_OVER)), outline(over(abstract_of(mmu), REFINED_OVER))
+    done = simulated_runs(design, abstract, design.cls.geometry, runs=100, seconds=60)
+    assert done.failure is None and done.explained.total() > 200
 
 
 def test_those_that_refine_it_flush_in_their_own_time() -> None:
