@@ -111,7 +111,8 @@ def _entry(table: Any, key: Any) -> Iterator[tuple[Kind, Any]]:
     if isinstance(table.kind.value, PageKind):
         return
     with answering(table.reading):
-        entry = table.value_of(table.peek(key))
+        leaves = table.peek(key)
+        entry = table.value_of(leaves if table.domain is None else leaves[1:])
     kind = table.kind.value
     yield kind, entry
     yield from ((leaf, value) for (path, leaf), value in zip(kind.leaves(), kind.flatten(entry), strict=True) if path)
