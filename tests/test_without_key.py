@@ -67,9 +67,10 @@ class Generations(Design):
     def the_last_is_of_before(s: "Generations", vm: Vm) -> Any:
         return implies(s.now[()].last == vm, s.given[vm] < s.now[()].number)
 
-    @law("RES-1", "There is one flag.")
-    def there_is_one_flag(s: "Generations") -> Any:
-        return count(s.stopped, lambda stopped: stopped) <= 1
+    @law("RES-1", "A generation that is stopped and that no VM has begun is at least 2.")
+    def stopped_later(s: "Generations") -> Any:
+        stopped = count(s.stopped, lambda stopped: stopped) == 1
+        return implies(stopped and s.now[()].last == NOTHING, s.now[()].number >= 2)
 
 
 class Early(Generations):
