@@ -67,7 +67,7 @@ class AnyLinearProcessor(AnyProcessor, ControlRegisters):
         if cached("exit for a table"):
             return Seen(gfn=gfn)
         if cached("exit for no page"):  # an entry of the guest's names none
-            return Seen(write=access == Access.WRITE and cached("exit at the end of the walk"))
+            return Seen(write=cached("exit at the end of a store's walk"))
         return self.execute(vm, NOTHING, NOTHING, gfn, offset, access, value)
 
     @guest
