@@ -60,7 +60,7 @@ def in_geometry(cls: type[Design], sizes: Geometry | Mapping[str, int]) -> type[
 def _sorts_are_mentioned(design: Outline) -> None:
     """A geometry that counts names of a sort which no table, operation or law mentions is a misspelt one."""
     known = {*sorts_of(design), *(kind.sort for law in design.laws for _, kind in law.names if isinstance(kind, NameKind))}
-    some = ", ".join(sorted(known))
+    expected = f"expected some of {', '.join(sorted(known))}" if known else "expected no numbers of names"
     stated = [("geometry", design.cls.geometry), *(("further_geometries", each) for each in design.cls.further_geometries)]
     for attribute, each in stated:
         unknown = sorted(set(each.sizes) - known)
@@ -68,7 +68,7 @@ def _sorts_are_mentioned(design: Outline) -> None:
             raise BadDesign(
                 f"{place_of(home_of(design.cls, attribute), attribute)}: {design.name} mentions no sort of names "
                 f"called {', '.join(unknown)}; "
-                f"{nearly_or(unknown[0], sorted(known), 'expected ' + ((some and f'some of {some}') or 'no numbers of names'))}"
+                f"{nearly_or(unknown[0], sorted(known), expected)}"
             )
 
 

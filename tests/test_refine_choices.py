@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import attrs
 import pytest
 
-from refmodel.engines.induction import prove
 from refmodel.engines.simulation_runs import simulated_runs
 from refmodel.language import (
     NOTHING,
@@ -25,6 +24,7 @@ from refmodel.language import (
     require,
 )
 from refmodel.machine.names import Gfn, Mfn, Vm
+from tests.test_abstraction import failing
 
 Word = Annotated[int, Bits(40)]
 
@@ -141,11 +141,6 @@ class PutsNothing(Design):
     @law("RES-1", "a page stays as it is")
     def itself(s: Any, gfn: Gfn) -> bool:
         return s.back[gfn] == s.back[gfn]
-
-
-def failing(design: type[Design], other: type[Design]) -> set[str]:
-    proofs = [each.simulated for each in prove(outline(design), machine=outline(other), processes=1, all_failures=True).proofs]
-    return {each.operation for each in proofs if each is not None and each.failing}
 
 
 @pytest.mark.parametrize("design, other", [(Chooses, Gives), (Copies, Store)])

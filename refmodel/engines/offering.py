@@ -46,10 +46,10 @@ class Offer:
         self.asked: set[Kind] = set()
 
     def of_kind(self, kind: Kind) -> list[Any]:
+        """What there is of a kind."""
         self.asked.add(kind)
-        return [
-            asking(self.reading, each) for each in distinct(kind, [*self.named.get(kind, ()), *(self.more or {}).get(kind, ())])
-        ]
+        known = [*self.named.get(kind, ()), *(self.more or {}).get(kind, ())]
+        return [asking(self.reading, each) for each in distinct(kind, known)]
 
     def is_named(self, kind: Kind, value: Any) -> bool:
         """Whether the path itself is about a value, which is then not NOTHING."""
@@ -64,7 +64,7 @@ class Offer:
 
 
 def is_nothing(kind: Kind, value: Any) -> bool:
-    """Whether a value is the name of nobody on every run."""
+    """Whether a value is NOTHING on every run."""
     return isinstance(kind, NameKind) and not isinstance(value, Opaque) and value == NOTHING
 
 
@@ -112,7 +112,7 @@ def _entry(table: Any, key: Any) -> Iterator[tuple[Kind, Any]]:
         return
     with answering(table.reading):
         leaves = table.peek(key)
-        entry = table.value_of(leaves if table.domain is None else leaves[1:])
+        entry = table.value_of(leaves if table.domain is None else leaves[1:])  # the first leaf says whether the key is there
     kind = table.kind.value
     yield kind, entry
     yield from ((leaf, value) for (path, leaf), value in zip(kind.leaves(), kind.flatten(entry), strict=True) if path)

@@ -59,6 +59,8 @@ def simulated(induction: Induction, other: Outline, paths: Iterable[Path]) -> Si
     return attrs.evolve(done, seconds=time.perf_counter() - began)
 
 
+RIGHT = (None, "step", "none")
+"""What a path, or a part of one, is found to be if nothing is wrong with it: taken by no lawful state, a step, or none."""
 FEW = 8
 """Steps of the other design that may have been tried in vain for a path, so that steps about other values are tried too: to refute
 many takes minutes."""
@@ -146,7 +148,7 @@ class _Simulation:
                 found = "an instruction may end before this part, if something is required here, and then it has not happened"
             else:
                 found = self._judge(path, parts[at], may_rest)
-            if found in (None, "step", "none"):
+            if found in RIGHT:
                 break
         return [found if number == at else each for number, each in enumerate(judged)]
 
@@ -164,11 +166,11 @@ class _Simulation:
         if may_rest and not shows(shown) and self._rests(path, segment, shown, changed):
             return "none"
         judged, asked, steps_tried = self._compared(path, segment, may_rest, steps, None)
-        if judged in (None, "step", "none") or not asked or steps_tried > FEW:
+        if judged in RIGHT or not asked or steps_tried > FEW:
             return judged
         more = {kind: values for kind, values in held_by(path, segment).items() if kind in asked}
         again, *_ = self._compared(path, segment, may_rest, steps, more)
-        return again if again in (None, "step", "none") else judged
+        return again if again in RIGHT else judged
 
     def _compared(
         self, path: Path, segment: Segment, may_rest: bool, steps: bool, more: Values | None

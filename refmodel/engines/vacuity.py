@@ -198,9 +198,8 @@ def _of_any_state(design: Outline, law: Law, reading: Symbolic, term: Term) -> l
     found = [*_of_kinds(term), *(real for name in names for real in real_term(name.kind, name.term))]
     for base in ("s", "before"):
         known = Hypotheses(Instances(design, (), base))
-        counts = [each for each in reading.counts.values() if each.base == base]
-        if counts:
-            known.admit([look for look in reading.lookups.values() if look.base == base], counts)
+        known.admit(list(reading.lookups.values()), list(reading.counts.values()))
+        if known.counts:
             known.saturate()
             known.go_by_counts()
             found += known.asserted
