@@ -11,7 +11,7 @@ A processor marks each entry that it uses as accessed, and the one that maps a p
 import attrs
 
 from refmodel.bare import BareMachine, BareMemory, Reply
-from refmodel.language import Design, Total, guest, require, reset
+from refmodel.language import NOTHING, Design, Total, guest, require, reset
 from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Attempt
@@ -27,6 +27,8 @@ class LinearAttempt:
     upper: Index
     page: Index
     access: Access
+    gfn: Gfn = NOTHING
+    """The guest-physical page that it is for, where the tables led to one."""
 
 
 def combined(upper: Cell, leaf: Cell) -> Cell:

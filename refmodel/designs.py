@@ -8,7 +8,7 @@ from refmodel.bare_roles import Control, Rights, RoleCell
 from refmodel.geometries import EMPTY, LARGE_PAGES, MODES, SMALL, two_large_sizes, two_sizes
 from refmodel.language import Design, every_law, geometry
 from refmodel.machine.cells import Cell, Mode
-from refmodel.mmu.abstract import AbstractAtOnceMmu, AbstractMmu
+from refmodel.mmu.abstract import AbstractAtOnceMmu, AbstractEmulatingMmu, AbstractMmu, AbstractPagingMmu
 from refmodel.mmu.contract import ContractMmu
 from refmodel.mmu.contract_caches import ContractMmuAcknowledged
 from refmodel.mmu.direct import DirectMmu, MachineWord
@@ -55,7 +55,7 @@ from refmodel.monitor.sharing import Sharing
 from refmodel.monitor.swapping import Swapping
 from refmodel.monitor.tmem import Tmem
 from refmodel.monitor.virtio_mem import VirtioMem
-from refmodel.points import EVERYTHING, MMUS, over
+from refmodel.points import EVERYTHING, MMUS, REFINING, over
 
 EVERY_LAW = every_law("refmodel.laws.isolation", "refmodel.laws")
 
@@ -88,6 +88,21 @@ class AbstractMemoryAtOnce(Sharing, Ballooning, AbstractAtOnceMmu):
     no_bare_machine = "the abstract MMU may show a page fault wherever a guest's tables could ask for one: real MMUs say more"
     geometry = geometry(Vm=1, Vcpu=1, Cpu=1, Gfn=2, Mfn=2, Index=1, only={**EMPTY, Mode: (Mode(),)})
     further_geometries = (geometry.resized(Mfn=3),)
+
+
+class AbstractMemoryWithPaging(Sharing, Ballooning, AbstractPagingMmu):
+    """The same under the abstract MMU whose flushes take time, with paging guests."""
+
+    no_bare_machine = AbstractMemoryAtOnce.no_bare_machine
+    geometry = AbstractMemoryAtOnce.geometry
+
+
+class AbstractMemoryEmulating(Sharing, Ballooning, AbstractEmulatingMmu):
+    """The same under the abstract MMU whose monitor may carry accesses out, as interpreters and shadow MMUs do."""
+
+    no_bare_machine = AbstractMemoryAtOnce.no_bare_machine
+    geometry = AbstractMemoryAtOnce.geometry
+    further_geometries = AbstractMemoryAtOnce.further_geometries
 
 
 class CompressedPages(CompressedMemory, Sharing, Ballooning, ContractMmu):
@@ -394,6 +409,8 @@ SHIPPED: dict[str, type[Design]] = {
     "memory_acknowledged": MemoryAcknowledged,
     "abstract": AbstractMemory,
     "abstract_at_once": AbstractMemoryAtOnce,
+    "abstract_paging": AbstractMemoryWithPaging,
+    "abstract_emulating": AbstractMemoryEmulating,
     "interpreter": Interpreter,
     "vtlb": VirtualTlb,
     "shadow_traced": ShadowTraced,
@@ -432,11 +449,11 @@ SHIPPED: dict[str, type[Design]] = {
 COMBINED: dict[str, type[Design]] = {
     f"{re.sub('[ /]', '_', mmu).replace('any', 'memory')}+": over(mmu, (EVERYTHING,))
     for mmu in MMUS
-    if mmu not in ("abstract", "abstract at once", "shadow_on_ept", "ept 4K/2M A/D", "ept 4K/2M PML", "riscv") and "1G" not in mmu
+    if mmu not in {*REFINING.values(), "shadow_on_ept", "ept 4K/2M A/D", "ept 4K/2M PML", "riscv"} and "1G" not in mmu
 }
 """The MMUs over everything together: too many states to explore to the end, but proved, and run at random. Those with three sizes
 of pages are left to a slow test: they take long, and have the text of those with two. So are those with dirty flags, logged or not,
-that flush at once, which have the text of those whose vCPUs acknowledge, and RISC-V's without flags. The abstract MMU leaves so
+that flush at once, which have the text of those whose vCPUs acknowledge, and RISC-V's without flags. The abstract MMUs leave so
 much open that each exit takes hundreds of paths there."""
 
 REFERENCES: dict[str, tuple[type[Design], ...]] = {

@@ -17,7 +17,7 @@ import attrs
 from refmodel.geometries import EMPTY, LARGER, SMALL, two_large_sizes, two_sizes
 from refmodel.language import BadDesign, Design, Geometry
 from refmodel.language.nearly import did_you_mean, nearly_or
-from refmodel.mmu.abstract import AbstractAtOnceMmu, AbstractMmu
+from refmodel.mmu.abstract import AbstractAtOnceMmu, AbstractEmulatingMmu, AbstractMmu, AbstractPagingMmu
 from refmodel.mmu.contract import ContractMmu
 from refmodel.mmu.contract_caches import ContractMmuAcknowledged
 from refmodel.mmu.ept import EptMmu
@@ -67,7 +67,9 @@ MMUS: dict[str, type[P2m]] = {
     "any": ContractMmu,
     "any acknowledged": ContractMmuAcknowledged,
     "abstract": AbstractMmu,
+    "abstract paging": AbstractPagingMmu,
     "abstract at once": AbstractAtOnceMmu,
+    "abstract emulating": AbstractEmulatingMmu,
     "interpreter": InterpreterMmu,
     "vtlb": VirtualTlbMmu,
     "shadow_traced": ShadowTracedMmu,
@@ -94,10 +96,11 @@ MMUS: dict[str, type[P2m]] = {
 }
 """MMUs by name: the sizes of their entries where there are several, whether these have accessed and dirty flags, whether
 stores that set one are logged besides (page-modification logging), and the way in which the MMU flushes where that is not at once.
-``any`` stands for all of them, and ``abstract`` for all that flush in their own time, or at once: real ones refine it."""
+``any`` stands for all of them. Real ones refine one of those called ``abstract``."""
 PROCESSORS = {
     "any acknowledged": "Cpu",
     "abstract": "Cpu",
+    "abstract paging": "Cpu",
     "ept acknowledged": "Vcpu",
     "ept 4K/2M acknowledged": "Vcpu",
     "ept 4K/2M/1G acknowledged": "Vcpu",
@@ -110,10 +113,25 @@ PROCESSORS = {
     "riscv A/D": "Cpu",
 }
 """Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
-ACKNOWLEDGING = ("any acknowledged", "npt", "riscv A/D", "ept tagged", "ept 4K/2M acknowledged")
-AT_ONCE = ("any", "ept", "ept 4K/2M")
-REFINING = (*ACKNOWLEDGING, *AT_ONCE)
-"""The MMUs of which each step over ``REFINED_OVER`` is proved to be one of the abstract MMU's that flushes as they do."""
+REFINING = {
+    "any acknowledged": "abstract",
+    "npt": "abstract",
+    "riscv A/D": "abstract",
+    "ept tagged": "abstract",
+    "ept 4K/2M acknowledged": "abstract",
+    "ept acknowledged": "abstract paging",
+    "any": "abstract at once",
+    "ept": "abstract at once",
+    "ept 4K/2M": "abstract at once",
+    "shadow_on_ept": "abstract at once",
+    "interpreter": "abstract emulating",
+    "vtlb": "abstract emulating",
+    "shadow_traced": "abstract emulating",
+    "shadow_unsync": "abstract emulating",
+    "shadow_pages": "abstract emulating",
+    "nested": "abstract emulating",
+}
+"""The MMUs of which each step over ``REFINED_OVER`` is proved to be one of an abstract MMU, and which that is."""
 REFINED_OVER = ("sharing", "ballooning")
 MECHANISMS: dict[str, type[P2m]] = {
     "migration": Migration,
@@ -179,8 +197,8 @@ def point(name: str) -> type[Design] | None:
 
 
 def abstract_of(mmu: str) -> str:
-    """The abstract MMU that flushes as another does."""
-    return "abstract" if mmu in PROCESSORS else "abstract at once"
+    """The abstract MMU that another one refines: the one that flushes as it does."""
+    return REFINING.get(mmu, "abstract" if mmu in PROCESSORS else "abstract at once")
 
 
 def over(mmu: str, mechanisms: Sequence[str]) -> type[Design]:

@@ -14,7 +14,7 @@ from refmodel.language.gathering import laws_of_module
 from refmodel.laws import nested
 from refmodel.loading import load
 from refmodel.machine.names import Gfn, Vm
-from refmodel.points import APART, MECHANISMS, MMUS, PAIRS, WAYS_TO_LOG, mechanisms_over, over, pairs_of, pairs_over
+from refmodel.points import APART, MECHANISMS, MMUS, PAIRS, REFINING, WAYS_TO_LOG, mechanisms_over, over, pairs_of, pairs_over
 from tests.commands import refmodel
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -135,7 +135,7 @@ def test_all_mechanisms_together_are_lawful_over_a_ring_too(mmu: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "mmu",
-    [mmu for mmu in MMUS if "1G" in mmu or mmu in ("abstract", "abstract at once", "ept 4K/2M A/D", "ept 4K/2M PML", "riscv")],
+    [mmu for mmu in MMUS if "1G" in mmu or mmu in {*REFINING.values(), "ept 4K/2M A/D", "ept 4K/2M PML", "riscv"}],
 )
 def test_all_mechanisms_together_are_lawful_over_mmus_that_are_not_among_the_theorems(mmu: str) -> None:
     found = prove(outline(over(mmu, ("everything",))), all_failures=True)

@@ -163,7 +163,7 @@ class _Simulation:
         changed = self.compared.changed(segment)
         if not changed and not shows(shown) and may_rest:
             return "none"
-        if may_rest and not shows(shown) and self._rests(path, segment, shown, changed):
+        if may_rest and not shows(shown) and self.compared.free(segment) and self._rests(path, segment, shown, changed):
             return "none"
         judged, asked, steps_tried = self._compared(path, segment, may_rest, steps, None)
         if judged in RIGHT or not asked or steps_tried > FEW:

@@ -1,5 +1,5 @@
-"""The most that any MMU may do: what every real one refines. There are two, since flushes are at once, or are acknowledged by each
-processor in its own time.
+"""The most that any MMU may do: what every real one refines. There are several, since flushes are at once or are acknowledged by
+each processor in its own time, guests have paging or have not, and a monitor may carry accesses out itself.
 
 There are no tables and no caches here. An access goes where the p2m says, or where a page lay before its flush has ended, or it
 exits; which of these, nobody knows. An MMU may take frames for tables of its own whenever it is told something, and gives them back
@@ -11,6 +11,8 @@ MMUs refine it.
 """
 
 from typing import ClassVar
+
+import attrs
 
 from refmodel.bare import Event, Reply, Seen
 from refmodel.language import NOTHING, cached, guest, operation, pending, require
@@ -89,6 +91,31 @@ class AnyLinearProcessor(AnyProcessor, ControlRegisters):
     @guest
     def store_unpaged(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> Seen:
         return self.execute(vm, NOTHING, NOTHING, gfn, offset, Access.WRITE, value)
+
+
+class CarriedOut(AnyLinearProcessor):
+    """The same where the monitor may carry an access out, as an interpreter does with each. It has the page supplied for that, or a
+    table of the guest's; if one cannot be had now, the guest tries again."""
+
+    def execute(self, vm: Vm, cpu: Cpu, full: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        if not cached("the monitor carries it out"):
+            return super().execute(vm, cpu, full, gfn, offset, access, value)
+        write = access == Access.WRITE
+        found = self.supply(vm, gfn, write)
+        if found == Supply.LATER:
+            return Seen(gfn=gfn, write=write)
+        due = self.bare_physical(vm, gfn, offset, access, value)
+        if found == Supply.HOLE:
+            return Seen(Reply(Event.HOLE), due, gfn, write)
+        return Seen(self.access_for_guest(vm, gfn, offset, access, value), due, gfn, write)
+
+    def execute_linear(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        if cached("a table is away"):
+            self.supply(vm, gfn, write=False)
+            return Seen(gfn=gfn)
+        if cached("no page"):  # an entry of the guest's names none
+            return Seen(Reply(Event.HOLE), Reply(Event.HOLE), write=access == Access.WRITE)
+        return super().execute_linear(vm, gfn, offset, access, value)
 
 
 class AnyTables(P2m):
@@ -177,8 +204,17 @@ class AbstractMmu(StalePages, AnyProcessor, AnyTables):
         return not self.is_flushed(vm, gfn)
 
 
+class AbstractPagingMmu(AnyLinearProcessor, AbstractMmu):
+    """The same, and guests with paging."""
+
+
 class AbstractAtOnceMmu(AnyLinearProcessor, AnyTables):
     """Both, and guests with paging, over which mechanisms find every page flushed at once."""
+
+    @guest
+    def vmresume(self, vm: Vm, vcpu: Vcpu, l2: Vcpu, root: Gfn) -> None:
+        """A guest enters a guest of its own, which runs as another vCPU."""
+        self.paging[vm, l2] = attrs.evolve(self.paging[vm, l2], enabled=True, root=root)
 
     @operation
     def reclaim_table(self, table: Mfn) -> None:
@@ -189,3 +225,79 @@ class AbstractAtOnceMmu(AnyLinearProcessor, AnyTables):
     def merge(self, table: Mfn) -> None:
         """The same, where larger entries do."""
         self.give_back(table)
+
+
+class AbstractEmulatingMmu(CarriedOut):
+    """An MMU whose tables lie in memory of the monitor's own: the monitor may carry accesses out, or is asked for pages by a page
+    fault. So are shadow MMUs, and L0 of a nested MMU, whose L2 is a guest like another here."""
+
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"ept_violation": ("load_unpaged",), "page_fault": ("load",)}
+
+    @operation
+    def page_fault(self, vm: Vm, gfn: Gfn, access: Access) -> Handled:
+        """A page fault that is not the guest's own: it leads to no page, or one is supplied."""
+        write = access == Access.WRITE
+        if cached("no page"):
+            return Handled(Result.HOLE, vm, NOTHING, write)
+        if cached("a table is away"):
+            self.supply(vm, gfn, write=False)
+            return Handled(Result.FAILED, vm, gfn, write)
+        return self.ept_violation(vm, gfn, write)
+
+    @guest
+    def access(self, vm: Vm) -> Seen:
+        """A page fault that is the guest's own, and is given back to it."""
+        return Seen(Reply(Event.PAGE_FAULT), Reply(Event.PAGE_FAULT))
+
+    @guest
+    def access_l2(self, vm: Vm) -> Seen:
+        """The same of an EPT violation that is L1's."""
+        return self.access(vm)
+
+    @operation
+    def nested_ept_violation(self, vm: Vm, gfn: Gfn, access: Access) -> Handled:
+        """The same of a page of L2's."""
+        return self.page_fault(vm, gfn, access)
+
+    @operation
+    def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
+        """An exit for a guest-physical page: have it supplied."""
+        found = self.supply(vm, gfn, write)
+        if found == Supply.HOLE:
+            return Handled(Result.HOLE, vm, gfn, write)
+        return Handled(Result.FAILED if found == Supply.LATER else Result.INSTALLED, vm, gfn, write)
+
+    @guest
+    def set_flags(self, vm: Vm, gfn: Gfn, upper: Index, page: Index) -> None:
+        """The monitor marks an entry of a guest's table as used, as both machines do; or has the table's page supplied first."""
+        if cached("a table is away"):
+            self.supply(vm, gfn, write=cached("to be marked"))
+            return
+        require(self.lets_through(vm, gfn, write=True))
+        index: Index = upper if cached("the upper entry") else page
+        cell = self.memory[self.p2m[vm, gfn].mfn][index]
+        marked = attrs.evolve(cell, accessed=True, dirty=cell.dirty or cached("a store"))
+        self.access_for_guest(vm, gfn, index, Access.WRITE, marked)
+        self.bare_memory[vm, gfn] = self.bare_memory[vm, gfn].put(index, marked)
+
+    @guest
+    def load_l2(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:
+        return self.execute_linear(vm, gfn, offset, Access.READ, Cell())
+
+    @guest
+    def store_l2(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> Seen:
+        return self.execute_linear(vm, gfn, offset, Access.WRITE, value)
+
+    @guest
+    def fetch_l2(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:
+        return self.execute_linear(vm, gfn, offset, Access.FETCH, Cell())
+
+    @guest
+    def vmsave(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:
+        return self.execute_linear(vm, gfn, offset, Access.WRITE, Cell())
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        """No translation is kept that a flush would have to end."""
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        """Nor is one of a page that goes."""

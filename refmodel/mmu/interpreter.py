@@ -50,10 +50,10 @@ class PhysicalEmulation(GuestTables):
     def emulate_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
         """An access while CR0.PG is clear: the linear address is guest-physical."""
         require(not self.paging[vm, vcpu].enabled)
-        shown = self.emulate(vm, gfn, offset, access, value)
+        shown, write = self.emulate(vm, gfn, offset, access, value), access == Access.WRITE
         if shown.event == Event.EXITED:
-            return Seen(gfn=gfn, write=access == Access.WRITE)
-        return Seen(shown, self.bare_physical(vm, gfn, offset, access, value))
+            return Seen(gfn=gfn, write=write)
+        return Seen(shown, self.bare_physical(vm, gfn, offset, access, value), gfn, write)
 
     @guest
     def load_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index) -> Seen:
@@ -82,10 +82,10 @@ class InterpreterMmu(Emulation):
         entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
         if not permits(entry, access, self.paging[vm, vcpu].mode):
             return Seen(Reply(Event.PAGE_FAULT), self.bare_access(vm, vcpu, bare_entry, offset, access, value))
-        shown = self.emulate(vm, entry.gfn, offset, access, value)
+        shown, write = self.emulate(vm, entry.gfn, offset, access, value), access == Access.WRITE
         if shown.event == Event.EXITED:
-            return Seen(gfn=entry.gfn, write=access == Access.WRITE)
-        return Seen(shown, self.bare_access(vm, vcpu, bare_entry, offset, access, value))
+            return Seen(gfn=entry.gfn, write=write)
+        return Seen(shown, self.bare_access(vm, vcpu, bare_entry, offset, access, value), entry.gfn, write)
 
     @guest
     def load(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Seen:

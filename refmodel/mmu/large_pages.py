@@ -12,7 +12,7 @@ import attrs
 
 from refmodel.bare import Event, Reply
 from refmodel.bare_levels import LargePageBareMachine, LinearAttempt, path
-from refmodel.language import guest, pending, require
+from refmodel.language import NOTHING, guest, pending, require
 from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.two_levels import LinearMmu
@@ -39,6 +39,8 @@ class Marking:
     upper: Index
     page: Index
     access: Access
+    gfn: Gfn
+    """The table that the entry lies in, or that is away."""
 
 
 class LargePageMmu(LargePageBareMachine, LinearMmu):
@@ -46,13 +48,15 @@ class LargePageMmu(LargePageBareMachine, LinearMmu):
 
     arbitrary = ("within",)
 
-    def lacks_tables(self, vm: Vm, vcpu: Vcpu, upper: Index) -> bool:
-        """Whether one of the tables on the way to a page is not to be had now."""
+    def missing_table(self, vm: Vm, vcpu: Vcpu, upper: Index) -> Gfn:
+        """The table on the way to a page that is not to be had now; NOTHING if all are there."""
         root = self.paging[vm, vcpu].root
         if self.lacks_table(vm, root):
-            return True
+            return root
         above = self.guest_cell(vm, root, upper)
-        return above.present and not above.large and self.lacks_table(vm, above.gfn)
+        if above.present and not above.large and self.lacks_table(vm, above.gfn):
+            return above.gfn
+        return NOTHING
 
     def guest_path(self, vm: Vm, above: Cell, page: Index) -> Cell:
         """What an upper entry of the guest's gives for a page, by what its memory holds."""
@@ -107,23 +111,24 @@ class LargePageMmu(LargePageBareMachine, LinearMmu):
     def set_flags(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> Marking:
         """Mark an entry of the guest's that an access of its uses, the upper one first: a part of the access."""
         require(self.paging[vm, vcpu].enabled)
-        if self.lacks_tables(vm, vcpu, upper):
-            return Marking(Flagged.NONE, vm, vcpu, upper, page, access)
+        table = self.missing_table(vm, vcpu, upper)
+        if table != NOTHING:
+            return Marking(Flagged.NONE, vm, vcpu, upper, page, access, table)
         root, write = self.paging[vm, vcpu].root, access == Access.WRITE
         above = self.guest_cell(vm, root, upper)
         require(permits(self.guest_path(vm, above, page), access, self.paging[vm, vcpu].mode))
         if self.unmarked(above, write, above.large):
             if self.mark_entry(vm, root, upper, attrs.evolve(above, accessed=True, dirty=above.dirty or (above.large and write))):
                 self.bare_mark(vm, root, upper, above.large and write)
-                return Marking(Flagged.UPPER, vm, vcpu, upper, page, access)
-            return Marking(Flagged.NONE, vm, vcpu, upper, page, access)
+                return Marking(Flagged.UPPER, vm, vcpu, upper, page, access, root)
+            return Marking(Flagged.NONE, vm, vcpu, upper, page, access, root)
         require(not above.large)
         leaf = self.guest_cell(vm, above.gfn, page)
         require(self.unmarked(leaf, write, maps=True))
         if self.mark_entry(vm, above.gfn, page, attrs.evolve(leaf, accessed=True, dirty=leaf.dirty or write)):
             self.bare_mark(vm, above.gfn, page, write)
-            return Marking(Flagged.LEAF, vm, vcpu, upper, page, access)
-        return Marking(Flagged.NONE, vm, vcpu, upper, page, access)
+            return Marking(Flagged.LEAF, vm, vcpu, upper, page, access, above.gfn)
+        return Marking(Flagged.NONE, vm, vcpu, upper, page, access, above.gfn)
 
     def mark_entry(self, vm: Vm, table: Gfn, index: Index, cell: Cell) -> bool:
         """Write an entry of the guest's, if its page may be written to; or see to it that it may, and answer False. The monitor is
@@ -140,19 +145,21 @@ class LargePageInterpreterMmu(LargePageMmu):
 
     def execute(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> LinearAttempt:
         require(self.paging[vm, vcpu].enabled)
-        again = LinearAttempt(Reply(), Reply(), vcpu, upper, page, access)
-        if self.lacks_tables(vm, vcpu, upper):
-            return again
+        table = self.missing_table(vm, vcpu, upper)
+        if table != NOTHING:
+            return LinearAttempt(Reply(), Reply(), vcpu, upper, page, access, table)
         entry = self.guest_path(vm, self.guest_cell(vm, self.paging[vm, vcpu].root, upper), page)
         if not permits(entry, access, self.paging[vm, vcpu].mode):
             due = self.bare_linear(vm, vcpu, upper, page, offset, access, value)
             return LinearAttempt(Reply(Event.PAGE_FAULT), due, vcpu, upper, page, access)
+        again = LinearAttempt(Reply(), Reply(), vcpu, upper, page, access, entry.gfn)
         if self.unmarked(entry, access == Access.WRITE, maps=True):
             return again
         shown = self.emulate(vm, entry.gfn, offset, access, value)
         if shown.event == Event.EXITED:
             return again
-        return LinearAttempt(shown, self.bare_linear(vm, vcpu, upper, page, offset, access, value), vcpu, upper, page, access)
+        due = self.bare_linear(vm, vcpu, upper, page, offset, access, value)
+        return LinearAttempt(shown, due, vcpu, upper, page, access, entry.gfn)
 
     @guest
     def invlpg(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> None:

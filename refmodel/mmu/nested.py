@@ -148,7 +148,7 @@ class NestedMmu(NestedGuests):
         if not gives(entry, access):
             return Seen(gfn=gfn, write=access == Access.WRITE)
         due = self.bare_physical(vm, gfn, offset, access, value)
-        return Seen(self.touch(entry.mfn, offset, access, value), due)
+        return Seen(self.touch(entry.mfn, offset, access, value), due, gfn, access == Access.WRITE)
 
     # ------------------------------------------------------------ L2
 
@@ -167,7 +167,7 @@ class NestedMmu(NestedGuests):
                 return Attempt(Reply(), Reply(), vcpu, page, access)
             self.tlb02[vm, vcpu, nested.eptp, page] = entry
         due = self.bare_l2(vm, self.bare_tlb12[vm, vcpu, nested.eptp, page], offset, access, value)
-        return Attempt(self.touch(entry.mfn, offset, access, value), due, vcpu, page, access)
+        return Attempt(self.touch(entry.mfn, offset, access, value), due, vcpu, page, access, gfn=entry.gfn)
 
     # ------------------------------------------------------------ L0
 
@@ -221,7 +221,7 @@ class NestedMmu(NestedGuests):
         require(nested.in_l2)
         require(not gives(self.walked(vm, vcpu, page), access))
         if self.lacks_table(vm, nested.eptp):
-            return Filled(Result.FAILED, vm, vcpu, page, access)
+            return Filled(Result.FAILED, vm, vcpu, page, access, gfn=nested.eptp)
         cell, bare = self.guest_cell(vm, nested.eptp, page), self.bare_cell(vm, nested.eptp, page)
         if not gives(cell, access):
             self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)
@@ -230,13 +230,13 @@ class NestedMmu(NestedGuests):
         found = self.supply(vm, cell.gfn, access == Access.WRITE)
         if found == Supply.HOLE:
             due = self.bare_l2(vm, bare, page, access, Cell())
-            return Filled(Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE), due)
+            return Filled(Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE), due, cell.gfn)
         if found == Supply.LATER:
-            return Filled(Result.FAILED, vm, vcpu, page, access)
+            return Filled(Result.FAILED, vm, vcpu, page, access, gfn=cell.gfn)
         self.install01(vm, cell.gfn)
         self.compose(vm, vcpu, nested.eptp, page, cell)
         self.bare_tlb12[vm, vcpu, nested.eptp, page] = bare
-        return Filled(Result.INSTALLED, vm, vcpu, page, access)
+        return Filled(Result.INSTALLED, vm, vcpu, page, access, gfn=cell.gfn)
 
     def compose(self, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index, cell: Cell) -> None:
         """What EPT12 and EPT01 say together, with the rights that both give."""
@@ -274,10 +274,10 @@ class NestedInterpreterMmu(NestedGuests):
 
     def execute_l1(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
         require(not self.nested[vm, vcpu].in_l2)
-        shown = self.emulate(vm, gfn, offset, access, value)
+        shown, write = self.emulate(vm, gfn, offset, access, value), access == Access.WRITE
         if shown.event == Event.EXITED:
-            return Seen(gfn=gfn, write=access == Access.WRITE)
-        return Seen(shown, self.bare_physical(vm, gfn, offset, access, value))
+            return Seen(gfn=gfn, write=write)
+        return Seen(shown, self.bare_physical(vm, gfn, offset, access, value), gfn, write)
 
     def execute_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Attempt:
         nested = self.nested[vm, vcpu]
@@ -290,8 +290,8 @@ class NestedInterpreterMmu(NestedGuests):
             return Attempt(Reply(Event.PAGE_FAULT), self.bare_l2(vm, bare, offset, access, value), vcpu, page, access)
         shown = self.emulate(vm, cell.gfn, offset, access, value)
         if shown.event == Event.EXITED:
-            return Attempt(Reply(), Reply(), vcpu, page, access)
-        return Attempt(shown, self.bare_l2(vm, bare, offset, access, value), vcpu, page, access)
+            return Attempt(Reply(), Reply(), vcpu, page, access, gfn=cell.gfn)
+        return Attempt(shown, self.bare_l2(vm, bare, offset, access, value), vcpu, page, access, gfn=cell.gfn)
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing is derived from the p2m that could be too permissive."""

@@ -5,6 +5,7 @@ import enum
 import attrs
 
 from refmodel.bare import Event, Reply
+from refmodel.language import NOTHING
 from refmodel.machine.cells import Access
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 
@@ -55,6 +56,8 @@ class Attempt:
     access: Access
     sensitive: bool = False
     """Whether it is a sensitive instruction of a guest's guest, which the guest may intercept."""
+    gfn: Gfn = NOTHING
+    """The guest-physical page that it is for, where the tables led to one."""
 
 
 @attrs.frozen
@@ -69,6 +72,8 @@ class Filled:
     reflected: Reply = Reply()
     due: Reply = Reply()
     """Where the fault was the guest's own and is given back to it: what it is shown, and what the bare machine shows."""
+    gfn: Gfn = NOTHING
+    """The guest-physical page that was asked for: where the tables lead, or a table that is away."""
 
     @property
     def shown(self) -> Reply:

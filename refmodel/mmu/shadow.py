@@ -92,7 +92,7 @@ class ShadowMmu(Emulation):
             self.tlb[vm, vcpu, page] = entry
             self.walk_bare(vm, vcpu, page)
         due = self.bare_access(vm, vcpu, self.bare_tlb[vm, vcpu, page], offset, access, value)
-        return Attempt(self.touch(entry.mfn, offset, access, value), due, vcpu, page, access)
+        return Attempt(self.touch(entry.mfn, offset, access, value), due, vcpu, page, access, gfn=entry.gfn)
 
     @guest
     def load(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Attempt:

@@ -98,7 +98,7 @@ class ShadowPagesMmu(LargePageMmu):
         elif access == Access.WRITE and not self.bare_tlb[vm, vcpu, upper, page].dirty:
             self.bare_fill(vm, vcpu, upper, page, access)  # a translation that was cached clean does not do for a store
         due = self.bare_access(vm, vcpu, self.bare_tlb[vm, vcpu, upper, page], offset, access, value)
-        return LinearAttempt(self.touch(entry.mfn, offset, access, value), due, vcpu, upper, page, access)
+        return LinearAttempt(self.touch(entry.mfn, offset, access, value), due, vcpu, upper, page, access, entry.gfn)
 
     # ------------------------------------------------------------ the guest's registers
 
@@ -255,8 +255,9 @@ class ShadowPagesMmu(LargePageMmu):
         require(self.paging[vm, vcpu].enabled)
         mode, write = self.paging[vm, vcpu].mode, access == Access.WRITE
         require(not lets(self.walked(vm, vcpu, upper, page), access, mode))
-        if self.lacks_tables(vm, vcpu, upper):
-            return LinearFilled(Result.FAILED, vm, vcpu, upper, page, access)
+        table = self.missing_table(vm, vcpu, upper)
+        if table != NOTHING:
+            return LinearFilled(Result.FAILED, vm, vcpu, upper, page, access, gfn=table)
         entry = self.given(vm, vcpu, upper, page)
         if not permits(entry, access, mode):
             due = self.bare_linear(vm, vcpu, upper, page, page, access, Cell())
@@ -268,13 +269,13 @@ class ShadowPagesMmu(LargePageMmu):
         found = self.supply(vm, entry.gfn, write)
         if found == Supply.HOLE:
             due = self.bare_linear(vm, vcpu, upper, page, page, access, Cell())
-            return LinearFilled(Result.HOLE, vm, vcpu, upper, page, access, Reply(Event.HOLE), due)
+            return LinearFilled(Result.HOLE, vm, vcpu, upper, page, access, Reply(Event.HOLE), due, entry.gfn)
         if found == Supply.LATER:
-            return LinearFilled(Result.FAILED, vm, vcpu, upper, page, access)
+            return LinearFilled(Result.FAILED, vm, vcpu, upper, page, access, gfn=entry.gfn)
         self.leaves[shadow, page] = self.made_for(vm, entry, access, mode)
         self.rmap[vm, entry.gfn, shadow, page] = True
         self.tlb[vm, vcpu, upper, page] = ShadowEntry()
-        return LinearFilled(Result.INSTALLED, vm, vcpu, upper, page, access)
+        return LinearFilled(Result.INSTALLED, vm, vcpu, upper, page, access, gfn=entry.gfn)
 
     def takes_emulation(self, vm: Vm, entry: Cell, access: Access, mode: Mode) -> bool:
         """Whether no entry will do for a store: to a tracked page, or one that would hide the page from SMAP."""
@@ -300,10 +301,10 @@ class ShadowPagesMmu(LargePageMmu):
         require(self.ready_to_emulate(vm, entry, mode))
         shown = self.emulate(vm, entry.gfn, offset, Access.WRITE, value)
         if shown.event == Event.EXITED:
-            return LinearAttempt(Reply(), Reply(), vcpu, upper, page, Access.WRITE)
+            return LinearAttempt(Reply(), Reply(), vcpu, upper, page, Access.WRITE, entry.gfn)
         self.tlb[vm, vcpu, upper, page] = ShadowEntry()
         due = self.bare_linear(vm, vcpu, upper, page, offset, Access.WRITE, value)
-        return LinearAttempt(shown, due, vcpu, upper, page, Access.WRITE)
+        return LinearAttempt(shown, due, vcpu, upper, page, Access.WRITE, entry.gfn)
 
     def ready_to_emulate(self, vm: Vm, entry: Cell, mode: Mode) -> bool:
         """Whether a store that the guest may make is carried out now."""

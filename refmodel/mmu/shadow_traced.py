@@ -78,7 +78,7 @@ class ShadowTracedMmu(ShadowMmu):
         mode = self.paging[vm, vcpu].mode
         require(not lets(self.walked(vm, vcpu, page), access, mode))
         if self.lacks_table(vm, self.paging[vm, vcpu].root):
-            return Filled(Result.FAILED, vm, vcpu, page, access)
+            return Filled(Result.FAILED, vm, vcpu, page, access, gfn=self.paging[vm, vcpu].root)
         entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
         if not permits(entry, access, mode):
             due = self.bare_access(vm, vcpu, bare_entry, page, access, Cell())
@@ -90,15 +90,22 @@ class ShadowTracedMmu(ShadowMmu):
         found = self.supply(vm, entry.gfn, write)
         if found == Supply.HOLE:
             return Filled(
-                Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE), self.bare_access(vm, vcpu, bare_entry, page, access, Cell())
+                Result.HOLE,
+                vm,
+                vcpu,
+                page,
+                access,
+                Reply(Event.HOLE),
+                self.bare_access(vm, vcpu, bare_entry, page, access, Cell()),
+                entry.gfn,
             )
         if found == Supply.LATER:
-            return Filled(Result.FAILED, vm, vcpu, page, access)
+            return Filled(Result.FAILED, vm, vcpu, page, access, gfn=entry.gfn)
         root = self.paging[vm, vcpu].root
         self.trace(vm, root)
         self.fill(vm, root, page, entry)
         self.tlb[vm, vcpu, page] = ShadowEntry()
-        return Filled(Result.INSTALLED, vm, vcpu, page, access)
+        return Filled(Result.INSTALLED, vm, vcpu, page, access, gfn=entry.gfn)
 
     def fill(self, vm: Vm, root: Gfn, page: Index, entry: Cell) -> None:
         """Make a shadow entry from the guest's: writable only where the page is, and is no table."""
@@ -128,9 +135,10 @@ class ShadowTracedMmu(ShadowMmu):
         require(self.becomes_traced(vm, vcpu, entry.gfn) or not entry.writable)
         shown = self.emulate(vm, entry.gfn, offset, Access.WRITE, value)
         if shown.event == Event.EXITED:
-            return Attempt(Reply(), Reply(), vcpu, page, Access.WRITE)
+            return Attempt(Reply(), Reply(), vcpu, page, Access.WRITE, gfn=entry.gfn)
         self.tlb[vm, vcpu, page] = ShadowEntry()
-        return Attempt(shown, self.bare_access(vm, vcpu, bare_entry, offset, Access.WRITE, value), vcpu, page, Access.WRITE)
+        due = self.bare_access(vm, vcpu, bare_entry, offset, Access.WRITE, value)
+        return Attempt(shown, due, vcpu, page, Access.WRITE, gfn=entry.gfn)
 
     def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
         """Whoever changes an entry of a table drops its mirror image."""

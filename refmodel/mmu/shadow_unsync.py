@@ -78,7 +78,7 @@ class ShadowUnsyncMmu(TwoLevelMmu):
         if access == Access.WRITE:
             self.keep_old(vm, entry.gfn, offset)
         due = self.bare_access(vm, vcpu, self.bare_tlb[vm, vcpu, upper, page], offset, access, value)
-        return LinearAttempt(self.touch(entry.mfn, offset, access, value), due, vcpu, upper, page, access)
+        return LinearAttempt(self.touch(entry.mfn, offset, access, value), due, vcpu, upper, page, access, entry.gfn)
 
     def keep_old(self, vm: Vm, gfn: Gfn, index: Index) -> None:
         """A guest's page is about to change. If it is an unsync table whose shadow agrees with it so far, then from now on the
@@ -193,8 +193,9 @@ class ShadowUnsyncMmu(TwoLevelMmu):
         require(self.paging[vm, vcpu].enabled)
         mode = self.paging[vm, vcpu].mode
         require(not lets(self.walked(vm, vcpu, upper, page), access, mode))
-        if self.lacks_tables(vm, vcpu, upper):
-            return LinearFilled(Result.FAILED, vm, vcpu, upper, page, access)
+        table = self.missing_table(vm, vcpu, upper)
+        if table != NOTHING:
+            return LinearFilled(Result.FAILED, vm, vcpu, upper, page, access, gfn=table)
         root, bare = self.paging[vm, vcpu].root, self.bare_walk(vm, vcpu, upper, page)
         above = self.guest_cell(vm, root, upper)
         leaf = self.guest_cell(vm, above.gfn, page)
@@ -209,16 +210,16 @@ class ShadowUnsyncMmu(TwoLevelMmu):
         found = self.supply(vm, leaf.gfn, write)
         if found == Supply.HOLE:
             due = self.bare_access(vm, vcpu, bare, page, access, Cell())
-            return LinearFilled(Result.HOLE, vm, vcpu, upper, page, access, Reply(Event.HOLE), due)
+            return LinearFilled(Result.HOLE, vm, vcpu, upper, page, access, Reply(Event.HOLE), due, leaf.gfn)
         if found == Supply.LATER:
-            return LinearFilled(Result.FAILED, vm, vcpu, upper, page, access)
+            return LinearFilled(Result.FAILED, vm, vcpu, upper, page, access, gfn=leaf.gfn)
         self.trace(vm, root)
         self.link(vm, root, upper, above)
         if write and self.synced[vm, leaf.gfn]:
             self.let_go(vm, leaf.gfn)
         self.fill(vm, above, page, leaf)
         self.tlb[vm, vcpu, upper, page] = ShadowEntry()
-        return LinearFilled(Result.INSTALLED, vm, vcpu, upper, page, access)
+        return LinearFilled(Result.INSTALLED, vm, vcpu, upper, page, access, gfn=leaf.gfn)
 
     def is_root(self, vm: Vm, root: Gfn, gfn: Gfn) -> bool:
         """Whether a page is shadowed as a root, or is to be by the fault at hand."""
@@ -291,9 +292,10 @@ class ShadowUnsyncMmu(TwoLevelMmu):
         require(self.is_root(vm, root, entry.gfn) or not entry.writable)
         shown = self.emulate(vm, entry.gfn, offset, Access.WRITE, value)
         if shown.event == Event.EXITED:
-            return LinearAttempt(Reply(), Reply(), vcpu, upper, page, Access.WRITE)
+            return LinearAttempt(Reply(), Reply(), vcpu, upper, page, Access.WRITE, entry.gfn)
         self.tlb[vm, vcpu, upper, page] = ShadowEntry()
-        return LinearAttempt(shown, self.bare_access(vm, vcpu, bare, offset, Access.WRITE, value), vcpu, upper, page, Access.WRITE)
+        due = self.bare_access(vm, vcpu, bare, offset, Access.WRITE, value)
+        return LinearAttempt(shown, due, vcpu, upper, page, Access.WRITE, entry.gfn)
 
     def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
         """Whoever changes a table for the guest drops what its shadow has for that entry, or keeps it as a stale one."""

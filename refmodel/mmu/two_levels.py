@@ -7,7 +7,7 @@ import attrs
 
 from refmodel.bare import Event, Reply
 from refmodel.bare_levels import LinearAttempt, LinearInstructions, TwoLevelBareMachine, combined
-from refmodel.language import guest, require
+from refmodel.language import NOTHING, guest, require
 from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.control_registers import ControlRegisters
@@ -27,6 +27,8 @@ class LinearFilled:
     access: Access
     reflected: Reply = Reply()
     due: Reply = Reply()
+    gfn: Gfn = NOTHING
+    """The guest-physical page that was asked for: where the tables lead, or a table that is away."""
 
     @property
     def shown(self) -> Reply:
@@ -42,13 +44,15 @@ class LinearMmu(LinearInstructions, PhysicalEmulation, ControlRegisters):
 class TwoLevelMmu(TwoLevelBareMachine, LinearMmu):
     """Any MMU for guests without large pages."""
 
-    def lacks_tables(self, vm: Vm, vcpu: Vcpu, upper: Index) -> bool:
-        """Whether one of the tables on the way to an entry is not to be had now."""
+    def missing_table(self, vm: Vm, vcpu: Vcpu, upper: Index) -> Gfn:
+        """The table on the way to an entry that is not to be had now; NOTHING if both are there."""
         root = self.paging[vm, vcpu].root
         if self.lacks_table(vm, root):
-            return True
+            return root
         above = self.guest_cell(vm, root, upper)
-        return above.present and self.lacks_table(vm, above.gfn)
+        if above.present and self.lacks_table(vm, above.gfn):
+            return above.gfn
+        return NOTHING
 
 
 class TwoLevelInterpreterMmu(TwoLevelMmu):
@@ -56,8 +60,9 @@ class TwoLevelInterpreterMmu(TwoLevelMmu):
 
     def execute(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> LinearAttempt:
         require(self.paging[vm, vcpu].enabled)
-        if self.lacks_tables(vm, vcpu, upper):
-            return LinearAttempt(Reply(), Reply(), vcpu, upper, page, access)
+        table = self.missing_table(vm, vcpu, upper)
+        if table != NOTHING:
+            return LinearAttempt(Reply(), Reply(), vcpu, upper, page, access, table)
         above = self.guest_cell(vm, self.paging[vm, vcpu].root, upper)
         entry, bare = combined(above, self.guest_cell(vm, above.gfn, page)), self.bare_walk(vm, vcpu, upper, page)
         if not permits(entry, access, self.paging[vm, vcpu].mode):
@@ -65,8 +70,9 @@ class TwoLevelInterpreterMmu(TwoLevelMmu):
             return LinearAttempt(Reply(Event.PAGE_FAULT), due, vcpu, upper, page, access)
         shown = self.emulate(vm, entry.gfn, offset, access, value)
         if shown.event == Event.EXITED:
-            return LinearAttempt(Reply(), Reply(), vcpu, upper, page, access)
-        return LinearAttempt(shown, self.bare_access(vm, vcpu, bare, offset, access, value), vcpu, upper, page, access)
+            return LinearAttempt(Reply(), Reply(), vcpu, upper, page, access, entry.gfn)
+        due = self.bare_access(vm, vcpu, bare, offset, access, value)
+        return LinearAttempt(shown, due, vcpu, upper, page, access, entry.gfn)
 
     @guest
     def invlpg(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> None:

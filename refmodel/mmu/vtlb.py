@@ -84,7 +84,7 @@ class VirtualTlbMmu(ShadowMmu):
         mode = self.paging[vm, vcpu].mode
         require(not lets(self.shadow[vm, vcpu, page], access, mode))
         if self.lacks_table(vm, self.paging[vm, vcpu].root):
-            return Filled(Result.FAILED, vm, vcpu, page, access)
+            return Filled(Result.FAILED, vm, vcpu, page, access, gfn=self.paging[vm, vcpu].root)
         entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
         if not permits(entry, access, mode):
             due = self.bare_access(vm, vcpu, bare_entry, page, access, Cell())
@@ -93,14 +93,21 @@ class VirtualTlbMmu(ShadowMmu):
         found = self.supply(vm, entry.gfn, access == Access.WRITE)
         if found == Supply.HOLE:
             return Filled(
-                Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE), self.bare_access(vm, vcpu, bare_entry, page, access, Cell())
+                Result.HOLE,
+                vm,
+                vcpu,
+                page,
+                access,
+                Reply(Event.HOLE),
+                self.bare_access(vm, vcpu, bare_entry, page, access, Cell()),
+                entry.gfn,
             )
         if found == Supply.LATER:
-            return Filled(Result.FAILED, vm, vcpu, page, access)
+            return Filled(Result.FAILED, vm, vcpu, page, access, gfn=entry.gfn)
         self.tlb[vm, vcpu, page] = ShadowEntry()
         self.shadow[vm, vcpu, page] = self.made_for(vm, entry, access, mode)
         self.bare_tlb[vm, vcpu, page] = bare_entry
-        return Filled(Result.INSTALLED, vm, vcpu, page, access)
+        return Filled(Result.INSTALLED, vm, vcpu, page, access, gfn=entry.gfn)
 
     def made_for(self, vm: Vm, entry: Cell, access: Access, mode: Mode) -> ShadowEntry:
         """The shadow of a guest's entry, such as this access needs it.
@@ -129,9 +136,10 @@ class VirtualTlbMmu(ShadowMmu):
         require(self.takes_emulation(entry, Access.WRITE, mode))
         shown = self.emulate(vm, entry.gfn, offset, Access.WRITE, value)
         if shown.event == Event.EXITED:
-            return Attempt(Reply(), Reply(), vcpu, page, Access.WRITE)
+            return Attempt(Reply(), Reply(), vcpu, page, Access.WRITE, gfn=entry.gfn)
         self.tlb[vm, vcpu, page] = ShadowEntry()
-        return Attempt(shown, self.bare_access(vm, vcpu, bare_entry, offset, Access.WRITE, value), vcpu, page, Access.WRITE)
+        due = self.bare_access(vm, vcpu, bare_entry, offset, Access.WRITE, value)
+        return Attempt(shown, due, vcpu, page, Access.WRITE, gfn=entry.gfn)
 
     @operation
     def evict(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
