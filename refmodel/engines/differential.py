@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from refmodel.bare import BareMemory
+from refmodel.bare import BareMemory, Seen
 from refmodel.engines.machine import Machine, Run, Step
 from refmodel.engines.outcomes import exits, reply_in, shown_by
 from refmodel.language.design import Operation, Outline
@@ -177,7 +177,7 @@ class _Pair:
     def _again(self, op: Operation, arguments: tuple[Any, ...]) -> Difference | None:
         """Have an exit served, and the instruction tried again. An exit that nobody serves is one for ever."""
         for _ in range(ROUNDS):
-            if getattr(self.exited, "gfn", 0) == NOTHING or not self._served(op, arguments):
+            if (isinstance(self.exited, Seen) and self.exited.gfn == NOTHING) or not self._served(op, arguments):
                 return Difference(Run(self.mine.initial_answers, tuple(self.steps)), self.exited.shown, None)
             found = self._serve(op, arguments)
             if found is None and not self.explained:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from refmodel.bare import Seen
 from refmodel.engines.machine import Machine
 from refmodel.engines.outcomes import shown_by
 from refmodel.language import geometry
@@ -106,7 +107,7 @@ class Guest(Program):
         return any(len(t.keys) == 4 for t in self.design.tables if t.name == "tlb")
 
     def served(self, name: str, arguments: tuple[Any, ...], outcome: Any) -> bool:
-        if hasattr(outcome, "gfn"):
+        if isinstance(outcome, Seen):
             self.take("ept_violation", 0, outcome.gfn, outcome.write)
             return False
         place = arguments[:-2] if name == "store" else arguments[:-1]
@@ -229,7 +230,7 @@ class TwoDeep(Program):
     does = Shadowing.does - {"switch"}
 
     def served(self, name: str, arguments: tuple[Any, ...], outcome: Any) -> bool:
-        if hasattr(outcome, "gfn"):
+        if isinstance(outcome, Seen):
             self.take("ept_violation", 0, outcome.gfn, outcome.write)
         else:
             self.take("nested_ept_violation", 0, 0, outcome.page, outcome.access)
