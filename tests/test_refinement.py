@@ -6,7 +6,7 @@ import pytest
 from proofs.refinement import every_step_is_one_of_the_abstract_mmu
 from refmodel.bare import Reply
 from refmodel.designs import AbstractMemory, Ept, Interpreter, Nested, Npt, VirtualTlb
-from refmodel.engines.prover import prove_simulated
+from refmodel.engines.prover import does_nothing, prove_simulated
 from refmodel.engines.simulation_runs import simulated_runs
 from refmodel.language import NOTHING, Design, cached, operation, outline, require
 from refmodel.machine.cells import Access, Cell
@@ -15,6 +15,7 @@ from refmodel.machine.translation_caches import PhysicalMapping
 from refmodel.mmu.contract import Derived
 from refmodel.mmu.replies import Attempt, Handled, TableGone
 from refmodel.points import MMUS, PROCESSORS, REFINED_OVER, REFINING, abstract_of, over
+from tests.commands import refmodel
 
 
 class ReleasedAtOnce(Npt):
@@ -144,3 +145,14 @@ def test_all_others_refine_one_too(mmu: str) -> None:
 @pytest.mark.parametrize("mmu", ["npt", "any acknowledged", "ept tagged", "riscv", "interpreter", "nested"])
 def test_real_mmus_refine_it_over_all_mechanisms(mmu: str) -> None:
     every_step_is_one_of_the_abstract_mmu(mmu, "everything")
+
+
+def test_an_instruction_that_does_nothing_in_the_other_design_may_be_left_out() -> None:
+    """INVPCID does nothing under an abstract MMU, which caches nothing by linear address."""
+    found = refmodel("refine", "interpreter over ballooning", "--to", "abstract emulating over ballooning", "--seconds", "0.2")
+    assert found.returncode == 0 and "proved for any number of names" in found.stdout
+
+
+def test_what_does_nothing_writes_nothing_and_shows_nothing() -> None:
+    abstract = outline(over("abstract emulating", REFINED_OVER))
+    assert [op.name for op in abstract.operations if does_nothing(abstract, op.name)] == ["invpcid"]

@@ -16,6 +16,7 @@ from refmodel.engines.abstracted import doubts
 from refmodel.engines.corresponding import NEVER_DONE, never_completed, never_done, shared
 from refmodel.engines.induction import prove
 from refmodel.engines.judgements import Simulated
+from refmodel.engines.prover import does_nothing
 from refmodel.engines.replaying import replay
 from refmodel.engines.simulation_runs import SimulatedRuns, apart_at_first, simulated_runs
 from refmodel.engines.verdicts import NEVER
@@ -122,7 +123,9 @@ def _proofs(mine: Outline, other: Outline, jobs: int | None) -> tuple[list[Simul
     unproved += [f"{each.operation}{NEVER}" for each in proofs if not each.paths]
     unproved += doubts(mine, other)
     unproved += [f"{name} always exits, and nothing completes it" for name in never_completed(mine, other, proofs)]
-    unproved += [f"{name}: {NEVER_DONE}" for name in never_done(mine, other, proofs)]
+    theirs = {op.name for op in other.operations}
+    left_out = [name for name in never_done(mine, other, proofs) if name not in theirs or not does_nothing(other, name)]
+    unproved += [f"{name}: {NEVER_DONE}" for name in left_out]
     unproved += [
         f"{j.operation}, {j.law.name.replace('_', ' ') if j.law else 'soundness'}: {j.verdict}"
         for j in done.judgements()

@@ -20,6 +20,7 @@ from typing import Any
 import attrs
 import z3
 
+from refmodel.bare_machines import bare_machine
 from refmodel.engines.audit import Audited, OnTerms
 from refmodel.engines.collecting import rarely_collected
 from refmodel.engines.conditions import Counted, Lookup
@@ -394,14 +395,17 @@ def prove_operation(
     the samples, steps on ints. ``asks_why``: each proof says which laws it used. ``machine``: its steps are looked for in this
     design too, which has some of the same tables.
 
-    Paths of helpers are put together first. What is not proved so is judged path by path."""
+    Paths of helpers are put together first. What is not proved so is judged path by path. So are steps beside a design that is no
+    bare machine, since what that one chooses makes too much of paths put together."""
     own: dict[str, Sequence[Formula]] = {}
     laws = own if known is None else known
     found: list[Proof] = []
     left: Collection[Law | None] | None = None
+    is_bare = machine is not None and bare_machine(design.cls) is machine.cls
     with joined(design), nullcontext() if machine is None else joined(machine), about(name), rarely_collected():
         for merges, forgiving in attempts(*(() if asks_why else (MOST, SOME))):  # what a proof leans on is asked path by path
-            wanted = None if any(proof.simulated for proof in found) else machine
+            compared = machine is None or any(proof.simulated for proof in found)
+            wanted = None if compared or (merges and not is_bare) else machine
             induction = Induction(
                 design,
                 design.operation(name),
@@ -416,7 +420,7 @@ def prove_operation(
             with forgiving:
                 proof, left = _proof(induction, wanted, to_the_end)
                 found.append(proof)
-                if not left and (wanted is None or proof.simulated or not merges):
+                if not left and (compared or proof.simulated or not merges):
                     break
     forget_instances(own)  # they and the laws refer to each other
     return together(found)
@@ -442,6 +446,13 @@ def prove_simulated(design: Outline, machine: Outline, name: str, known: dict[st
     with joined(design), joined(machine), about(name), rarely_collected():
         induction = Induction(design, design.operation(name), known=known)
         return simulated(induction, machine, induction.paths())
+
+
+def does_nothing(design: Outline, name: str) -> bool:
+    """Whether no path of an operation changes or shows anything, so that whoever leaves it out does the same."""
+    with joined(design):
+        paths = Induction(design, design.operation(name)).paths()
+        return all(not each.written and each.outcome is None for path in paths for each in path.segments)
 
 
 def audit_operation(design: Outline, name: str, samples: Sequence[Sample]) -> Audited:
