@@ -31,7 +31,7 @@ from refmodel.cli.common import (
 from refmodel.cli.comparing import compared
 from refmodel.cli.loudness import loudness
 from refmodel.cli.progress import Counting, at_work
-from refmodel.cli.showing import page_of, say_done, show, show_in_a_line, show_report
+from refmodel.cli.showing import page_of, say_done, show, show_in_a_line, show_report, show_suggestion
 from refmodel.designs import COMBINED, SHIPPED, combined_in_little
 from refmodel.engines.disagreeing import with_disagreements
 from refmodel.engines.random import BATCH, Campaign, campaign, together
@@ -268,6 +268,7 @@ class Asked:
         name: str,
         progress: api.Progress = lambda engine, text: None,
         finished: Callable[[EngineReport], None] = lambda report: None,
+        so_far: Callable[[EngineReport], None] = lambda report: None,
     ) -> list[EngineReport]:
         """The reports on a design."""
         engines: Any = self.engines or None
@@ -289,6 +290,7 @@ class Asked:
             on=self.on,
             progress=progress,
             finished=finished,
+            so_far=so_far,
         )
         return list(done.engines)
 
@@ -327,15 +329,23 @@ class Session:
         """Check one design, and print what an engine found when it is found."""
         self.asked, begun = 1, list[EngineReport]()
 
-        def finished(report: EngineReport) -> None:
+        def shown(report: EngineReport, searches: bool = False) -> None:
             begun.append(report)
-            say_done(name, [report])
             if not self.as_json:
-                show_report(name, _outline(name, self.law), report, self.law, begun[:-1])
+                show_report(name, _outline(name, self.law), report, self.law, begun[:-1], searches=searches)
+
+        def finished(report: EngineReport) -> None:
+            say_done(name, [report])
+            if not begun or begun[-1].engine != report.engine:
+                shown(report)
+                return
+            begun[-1] = report  # what is shown of it already lacks the suggestion
+            if not self.as_json:
+                show_suggestion(report)
 
         try:
             with at_work(name, quiet=self.as_json) as progress:
-                reports = asked.of(name, progress, finished)
+                reports = asked.of(name, progress, finished, partial(shown, searches=True))
         except (Ended, KeyboardInterrupt):
             self.interrupted = True
             if not begun:
