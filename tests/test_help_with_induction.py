@@ -25,7 +25,7 @@ from refmodel.engines.reports_of_proofs import EVERY_LAW
 from refmodel.engines.scope import Witness
 from refmodel.engines.suggest import Suggestion, suggest
 from refmodel.engines.unknowns import in_words
-from refmodel.engines.verdicts import EngineReport, Verdict, status_of
+from refmodel.engines.verdicts import EngineReport, Verdict, conclusion, status_of
 from refmodel.language import NOTHING, Design, Total, count, geometry, implies, law, operation, outline, require
 from refmodel.machine.names import Count, Gfn, Mfn, Vm
 from refmodel.report.documents import document as document_of
@@ -209,6 +209,13 @@ class Forgets(lacking.WantsAnOwner):
         require(self.frames[mfn].used)
         self.seen[self.frames[mfn].owner] = False
         self.frames[mfn] = lacking.Frame()
+
+
+def test_where_an_operation_may_go_wrong_the_last_line_says_which_and_of_no_law_that_it_is_not_inductive() -> None:
+    said = conclusion([proof(Forgets)])
+    assert re.fullmatch(
+        r"undecided: it is not proved that give never goes wrong \(.*\.py:\d+: a store to seen under NOTHING\)", said
+    )
 
 
 def test_a_text_that_may_go_wrong_gets_a_counterexample_and_a_suggestion() -> None:

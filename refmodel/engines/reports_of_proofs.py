@@ -18,7 +18,7 @@ from refmodel.engines.machine import Failure
 from refmodel.engines.progress import Progress, prove_progress
 from refmodel.engines.progress_runs import end_everything
 from refmodel.engines.restated import restated
-from refmodel.engines.runs_that_break import WITH_ONE_MORE, run_that_breaks
+from refmodel.engines.runs_that_break import WITH_ONE_MORE, run_that_breaks, with_one_more
 from refmodel.engines.says_little import idle_parts, says_little
 from refmodel.engines.suggest import suggest
 from refmodel.engines.unseen import is_turned_off, never
@@ -82,6 +82,7 @@ class _Judged:
             notes=(*self._notes(done, reached, verdicts, vacuous, unproved, not_needed), *unless, *_left_out(done.audited)),
             unproved=(*unproved, *open_steps, *not_ended, *self._never(done), *self._idle(verdicts)),
             numbers=Numbers(obligations=number, compared=done.audited.compared),
+            may_not_end=tuple(law.name for law in done_with if any(each.startswith(f"{law.name}: ") for each in not_ended)),
         )
         if self.asked.why:
             report = attrs.evolve(report, leans_on=self._leaning_table(done))
@@ -210,10 +211,13 @@ class _Judged:
         if not open_ or report.failure is not None:
             return report
         settled = {each.law for each in self.design.pending} - open_
-        failure = end_everything(self.design.judging(lambda law: law not in settled), self.design.cls.geometry).failure
-        if failure is None or failure.broken.law is None:
-            return report
-        return attrs.evolve(report, verdicts={**report.verdicts, failure.broken.law: Verdict.FAILS}, failure=failure)
+        judged = self.design.judging(lambda law: law not in settled)
+        for geometry in (self.design.cls.geometry, *with_one_more(self.design)):
+            failure = end_everything(judged, geometry).failure
+            if failure is not None and failure.broken.law is not None:
+                verdicts = {**report.verdicts, failure.broken.law: Verdict.FAILS}
+                return attrs.evolve(report, verdicts=verdicts, failure=failure, geometry=geometry)
+        return report
 
     def _notes(
         self,
