@@ -205,6 +205,8 @@ REPLACED = {
     "self.levels[vm] = self.levels[vm].next": "write a helper that is given the member: def next(member: Level)",
     "require(self.entries[vm].number == self.entries[vm].on)": "write (1 if FLAG else 0) for the flag",
     "self.entries[vm] = Entry(number=2 * self.entries[vm].number)": "for a product by a constant write the sum, such as n + n",
+    "self.levels[vm] = Level.LOW; require(count(self.entries, lambda e, v: self.levels[v] == Level.LOW) == 0)": "keep what it "
+    "looks for there in the records of entries itself, one record for both facts",
     "require(vm is not None)": "the name of nobody is NOTHING: use == NOTHING or != NOTHING",
 }
 """A line of an operation, and what is to be written in its place."""

@@ -11,6 +11,7 @@ from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, out, status_of
 from refmodel.cli.loudness import loudness
 from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.verdicts import EngineReport, conclusion
+from refmodel.engines.words import unlike_the_operation
 from refmodel.language.design import Outline
 from refmodel.language.plurals import many
 from refmodel.report import pages, terminal
@@ -93,6 +94,8 @@ def _show_disagreement(name: str, outline: Outline, report: EngineReport) -> Non
 def _show_run(run: BrokenRun) -> None:
     out.print(terminal.trace(run.design, run.told()))
     out.print(terminal.broken_clause(run.failure.broken))
+    if hint := unlike_the_operation(run.design, run.failure.broken, run.failure.run.steps[-1]) if run.failure.run.steps else "":
+        out.print(f"       {escape(hint)}", style="dim", soft_wrap=True)
     out.print(f"refmodel replay {run.token}", style="dim", soft_wrap=True)
 
 
