@@ -124,6 +124,7 @@ def check(
     on: str | None = None,
     progress: Progress = lambda engine, text: None,
     finished: Callable[[EngineReport], None] = lambda report: None,
+    so_far: Callable[[EngineReport], None] = lambda report: None,
 ) -> Report:
     """Check a design with one or more engines, one after the other.
 
@@ -142,7 +143,8 @@ def check(
     plain Python: far slower, without the risk of a key collision. ``jobs`` processes share a long exploration (default: one for
     each processor), or the workers of the Dask scheduler at the address ``on`` share it.
 
-    ``progress`` is called as work goes on, and ``finished`` with each engine's report.
+    ``progress`` is called as work goes on, and ``finished`` with each engine's report. ``so_far`` is called with the report of a
+    proof before missing laws are searched for.
 
     Raises ``BadDesign`` if it is no design, if the clause or an engine is unknown, or if no engine can read the text.
     """
@@ -160,7 +162,7 @@ def check(
     ):
         if not (isinstance(number, int) and number >= 1):
             raise BadDesign(f"{what}: {number!r}; expected a whole number from 1 on")
-    for what, told in (("progress", progress), ("finished", finished)):
+    for what, told in (("progress", progress), ("finished", finished), ("so_far", so_far)):
         if not callable(told):
             raise BadDesign(f"{what}: {told!r}; expected a function")
     if not isinstance(seed, int):
@@ -178,6 +180,7 @@ def check(
         why,
         suggest,
         where=None if jobs is None and on is None else Where(jobs or 1, on),
+        so_far=so_far,
     )
     reports = checking.check(
         outline,

@@ -24,7 +24,7 @@ from refmodel.beside import AsItIs, forget_edited, imported_from, importing
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.scope import sorts_of
 from refmodel.language import BadDesign, Design, geometry
-from refmodel.language.design import Outline, hashable, outline
+from refmodel.language.design import Outline, claims_of, hashable, outline
 from refmodel.language.kinds import NameKind
 from refmodel.language.nearly import did_you_mean, nearly_or
 from refmodel.language.places import home_of, place_of
@@ -38,14 +38,14 @@ _READERS = (f"{_HERE / 'language'}{os.sep}", str(_HERE / "beside.py"), __file__,
 """Files, or how their names begin, that a complaint is made in and never about."""
 
 
-def load(name: str) -> Outline:
+def load(name: str, *, may_lack_laws: bool = False) -> Outline:
     """The design of that name, read and found well formed; ``BadDesign`` says what is wrong with it."""
-    return read(find(name))
+    return read(find(name), may_lack_laws=may_lack_laws)
 
 
-def read(cls: type[Design]) -> Outline:
+def read(cls: type[Design], *, may_lack_laws: bool = False) -> Outline:
     """A design read and found well formed; ``BadDesign`` says what is wrong with it."""
-    design = outline(cls)
+    design = outline(cls, may_lack_laws=may_lack_laws)
     _sorts_are_mentioned(design)
     return design
 
@@ -290,13 +290,30 @@ def _class_in(module: ModuleType, place: str, name: str) -> type[Design]:
             )
             raise BadDesign(f"{place}: {name} is no design there; {hint}")
         return found
-    own = {
-        c: said
-        for said, c in vars(module).items()
-        if isinstance(c, type) and issubclass(c, Design) and c.__module__ == module.__name__
-    }
+    own = _own_designs(module)
     if len(own) == 1:
         return next(iter(own))
     if not own:
         raise BadDesign(f"{place}: holds no design; expected a class derived from refmodel.language.Design")
     raise BadDesign(f"{place}: holds {len(own)} designs; say which: " + ", ".join(f"{place}:{said}" for said in own.values()))
+
+
+def _own_designs(module: ModuleType) -> dict[type[Design], str]:
+    """The designs that a module defines, by what it calls them."""
+    return {
+        c: said
+        for said, c in vars(module).items()
+        if isinstance(c, type) and issubclass(c, Design) and c.__module__ == module.__name__
+    }
+
+
+def named_by(name: str) -> list[str]:
+    """The names of the designs that a name means: one, or for ``FILE:*`` each class of a file that states laws."""
+    place, colon, cls = name.partition(":")
+    if cls != "*":
+        return [name]
+    module = _from_file(Path(place)) if place.endswith(".py") else _from_package(place)
+    found = [f"{place}{colon}{said}" for of, said in _own_designs(module).items() if claims_of(of).all]
+    if not found:
+        raise BadDesign(f"{place}: holds no design that states laws; expected a class derived from refmodel.language.Design")
+    return found

@@ -16,6 +16,7 @@ from refmodel.language import (
     Design,
     Total,
     assign,
+    choose,
     count,
     geometry,
     implies,
@@ -402,3 +403,60 @@ def test_of_two_tables_whose_counts_are_equal_one_has_nothing_that_the_other_has
 @pytest.mark.parametrize("cls", [HandsOverWithFewer, PreservesAnything])
 def test_where_one_is_no_part_of_the_other_equal_counts_say_nothing_of_a_key(cls: type[Design]) -> None:
     assert proof_of(cls, "hand_over")["nothing_is_left_behind"] == "refuted"
+
+
+class MapsAndStores(Design):
+    frame: Total[Gfn, Mfn]
+    used: Total[Mfn, bool]
+    data: Total[Mfn, bool]
+    bare: Total[Gfn, bool]
+    geometry = geometry(Gfn=2, Mfn=2)
+
+    @operation
+    def map(self, gfn: Gfn) -> None:
+        require(self.frame[gfn] == NOTHING)
+        mfn = choose(Mfn, lambda m: not self.used[m])
+        self.used[mfn], self.frame[gfn] = True, mfn
+        self.data[mfn], self.bare[gfn] = False, False
+
+    @operation
+    def store(self, gfn: Gfn, value: bool) -> None:
+        mfn = self.frame[gfn]
+        require(mfn != NOTHING)
+        self.data[mfn], self.bare[gfn] = value, value
+
+    @law("EQV-1", "A page has what the bare machine's page has.")
+    def right(s: "MapsAndStores", gfn: Gfn) -> bool:
+        return implies(s.frame[gfn] != NOTHING, s.data[s.frame[gfn]] == s.bare[gfn])
+
+
+class MapsOnce(MapsAndStores):
+    @law("RES-2", "A frame is of one page at most.")
+    def once(s: "MapsOnce", mfn: Mfn) -> bool:
+        return count(s.frame, lambda m, gfn: m == mfn) <= 1
+
+    @law("INV-1", "A page's frame is used.")
+    def is_used(s: "MapsOnce", gfn: Gfn) -> bool:
+        return implies(s.frame[gfn] != NOTHING, s.used[s.frame[gfn]])
+
+
+class MapsUsed(MapsAndStores):
+    @law("RES-2", "A frame is of one page if it is used, and otherwise of none.")
+    def once(s: "MapsUsed", mfn: Mfn) -> bool:
+        return count(s.frame, lambda m, gfn: m == mfn) == (1 if s.used[mfn] else 0)
+
+
+class MapsTwice(MapsAndStores):
+    @law("RES-2", "A frame is of two pages at most.")
+    def twice(s: "MapsTwice", mfn: Mfn) -> bool:
+        return count(s.frame, lambda m, gfn: m == mfn) <= 2
+
+
+@pytest.mark.parametrize("cls", [MapsOnce, MapsUsed])
+def test_a_law_that_counts_a_name_is_assumed_of_the_name_that_an_entry_contains(cls: type[Design]) -> None:
+    """The step stores to the frame that it read, and looks nothing else up for the frame."""
+    assert {j.verdict for j in prove(outline(cls)).judgements()} == {"proved"}
+
+
+def test_a_law_that_allows_two_does_not_make_it_so() -> None:
+    assert proof_of(MapsTwice, "store")["right"] == "refuted"

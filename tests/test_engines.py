@@ -406,6 +406,16 @@ def test_a_broken_token_is_bad_input(token: str) -> None:
         spec_of(token)
 
 
+@pytest.mark.parametrize("added", ["A", "AB", "ABC", "ABCDabcd", ".", "!", "=", "rm1."])
+def test_a_token_with_characters_behind_it_is_bad_input(added: str) -> None:
+    token = encode("x.py:Y", outline(Ept), Ept.geometry, replay_nothing())
+    assert spec_of(f"{token}\n")[0] == spec_of(f"{token[:30]} {token[30:]}")[0] == "x.py:Y"
+    with pytest.raises(BadDesign, match="not a replay token"):
+        spec_of(token + added)
+    with pytest.raises(BadDesign, match="not a replay token"):
+        spec_of(token[:-2])
+
+
 def test_a_rule_machine_for_people_s_own_suites_finds_what_is_wrong() -> None:
     quick = settings(
         max_examples=150, stateful_step_count=12, deadline=None, database=None, suppress_health_check=list(HealthCheck)

@@ -3,6 +3,7 @@
 import doctest
 import functools
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ import attrs
 import pytest
 import z3
 
-from refmodel.engines import candidates, induction, leaning
+from refmodel import cli
+from refmodel.cli.common import Ended, app
+from refmodel.engines import candidates, induction, leaning, reports_of_proofs
+from refmodel.engines import suggest as suggesting
 from refmodel.engines.asked import Asked
 from refmodel.engines.checking import check
 from refmodel.engines.counterexamples import Counterexample, counterexample, counterexamples
@@ -21,7 +25,7 @@ from refmodel.engines.reports_of_proofs import EVERY_LAW
 from refmodel.engines.scope import Witness
 from refmodel.engines.suggest import Suggestion, suggest
 from refmodel.engines.unknowns import in_words
-from refmodel.engines.verdicts import EngineReport, Verdict, status_of
+from refmodel.engines.verdicts import EngineReport, Verdict, conclusion, status_of
 from refmodel.language import NOTHING, Design, Total, count, geometry, implies, law, operation, outline, require
 from refmodel.machine.names import Count, Gfn, Mfn, Vm
 from refmodel.report.documents import document as document_of
@@ -207,6 +211,13 @@ class Forgets(lacking.WantsAnOwner):
         self.frames[mfn] = lacking.Frame()
 
 
+def test_where_an_operation_may_go_wrong_the_last_line_says_which_and_of_no_law_that_it_is_not_inductive() -> None:
+    said = conclusion([proof(Forgets)])
+    assert re.fullmatch(
+        r"undecided: it is not proved that give never goes wrong \(.*\.py:\d+: a store to seen under NOTHING\)", said
+    )
+
+
 def test_a_text_that_may_go_wrong_gets_a_counterexample_and_a_suggestion() -> None:
     (found,) = [j for j in refuted(Forgets) if j.law is None]
     assert found.verdict == "unknown" and found.witness is not None and found.witness.broken.clause == "EFF-3"
@@ -333,6 +344,44 @@ def test_what_templates_cannot_say_is_not_found_and_that_is_said() -> None:
     first, second = report.suggestion
     assert first == "nothing found: no law of the templates makes a refuted obligation hold" and not report.suggested
     assert re.match(r"\d+ candidates were made; \d+ hold in every state that was met; 0 were given to the prover$", second)
+
+
+def test_where_the_search_may_ask_no_more_the_suggestion_is_said_not_to_be_the_smallest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is proved all the same, and what was found in so many questions is always the same."""
+    monkeypatch.setattr(suggesting, "OBLIGATIONS", 133)
+    found = suggest(outline(likened.Rmp), refuted(likened.Rmp))
+    assert len(found.laws) > len(LACKED[likened.Rmp]) and not found.is_smallest and not found.remaining
+    assert "every obligation is proved; fewer may be enough: after 133 obligations" in found.checked
+
+
+def test_counterexamples_are_told_before_missing_laws_are_searched_for() -> None:
+    told: list[EngineReport] = []
+    report = proof(lacking.WantsAnOwner, suggests=True, so_far=told.append)
+    [before] = told
+    assert before.counterexamples == report.counterexamples and not before.suggestion and report.suggestion
+
+
+def test_a_search_for_missing_laws_that_is_ended_leaves_what_was_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ended(*arguments: object) -> Suggestion:
+        raise Ended
+
+    monkeypatch.setattr(reports_of_proofs, "suggest", ended)
+    with pytest.raises(Ended, match="what the engines above found is kept"):
+        app(["check", f"{LACKING}:WantsAnOwner", "--engine", "prove", "--suggest"], standalone_mode=False)
+    printed = capsys.readouterr().out
+    assert printed.count("a counterexample to induction") == 1 and "WantsAnOwner: undecided: a law holds" in printed
+
+
+def test_a_signal_that_comes_twice_ends_the_command_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``timeout`` sends SIGTERM to the command and to its process group: what was found is still printed."""
+    monkeypatch.setattr(Ended, "asked", False)
+    with pytest.raises(Ended):
+        cli._end(signal.SIGTERM, None)
+    cli._end(signal.SIGTERM, None)
+    with pytest.raises(Ended):  # the first was swallowed
+        cli._end(signal.SIGALRM, None)
 
 
 def test_the_command_prints_the_suggestion() -> None:

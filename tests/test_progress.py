@@ -30,6 +30,7 @@ from refmodel.language import (
     BadDesign,
     Design,
     Total,
+    assign,
     count,
     geometry,
     implies,
@@ -41,8 +42,9 @@ from refmodel.language import (
     reset,
 )
 from refmodel.language.design import Outline, claims_of
+from refmodel.language.laws import Law
 from refmodel.machine.cells import Access, Cell
-from refmodel.machine.names import Gfn, Index, Mfn, ShadowPage, Vcpu, Vm
+from refmodel.machine.names import Count, Gfn, Index, Mfn, ShadowPage, Vcpu, Vm
 from refmodel.mmu.replies import Filled, Handled
 from refmodel.mmu.shadow_pages import Role
 from refmodel.mmu.shadow_roles import RoleFilled
@@ -517,3 +519,97 @@ def outside(s: Flushes, vm: Vm) -> bool:
     )
     done = command("check", f"{file}:Flushes")
     assert done.returncode == 2 and "outside of a design" in done.stderr and f"{file}:" in done.stderr
+
+
+class WaitsForTwo(Design):
+    """A flush counts acknowledgements up to two, and waits for all: with three VMs it never ends."""
+
+    asked: Total[Vm, bool]
+    acknowledged: Total[tuple[()], Count]
+    waits: Total[tuple[()], bool]
+    geometry = geometry(Vm=2)
+
+    @operation
+    def ask(self) -> None:
+        require(not self.waits[()])
+        self.waits[()], self.acknowledged[()] = True, 0
+        assign(self.asked, lambda asked, vm: True, True)
+
+    @operation
+    def acknowledge(self, vm: Vm) -> None:
+        require(self.asked[vm])
+        self.asked[vm] = False
+        if self.acknowledged[()] < 2:
+            self.acknowledged[()] += 1
+
+    @operation
+    def finish(self) -> None:
+        require(self.waits[()] and self.acknowledged[()] == count(self.asked, lambda asked, vm: True))
+        self.waits[()] = False
+
+    @law("RES-1", "At most two acknowledgements are counted, and nobody is asked unless a flush waits.")
+    def counts_to_two(s: "WaitsForTwo", vm: Vm) -> bool:
+        return s.acknowledged[()] <= 2 and implies(s.asked[vm], s.waits[()])
+
+    @pending("EFF-4", "A VM that is asked acknowledges.", until="acknowledge")
+    def unacknowledged(self, vm: Vm) -> bool:
+        return self.asked[vm]
+
+    @pending("EFF-4", "A flush ends.", until="finish", after=("unacknowledged",))
+    def unfinished(self) -> bool:
+        return self.waits[()]
+
+
+class TakesTurns(Design):
+    """Each of two steps ends one thing and begins the other, and a number grows, so that no state comes back."""
+
+    ping: Total[Vm, bool]
+    pong: Total[Vm, bool]
+    turns: Total[tuple[()], Count]
+    geometry = geometry(Vm=1)
+
+    @operation
+    def begin(self, vm: Vm) -> None:
+        require(not self.pong[vm])
+        self.ping[vm] = True
+
+    @operation
+    def to_pong(self, vm: Vm) -> None:
+        require(self.ping[vm])
+        self.ping[vm], self.pong[vm] = False, True
+        self.turns[()] += 1
+
+    @operation
+    def to_ping(self, vm: Vm) -> None:
+        require(self.pong[vm])
+        self.pong[vm], self.ping[vm] = False, True
+        self.turns[()] += 1
+
+    @law("RES-1", "A VM is at one side.")
+    def one_side(s: "TakesTurns", vm: Vm) -> bool:
+        return implies(s.ping[vm], not s.pong[vm])
+
+    @pending("EFF-4", "A ping ends.", until="to_pong")
+    def pings(self, vm: Vm) -> bool:
+        return self.ping[vm]
+
+    @pending("EFF-4", "A pong ends.", until="to_ping")
+    def pongs(self, vm: Vm) -> bool:
+        return self.pong[vm]
+
+
+def test_what_does_not_end_with_one_more_name_alone_fails() -> None:
+    """As laws are, what is pending is tried with one more name of a sort, where it is not proved that it ends."""
+    done = refmodel.check(WaitsForTwo, ["prove"])
+    (report,) = done.engines
+    assert report.verdicts[claim(WaitsForTwo, "unfinished")] == Verdict.FAILS
+    assert report.geometry is not None and report.geometry.size("Vm") == 3
+
+
+def test_the_last_line_says_what_is_not_proved_to_end() -> None:
+    done = refmodel.check(TakesTurns, ["prove"])
+    assert "it is not proved that what is pending ends (pings, pongs)" in done.conclusion
+
+
+def claim(cls: type[Design], name: str) -> Law:
+    return next(each for each in outline(cls).claims if each.name == name)

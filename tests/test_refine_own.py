@@ -1,5 +1,6 @@
 """Two designs of a user's own, neither of which is a bare machine: each step of the one is a step of the other, or it is shown."""
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
@@ -353,3 +354,41 @@ class LoadsOfAnother(OtherNames):
 def test_of_whom_a_step_is_names_parameters_and_fields() -> None:
     with pytest.raises(BadDesign, match=r"step_of names 'pge', which is no field; did you mean page\?"):
         shared(outline(LoadsOfAnother), outline(Bits))
+
+
+LAWLESS = """
+from refmodel.language import Design, Total, geometry, implies, law, operation
+from refmodel.machine.names import Vm
+
+
+class Other(Design):
+    held: Total[Vm, bool]
+    geometry = geometry(Vm=2)
+
+    @operation
+    def store(self, vm: Vm, value: bool) -> None:
+        self.held[vm] = value
+
+
+class Mine(Other):
+    seen: Total[Vm, bool]
+
+    @operation
+    def store(self, vm: Vm, value: bool) -> None:
+        self.held[vm] = VALUE
+        self.seen[vm] = True
+
+    @law("RES-1", "What is held was seen.")
+    def held_is_seen(s: "Mine", vm: Vm) -> bool:
+        return implies(s.held[vm], s.seen[vm])
+"""
+
+
+@pytest.mark.parametrize(("value", "status"), [("value", 0), ("not value", 1)])
+def test_the_design_that_is_refined_needs_no_laws(value: str, status: int, tmp_path: Path) -> None:
+    """The proof leans on those of the design whose steps are compared. To check a design without laws would show nothing."""
+    (tmp_path / "mine.py").write_text(LAWLESS.replace("VALUE", value))
+    done = refmodel("refine", f"{tmp_path}/mine.py:Mine", "--to", f"{tmp_path}/mine.py:Other", "--seconds", "0.5")
+    assert done.returncode == status, done.stdout + done.stderr
+    alone = refmodel("check", f"{tmp_path}/mine.py:Other", "--quick")
+    assert alone.returncode == 2 and "Other: no laws; expected functions decorated with @law" in alone.stderr

@@ -733,3 +733,80 @@ def test_random_runs_go_through_every_geometry_that_a_design_names() -> None:
     [report] = check(outline(TwoAtMost), engines=("random",), asked=Asked(runs=20))
     assert report.failure is not None and len(report.failure.run.steps) == 3 and report.geometry == THREE_FRAMES
     assert "; 2 Mfn, and 3 Mfn" in report.covered and report.failed
+
+
+SEVERAL = """
+from refmodel.language import Design, Total, geometry, law, operation
+from refmodel.machine.names import Vm
+
+
+class Base(Design):
+    '''No law is stated of it.'''
+
+    on: Total[Vm, bool]
+    geometry = geometry(Vm=1)
+
+    @operation
+    def set(self, vm: Vm) -> None:
+        self.on[vm] = VALUE
+
+
+class Right(Base):
+    @law("RES-1", "Nothing is on.")
+    def off(s: "Right", vm: Vm) -> bool:
+        return not s.on[vm]
+
+
+class Wrong(Right):
+    @operation
+    def set(self, vm: Vm) -> None:
+        self.on[vm] = True
+"""
+
+
+def test_each_class_of_a_file_that_states_laws_is_checked(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(SEVERAL.replace("VALUE", "False"))
+    done = refmodel("check", f"{tmp_path}/mine.py:*", "--engine", "prove", "--jobs", "1")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"{tmp_path}/mine.py:Wrong: a law fails" in done.stdout and f"{tmp_path}/mine.py:Base" not in done.stdout
+    assert (
+        f"{tmp_path}/mine.py:Right: undecided: nothing can break off" in done.stdout
+        or "mine.py:Right: every law holds" in done.stdout
+    )
+    none = refmodel("check", f"{tmp_path}/mine.py:*", "--against", "memory")
+    assert none.returncode == 2 and "--against compares two designs; expected one of" in none.stderr
+
+
+OUTCOME = """
+import attrs
+from refmodel.language import Design, Total, geometry, guest, law
+from refmodel.machine.names import Vm
+
+
+@attrs.frozen
+class Told:
+    vm: Vm
+    on: bool
+
+
+class Mine(Design):
+    on: Total[Vm, bool]
+    geometry = geometry(Vm=2)
+
+    @guest
+    def set(self, vm: Vm) -> Told:
+        self.on[vm] = True
+        return Told(vm, True)
+
+    @law("RES-1", "A VM is told what is so.")
+    def told_what_is_so(s: "Mine", outcome: Told, vm: Vm) -> bool:
+        return s.on[VM] == outcome.on
+"""
+
+
+@pytest.mark.parametrize("vm", ["vm", "outcome.vm"])
+def test_a_law_of_an_outcome_is_told_where_its_names_are_not_the_operation_s(vm: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(OUTCOME.replace("VM]", f"{vm}]"))
+    done = refmodel("check", f"{tmp_path}/mine.py", "--engine", "random", "--seconds", "0.3")
+    assert (done.returncode == 1) == (vm == "vm"), done.stdout + done.stderr
+    assert ("vm: another than the operation's here" in done.stdout) == (vm == "vm")

@@ -146,6 +146,127 @@ def test_a_word_that_goes_over_a_table_says_what_its_condition_looks_like(tmp_pa
     assert expected in refusal(tmp_path, MORE.format(line))
 
 
+VALUES = """
+from enum import Enum
+
+import attrs
+from refmodel.language import Fault, implies
+from refmodel.machine.names import Count
+
+
+class Level(Enum):
+    LOW = 1
+    HIGH = 2
+
+    @property
+    def next(self):
+        return Level.HIGH
+
+
+@attrs.frozen
+class Entry:
+    on: bool = False
+    number: Count = 0
+
+
+@attrs.frozen
+class Failed(Fault):
+    code: bool = False
+
+
+NEXT = {{Level.LOW: Level.HIGH, Level.HIGH: Level.LOW}}
+
+
+class Mine(Design):
+    entries: Total[Vm, Entry]
+    levels: Total[Vm, Level]
+    geometry = geometry(Vm=1, naturals=2)
+
+    @operation
+    def look(self, vm: Vm) -> None:
+        {}
+
+    @law("RES-1", "A level is low if nothing is on.")
+    def low(s: "Mine", vm: Vm) -> bool:
+        return implies(not s.entries[vm].on, s.levels[vm] == Level.LOW)
+"""
+REPLACED = {
+    "self.entries[vm].on = True": "a record is replaced as a whole: self.entries[vm] = attrs.evolve(self.entries[vm], on=True)",
+    "import copy; self.entries[vm] = copy.replace(self.entries[vm], on=True)": "import at the head of the module",
+    "one, *others = (vm, vm)": "a star stands for any number of parts; write each part out: a, b = pair",
+    "self.levels[vm] = NEXT[self.levels[vm]]": "write a helper with if and == that is given the key, in place of NEXT",
+    "raise Failed(True)": "a Fault takes a string and nothing else; return a record with these fields",
+    "reset(self.levels, lambda level, key, vm=vm: key == vm)": "its names have the values that they have when count, reset",
+    "self.entries.pop(vm)": "read self.entries[key] first, and then del self.entries[key] from a partial table",
+    "require(self.entries.get(vm).on)": "write self.entries[key] if key in self.entries else OTHER for a partial table",
+    "self.entries.update(vm)": "store to each entry by self.entries[key] = VALUE, or to many by assign(self.entries",
+    "for entry in self.entries.values(): require(entry.on)": "use count, reset or assign over the table",
+    "require(self.levels[vm].value == 1)": "compare the member itself, such as == Level.LOW",
+    "self.levels[vm] = self.levels[vm].next": "write a helper that is given the member: def next(member: Level)",
+    "require(self.entries[vm].number == self.entries[vm].on)": "write (1 if FLAG else 0) for the flag",
+    "self.entries[vm] = Entry(number=2 * self.entries[vm].number)": "for a product by a constant write the sum, such as n + n",
+    "self.levels[vm] = Level.LOW; require(count(self.entries, lambda e, v: self.levels[v] == Level.LOW) == 0)": "keep what it "
+    "looks for there in the records of entries itself, one record for both facts",
+    "require(vm is not None)": "the name of nobody is NOTHING: use == NOTHING or != NOTHING",
+}
+"""A line of an operation, and what is to be written in its place."""
+
+
+@pytest.mark.parametrize("line", REPLACED)
+def test_what_is_refused_comes_with_what_replaces_it(line: str, tmp_path: Path) -> None:
+    said = refusal_of_a_design(tmp_path, VALUES.format(line))
+    assert said.startswith(f"{tmp_path}/mine.py:{TEXT_BEFORE + 39}: ") and REPLACED[line] in said and said.count("mine.py:") == 1
+
+
+def test_match_and_the_else_of_a_loop_come_with_what_replaces_them(tmp_path: Path) -> None:
+    branches = "match self.levels[vm]:\n            case Level.LOW:\n                return"
+    assert "write if x == A: ... elif x == B: ..." in refusal_of_a_design(tmp_path, VALUES.format(branches))
+    loop = "for each in (vm,):\n            self.levels[each] = Level.LOW\n        else:\n            return"
+    assert "write what it does behind the loop" in refusal_of_a_design(tmp_path, VALUES.format(loop))
+
+
+def test_the_fields_of_a_fault_are_said_to_belong_to_a_record(tmp_path: Path) -> None:
+    text = VALUES.format("raise Failed") + (
+        '\n    @law("RES-1", "It fails.")\n    def fails_so(s: "Mine", outcome: Failed) -> bool:\n        return outcome.code\n'
+    )
+    assert "a Fault has no fields of its own; return a record that has code" in refusal_of_a_design(tmp_path, text)
+
+
+def test_a_class_that_a_law_names_is_defined_above_it(tmp_path: Path) -> None:
+    text = VALUES.format("pass") + (
+        '\n    @law("RES-1", "It is so.")\n    def so(s: "Mine", outcome: "Later") -> bool:\n        return outcome.on\n\n\n'
+        "@attrs.frozen\nclass Later:\n    on: bool = False\n"
+    )
+    assert "define a class of the file above what names it" in refusal_of_a_design(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (
+            "Total[Annotated[int, Bits(2)], bool]",
+            'numbers are no keys: declare a sort of names, such as Age = Annotated[int, Name("Age")]',
+        ),
+        ("Total[Vm, Optional[Gfn]]", "a name may be NOTHING, so that None is not needed: write"),
+        ("Total[Vm, Gfn | None]", "a name may be NOTHING, so that None is not needed: write"),
+    ],
+)
+def test_a_type_that_is_none_of_the_language_comes_with_one_that_is(kind: str, expected: str, tmp_path: Path) -> None:
+    text = f"    from typing import Annotated, Optional\n    from refmodel.language import Bits\n    ghost: {kind}\n"
+    assert expected in refusal(tmp_path, text)
+
+
+def refusal_of_a_design(folder: Path, text: str) -> str:
+    file = folder / "mine.py"
+    file.write_text(BASE.split("class Base", maxsplit=1)[0] + text)
+    with pytest.raises(BadDesign) as why:
+        load(f"{file}:Mine")
+    return str(why.value)
+
+
+TEXT_BEFORE = BASE.split("class Base", maxsplit=1)[0].count("\n")
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [

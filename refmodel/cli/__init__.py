@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from rich.markup import escape
@@ -24,8 +25,15 @@ AGAIN = 0.05
 """Seconds after which the end is asked for again, where it was swallowed."""
 
 
+AT_ONCE = 1.0
+"""Seconds in which a second signal to end is the first one again: ``timeout`` sends SIGTERM to the command and to its group."""
+
+
 def _end(number: int, frame: object) -> None:
-    Ended.asked = True
+    now = time.monotonic()
+    if number != signal.SIGALRM and Ended.asked and now - Ended.asked_at < AT_ONCE:
+        return
+    Ended.asked, Ended.asked_at = True, now
     raise Ended
 
 

@@ -31,7 +31,7 @@ from refmodel.cli.common import (
 from refmodel.cli.comparing import compared
 from refmodel.cli.loudness import loudness
 from refmodel.cli.progress import Counting, at_work
-from refmodel.cli.showing import page_of, say_done, show, show_in_a_line, show_report
+from refmodel.cli.showing import page_of, say_done, show, show_in_a_line, show_report, show_suggestion
 from refmodel.designs import COMBINED, SHIPPED, combined_in_little
 from refmodel.engines.disagreeing import with_disagreements
 from refmodel.engines.random import BATCH, Campaign, campaign, together
@@ -40,7 +40,7 @@ from refmodel.engines.spread import Where, spread
 from refmodel.engines.verdicts import EngineReport
 from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign
-from refmodel.loading import load, sizes_of
+from refmodel.loading import load, named_by, sizes_of
 from refmodel.points import PAIRS, pairs_over
 from refmodel.report.documents import DesignDocument, document
 
@@ -62,8 +62,8 @@ def check(
         str | None,
         typer.Argument(
             help="the design to check: a shipped name, an MMU over mechanisms (ept over ksm, "
-            "swapping), file.py, file.py:Class or package.module:Class; without it: "
-            "every shipped design, and Unicorn",
+            "swapping), file.py, file.py:Class or package.module:Class; file.py:* for each class of "
+            "a file that states laws; without it: every shipped design, and Unicorn",
             autocompletion=completion.designs,
         ),
     ] = None,
@@ -169,7 +169,7 @@ def check(
             min=1,
         ),
     ] = None,
-    tables: Annotated[bool, typer.Option(help="without a name: print a table for each design instead of one line")] = False,
+    tables: Annotated[bool, typer.Option(help="of several designs: print a table for each instead of one line")] = False,
     html: Html = None,
     jobs: Jobs = None,
     on: On = None,
@@ -187,16 +187,20 @@ def check(
     _refuse_with_quick(quick, engine, combined or pairs or against is not None or runs is not None)
     if examples > 1 and (against is not None or runs is not None):
         raise BadDesign("--examples asks for several runs that break a law: it goes with engines, not with --against or --runs")
+    several = [] if design is None else named_by(design)
+    if against is not None and len(several) > 1:
+        raise BadDesign(f"--against compares two designs; expected one of {', '.join(several)}")
     if design is not None and geometry is not None:
-        design = f"{design}@{','.join(f'{sort}={size}' for sort, size in sizes_of(geometry).items())}"
+        sizes = ",".join(f"{sort}={size}" for sort, size in sizes_of(geometry).items())
+        several = [f"{name}@{sizes}" for name in several]
     elif geometry is not None:
         raise BadDesign("--geometry is about one design: it goes with a name")
     if against is not None:
-        raise typer.Exit(compared(design, against, seconds or 5.0, seed, as_json))
+        raise typer.Exit(compared(several[0] if several else None, against, seconds or 5.0, seed, as_json))
     if design is None:
         names, usual_engines = _without_a_name(quick, combined, pairs, mmu, explore_depth)
     else:
-        names, usual_engines = [design], ("random", "exhaustive") if quick else ()
+        names, usual_engines = several, ("random", "exhaustive") if quick else ()
     engines = tuple(dict.fromkeys(engine or usual_engines))
     usual = (QUICK_RANDOM if quick else RANDOM) if design is not None else (QUICK_RANDOM if quick else RANDOM_IN_ALL) / len(names)
     asked = Asked(
@@ -213,12 +217,12 @@ def check(
         examples,
         exact,
     )
-    where = Where(jobs or (1 if design is not None else AT_ONCE), on)
-    session = Session(law, as_json, in_lines=design is None and not tables)
+    where = Where(jobs or (1 if len(several) == 1 else AT_ONCE), on)
+    session = Session(law, as_json, in_lines=len(several) != 1 and not tables)
     if runs is not None:
         session.take(_counted(names, law, seed, runs, where), names)
-    elif design is not None:
-        session.watch(design, attrs.evolve(asked, jobs=jobs if on is None else 1, on=on))
+    elif len(several) == 1:
+        session.watch(several[0], attrs.evolve(asked, jobs=jobs if on is None else 1, on=on))
     else:
         session.spread(names, asked, where)
     if not session.interrupted and names == list(SHIPPED) and not (law or engine or runs):
@@ -268,6 +272,7 @@ class Asked:
         name: str,
         progress: api.Progress = lambda engine, text: None,
         finished: Callable[[EngineReport], None] = lambda report: None,
+        so_far: Callable[[EngineReport], None] = lambda report: None,
     ) -> list[EngineReport]:
         """The reports on a design."""
         engines: Any = self.engines or None
@@ -289,6 +294,7 @@ class Asked:
             on=self.on,
             progress=progress,
             finished=finished,
+            so_far=so_far,
         )
         return list(done.engines)
 
@@ -327,15 +333,23 @@ class Session:
         """Check one design, and print what an engine found when it is found."""
         self.asked, begun = 1, list[EngineReport]()
 
-        def finished(report: EngineReport) -> None:
+        def shown(report: EngineReport, searches: bool = False) -> None:
             begun.append(report)
-            say_done(name, [report])
             if not self.as_json:
-                show_report(name, _outline(name, self.law), report, self.law, begun[:-1])
+                show_report(name, _outline(name, self.law), report, self.law, begun[:-1], searches=searches)
+
+        def finished(report: EngineReport) -> None:
+            say_done(name, [report])
+            if not begun or begun[-1].engine != report.engine:
+                shown(report)
+                return
+            begun[-1] = report  # what is shown of it already lacks the suggestion
+            if not self.as_json:
+                show_suggestion(report)
 
         try:
             with at_work(name, quiet=self.as_json) as progress:
-                reports = asked.of(name, progress, finished)
+                reports = asked.of(name, progress, finished, partial(shown, searches=True))
         except (Ended, KeyboardInterrupt):
             self.interrupted = True
             if not begun:

@@ -64,6 +64,8 @@ class Ended(BaseException):
 
     asked = False
     """Whether the command was told to end. A library that was interrupted may make an error of its own of it."""
+    asked_at = 0.0
+    """When it was told so last."""
 
 
 _CONTROL = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}

@@ -11,6 +11,7 @@ from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, out, status_of
 from refmodel.cli.loudness import loudness
 from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.verdicts import EngineReport, conclusion
+from refmodel.engines.words import unlike_the_operation
 from refmodel.language.design import Outline
 from refmodel.language.plurals import many
 from refmodel.report import pages, terminal
@@ -50,8 +51,16 @@ def say_done(name: str, reports: Sequence[EngineReport]) -> None:
         loudness.say(f"{name}: {report.engine}: {did}; {report.seconds:.1f} s, {'remembered' if report.remembered else 'fresh'}")
 
 
-def show_report(name: str, outline: Outline, report: EngineReport, law: str | None, before: Sequence[EngineReport] = ()) -> None:
-    """What an engine found; a run that an engine before it has found is not printed again."""
+def show_report(
+    name: str,
+    outline: Outline,
+    report: EngineReport,
+    law: str | None,
+    before: Sequence[EngineReport] = (),
+    searches: bool = False,
+) -> None:
+    """What an engine found; a run that an engine before it has found is not printed again. ``searches``: it goes on to search for
+    laws that are missing."""
     for line in terminal.coverage([report]):
         out.print(line, soft_wrap=True)
     known = next((each.engine for each in before if report.failure is not None and each.failure == report.failure), None)
@@ -59,6 +68,7 @@ def show_report(name: str, outline: Outline, report: EngineReport, law: str | No
         out.print(f"\n[bold]{report.engine}[/]: the run that {known} found")
     else:
         _show_failure(name, outline, report, law)
+        _show_suggestion_or_how_to_get_one(name, report, searches)
     if report.disagreement is not None:
         _show_disagreement(name, outline, report)
 
@@ -84,6 +94,8 @@ def _show_disagreement(name: str, outline: Outline, report: EngineReport) -> Non
 def _show_run(run: BrokenRun) -> None:
     out.print(terminal.trace(run.design, run.told()))
     out.print(terminal.broken_clause(run.failure.broken))
+    if hint := unlike_the_operation(run.design, run.failure.broken, run.failure.run.steps[-1]) if run.failure.run.steps else "":
+        out.print(f"       {escape(hint)}", style="dim", soft_wrap=True)
     out.print(f"refmodel replay {run.token}", style="dim", soft_wrap=True)
 
 
@@ -115,7 +127,14 @@ def _show_failure(name: str, outline: Outline, report: EngineReport, law: str | 
         )
         out.print(f"\n[bold]{report.engine}[/]: a counterexample to induction{of}, in {case.operation}; {looked}", soft_wrap=True)
         out.print(terminal.witness_story(outline, case))
-    if report.counterexamples and not report.suggestion:
+
+
+def _show_suggestion_or_how_to_get_one(name: str, report: EngineReport, searches: bool) -> None:
+    if searches:
+        out.print("laws that exclude what was found are searched for; this may take minutes", style="dim", soft_wrap=True)
+    elif report.suggestion:
+        show_suggestion(report)
+    elif report.counterexamples:
         for each in report.refuted_others:
             out.print(
                 f"to look for a run that breaks {each}: refmodel check {shlex.quote(name)} --law {each}",
@@ -128,6 +147,10 @@ def _show_failure(name: str, outline: Outline, report: EngineReport, law: str | 
                 style="dim",
                 soft_wrap=True,
             )
+
+
+def show_suggestion(report: EngineReport) -> None:
+    """Laws that may be missing, if they were searched for."""
     if report.suggestion:
         out.print(terminal.suggestion(report), soft_wrap=True)
 

@@ -7,9 +7,16 @@ from collections.abc import Callable
 import attrs
 
 from refmodel.engines.spread import Where
+from refmodel.engines.verdicts import EngineReport
 
 Notice = Callable[[str, str], None]
 """Told the engine at work and how far it is."""
+SoFar = Callable[[EngineReport], None]
+"""Told what an engine has found before it looks for more that may take long."""
+
+
+def _nobody(report: EngineReport) -> None:
+    """Nobody wants to know."""
 
 
 @attrs.frozen
@@ -36,6 +43,7 @@ class Asked:
     """Whether laws are looked for that make others inductive."""
     where: Where | None = None
     """Who shares an exploration that takes long. None: as many processes as there are processors that are free."""
+    so_far: SoFar = _nobody
 
 
 USUAL = Asked()

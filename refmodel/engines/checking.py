@@ -92,7 +92,12 @@ def check(
     reports: list[EngineReport] = []
     refused: list[str] = []
     unjudged = _unjudged(design, engines, asked)
-    for report in _reports(design, engines, asked, refused, notice, cache):
+
+    def so_far(report: EngineReport) -> None:
+        whole = attrs.evolve(report, clause=asked.clause or "", notes=(*report.notes, *unjudged))
+        asked.so_far(with_unmet(design, [*reports, whole])[-1])
+
+    for report in _reports(design, engines, attrs.evolve(asked, so_far=so_far), refused, notice, cache):
         report = attrs.evolve(report, clause=asked.clause or "", notes=(*report.notes, *unjudged))  # noqa: PLW2901
         reports = with_unmet(design, [*reports, report])
         if len(refused) < len(reports) or len(engines) > 1:

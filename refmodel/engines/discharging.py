@@ -77,6 +77,12 @@ class Discharge:
             solver.add(*hypotheses.asserted)
         return solver
 
+    def go_by_values(self) -> None:
+        """Assume laws that count entries at what the entries contain that the path looks at."""
+        for hypotheses in self.known.values():
+            hypotheses.go_by_values()
+        self.__dict__.pop("_solver", None)
+
     def go_farthest(self) -> None:
         """Leave nothing out that may help."""
         for hypotheses in self.known.values():

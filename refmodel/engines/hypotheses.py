@@ -73,6 +73,17 @@ class Hypotheses:
         self._compare_counts()
         self._go(FARTHEST)
 
+    def go_by_values(self) -> None:
+        """Instantiate laws that count entries by what these contain at what the entries near the run contain: of such a name a law
+        may look nothing up that the run has looked at."""
+        near = self._near(self.lookups.values())
+        for formula in self.formulas:
+            for counted, at in ((c, x) for c in formula.counts for x in near.get(c.table, [])):
+                if binding := self.instances.by_value(formula, counted, at):
+                    for names in itertools.islice(self._completed(formula, binding, near), TRIED):
+                        self.instantiate(formula, names, 1)
+        self.saturate()
+
     def go_by_counts(self) -> None:
         """Compare counts, and instantiate laws at the entries that this speaks of."""
         self._compare_counts()

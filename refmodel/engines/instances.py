@@ -6,7 +6,7 @@ for the first that asks for it and kept. Which instances a path assumes is decid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -129,6 +129,12 @@ class Instances:
             self._bindings[identity] = theirs, [b for b in bindings if len(b) == len(formula.names)]
         return self._bindings[identity][1]
 
+    def by_value(self, formula: Formula, mine: Counted, at: Lookup) -> dict[int, Term]:
+        """The names, by position, that an entry has to contain for a law to count it: as what this entry contains."""
+        own = formula.own
+        pairs = [(a, b) for a, b in _equalities(self.counts(mine, at).holds) if number_of(b) in own]
+        return {own[number_of(name)]: value for value, name in pairs if number_of(value) not in own and z3.is_app(value)}
+
     # ------------------------------------------------------------ any state
 
     def nobody(self, lookup: Lookup) -> list[Term]:
@@ -182,3 +188,13 @@ class Instances:
             spoken_of = [z3.Const(f"counted.of.{i}", t.sort()) for i, t in enumerate(number.number.children())]
             self._conditions[identity] = Template([*key, *spoken_of], [number.counts(table, key, spoken_of)])
         return self._conditions[identity]
+
+
+def _equalities(term: Term) -> Iterator[tuple[Term, Term]]:
+    """What a condition compares with what, either way round."""
+    if z3.is_eq(term):
+        one, other = term.children()
+        yield from ((one, other), (other, one))
+    else:
+        for part in term.children():
+            yield from _equalities(part)

@@ -265,7 +265,7 @@ class Induction:
     def _once_more(self, ask: Discharge, asked: Sequence[tuple[Judgement, tuple[Term, ...]]]) -> Iterator[Judgement]:
         """Where nobody knows, ask again with all that may help."""
         left = {number for number, (shown, _) in enumerate(asked) if shown.verdict == "unknown"}
-        for go in (ask.go_farthest, ask.go_beyond, ask.go_everywhere):
+        for go in (ask.go_by_values, ask.go_farthest, ask.go_beyond, ask.go_everywhere):
             if left:
                 go()
                 left = {number for number in left if not ask.refutes(asked[number][1])}

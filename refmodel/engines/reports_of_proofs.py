@@ -18,7 +18,7 @@ from refmodel.engines.machine import Failure
 from refmodel.engines.progress import Progress, prove_progress
 from refmodel.engines.progress_runs import end_everything
 from refmodel.engines.restated import restated
-from refmodel.engines.runs_that_break import WITH_ONE_MORE, run_that_breaks
+from refmodel.engines.runs_that_break import WITH_ONE_MORE, run_that_breaks, with_one_more
 from refmodel.engines.says_little import idle_parts, says_little
 from refmodel.engines.suggest import suggest
 from refmodel.engines.unseen import is_turned_off, never
@@ -52,6 +52,8 @@ class _Judged:
         )
         """The design with the laws that have to be proved for it."""
         self.machine = bare_machine_of(design) if clause is None else None
+        self.lacking: tuple[induction.Judgement, ...] = ()
+        """What is refuted, where further laws may help."""
 
     def report(self) -> EngineReport:
         began = time.perf_counter()
@@ -80,11 +82,14 @@ class _Judged:
             notes=(*self._notes(done, reached, verdicts, vacuous, unproved, not_needed), *unless, *_left_out(done.audited)),
             unproved=(*unproved, *open_steps, *not_ended, *self._never(done), *self._idle(verdicts)),
             numbers=Numbers(obligations=number, compared=done.audited.compared),
+            may_not_end=tuple(law.name for law in done_with if any(each.startswith(f"{law.name}: ") for each in not_ended)),
         )
         if self.asked.why:
             report = attrs.evolve(report, leans_on=self._leaning_table(done))
         report = self._explained(report, done, reached, not_needed)
         report = self._with_stuck_run(report)
+        if self.asked.suggests:
+            report = self._with_suggestion(attrs.evolve(report, seconds=time.perf_counter() - began))
         return attrs.evolve(report, seconds=time.perf_counter() - began)
 
     # ------------------------------------------------------------ the proof
@@ -206,10 +211,13 @@ class _Judged:
         if not open_ or report.failure is not None:
             return report
         settled = {each.law for each in self.design.pending} - open_
-        failure = end_everything(self.design.judging(lambda law: law not in settled), self.design.cls.geometry).failure
-        if failure is None or failure.broken.law is None:
-            return report
-        return attrs.evolve(report, verdicts={**report.verdicts, failure.broken.law: Verdict.FAILS}, failure=failure)
+        judged = self.design.judging(lambda law: law not in settled)
+        for geometry in (self.design.cls.geometry, *with_one_more(self.design)):
+            failure = end_everything(judged, geometry).failure
+            if failure is not None and failure.broken.law is not None:
+                verdicts = {**report.verdicts, failure.broken.law: Verdict.FAILS}
+                return attrs.evolve(report, verdicts=verdicts, failure=failure, geometry=geometry)
+        return report
 
     def _notes(
         self,
@@ -283,21 +291,19 @@ class _Judged:
             wrong = self._with_witness()
             report, found = self._looked_for(report, wrong[0], ()) if wrong else (report, False)
             if wrong and not found:
-                report = self._with_suggestion(self._with_counterexamples(report, wrong[0], wrong), wrong)
+                report = self._lacks(self._with_counterexamples(report, wrong[0], wrong), wrong)
         elif reached.failure is not None and claims(report, reached.failure.broken):
             report = attrs.evolve(report, disagreement=disagreement(report, "random", reached.failure))
         report = _with_run(report, reached.failure)
         if refuted is None:
             report = self._of_unknown(report, done)
-        if self.asked.suggests and not report.suggestion:
-            report = attrs.evolve(report, suggestion=(_nothing_to_suggest(report),))
         return report
 
     def _of_refuted(self, report: EngineReport, refuted: induction.Judgement) -> EngineReport:
         """A law is not inductive, or the text may go wrong. Whether it does in a run is another question."""
         law = refuted.law
         if law is not None and law not in self.laws:
-            return self._with_suggestion(self._with_counterexamples(report, refuted, (refuted,)), (refuted,))
+            return self._lacks(self._with_counterexamples(report, refuted, (refuted,)), (refuted,))
         self.notice("prove", "a law is refuted; looking for a run that breaks it")
         report, found = self._looked_for(report, refuted, () if law is None else (law,))
         if found:
@@ -309,13 +315,19 @@ class _Judged:
             report, found = self._looked_for(report, next(j for j in every if j.law in others), others)
             if found:
                 return report
-        return self._with_suggestion(self._with_counterexamples(report, refuted, every), every or (refuted,))
+        return self._lacks(self._with_counterexamples(report, refuted, every), every or (refuted,))
 
-    def _with_suggestion(self, report: EngineReport, refuted: Sequence[induction.Judgement]) -> EngineReport:
-        """The report with laws that exclude the counterexamples, if they are asked for."""
-        if not self.asked.suggests:
-            return report
-        found = suggest(self.needed, refuted, lambda text: self.notice("suggest", text))
+    def _lacks(self, report: EngineReport, refuted: tuple[induction.Judgement, ...]) -> EngineReport:
+        """The report of a proof that lacks laws which exclude these counterexamples."""
+        self.lacking = refuted
+        return report
+
+    def _with_suggestion(self, report: EngineReport) -> EngineReport:
+        """The report with laws that exclude the counterexamples. What was found before is told first, since this may take long."""
+        if not self.lacking:
+            return attrs.evolve(report, suggestion=(_nothing_to_suggest(report),))
+        self.asked.so_far(report)
+        found = suggest(self.needed, self.lacking, lambda text: self.notice("suggest", text))
         return attrs.evolve(report, suggestion=(found.checked, found.tried), suggested=found.text)
 
     def _with_witness(self) -> tuple[induction.Judgement, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines import induction, leaning
+from refmodel.engines import induction
 from refmodel.engines.candidates import Candidate, Candidates
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.looked_at import looked_at
@@ -40,6 +40,9 @@ SMALL = 24
 CLASSES = 60_000
 """Classes of states after which an exploration ends."""
 
+OBLIGATIONS = 10_000
+"""Obligations that are put to the solver, after which the search ends with what it has found."""
+
 Notice = Callable[[str], None]
 
 
@@ -54,15 +57,22 @@ class Suggestion:
     """Obligations that are not proved with them."""
     tried: str
     """How many candidates there were."""
+    is_smallest: bool = True
+    """Whether it was tried for each law to do without."""
 
     @property
     def checked(self) -> str:
         """What the prover says of the suggestion."""
         if not self.laws:
             return "nothing found: no law of the templates makes a refuted obligation hold"
+        fewer = (
+            ""
+            if self.is_smallest
+            else (f"; fewer may be enough: after {OBLIGATIONS:,} obligations it was not tried further to do without some of them")
+        )
         if not self.remaining:
-            return "checked: with these, every obligation is proved"
-        return f"checked: with these, these obligations remain: {'; '.join(self.remaining)}"
+            return f"checked: with these, every obligation is proved{fewer}"
+        return f"checked: with these, these obligations remain: {'; '.join(self.remaining)}{fewer}"
 
 
 def suggest(design: Outline, refuted: Sequence[Judgement], notice: Notice = lambda text: None) -> Suggestion:
@@ -86,6 +96,9 @@ class _Suggesting:
         self._given: set[str] = set()
         self._known: dict[frozenset[str], induction.Proved] = {}
         self._explored, self._each = 0, FIRST
+        self._asked = 0
+        """How many obligations were put to the solver."""
+        self._is_smallest = True
         notice("states that random runs reach")
         for state in _reached(design):
             self.candidates.see(state)
@@ -108,7 +121,7 @@ class _Suggesting:
             kept, still = self._stable(active, whole)
             if len(still) < len(best[0]):
                 best = still, kept
-            if not still:
+            if not still or self._has_asked_enough:
                 break
             self._each = EACH if number else FIRST
             more = self._more(whole, active)
@@ -177,16 +190,22 @@ class _Suggesting:
             self._laws[candidate.body] = self.writer.law(candidate.label, candidate.names, candidate.body, candidate.sentence)
         return self._laws[candidate.body][0]
 
-    def _proved(self, candidates: Sequence[Candidate], asks_why: bool = False, audits: bool = False) -> induction.Proved:
+    def _proved(self, candidates: Sequence[Candidate], audits: bool = False, to_the_end: bool = True) -> induction.Proved:
+        """Unless it is wanted to the end, the proof stops at the first obligation that is refuted."""
         bodies = frozenset(c.body for c in candidates)
-        if bodies in self._known and not asks_why and not audits:
+        if bodies in self._known and not audits:
             return self._known[bodies]
         self._given |= bodies
         design = self.design.with_laws([self._law(c) for c in candidates])
-        self._known[bodies] = induction.prove(
-            design, all_failures=True, asks_why=asks_why, audits=audits, processes=1 if self._is_small else None
-        )
-        return self._known[bodies]
+        done = induction.prove(design, all_failures=to_the_end, audits=audits, processes=1 if self._is_small else None)
+        self._asked += len(done.judgements())
+        if not done.skipped:
+            self._known[bodies] = done
+        return done
+
+    @property
+    def _has_asked_enough(self) -> bool:
+        return self._asked >= OBLIGATIONS
 
     def _open(self, done: induction.Proved) -> frozenset[str]:
         """The design's own obligations that are not proved."""
@@ -208,23 +227,25 @@ class _Suggesting:
             done = self._proved(kept)
 
     def _smallest(self, kept: list[Candidate], left: frozenset[str]) -> list[Candidate]:
-        """Without what is not needed: first what no proof leans on, then one by one, the longest first."""
-        if not kept:
-            return kept
+        """Without what is not needed: half of them are left out at a time, then fewer, at last one; the longest first."""
         self.notice(f"what is not needed among {len(kept)}")
-        done = self._proved(kept, asks_why=True)
-        used = frozenset().union(*(leaning.rests_on(done, law.name) for law in self.design.laws))
-        fewer = [c for c in kept if self._law(c).name in used]
-        kept = fewer if self._suffices(fewer, left) else kept
-        for candidate in sorted(kept, key=lambda c: (c.cost, len(c.body)), reverse=True):
-            fewer = [c for c in kept if c is not candidate]
-            if self._suffices(fewer, left):
-                kept = fewer
+        size = len(kept)
+        while size > 1:
+            size //= 2
+            ordered = sorted(kept, key=lambda c: (c.cost, len(c.body)), reverse=True)
+            for first in range(0, len(ordered), size):
+                if self._has_asked_enough:
+                    self._is_smallest = False
+                    return kept
+                fewer = [c for c in kept if c not in ordered[first : first + size]]
+                kept = fewer if self._suffices(fewer, left) else kept
         return kept
 
     def _suffices(self, candidates: list[Candidate], left: frozenset[str]) -> bool:
-        done = self._proved(candidates)
+        done = self._proved(candidates, to_the_end=bool(left))
         mine = {self._law(c) for c in candidates}
+        if done.skipped:
+            return False
         return self._open(done) <= left and all(j.verdict == "proved" for j in done.judgements() if j.law in mine)
 
     def _told(self, kept: list[Candidate], left: frozenset[str]) -> Suggestion:
@@ -238,7 +259,11 @@ class _Suggesting:
         open_ = self._open(self._proved(kept, audits=True))
         texts = [self._laws[c.body][1] for c in kept]
         return Suggestion(
-            tuple(self._law(c) for c in kept), "\n\n".join([self.writer.header(texts) + "\n", *texts]), tuple(sorted(open_)), tried
+            tuple(self._law(c) for c in kept),
+            "\n\n".join([self.writer.header(texts) + "\n", *texts]),
+            tuple(sorted(open_)),
+            tried,
+            self._is_smallest,
         )
 
     def _how_far(self) -> str:

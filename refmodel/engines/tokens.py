@@ -121,9 +121,7 @@ def spec_of(token: str) -> tuple[str, Said]:
     try:
         if not token.startswith(PREFIX):
             raise ValueError
-        body = token[len(PREFIX) :]
-        raw = zlib.decompressobj().decompress(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), 1 << 20)
-        said = Said(*json.loads(raw))
+        said = Said(*json.loads(_unpacked(token[len(PREFIX) :])))
         if not all(isinstance(word, str) for word in (said.spec, said.text, said.folder, said.clause, *said.lifted)):
             raise ValueError
         good = isinstance(said.sizes, dict) and all(isinstance(i, int) for s in said.steps for i in s) and all(said.steps)
@@ -133,6 +131,19 @@ def spec_of(token: str) -> tuple[str, Said]:
     except (ValueError, TypeError, zlib.error, RecursionError):
         raise BadDesign(f"not a replay token: expected {PREFIX}... as printed under a trace") from None
     return said.spec, said
+
+
+def _unpacked(body: str) -> bytes:
+    """What is packed in a token, and nothing else: ``ValueError`` if characters were lost or added. It may have been copied from
+    several lines."""
+    body = "".join(body.split())
+    if "=" in body:
+        raise ValueError
+    unpacking = zlib.decompressobj()
+    raw = unpacking.decompress(base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True), 1 << 20)
+    if not unpacking.eof or unpacking.unused_data:
+        raise ValueError
+    return raw
 
 
 def places(said: Said) -> list[str]:

@@ -73,6 +73,9 @@ COMPLETE = ("prove", "exhaustive")
 SIMULATION = " / simulation: "
 """Stands between an operation and why it may take a step that the machine which guests believe in does not have."""
 
+SOUNDNESS = " / soundness: "
+"""Stands between an operation and why it may go wrong: a store under NOTHING, a number below zero."""
+
 NEVER = " applies in no lawful state: nothing is said of it"
 """Stands behind an operation of which a proof is a proof about nothing."""
 IDLE = ": holds whatever the states are: nothing can break it"
@@ -150,6 +153,8 @@ class EngineReport:
     notes: tuple[str, ...] = ()
     unproved: tuple[str, ...] = ()
     """Obligations neither proved nor refuted, each with the reason; and laws that a proof leans on and that are not proved."""
+    may_not_end: tuple[str, ...] = ()
+    """Conditions of what is pending of which it is not proved that they come to an end: by name."""
     bound: int = 0
     """The N of the verdict's words."""
     times: Mapping[Law, int] = attrs.field(factory=dict)
@@ -324,6 +329,15 @@ def _cut_short(explored: EngineReport, reports: Sequence[EngineReport]) -> str:
     return f"exploration ended before the last state, at depth {explored.numbers.depth}{proved}"
 
 
+def _may_go_wrong(reports: Sequence[EngineReport]) -> dict[str, str]:
+    """The operations of which it is not proved that they never go wrong, each with a way in which it may."""
+    found: dict[str, str] = {}
+    for each in (each for r in reports for each in r.unproved if SOUNDNESS in each):
+        name, _, why = each.partition(SOUNDNESS)
+        found.setdefault(name, why.partition(": ")[2].partition(". ")[0])
+    return found
+
+
 def _open(reports: Sequence[EngineReport]) -> str:
     """What is missing."""
     if not reports or not any(r.verdicts for r in reports):
@@ -337,13 +351,15 @@ def _open(reports: Sequence[EngineReport]) -> str:
     said += [_cut_short(r, reports) for r in reports if is_cut_short(r) and not r.endless]
     if any(Verdict.NOT_INDUCTIVE in r.verdicts.values() for r in reports):
         said.append("a law holds in every state of this geometry; it is not shown for all sizes, because it is not inductive")
-    elif any(r.witness is not None for r in reports):
+    elif any(r.witness is not None and r.witness.broken.law is not None for r in reports):
         others = list(dict.fromkeys(name for r in reports for name in r.refuted_others))
         said.append(
             f"the proof leans on {', '.join(others)}, to which there is a counterexample to induction"
             if others
             else "a law is not inductive, and no run that breaks it was found"
         )
+    said += [f"it is not proved that {name} never goes wrong ({how})" for name, how in _may_go_wrong(reports).items()]
+    said += [f"it is not proved that what is pending ends ({', '.join(r.may_not_end)})" for r in reports if r.may_not_end]
     if any(SIMULATION in each for r in reports for each in r.unproved):
         said.append("a step may be one that the machine that guests believe in does not have")
     said += [each[: each.index(":")] for r in reports for each in r.unproved if NEVER in each]

@@ -77,6 +77,22 @@ def names_of(broken: Broken) -> str:
     return ", ".join(f"{name} = {shown(kind, value)}" for (name, value), kind in zip(broken.names, kinds, strict=False))
 
 
+def unlike_the_operation(design: Outline, broken: Broken, step: Step) -> str:
+    """The names for which a law of an outcome is broken, and that the operation had otherwise: the law may have meant the
+    operation's. Empty if there are none."""
+    op = next((o for o in design.operations if o.name == step.operation), None)
+    if op is None or broken.law is None or broken.law.outcome is None:
+        return ""
+    given = dict(zip((p for p, _ in op.parameters), step.arguments, strict=True))
+    others = [name for name, value in broken.names if given.get(name, value) != value]
+    if not others:
+        return ""
+    return (
+        f"{', '.join(others)}: another than the operation's here, since a law is claimed for all values of its parameters; what "
+        "the operation was given stands in its outcome, if the record has it, and the VM that took the step in actor"
+    )
+
+
 def call(design: Outline, step: Step, begun: Begun | None = None) -> str:
     """A step as a call: ``share(vm=vm0, gfn=gfn0)``; for an operation that goes on, with the step in which it began."""
     if begun is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import functools
 import re
+import types
 import typing
 from abc import ABCMeta
 from collections.abc import Callable
@@ -103,8 +104,17 @@ def _kind_of(annotation: Any) -> Kind:
         return record
     raise BadDesign(
         f"{annotation_in_words(annotation)} is no type of the language: expected bool, an enum, a frozen attrs record, "
-        "Annotated[int, Bits(n) | Name(sort) | Natural()], tuple[...] or Page[...]"
+        f"Annotated[int, Bits(n) | Name(sort) | Natural()], tuple[...] or Page[...]{_without_none(annotation)}"
     )
+
+
+def _without_none(annotation: Any) -> str:
+    """What to write in place of a type that may be None."""
+    parts = typing.get_args(annotation)
+    if typing.get_origin(annotation) not in (typing.Union, types.UnionType) or type(None) not in parts:
+        return ""
+    others = " | ".join(annotation_in_words(each) for each in parts if each is not type(None))
+    return f"; a name may be NOTHING, so that None is not needed: write {others} alone"
 
 
 def _refuse_marks(annotation: Any) -> None:
@@ -256,6 +266,7 @@ def table_kind(name: str, annotation: Any) -> TableKind | None:
     if len(scalars) != len(parts):
         raise BadDesign(
             "a key is a name, a flag or an enum member, or a tuple of these, not "
-            f"{annotation_in_words(key)}; words and natural numbers have no end"
+            f"{annotation_in_words(key)}; numbers are no keys: declare a sort of names, such as "
+            'Age = Annotated[int, Name("Age")], or an enum'
         )
     return TableKind(name, scalars, kind_of(value), partial=origin is dict)

@@ -233,8 +233,9 @@ class Calls(Expressions):
             (
                 self.complaint(
                     "what is counted depends on the entry, its key, names, and tables that no operation writes to: the "
-                    f"condition may not look at {name}; an entry whose key does not depend on what is counted can be "
-                    "looked up before, into a local name",
+                    f"condition may not look at {name}; keep what it looks for there in the records of {within.name} itself, one "
+                    "record for both facts. An entry whose key does not depend on what is counted can be looked up before, into "
+                    "a local name",
                     node,
                 ),
                 name,

@@ -285,11 +285,14 @@ def empty_table(kind: TableKind, geometry: Geometry) -> Total[Any, Any]:
     return table
 
 
-def outline(cls: type[Design]) -> Outline:
-    """Read a design; ``BadDesign`` says what is wrong with it and where."""
+def outline(cls: type[Design], *, may_lack_laws: bool = False) -> Outline:
+    """Read a design; ``BadDesign`` says what is wrong with it and where. ``may_lack_laws``: nothing is to be shown of it."""
     if not (isinstance(cls, type) and issubclass(cls, Design)):
         raise BadDesign(f"{cls!r:.200} is no design; expected a class derived from refmodel.Design")
-    return _outline(hashable(cls))
+    design = _outline(hashable(cls))
+    if not design.claims and not may_lack_laws:
+        raise BadDesign(f"{place_of(cls)}: no laws; expected functions decorated with @law, or a tuple called laws")
+    return design
 
 
 def hashable(cls: type[Design]) -> Any:
@@ -334,8 +337,6 @@ def _outline(cls: Any) -> Outline:
     claims = _claims(cls)
     operations, laws, pending = claims.operations, claims.laws, claims.pending
     refuse_lost(cls, claims.all)
-    if not claims.all:
-        raise BadDesign(f"{place_of(cls)}: no laws; expected functions decorated with @law, or a tuple called laws")
     text = _read(cls, tables, operations, claims.all, acting(operations))
     refuse_misspelt_attributes(cls, [table.name for table in tables])
     refuse_unknown_names(cls, [table.name for table in tables], [op.name for op in operations])

@@ -5,16 +5,18 @@ from __future__ import annotations
 import ast
 import enum
 from collections.abc import Callable, Sequence
-from types import FunctionType, ModuleType
+from types import FunctionType, MemberDescriptorType, ModuleType
 from typing import Annotated, Any
 
 import attrs
 
 from refmodel.language.arithmetic import SIGNS, place
+from refmodel.language.asking import Fault
 from refmodel.language.grammar import instead, not_known
 from refmodel.language.kinds import EnumKind, FlagKind, Kind, NameKind, NaturalKind, PageKind, RecordKind, TupleKind, WordKind
 from refmodel.language.laws import Law
 from refmodel.language.meanings import BUILTINS, Meanings, Seen, Stop
+from refmodel.language.remedies import NO_NONE, for_arithmetic, for_attribute, for_comparison, for_store_to_field
 from refmodel.language.sources import code_of
 from refmodel.language.types import (
     FLAG,
@@ -160,9 +162,14 @@ class Expressions(Meanings):
                 self.expect(value, table.kind.value, node, f"an entry of {table.kind.name}")
                 self._writes(table, target)
             case ast.Attribute():
-                self.complain("state is in tables only: a text sets no attributes; declare a table", target)
+                self.complain(self._no_attribute_is_set(target, node), target)
             case _:
                 self.complain(instead(target), target)
+
+    def _no_attribute_is_set(self, target: ast.Attribute, node: ast.AST) -> str:
+        if isinstance(self.expr(target.value), RecordKind):
+            return for_store_to_field(target, node)
+        return "state is in tables only: a text sets no attributes; declare a table"
 
     def _writes(self, table: Table, node: ast.AST) -> None:
         self.may(node, "change a table", "change it in an operation")
@@ -172,6 +179,8 @@ class Expressions(Meanings):
 
     def _compare(self, nodes: Sequence[ast.expr], ops: Sequence[ast.cmpop], node: ast.AST) -> Type:
         for one, op, other in zip(nodes, ops, nodes[1:], strict=False):
+            if isinstance(op, ast.Is | ast.IsNot) and isinstance(other, ast.Constant) and other.value is None:
+                self.complain(NO_NONE, node)
             if isinstance(op, ast.Is | ast.IsNot):
                 self.complain(instead(op), node)
             if isinstance(op, ast.In | ast.NotIn):
@@ -198,7 +207,7 @@ class Expressions(Meanings):
                 self._comparable(one, op, other, node)
             return
         if not isinstance(same, Kind) or not (fits(left, same) and fits(right, same)):
-            self.complain(f"{said(left)} is compared with {said(right)}", node)
+            self.complain(f"{said(left)} is compared with {said(right)}{for_comparison(left, right)}", node)
 
     def _membership(self, what: Type, node: ast.expr) -> None:
         if isinstance(node, ast.Tuple | ast.List):
@@ -235,7 +244,7 @@ class Expressions(Meanings):
         for what in (left, right):
             if isinstance(what, NameKind | Nothing):
                 self.complain(f"there is no arithmetic on {said(what)}; names know == and != only", node)
-        return self.complain(f"{said(left)} {sign} {said(right)} is not defined", node)
+        return self.complain(f"{said(left)} {sign} {said(right)} is not defined{for_arithmetic(sign, left, right)}", node)
 
     def _held(self, node: ast.AST, width: int, kind: Kind) -> Kind:
         """Note of which kind this arithmetic is, so that on ints it is held to that."""
@@ -284,10 +293,12 @@ class Expressions(Meanings):
         if isinstance(of, EnumKind) and hasattr(of.cls, name):
             return self.complain(
                 f"{name} of {said(of)}: members are compared, and nothing else; write a helper that is given the "
-                f"member: def {name}(member: {of.cls.__name__}) -> bool",
+                f"member: def {name}(member: {of.cls.__name__})",
                 node,
             )
-        return self.complain(f"{said(of)} has no attribute {name}", node)
+        remedy = for_attribute(of, name)
+        has = "no attribute of the language" if remedy else "no attribute"
+        return self.complain(f"{said(of)} has {has} {name}{remedy}", node)
 
     def _of_state(self, state: State, name: str, node: ast.AST) -> Type:
         if name in self.tables and state.after is None:
@@ -320,6 +331,8 @@ class Expressions(Meanings):
                 return self.call(attrs.evolve(self.text(found.fget, node), bound=mine), (), {}, node)
         if isinstance(found, Law):
             return Known(found)
+        if isinstance(found, MemberDescriptorType) and issubclass(cls, Fault):
+            return self.complain(f"a Fault has no fields of its own; return a record that has {name}", node)
         return self.meaning(found, node, f"{cls.__name__}.{name}")
 
     def _subscript(self, of: Type, key: ast.expr, node: ast.AST) -> Type:

@@ -101,7 +101,11 @@ class Inference(Calls):
             self.complain("*args and **kwargs hide what is passed; write the parameters out", text.node)
         own = text.node is definition_of(text.scope.function)
         if not own and (a.defaults or a.kw_defaults):
-            self.complain("a lambda may have no default arguments; what it speaks of is what it was when it was stated", text.node)
+            self.complain(
+                "a lambda may have no default arguments; leave them out: its names have the values that they have when count, "
+                "reset or assign is called",
+                text.node,
+            )
         if isinstance(text.node, ast.FunctionDef) and self._yields(text):
             self._may_yield(text, node)
         positional = [p.arg for p in (*a.posonlyargs, *a.args)]
@@ -245,7 +249,10 @@ class Inference(Calls):
         what = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
         for argument in node.exc.args if isinstance(node.exc, ast.Call) else ():
             if not isinstance(self.expr(argument), Words):
-                self.complain("a Fault takes a string and nothing else", argument)
+                self.complain(
+                    "a Fault takes a string and nothing else; return a record with these fields, or store them to a table before",
+                    argument,
+                )
         if isinstance(what, ast.Name) and what.id == "NotImplementedError":
             return False
         raised = self.expr(what) if what is not None else NONE
@@ -257,7 +264,7 @@ class Inference(Calls):
 
     def _for(self, node: ast.For) -> bool:
         if node.orelse:
-            self.complain("a for loop may have no else", node)
+            self.complain("a for loop may have no else; write what it does behind the loop, since no loop is left by a break", node)
         for value in self.several(node.iter):
             self.assign(node.target, value, node.iter)
             if not self._branches(node.body, []):
@@ -279,6 +286,8 @@ def _assigned(node: ast.AST) -> Iterator[str]:
             yield each.id
         elif isinstance(each, ast.FunctionDef | ast.ClassDef):
             yield each.name
+        elif isinstance(each, ast.alias):
+            yield (each.asname or each.name).partition(".")[0]
 
 
 @functools.cache

@@ -21,6 +21,7 @@ from refmodel.language.arithmetic import Place
 from refmodel.language.asking import Site
 from refmodel.language.kinds import Kind, RecordKind, TableKind
 from refmodel.language.laws import Law
+from refmodel.language.remedies import for_value
 from refmodel.language.sources import code_of, definition_of
 from refmodel.language.tables import NOTHING
 from refmodel.language.types import (
@@ -192,7 +193,7 @@ class Meanings:
             return Known(value)
         return self.complain(
             f"{name or value!r} is a {type(value).__name__}: a text reaches functions with a text of their own, "
-            "frozen records, enum members, numbers, flags and tuples of these; state is in tables only",
+            f"frozen records, enum members, numbers, flags and tuples of these; state is in tables only{for_value(name, value)}",
             node,
         )
 

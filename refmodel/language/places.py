@@ -70,5 +70,8 @@ def not_evaluated(why: Exception) -> str:
     """Why an annotation means nothing, and what to write instead."""
     said = f"{type(why).__name__}: {why}"
     if isinstance(why, NameError):
-        said += "; annotations are evaluated: import what they name at run time, not under TYPE_CHECKING"
+        said += (
+            "; annotations are evaluated where they stand: define a class of the file above what names it, and import what they "
+            "name at run time, not under TYPE_CHECKING"
+        )
     return said

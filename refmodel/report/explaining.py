@@ -99,10 +99,10 @@ def explain(topic: str) -> Explanation:
     meant = did_you_mean(topic, (*everything, *dict.fromkeys(family(each) for each in known_theorems)), first=same)
     hint = f"; {meant}" if meant else ""
     raise BadDesign(
-        f"{topic}: nothing of that name; expected a clause (ISO-2), a law, a bug of refmodel bench, a design as "
+        f"{topic}: nothing of that name; expected a clause (ISO-2), a law of refmodel, a bug of refmodel bench, a design as "
         f"refmodel check takes it, a theorem (refmodel explain theorems lists them), a mechanism, "
         f"a strategy, an estimator of a VM's memory need, "
-        f"{', '.join(OTHERS[:-1])} or {OTHERS[-1]}{hint}"
+        f"{', '.join(OTHERS[:-1])} or {OTHERS[-1]}{hint}. The laws of a design of your own: refmodel explain FILE.py:CLASS"
     )
 
 

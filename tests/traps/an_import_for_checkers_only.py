@@ -1,6 +1,6 @@
 """What an annotation names is imported for static checkers only.
 
-Expected: refused: import what they name at run time, not under TYPE_CHECKING
+Expected: refused: name at run time, not under TYPE_CHECKING
 """
 
 from __future__ import annotations
