@@ -38,6 +38,8 @@ def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
     if not page.learn(offset, bits, mask):
         k.unless_silent(wrong_data(page, key, offset, bits, mask), About(frozenset({key})), contents=True)
         k.page(*key).learn(offset, bits, mask)
+    if key in k.table_pages:
+        k.seen_in_table(k, key, offset)
     if page.zeroed and offset not in page.words and page.either is None:
         page.words[offset] = 0  # so that the next look is a short one
 

@@ -75,7 +75,7 @@ class Knowledge:
 
     def __init__(self, may_step: bool = False) -> None:
         nobody: Callable[..., None] = lambda *what: None  # noqa: E731
-        self.effect = self.load = self.store = self.store_to_table = self.judged = nobody
+        self.effect = self.load = self.store = self.store_to_table = self.seen_in_table = self.judged = nobody
         """What events hand themselves to."""
         self.taken: Callable[..., None] = nobody
         """What judges something about one page by what it came to for others of its shape."""
@@ -95,6 +95,8 @@ class Knowledge:
         self.flushes_told = False
         self.marks_late = False
         """Whether the dirty log may note a store after it has happened."""
+        self.looked_at = 0
+        """Pages that were looked at since an access may have stored to any of them."""
         self.lent: set[Key] = set()
         """Pages that were granted or borrowed before what was known was lost: who else writes to them is not known any more."""
         self.start(closed=False)
