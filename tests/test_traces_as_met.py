@@ -23,6 +23,10 @@ AS_MET = {
     "store_by_the_monitor_to_a_clean_page": None, "swapped_out_after_a_store_by_the_monitor": (10, "EQV-1"),
     "inflated_while_it_is_sent": None, "deflated_and_not_sent": (12, "EQV-4"), "never_sent": (7, "EQV-4"),
     "zeroes_need_not_be_sent": None,
+    # Without a dirty log no page is marked; after a race it is not known which were sent.
+    "sent_and_resumed_without_a_log": None, "sent_and_stored_to_without_a_log": (8, "EQV-4"),
+    "resumed_and_a_page_of_zeroes_raced_for": None, "resumed_and_a_page_stored_to_after_a_race": (22, "EQV-4"),
+    "ring_reset_told_before_its_harvest": None,
     "balloon_miscounted_in_a_slot": (4, "RES-1"), "balloon_counted": None, "balloon_of_unknown_pages": None,
     "balloon_of_a_large_vm": (7, "RES-1"), "balloon_with_more_than_it_says": (3, "RES-1"),
     "balloon_that_gives_one_of_many_back": None,

@@ -31,6 +31,8 @@ def one_page(k: Knowledge, event: Any) -> None:
     key = event.vm, event.gfn
     if kind is e.Send and key not in k.pages:
         k.page(*key)
+    if kind in (e.Mark, e.TakeMark):
+        k.logged.add(event.vm)
     taken(k, key, kind, JUDGES[kind], event)
 
 

@@ -170,6 +170,8 @@ class Knowledge:
         """By VM and number: its dirty rings."""
         self.memory_slots: dict[tuple[int, int], tuple[int, int, bool]] = {}
         """By VM and number: a slot's first page, how many it has, and whether guests may only read them."""
+        self.logged: set[int] = set()
+        """VMs of which the dirty log was used."""
         self.populating: set[int] = set()
         """VMs of which it is told which frames pages are given."""
         self.obscure: set[int] = set()

@@ -445,7 +445,7 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     for each in kept:
         for key in [key for key in each if key[0] == vm]:
             del each[key]
-    for vms in (k.mapping, k.dma_mapping, k.touchable, k.untouchable, k.obscure, k.populating):
+    for vms in (k.mapping, k.dma_mapping, k.touchable, k.untouchable, k.obscure, k.populating, k.logged):
         vms.discard(vm)
     k.alike.clear()
     k.late = {key for key in k.late if key[0] != vm}
