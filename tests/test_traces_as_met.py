@@ -14,6 +14,9 @@ from tests.commands import refmodel
 DATA = Path(__file__).parent / "data" / "traces"
 AS_MET = {
     "protect_then_map_writable": None, "protect_then_flush": None, "sent_before_the_flush": (6, "EQV-4"),
+    "unprotected_and_stored_to_by_another_cpu": None, "unprotected_and_mapped_after_exits": None,
+    "unprotected_and_mapped_and_exits": (10, "EFF-1"), "unprotected_and_shared": (9, "ISO-2"),
+    "unprotected_and_shared_once_protected": None,
     "map_writable_while_tracked": (6, "EQV-5"), "tracked_while_still_cached": (5, "ISO-1"), "tracked_and_untracked": None,
     "entry_after_unmap": (5, "ISO-1"), "entry_more_writable": (4, "ISO-1"), "tlb_entry_after_unmap": (5, "ISO-1"),
     "tlb_entry_before_the_flush": None, "tlb_entry_after_the_flush": (7, "ISO-1"), "store_through_read_only": (4, "ISO-1"),

@@ -34,6 +34,8 @@ def one_page(k: Knowledge, event: Any) -> None:
     if kind in (e.Mark, e.TakeMark):
         k.logged.add(event.vm)
     taken(k, key, kind, JUDGES[kind], event)
+    if kind is e.Unprotect:
+        exits.allowed(k, event)
 
 
 def mapped(k: Knowledge, event: e.Map) -> None:

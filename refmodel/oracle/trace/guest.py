@@ -221,7 +221,7 @@ def exit_(k: Knowledge, event: Exit) -> None:
     with contextlib.suppress(Open):
         fetches = not event.fetch or k.state.executable.find(key)
         if fetches and k.state.gives(*key, event.write) and not k.state.grants[key].present:
-            if exits.may_be_late(k, event):
+            if exits.may_be_late(k, event) or (event.write and exits.may_lack_the_right(k, *key)):
                 return
             mapped = f"for vm {event.vm}, gfn {key[1]:#x}, which is mapped{' writable' if event.write else ''}"
             k.unless_silent(about_page(contract.a_derived_entry_does_not_exit, key, mapped), About(frozenset({key})))

@@ -159,6 +159,12 @@ class Knowledge:
         self.ranges_mapped: dict[tuple[int, int, int], tuple[int, bool]] = {}
         """By VM, first page and number of pages: the last that mapped these together, the last few ranges only, and whether it
         let write to them."""
+        self.allowed: dict[Key, int] = {}
+        """By page: how many translations were installed when stores to it were last allowed."""
+        self.ranges_allowed: dict[tuple[int, int, int], int] = {}
+        """The same by VM, first page and number of pages, the last few ranges only."""
+        self.allowed_forgotten = -1
+        """The same of the last range that is not remembered."""
         self.range_forgotten = 0
         """The last of these that mapped a range that is not remembered; 0 if there is none."""
         self.time = 0

@@ -145,7 +145,7 @@ ROWS: tuple[Row, ...] = (
         "ISO-1 ISO-3", "KVM kvm_tdp_mmu_spte_changed to empty, kvm_unmap_hva_range; OpenVMM unmap range"),
     Row(e.Protect, translations.protect, "borrowed derived lingering p2m sent",
         "", "KVM kvm_tdp_mmu_spte_changed without W; userfaultfd write protection"),
-    Row(e.Unprotect, translations.unprotect, "bare_memory frames memory p2m slots",
+    Row(e.Unprotect, translations.unprotect, "bare_memory derived frames memory p2m slots",
         "ISO-2 EQV-4 EQV-5", "KVM fast_page_fault"),
     Row(e.Track, translations.track, "p2m tracked",
         "ISO-1", "KVM kvm_write_track_add_gfn (fentry); shadow_page tracking"),
@@ -228,7 +228,7 @@ def effect(k: Knowledge, event: Any) -> None:
     """Hold any event against what is known; raises ``Deviates`` or ``Inconsistent``."""
     kind = type(event)
     judge = EFFECTS[kind]
-    if kind in OF_PAGES and not (event.is_of_one_page or kind is e.Map):
+    if kind in OF_PAGES and not (event.is_of_one_page or kind in (e.Map, e.Unprotect)):
         stretches.over(k, event, judge)
     else:
         judge(k, event)

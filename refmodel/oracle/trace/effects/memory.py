@@ -441,7 +441,8 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     vm = event.vm
     with together(k):
         stretch(k, vm, 0, e.LAST_GFN, lambda gfn: _destroyed(k, (vm, gfn)))
-    kept: tuple[dict[Any, Any], ...] = (k.memory_slots, k.rings, k.processors, k.emulated, k.mapped_by, k.ranges_mapped)
+    mapped = (k.mapped_by, k.ranges_mapped, k.allowed, k.ranges_allowed)
+    kept: tuple[dict[Any, Any], ...] = (k.memory_slots, k.rings, k.processors, k.emulated, *mapped)
     for each in kept:
         for key in [key for key in each if key[0] == vm]:
             del each[key]
