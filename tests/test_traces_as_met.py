@@ -66,6 +66,8 @@ AS_MET = {
     # What was written to a page that its guest had called free is there, whether the page was lost before or not.
     "reported_and_written_to_by_a_device": None, "reported_and_written_to_elsewhere_by_a_device": (8, "EQV-1"),
     "reported_and_stored_to_in_part": None, "reported_and_stored_to_and_lost": (6, "EQV-1"),
+    "reported_and_promised_and_populated": None, "reported_and_promised_and_there_again": (8, "EQV-1"),
+    "converted_though_it_is_private": None, "converted_while_it_is_mapped": (7, "ISO-1"),
     # What was called free may be lost after it was seen, until it is written to; zeroes stay.
     "reported_and_loaded_from_before_it_was_lost": None, "reported_and_there_again_after_it_was_lost": (7, "EQV-1"),
     "reported_and_loaded_from_before_its_frame_went": None, "reported_and_stored_to_before_its_frame_went": (7, "EQV-1"),

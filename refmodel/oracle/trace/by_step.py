@@ -114,6 +114,10 @@ def broken(k: Knowledge, event: e.Break) -> None:
 
 def promised(k: Knowledge, event: e.Promise) -> None:
     """Judge a page that is promised."""
+    page = k.page(event.vm, event.gfn)
+    if page.words or not page.zeroed:  # what the page held decides
+        memory.promise(k, event)
+        return
     taken(k, (event.vm, event.gfn), e.Promise, memory.promise, event)
 
 

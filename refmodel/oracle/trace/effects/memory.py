@@ -109,6 +109,8 @@ def promise(k: Knowledge, event: e.Promise) -> None:
             k.state.plug(*key)
         else:
             copy_is_good_no_more(k, key)
+        if key not in k.lent and k.page(*key).is_zero():  # what it held is lost, if it was reported as free
+            k.state.bare_memory[key] = Contents(zeroed=True)
         k.state.p2m[key] = P2mEntry(Backing.PROMISED)
 
 
@@ -196,8 +198,10 @@ def report(k: Knowledge, event: e.Report) -> None:
 
 
 def convert(k: Knowledge, event: e.Convert) -> None:
+    """Of a page that is so already, KVM leaves everything as it is; others may bring it anew."""
     key = event.vm, event.gfn
-    if any(k.translations(page) for page in (key, *k.borrowers.of(key))):
+    changes = k.state.private.find(key) is (not event.private)
+    if changes and any(k.translations(page) for page in (key, *k.borrowers.of(key))):
         why = "a translation leads to what it was before"
         k.unless_silent(deviates(contract.derived_entries_lead_where_the_p2m_says, key, why), about(k, key))
     with k.judging(about(k, key, actor=event.vm)):
