@@ -68,6 +68,10 @@ AS_MET = {
     "reported_and_stored_to_in_part": None, "reported_and_stored_to_and_lost": (6, "EQV-1"),
     "reported_and_promised_and_populated": None, "reported_and_promised_and_there_again": (8, "EQV-1"),
     "converted_though_it_is_private": None, "converted_while_it_is_mapped": (7, "ISO-1"),
+    # A silent copy on write moves only pages that may be shared; a silent write by a device moves none.
+    "anothers_frame_mapped_beside_silent_breaks": (5, "ISO-1"), "anothers_frame_mapped_beside_silent_devices": (5, "ISO-1"),
+    "mapped_elsewhere_after_a_silent_break": None, "anothers_frame_mapped_beside_pages_that_may_be_broken": (7, "ISO-1"),
+    "anothers_frame_mapped_after_a_silent_write": (5, "ISO-1"),
     # What was called free may be lost after it was seen, until it is written to; zeroes stay.
     "reported_and_loaded_from_before_it_was_lost": None, "reported_and_there_again_after_it_was_lost": (7, "EQV-1"),
     "reported_and_loaded_from_before_its_frame_went": None, "reported_and_stored_to_before_its_frame_went": (7, "EQV-1"),

@@ -17,7 +17,7 @@ from refmodel.language.tables import NOTHING
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2mEntry
-from refmodel.oracle.trace import shapes
+from refmodel.oracle.trace import shapes, silence
 from refmodel.oracle.trace.concerned import OUTLINE, tables_of
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
@@ -92,6 +92,8 @@ class Knowledge:
         """Whether events of the silent kinds change what a guest finds in its memory."""
         self.silent_changes: frozenset[str] = frozenset()
         """The tables that events of the silent kinds change."""
+        self.silent_moves_few = False
+        """Whether events of the silent kinds move few pages (``silence``)."""
         self.flushes_told = False
         self.marks_late = False
         """Whether the dirty log may note a store after it has happened."""
@@ -437,13 +439,29 @@ class Knowledge:
     def unless_silent(self, found: Deviates, about: About, contents: bool = False) -> None:
         """Raise this, unless something that was not told may explain it: then what it concerns is open. ``contents``: it is about
         what pages hold."""
-        if not (self.silent_fills if contents else self.may_be_explained(found)):
+        if not self.opens(found, about, contents):
             raise found
-        self.open(about)
 
-    def may_be_explained(self, found: Deviates) -> bool:
-        """Whether something that was not told may explain a deviation: it changes a table that the law looks at. What changes where
-        pages lie may explain any; what only looks explains none."""
+    def opens(self, found: Deviates, about: About, contents: bool = False, judged: bool = False) -> bool:
+        """Whether something that was not told may explain a deviation: then what it concerns is open. ``judged``: the event has
+        changed the state."""
+        if contents and not self.silent_fills:
+            return False
+        if (contents and not self.silent_moves_few) or self.may_be_explained(found, about, judged):
+            self.open(about)
+        elif self.silent_moves_few and self.silent_fills and (contents or silence.may_have_filled(found.law)):
+            for key in about.pages:
+                self.open_contents(key)
+            self.related()
+        else:
+            return False
+        return True
+
+    def may_be_explained(self, found: Deviates, about: About, judged: bool = False) -> bool:
+        """Whether pages may be elsewhere than they were told to be, so that a law is broken by that: something that was not told
+        changes a table that the law looks at. What changes where pages lie may explain any; what only looks explains none."""
+        if self.silent_moves_few:
+            return silence.may_have_moved_pages(self, found, about, judged)
         return bool(self.silent_changes & WHERE_PAGES_LIE) or bool(self.silent_changes & tables_of(found.law))
 
 
@@ -472,8 +490,7 @@ class Judging:
             if kind is None:
                 k.related()
                 found = broken(k, self.about)
-                if found is not None and k.may_be_explained(found):
-                    k.open(self.about)
+                if found is not None and k.opens(found, self.about, judged=True):
                     found = broken(k, self.about)
         finally:
             end_answering()

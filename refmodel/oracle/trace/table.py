@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Union
 import msgspec
 
 from refmodel.language.json_schemas import steady
-from refmodel.oracle.trace import crossing, dumps, guest, linear, stretches
+from refmodel.oracle.trace import crossing, dumps, guest, linear, silence, stretches
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.effects import logging, mechanisms, memory, translations
@@ -63,6 +63,7 @@ def header(k: Knowledge, event: e.Header) -> None:
     rows = [row for row in ROWS if row.kind in k.silent]
     k.silent_fills = any(row.fills for row in rows)
     k.silent_changes = frozenset().union(*(_changed_in_silence(row) for row in rows))
+    k.silent_moves_few = bool(k.silent_changes) and {row.kind for row in rows if _changed_in_silence(row)} <= silence.NARROW
     k.lent.clear()
     k.start(closed=event.start == "power-on")
 
