@@ -20,6 +20,7 @@ from refmodel.engines.machine import Run
 from refmodel.engines.replaying import replay
 from refmodel.geometries import LARGER
 from refmodel.language import BadDesign, Design, outline
+from refmodel.oracle.judging_traces import judge as judge_traces_of
 from refmodel.oracle.trace import anywhere, linear
 from refmodel.oracle.trace.duplicates import duplicate_in, may_have_duplicates
 from refmodel.oracle.trace.judge import Deviation, Judge, judge_events, judge_trace
@@ -472,6 +473,27 @@ def test_a_file_that_is_cut_off_is_judged_as_far_as_it_goes(tmp_path: Path) -> N
         (tmp_path / name).write_bytes(data)
         verdict = judge_trace(str(tmp_path / name))
         assert verdict.deviation is None and any("cut off" in n or "end early" in n for n in verdict.notes), name
+
+
+def test_what_comes_before_a_cut_in_gzip_is_judged(tmp_path: Path) -> None:
+    wrong = gzip.compress(lines([store(8, 7), load(8, 9)]))
+    for name, data, line in (("wrong", wrong[:-8], 2), ("good", gzip.compress(GOOD)[:-8], None), ("two", wrong + wrong[:-4], 2)):
+        (tmp_path / name).write_bytes(data)
+        verdict = judge_trace(str(tmp_path / name))
+        assert (verdict.deviation and verdict.deviation.line) == line
+        assert line or (verdict.events == 1005 and "end early" in verdict.notes[0])
+
+
+def test_members_of_gzip_may_be_padded_with_zeroes(tmp_path: Path) -> None:
+    (tmp_path / "t.gz").write_bytes(gzip.compress(GOOD) + bytes(10_000) + gzip.compress(lines([load(8, 9)])) + bytes(512))
+    assert judge_trace(str(tmp_path / "t.gz")).events == 1006
+
+
+def test_a_directory_is_called_one(tmp_path: Path) -> None:
+    done = refmodel("judge", str(tmp_path))
+    assert done.returncode == 2 and "is a directory" in done.stderr
+    with pytest.raises(BadDesign, match="is a directory"):
+        judge_traces_of(tmp_path)
 
 
 def test_nothing_at_all_is_bad_input() -> None:
