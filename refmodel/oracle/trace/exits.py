@@ -46,7 +46,7 @@ def mapped(k: Knowledge, event: Map) -> None:
     pages = event.pages or (1 if event.bits is None else 4 * len(event.bits))
     k.maps += 1
     if pages == 1:
-        k.mapped_by[vm, first] = Mapped(k.maps, event.writable, {cpu})
+        k.mapped_by.setdefault(vm, {})[first] = Mapped(k.maps, event.writable, {cpu})
     else:
         k.ranges_mapped.pop((vm, first, pages), None)  # the last comes last
         k.ranges_mapped[vm, first, pages] = k.maps, event.writable and event.bits is None
@@ -56,7 +56,7 @@ def mapped(k: Knowledge, event: Map) -> None:
         gfn, write, _ = exit_
         if first <= gfn < first + pages and (event.writable or not write):
             del k.emulated[vm, cpu]
-            k.mapped_by[vm, gfn] = Mapped(k.maps, event.writable, {cpu})
+            k.mapped_by.setdefault(vm, {})[gfn] = Mapped(k.maps, event.writable, {cpu})
 
 
 def allowed(k: Knowledge, event: Unprotect) -> None:
@@ -80,7 +80,7 @@ def may_lack_the_right(k: Knowledge, vm: int, gfn: int) -> bool:
 
 def _last(k: Knowledge, vm: int, gfn: int) -> Mapped:
     """The last map of a page. Of one that is not remembered it is not known whether it was writable."""
-    last = k.mapped_by.get((vm, gfn)) or Mapped(0, False, set())
+    last = k.mapped_by.get(vm, {}).get(gfn) or Mapped(0, False, set())
     among_others = max(
         (how for (of, first, pages), how in k.ranges_mapped.items() if of == vm and first <= gfn < first + pages),
         default=(k.range_forgotten, False),
@@ -95,7 +95,7 @@ def may_be_late(k: Knowledge, event: Exit) -> bool:
     if not last.number or event.cpu in last.known_to:
         return False
     last.known_to.add(event.cpu)
-    k.mapped_by[vm, gfn] = last
+    k.mapped_by.setdefault(vm, {})[gfn] = last
     return True
 
 

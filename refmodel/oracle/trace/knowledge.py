@@ -25,6 +25,7 @@ from refmodel.oracle.trace.events import Event
 from refmodel.oracle.trace.exits import Exited, Mapped
 from refmodel.oracle.trace.flushes import MOST_ENDED, Ended, Flush
 from refmodel.oracle.trace.holding import About, broken, deviates, holds
+from refmodel.oracle.trace.memory_slots import MemorySlots
 from refmodel.oracle.trace.ranges import Mentioned
 from refmodel.oracle.trace.tables import Counting, Key, Known, Open, Pages, Relation, Stretch
 
@@ -156,8 +157,8 @@ class Knowledge:
         """By VM and CPU: the last access that exited. The monitor may carry it out."""
         self.maps = 0
         """How many translations, or leaves of several, were installed."""
-        self.mapped_by: dict[Key, Mapped] = {}
-        """By page: which of these it was that mapped it last."""
+        self.mapped_by: dict[int, dict[int, Mapped]] = {}
+        """By VM and page: which of these it was that mapped it last."""
         self.ranges_mapped: dict[tuple[int, int, int], tuple[int, bool]] = {}
         """By VM, first page and number of pages: the last that mapped these together, the last few ranges only, and whether it
         let write to them."""
@@ -176,8 +177,7 @@ class Knowledge:
         """The last that have ended, of whichever VM."""
         self.rings: dict[tuple[int, int], Any] = {}
         """By VM and number: its dirty rings."""
-        self.memory_slots: dict[tuple[int, int], tuple[int, int, bool]] = {}
-        """By VM and number: a slot's first page, how many it has, and whether guests may only read them."""
+        self.memory_slots = MemorySlots()
         self.logged: set[int] = set()
         """VMs of which the dirty log was used."""
         self.populating: set[int] = set()
@@ -253,10 +253,7 @@ class Knowledge:
 
     def is_read_only(self, key: Key) -> bool:
         """Whether a page lies in a slot that guests may only read."""
-        return any(
-            readonly and vm == key[0] and gfn <= key[1] < gfn + pages
-            for (vm, _), (gfn, pages, readonly) in self.memory_slots.items()
-        )
+        return self.memory_slots.is_read_only(*key)
 
     def look(self, key: Key) -> None:
         """Find out anew which accesses to a page have to be looked into."""

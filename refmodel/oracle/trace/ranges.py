@@ -157,27 +157,34 @@ class Mentioned:
     """Pages, or frames, of which something is kept by itself; pieces say nothing of them alone."""
 
     def __init__(self) -> None:
-        self.regions: dict[tuple[int, int], set[int]] = {}
+        self.regions: dict[int, dict[int, set[int]]] = {}
+        """By VM (of frames, all under one name), and by region."""
 
     def add(self, whose: int, number: int) -> None:
-        region = whose, number >> SMALL
-        if region in self.regions:
-            self.regions[region].add(number)
+        of_whose = self.regions.get(whose)
+        if of_whose is None:
+            of_whose = self.regions[whose] = {}
+        region = of_whose.get(number >> SMALL)
+        if region is None:
+            of_whose[number >> SMALL] = {number}
         else:
-            self.regions[region] = {number}
+            region.add(number)
 
     def discard(self, whose: int, number: int) -> None:
-        self.regions.get((whose, number >> SMALL), set()).discard(number)
+        self.regions.get(whose, {}).get(number >> SMALL, set()).discard(number)
 
     def within(self, whose: int, first: int, last: int) -> set[int]:
         """Those from the first to the last."""
-        if first == last:
-            return {first} if first in self.regions.get((whose, first >> SMALL), ()) else set()
+        of_whose = self.regions.get(whose)
+        if of_whose is None:
+            return set()
         low, high = first >> SMALL, last >> SMALL
-        if high - low > len(self.regions):
-            regions = [region for (of, at), region in self.regions.items() if of == whose and low <= at <= high]
+        if first == last:
+            return {first} if first in of_whose.get(low, ()) else set()
+        if high - low > len(of_whose):
+            regions = [region for at, region in of_whose.items() if low <= at <= high]
         else:
-            regions = [self.regions[whose, at] for at in range(low, high + 1) if (whose, at) in self.regions]
+            regions = [of_whose[at] for at in range(low, high + 1) if at in of_whose]
         return {number for region in regions for number in region if first <= number <= last}
 
 

@@ -271,13 +271,11 @@ def _gone_in_silence(k: Knowledge, event: e.SlotAdd) -> None:
     """A slot that would be in the way of another has gone, if that is not told: then nothing is known of the VM."""
     if not k.silent & GOING:
         return
-    end = event.gfn + event.pages
-    for (vm, slot), (gfn, pages, _) in k.memory_slots.items():
-        is_it = slot == event.slot and (gfn, pages) == (event.gfn, event.pages)
-        if vm == event.vm and not is_it and (slot == event.slot or (gfn < end and event.gfn < gfn + pages)):
-            if not forget_vm(k, vm):
-                k.lose()
-            return
+    old = k.memory_slots.get((event.vm, event.slot))
+    is_elsewhere = old is not None and old[:2] != (event.gfn, event.pages)
+    others = (slot for slot in k.memory_slots.overlapping(event.vm, event.gfn, event.pages) if slot != event.slot)
+    if (is_elsewhere or any(True for _ in others)) and not forget_vm(k, event.vm):
+        k.lose()
 
 
 def _read_only_now(k: Knowledge, key: Key) -> None:
@@ -292,8 +290,8 @@ def _overlaps_no_other(k: Knowledge, event: e.SlotAdd | e.SlotMove, number: int)
     last = event.gfn + number - 1
     if last > e.LAST_GFN:
         raise Inconsistent("gfn", f"the slot's last page would be gfn {last:#x}; expected at most {e.LAST_GFN:#x}")
-    for (vm, slot), (gfn, pages, _) in k.memory_slots.items():
-        if vm == event.vm and slot != event.slot and gfn < event.gfn + number and event.gfn < gfn + pages:
+    for slot in k.memory_slots.overlapping(event.vm, event.gfn, number):
+        if slot != event.slot:
             raise Inconsistent("gfn", f"the slot would overlap slot {slot}")
 
 
@@ -445,8 +443,10 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     vm = event.vm
     with together(k):
         stretch(k, vm, 0, e.LAST_GFN, lambda gfn: _destroyed(k, (vm, gfn)))
-    mapped = (k.mapped_by, k.ranges_mapped, k.allowed, k.ranges_allowed)
-    kept: tuple[dict[Any, Any], ...] = (k.memory_slots, k.rings, k.processors, k.emulated, *mapped)
+    for slot in k.memory_slots.of_vm(vm):
+        del k.memory_slots[vm, slot]
+    k.mapped_by.pop(vm, None)
+    kept: tuple[dict[Any, Any], ...] = (k.rings, k.processors, k.emulated, k.ranges_mapped, k.allowed, k.ranges_allowed)
     for each in kept:
         for key in [key for key in each if key[0] == vm]:
             del each[key]
