@@ -98,6 +98,14 @@ class Ranges:
             new.insert(0, Piece(old[0].first, first - 1, old[0].value))
         if old and old[-1].last > last:
             new.append(Piece(last + 1, old[-1].last, old[-1].at(last + 1)))
+        pieces = self.pieces.get(whose, [])
+        if new and start and _go_on(pieces[start - 1], new[0]):
+            start -= 1
+            new.insert(0, pieces[start])
+        if new and end < len(pieces) and _go_on(new[-1], pieces[end]):
+            new.append(pieces[end])
+            end += 1
+        old, new = pieces[start:end], _joined(new)
         self._replace(whose, start, end, new)
         return whose, start, len(new), old
 
@@ -142,6 +150,23 @@ class Ranges:
                     if mfn <= last and first <= mfn + piece.last - piece.first and (whose, piece.first, mfn) not in seen:
                         seen.add((whose, piece.first, mfn))
                         yield whose, piece, mfn
+
+
+def _go_on(piece: Piece, following: Piece) -> bool:
+    """Whether a piece is the continuation of another, so that both are one."""
+    value = following.value
+    return piece.last + 1 == following.first and type(piece.value) is type(value) and bool(piece.at(following.first) == value)
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    """These pieces, of which those that go on are one."""
+    found = pieces[:1]
+    for piece in pieces[1:]:
+        if _go_on(found[-1], piece):
+            found[-1] = Piece(found[-1].first, piece.last, found[-1].value)
+        else:
+            found.append(piece)
+    return found
 
 
 def _buckets(piece: Piece) -> Iterator[tuple[tuple[int, int], int]]:
