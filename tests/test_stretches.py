@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from refmodel.oracle.trace.judge import Judge
+from refmodel.language import BadDesign
+from refmodel.oracle.trace.judge import Judge, judge_events
 
 Told = dict[str, Any]
 MANY = (
@@ -123,3 +124,46 @@ def test_what_is_said_of_many_pages_is_judged_as_if_it_were_said_of_each(header:
             else:
                 lawful += 1
     assert lawful > compared / 4
+
+
+RAM: Told = {"e": "ram", "gpa": 0, "bytes": 1 << 22}
+WRITTEN: Told = {"e": "dma_write", "gpa": 0x1008, "size": 1 << 20}
+
+
+def found_in(*told: Told) -> tuple[int, str] | None:
+    found = judge_events([{"e": "trace", "start": "power-on"}, *told]).deviation
+    return found and (found.line, found.clause)
+
+
+def test_what_a_device_wrote_to_many_pages_is_not_known_and_what_lies_around_is() -> None:
+    for gpa, clause in ((0x1000, "EQV-1"), (0x1008, None), (0x50000, None), (0x101000, None), (0x101008, "EQV-1")):
+        assert found_in(RAM, WRITTEN, {"e": "load", "gpa": gpa, "value": 7}) == (clause and (4, clause))
+
+
+def test_a_device_that_writes_to_many_pages_may_write_to_each_of_them() -> None:
+    gone = {"e": "unplug", "gfn": 0x80}
+    assert found_in(RAM, gone, WRITTEN) == (4, "ISO-3")
+    assert found_in(RAM, {"e": "unplug", "gfn": 0x180}, WRITTEN) is None
+
+
+def test_pages_named_by_bits_are_judged_as_those_named_one_by_one() -> None:
+    pages = {"e": "map", "gfn": 0, "mfn": 0, "pages": 64, "writable": True}
+    there = ({"e": "slot_add", "slot": 0, "gfn": 0, "pages": 64, "zero": True}, pages)
+    bits = {"gfn": 0, "bits": "01000080"}  # the first and the last of 32 pages
+    logged = [{"e": kind, **bits} for kind in ("mark", "take_mark", "protect", "send")]
+    stored = [{"e": "store", "gpa": gfn << 12, "value": 1} for gfn in (0, 1, 31)]
+    assert found_in(*there, *logged, stored[1]) is None
+    assert found_in(*there, *logged, stored[0]) == found_in(*there, *logged, stored[2]) == (8, "EQV-4")
+
+
+def test_slots_are_found_where_they_lie() -> None:
+    slots = [{"e": "slot_add", "slot": at, "gfn": 16 * at, "pages": 8, "readonly": at == 2} for at in range(4)]
+    assert found_in(*slots, {"e": "store", "gpa": 39 << 12, "value": 1}) == (6, "ISO-1")
+    assert found_in(*slots, {"e": "store", "gpa": 55 << 12, "value": 1}) is None
+    for first, last, other in ((40, 47, None), (39, 40, 2), (47, 48, 3), (8, 70, 1)):
+        added = {"e": "slot_add", "slot": 9, "gfn": first, "pages": last - first + 1}
+        if other is None:
+            assert found_in(*slots, added) is None
+        else:
+            with pytest.raises(BadDesign, match=f"overlap slot {other}"):
+                found_in(*slots, added)

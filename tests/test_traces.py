@@ -20,7 +20,8 @@ from refmodel.engines.machine import Run
 from refmodel.engines.replaying import replay
 from refmodel.geometries import LARGER
 from refmodel.language import BadDesign, Design, outline
-from refmodel.oracle.trace import linear
+from refmodel.oracle.judging_traces import judge as judge_traces_of
+from refmodel.oracle.trace import anywhere, linear
 from refmodel.oracle.trace.duplicates import duplicate_in, may_have_duplicates
 from refmodel.oracle.trace.judge import Deviation, Judge, judge_events, judge_trace
 from refmodel.oracle.trace.telling import lines, trace_of
@@ -223,6 +224,7 @@ def test_accesses_by_linear_address_are_of_any_size_and_may_cross_pages(clause: 
 
 GONE = store(0x4000, 0)
 LOADED, FAULTED = event("access", gva=0, value=0), event("access", gva=0, fault=0)
+LOADED_5 = event("access", gva=0, value=5)
 GLOBAL = store(0x4000, 0x7167)
 
 
@@ -337,6 +339,69 @@ def test_a_walk_through_what_nobody_knows_may_end_in_any_way() -> None:
     assert judged(event("registers", cr3=0x1000), event("access", gva=0, value=5), event("access", gva=0, fault=0)) is None
 
 
+NOT_ACCESSED = (START, event("ram", gpa=0, bytes=1 << 18), store(0x1000, 0x3007), store(0x3000, 0x5007), store(0x5000, 0x7007))
+PGE_ON = event("registers", cr3=0x1000, levels=4, pge=True, pcide=True)
+NO_PAGE = event("access", gva=0x1000, user=True, fault=4)
+PAGED_IN = (*NOT_ACCESSED, PGE_ON, NO_PAGE, store(0x7008, 0x13007))
+SEEN = {"store": {"kind": "store", "value": 7}, "load": {"value": 0}}
+
+
+@pytest.mark.parametrize("kind, flags", [("load", 0x20), ("store", 0x60)])
+def test_after_a_fault_an_access_sets_the_flags_of_the_page_that_came(kind: str, flags: int) -> None:
+    access = event("access", gva=0x1000, **SEEN[kind])
+    assert judged(*PAGED_IN, access, load(0x7008, 0x13007 | flags)) is None
+    assert judged(*PAGED_IN, access, load(0x7008, 0x13007)) is not None
+
+
+def test_after_a_fault_values_are_compared_and_what_an_access_stored_is_there() -> None:
+    access = event("access", gva=0x1000, kind="store", value=7)
+    assert judged(*PAGED_IN, access, load(0x13000, 7)) is None
+    assert judged(*PAGED_IN, access, load(0x13000, 0)) is not None
+    assert judged(*PAGED_IN, store(0x13000, 1), event("access", gva=0x1000, value=999)) is not None
+
+
+def test_an_access_may_have_stored_at_the_old_or_the_new_page_of_a_changed_entry() -> None:
+    remapped = (store(0xA000, 6), LOADED_5, store(0x4000, 0xA067))
+    told = (*PAGING, store(0x7000, 5), *remapped, event("access", gva=0, kind="store", value=9))
+    assert judged(*told, load(0x7000, 9)) is None
+    assert judged(*told, load(0x7000, 5)) is None
+    assert judged(*told, load(0xA000, 6)) is None
+    assert judged(*told, load(0xA000, 16)) is not None
+    assert judged(*told, load(0x7008, 1)) is not None
+
+
+def test_an_access_through_unknown_tables_may_have_stored_anywhere_at_its_offset() -> None:
+    told = (store(0x9000, 5), store(0x9008, 5), event("registers", cr3=0x1000), event("access", gva=0x5000, kind="store", value=7))
+    for lawful in (load(0x9000, 7), load(0x9000, 5), load(0x9008, 5)):
+        assert judged(*told, lawful) is None
+    for unlawful in (load(0x9000, 8), load(0x9008, 7)):
+        assert judged(*told, unlawful) is not None
+
+
+def test_an_access_through_unknown_tables_may_have_set_flags_of_entries() -> None:
+    stores = (store(0x9000, 0x7), store(0x9008, 0x7), store(0x9010, 0x6))
+    told = (*stores, event("registers", cr3=0x1000), event("access", gva=0x1000, value=0))
+    assert judged(*told, load(0x9008, 0x27)) is None
+    assert judged(*told, load(0x9008, 0x67)) is not None  # it was no store
+    assert judged(*told, load(0x9010, 0x26)) is not None  # no entry is there
+
+
+def test_many_pages_that_may_have_been_stored_to_are_all_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anywhere, "MOST_LOOKED_AT", 2)
+    stores = [store(at << 12, 5) for at in range(4)]
+    told = (START, event("ram", gpa=0, bytes=1 << 24), *stores, event("access", gva=0x5000, kind="store", value=7))
+    assert judged(*told, load(0x3000, 1)) is None
+    assert judged(*told, load(0x100000, 7)) is None
+
+
+def test_what_was_stored_below_an_entry_that_is_seen_later_may_be_remembered() -> None:
+    tables = [store(at, entry) for at, entry in TABLES.items() if at != 0x3000]
+    stores = (store(0x7000, 5), store(0xA000, 6), store(0x4000, 0xA067))
+    told = (*tables, event("registers", cr3=0x1000), *stores, load(0x3000, 0x4027))
+    assert judged(*told, LOADED_5) is None
+    assert judged(*told, event("registers", cr3=0x1000), LOADED_5) is not None
+
+
 # ---------------------------------------------------------------- the model itself, told as a trace
 
 
@@ -408,6 +473,27 @@ def test_a_file_that_is_cut_off_is_judged_as_far_as_it_goes(tmp_path: Path) -> N
         (tmp_path / name).write_bytes(data)
         verdict = judge_trace(str(tmp_path / name))
         assert verdict.deviation is None and any("cut off" in n or "end early" in n for n in verdict.notes), name
+
+
+def test_what_comes_before_a_cut_in_gzip_is_judged(tmp_path: Path) -> None:
+    wrong = gzip.compress(lines([store(8, 7), load(8, 9)]))
+    for name, data, line in (("wrong", wrong[:-8], 2), ("good", gzip.compress(GOOD)[:-8], None), ("two", wrong + wrong[:-4], 2)):
+        (tmp_path / name).write_bytes(data)
+        verdict = judge_trace(str(tmp_path / name))
+        assert (verdict.deviation and verdict.deviation.line) == line
+        assert line or (verdict.events == 1005 and "end early" in verdict.notes[0])
+
+
+def test_members_of_gzip_may_be_padded_with_zeroes(tmp_path: Path) -> None:
+    (tmp_path / "t.gz").write_bytes(gzip.compress(GOOD) + bytes(10_000) + gzip.compress(lines([load(8, 9)])) + bytes(512))
+    assert judge_trace(str(tmp_path / "t.gz")).events == 1006
+
+
+def test_a_directory_is_called_one(tmp_path: Path) -> None:
+    done = refmodel("judge", str(tmp_path))
+    assert done.returncode == 2 and "is a directory" in done.stderr
+    with pytest.raises(BadDesign, match="is a directory"):
+        judge_traces_of(tmp_path)
 
 
 def test_nothing_at_all_is_bad_input() -> None:

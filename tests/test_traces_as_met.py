@@ -14,6 +14,9 @@ from tests.commands import refmodel
 DATA = Path(__file__).parent / "data" / "traces"
 AS_MET = {
     "protect_then_map_writable": None, "protect_then_flush": None, "sent_before_the_flush": (6, "EQV-4"),
+    "unprotected_and_stored_to_by_another_cpu": None, "unprotected_and_mapped_after_exits": None,
+    "unprotected_and_mapped_and_exits": (10, "EFF-1"), "unprotected_and_shared": (9, "ISO-2"),
+    "unprotected_and_shared_once_protected": None,
     "map_writable_while_tracked": (6, "EQV-5"), "tracked_while_still_cached": (5, "ISO-1"), "tracked_and_untracked": None,
     "entry_after_unmap": (5, "ISO-1"), "entry_more_writable": (4, "ISO-1"), "tlb_entry_after_unmap": (5, "ISO-1"),
     "tlb_entry_before_the_flush": None, "tlb_entry_after_the_flush": (7, "ISO-1"), "store_through_read_only": (4, "ISO-1"),
@@ -23,6 +26,10 @@ AS_MET = {
     "store_by_the_monitor_to_a_clean_page": None, "swapped_out_after_a_store_by_the_monitor": (10, "EQV-1"),
     "inflated_while_it_is_sent": None, "deflated_and_not_sent": (12, "EQV-4"), "never_sent": (7, "EQV-4"),
     "zeroes_need_not_be_sent": None,
+    # Without a dirty log no page is marked; after a race it is not known which were sent.
+    "sent_and_resumed_without_a_log": None, "sent_and_stored_to_without_a_log": (8, "EQV-4"),
+    "resumed_and_a_page_of_zeroes_raced_for": None, "resumed_and_a_page_stored_to_after_a_race": (22, "EQV-4"),
+    "ring_reset_told_before_its_harvest": None,
     "balloon_miscounted_in_a_slot": (4, "RES-1"), "balloon_counted": None, "balloon_of_unknown_pages": None,
     "balloon_of_a_large_vm": (7, "RES-1"), "balloon_with_more_than_it_says": (3, "RES-1"),
     "balloon_that_gives_one_of_many_back": None,
@@ -59,6 +66,12 @@ AS_MET = {
     # What was written to a page that its guest had called free is there, whether the page was lost before or not.
     "reported_and_written_to_by_a_device": None, "reported_and_written_to_elsewhere_by_a_device": (8, "EQV-1"),
     "reported_and_stored_to_in_part": None, "reported_and_stored_to_and_lost": (6, "EQV-1"),
+    "reported_and_promised_and_populated": None, "reported_and_promised_and_there_again": (8, "EQV-1"),
+    "converted_though_it_is_private": None, "converted_while_it_is_mapped": (7, "ISO-1"),
+    # A silent copy on write moves only pages that may be shared; a silent write by a device moves none.
+    "anothers_frame_mapped_beside_silent_breaks": (5, "ISO-1"), "anothers_frame_mapped_beside_silent_devices": (5, "ISO-1"),
+    "mapped_elsewhere_after_a_silent_break": None, "anothers_frame_mapped_beside_pages_that_may_be_broken": (7, "ISO-1"),
+    "anothers_frame_mapped_after_a_silent_write": (5, "ISO-1"),
     # What was called free may be lost after it was seen, until it is written to; zeroes stay.
     "reported_and_loaded_from_before_it_was_lost": None, "reported_and_there_again_after_it_was_lost": (7, "EQV-1"),
     "reported_and_loaded_from_before_its_frame_went": None, "reported_and_stored_to_before_its_frame_went": (7, "EQV-1"),

@@ -112,7 +112,9 @@ def judge_command(
 def _refuse_missing(names: list[str]) -> None:
     """``BadDesign`` for a trace that is not there."""
     for name in names:
-        if name != "-" and (Path(name).is_dir() or not Path(name).exists()):
+        if name != "-" and Path(name).is_dir():
+            raise BadDesign(f"{name}: is a directory; expected a trace, or one of {', '.join(IMPLEMENTATIONS)}")
+        if name != "-" and not Path(name).exists():
             raise BadDesign(
                 f"{name}: no such file, nor such an implementation; expected a trace, or one of {', '.join(IMPLEMENTATIONS)}"
             )

@@ -39,7 +39,9 @@ def judge(
     if isinstance(events, str | PathLike):
         if format not in TRACE_JUDGES:
             raise BadDesign(f"{format}: no such format; expected {' or '.join(TRACE_JUDGES)}")
-        if Path(events).is_dir() or not Path(events).exists():
+        if Path(events).is_dir():
+            raise BadDesign(f"{fspath(events)}: is a directory; expected a trace")
+        if not Path(events).exists():
             raise BadDesign(f"{fspath(events)}: no such file; expected a trace")
         return TRACE_JUDGES[format](fspath(events))
     if format != "refmodel":

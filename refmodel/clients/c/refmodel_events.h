@@ -201,8 +201,9 @@
     refmodel_tell(rm, "\"e\":\"protect\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
 
-/* unprotect: The monitor allows stores to a page again, so the page's copy on swap is no longer valid. A writable
- * map has the effect of unprotect. Optional fields: pages, bits. */
+/* unprotect: The monitor allows stores to a page again, so the page's copy on swap is no longer valid. The
+ * translation of the page may be writable from now on. A writable map has the effect of unprotect. Optional
+ * fields: pages, bits. */
 #define refmodel_event_unprotect(rm, vm, gfn, more) \
     refmodel_tell(rm, "\"e\":\"unprotect\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))

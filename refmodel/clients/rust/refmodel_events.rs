@@ -238,8 +238,9 @@ impl Refmodel {
         self.event(&format!(r#""e":"protect","vm":{vm},"gfn":{gfn}"#), more)
     }
 
-    /// unprotect: The monitor allows stores to a page again, so the page's copy on swap is no longer valid. A
-    /// writable map has the effect of unprotect. Optional fields: pages, bits.
+    /// unprotect: The monitor allows stores to a page again, so the page's copy on swap is no longer valid. The
+    /// translation of the page may be writable from now on. A writable map has the effect of unprotect. Optional
+    /// fields: pages, bits.
     #[track_caller]
     pub fn event_unprotect(&mut self, vm: u64, gfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"unprotect","vm":{vm},"gfn":{gfn}"#), more)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace import exits, guest
+from refmodel.oracle.trace import exits, guest, stretches
 from refmodel.oracle.trace.effects import logging, mechanisms, memory, translations
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.steps import taken
@@ -31,7 +33,11 @@ def one_page(k: Knowledge, event: Any) -> None:
     key = event.vm, event.gfn
     if kind is e.Send and key not in k.pages:
         k.page(*key)
+    if kind in (e.Mark, e.TakeMark):
+        k.logged.add(event.vm)
     taken(k, key, kind, JUDGES[kind], event)
+    if kind is e.Unprotect:
+        exits.allowed(k, event)
 
 
 def mapped(k: Knowledge, event: e.Map) -> None:
@@ -110,6 +116,10 @@ def broken(k: Knowledge, event: e.Break) -> None:
 
 def promised(k: Knowledge, event: e.Promise) -> None:
     """Judge a page that is promised."""
+    page = k.page(event.vm, event.gfn)
+    if page.words or not page.zeroed:  # what the page held decides
+        memory.promise(k, event)
+        return
     taken(k, (event.vm, event.gfn), e.Promise, memory.promise, event)
 
 
@@ -157,6 +167,23 @@ STEPS: dict[type[e.Event], Callable[[Knowledge, Any], None]] = {
 OF_PAGES = frozenset(kind for kind in STEPS if issubclass(kind, e.Pages))
 
 
+FEW = 16
+"""Pages in a row that are judged one by one."""
+BREAK_NOTHING = frozenset({e.Mark, e.TakeMark, e.Protect})
+"""Kinds of events that break no law, so that an event about many pages need not be undone."""
+
+
+def scattered(k: Knowledge, event: Any) -> None:
+    """Judge an event about pages that its bits name: a few in a row by steps, and more of them together."""
+    stretches.there_are_such(event)
+    for first, last in event.runs():
+        if last - first < FEW:
+            for gfn in range(first, last + 1):
+                one_page(k, msgspec.structs.replace(event, gfn=gfn, bits=None))
+        else:
+            k.effect(msgspec.structs.replace(event, gfn=first, pages=last - first + 1, bits=None))
+
+
 def judge(k: Knowledge, event: Any) -> None:
     """Hold any event against what is known, by steps where that can be; raises ``Deviates`` or ``Inconsistent``."""
     kind = type(event)
@@ -167,5 +194,7 @@ def judge(k: Knowledge, event: Any) -> None:
         and (kind not in OF_PAGES or (event.bits is None and (event.pages is None or event.pages == 1)))
     ):
         by_step(k, event)
+    elif k.by_step and kind in BREAK_NOTHING and event.bits is not None:
+        scattered(k, event)
     else:
         k.effect(event)

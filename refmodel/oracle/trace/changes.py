@@ -47,7 +47,7 @@ def take(k: Knowledge, mfn: int) -> None:
         return
     whose = f" of vm {frame.vm}, gfn {frame.gfn:#x}" if frame.use == Use.PRIVATE else ""
     found = deviates(accounting.frames_are_conserved, (mfn,), f"it is not free but {frame.use.value}{whose}")
-    if not k.may_be_explained(found):
+    if not k.may_be_explained(found, About(frames=frozenset({mfn})), judged=True):
         raise found
     k.tables["frames"].forget(mfn)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from refmodel.oracle.trace.events import Exit, Map
+from refmodel.oracle.trace.events import Exit, Map, Unprotect
 
 if TYPE_CHECKING:
     from refmodel.oracle.trace.knowledge import Knowledge
@@ -46,7 +46,7 @@ def mapped(k: Knowledge, event: Map) -> None:
     pages = event.pages or (1 if event.bits is None else 4 * len(event.bits))
     k.maps += 1
     if pages == 1:
-        k.mapped_by[vm, first] = Mapped(k.maps, event.writable, {cpu})
+        k.mapped_by.setdefault(vm, {})[first] = Mapped(k.maps, event.writable, {cpu})
     else:
         k.ranges_mapped.pop((vm, first, pages), None)  # the last comes last
         k.ranges_mapped[vm, first, pages] = k.maps, event.writable and event.bits is None
@@ -56,12 +56,31 @@ def mapped(k: Knowledge, event: Map) -> None:
         gfn, write, _ = exit_
         if first <= gfn < first + pages and (event.writable or not write):
             del k.emulated[vm, cpu]
-            k.mapped_by[vm, gfn] = Mapped(k.maps, event.writable, {cpu})
+            k.mapped_by.setdefault(vm, {})[gfn] = Mapped(k.maps, event.writable, {cpu})
+
+
+def allowed(k: Knowledge, event: Unprotect) -> None:
+    """Stores to pages are allowed. Whether their translations have the right by now is not told."""
+    pages = event.pages or (1 if event.bits is None else 4 * len(event.bits))
+    if pages == 1:
+        k.allowed[event.vm, event.gfn] = k.maps
+        return
+    k.ranges_allowed.pop((event.vm, event.gfn, pages), None)
+    k.ranges_allowed[event.vm, event.gfn, pages] = k.maps
+    if len(k.ranges_allowed) > MOST_RANGES:
+        k.allowed_forgotten = k.ranges_allowed.pop(next(iter(k.ranges_allowed)))
+
+
+def may_lack_the_right(k: Knowledge, vm: int, gfn: int) -> bool:
+    """Whether stores to a page were allowed, and it was not mapped since."""
+    ranges = (maps for (of, first, pages), maps in k.ranges_allowed.items() if of == vm and first <= gfn < first + pages)
+    last = max(k.allowed.get((vm, gfn), -1), k.allowed_forgotten, *ranges)
+    return last >= _last(k, vm, gfn).number
 
 
 def _last(k: Knowledge, vm: int, gfn: int) -> Mapped:
     """The last map of a page. Of one that is not remembered it is not known whether it was writable."""
-    last = k.mapped_by.get((vm, gfn)) or Mapped(0, False, set())
+    last = k.mapped_by.get(vm, {}).get(gfn) or Mapped(0, False, set())
     among_others = max(
         (how for (of, first, pages), how in k.ranges_mapped.items() if of == vm and first <= gfn < first + pages),
         default=(k.range_forgotten, False),
@@ -76,7 +95,7 @@ def may_be_late(k: Knowledge, event: Exit) -> bool:
     if not last.number or event.cpu in last.known_to:
         return False
     last.known_to.add(event.cpu)
-    k.mapped_by[vm, gfn] = last
+    k.mapped_by.setdefault(vm, {})[gfn] = last
     return True
 
 

@@ -177,7 +177,7 @@ def _open(table: Known, run: Run, keys: Iterable[object]) -> None:
         key: Any = run.first if table.name == "frames" else (run.whose, run.first)
         if table.name == "lingering":
             table[key] = ()
-        elif table.name in HELD:
+        elif table.name == "bare_memory":
             table[key] = Contents()
         else:
             table.forget(key)

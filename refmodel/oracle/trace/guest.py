@@ -9,7 +9,7 @@ from refmodel.language import NOTHING, Law
 from refmodel.laws import contract, equivalence, isolation
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
-from refmodel.oracle.trace import exits, reported
+from refmodel.oracle.trace import exits, reported, stretches
 from refmodel.oracle.trace.changes import about, copy_is_good_no_more, drop_copy, given_untold, hold, keep_as_last_sharer, noticed
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
@@ -17,6 +17,9 @@ from refmodel.oracle.trace.events import Cell, DmaRead, DmaWrite, Exit, Hole, Lo
 from refmodel.oracle.trace.knowledge import CALM, About, Knowledge, deviates
 from refmodel.oracle.trace.observed import borrowed_entries_lead_where_grants_say
 from refmodel.oracle.trace.tables import Key, Open
+
+MANY = 64
+"""Pages in a row that are judged as one, where they are alike."""
 
 
 def load(k: Knowledge, event: Load) -> None:
@@ -38,6 +41,8 @@ def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
     if not page.learn(offset, bits, mask):
         k.unless_silent(wrong_data(page, key, offset, bits, mask), About(frozenset({key})), contents=True)
         k.page(*key).learn(offset, bits, mask)
+    if key in k.table_pages:
+        k.seen_in_table(k, key, offset)
     if page.zeroed and offset not in page.words and page.either is None:
         page.words[offset] = 0  # so that the next look is a short one
 
@@ -94,10 +99,43 @@ def dma_write(k: Knowledge, event: DmaWrite) -> None:
             write(k, event.vm, key, offset, bits, mask)
         return
     end = event.gpa + event.size
-    for gfn in range(event.gpa >> 12, (end - 1 >> 12) + 1):
-        start, stop = max(event.gpa, gfn << 12), min(end, (gfn + 1) << 12)
-        reported.device(k, (event.vm, gfn), write=True)
-        unknown(k, (event.vm, gfn), start & 0xFFF, stop - start)
+    first, last = -(-event.gpa >> 12), (end >> 12) - 1
+    at = event.gpa
+    for start, stop in _many_alike(k, event.vm, first, last):
+        _bytes_unknown(k, event.vm, at, start << 12)
+        _pages_unknown(k, event.vm, start, stop)
+        at = stop + 1 << 12
+    _bytes_unknown(k, event.vm, at, end)
+
+
+def _many_alike(k: Knowledge, vm: int, first: int, last: int) -> list[tuple[int, int]]:
+    """Where many pages in a row are kept in pieces, none of them by itself."""
+    if last - first < MANY:
+        return []
+    alone = [start for start, _, is_single in stretches.alike(k, vm, first, last) if is_single]
+    starts, ends = [first, *(gfn + 1 for gfn in alone)], [*(gfn - 1 for gfn in alone), last]
+    return [(start, stop) for start, stop in zip(starts, ends, strict=True) if stop - start >= MANY]
+
+
+def _bytes_unknown(k: Knowledge, vm: int, start: int, end: int) -> None:
+    """Something was written by a device from one address to another, it is not said what."""
+    for gfn in range(start >> 12, (end - 1 >> 12) + 1):
+        low, high = max(start, gfn << 12), min(end, (gfn + 1) << 12)
+        reported.device(k, (vm, gfn), write=True)
+        unknown(k, (vm, gfn), low & 0xFFF, high - low)
+
+
+def _pages_unknown(k: Knowledge, vm: int, first: int, last: int) -> None:
+    """The same of whole pages that are alike."""
+
+    def judge(gfn: int) -> None:
+        reported.device(k, (vm, gfn), write=True)
+        key = reached(k, vm, gfn)
+        must_be_there(k, key)
+        written(k, key, Contents())
+
+    with stretches.together(k):
+        stretches.stretch(k, vm, first, last, judge)
 
 
 def unknown(k: Knowledge, at: Key, offset: int, size: int) -> None:
@@ -112,13 +150,14 @@ def unknown(k: Knowledge, at: Key, offset: int, size: int) -> None:
     k.page(*key).forget(offset, size)
 
 
-def written(k: Knowledge, key: Key) -> None:
-    """Something was written to a page. What it held is forgotten after this: no law is broken by that."""
+def written(k: Knowledge, key: Key, contents: Contents | None = None) -> None:
+    """Something was written to a page. What it held is forgotten after this, unless it is said what it holds: no law is broken by
+    that."""
     given_untold(k, key, stored_to=True)
     copy_is_good_no_more(k, key)
     noticed(k, key)
     with k.judging(about(k, key, actor=key[0])):
-        hold(k, key, k.page(*key))
+        hold(k, key, k.page(*key) if contents is None else contents)
 
 
 def dma_read(k: Knowledge, event: DmaRead) -> None:
@@ -219,7 +258,7 @@ def exit_(k: Knowledge, event: Exit) -> None:
     with contextlib.suppress(Open):
         fetches = not event.fetch or k.state.executable.find(key)
         if fetches and k.state.gives(*key, event.write) and not k.state.grants[key].present:
-            if exits.may_be_late(k, event):
+            if exits.may_be_late(k, event) or (event.write and exits.may_lack_the_right(k, *key)):
                 return
             mapped = f"for vm {event.vm}, gfn {key[1]:#x}, which is mapped{' writable' if event.write else ''}"
             k.unless_silent(about_page(contract.a_derived_entry_does_not_exit, key, mapped), About(frozenset({key})))

@@ -50,6 +50,7 @@ class Judge:
         k.load = functools.partial(guest.load, k)
         k.store = functools.partial(guest.store, k)
         k.store_to_table = linear.store_to_table
+        k.seen_in_table = linear.seen_in_table
         k.judged = functools.partial(by_step.judge, k)
         k.taken = functools.partial(steps.taken, k)
         self.decoder = msgspec.json.Decoder(ANY)

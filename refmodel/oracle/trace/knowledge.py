@@ -17,7 +17,7 @@ from refmodel.language.tables import NOTHING
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2mEntry
-from refmodel.oracle.trace import shapes
+from refmodel.oracle.trace import shapes, silence
 from refmodel.oracle.trace.concerned import OUTLINE, tables_of
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
@@ -25,6 +25,7 @@ from refmodel.oracle.trace.events import Event
 from refmodel.oracle.trace.exits import Exited, Mapped
 from refmodel.oracle.trace.flushes import MOST_ENDED, Ended, Flush
 from refmodel.oracle.trace.holding import About, broken, deviates, holds
+from refmodel.oracle.trace.memory_slots import MemorySlots
 from refmodel.oracle.trace.ranges import Mentioned
 from refmodel.oracle.trace.tables import Counting, Key, Known, Open, Pages, Relation, Stretch
 
@@ -75,7 +76,7 @@ class Knowledge:
 
     def __init__(self, may_step: bool = False) -> None:
         nobody: Callable[..., None] = lambda *what: None  # noqa: E731
-        self.effect = self.load = self.store = self.store_to_table = self.judged = nobody
+        self.effect = self.load = self.store = self.store_to_table = self.seen_in_table = self.judged = nobody
         """What events hand themselves to."""
         self.taken: Callable[..., None] = nobody
         """What judges something about one page by what it came to for others of its shape."""
@@ -92,9 +93,13 @@ class Knowledge:
         """Whether events of the silent kinds change what a guest finds in its memory."""
         self.silent_changes: frozenset[str] = frozenset()
         """The tables that events of the silent kinds change."""
+        self.silent_moves_few = False
+        """Whether events of the silent kinds move few pages (``silence``)."""
         self.flushes_told = False
         self.marks_late = False
         """Whether the dirty log may note a store after it has happened."""
+        self.looked_at = 0
+        """Pages that were looked at since an access may have stored to any of them."""
         self.lent: set[Key] = set()
         """Pages that were granted or borrowed before what was known was lost: who else writes to them is not known any more."""
         self.start(closed=False)
@@ -152,11 +157,17 @@ class Knowledge:
         """By VM and CPU: the last access that exited. The monitor may carry it out."""
         self.maps = 0
         """How many translations, or leaves of several, were installed."""
-        self.mapped_by: dict[Key, Mapped] = {}
-        """By page: which of these it was that mapped it last."""
+        self.mapped_by: dict[int, dict[int, Mapped]] = {}
+        """By VM and page: which of these it was that mapped it last."""
         self.ranges_mapped: dict[tuple[int, int, int], tuple[int, bool]] = {}
         """By VM, first page and number of pages: the last that mapped these together, the last few ranges only, and whether it
         let write to them."""
+        self.allowed: dict[Key, int] = {}
+        """By page: how many translations were installed when stores to it were last allowed."""
+        self.ranges_allowed: dict[tuple[int, int, int], int] = {}
+        """The same by VM, first page and number of pages, the last few ranges only."""
+        self.allowed_forgotten = -1
+        """The same of the last range that is not remembered."""
         self.range_forgotten = 0
         """The last of these that mapped a range that is not remembered; 0 if there is none."""
         self.time = 0
@@ -166,8 +177,9 @@ class Knowledge:
         """The last that have ended, of whichever VM."""
         self.rings: dict[tuple[int, int], Any] = {}
         """By VM and number: its dirty rings."""
-        self.memory_slots: dict[tuple[int, int], tuple[int, int, bool]] = {}
-        """By VM and number: a slot's first page, how many it has, and whether guests may only read them."""
+        self.memory_slots = MemorySlots()
+        self.logged: set[int] = set()
+        """VMs of which the dirty log was used."""
         self.populating: set[int] = set()
         """VMs of which it is told which frames pages are given."""
         self.obscure: set[int] = set()
@@ -241,10 +253,7 @@ class Knowledge:
 
     def is_read_only(self, key: Key) -> bool:
         """Whether a page lies in a slot that guests may only read."""
-        return any(
-            readonly and vm == key[0] and gfn <= key[1] < gfn + pages
-            for (vm, _), (gfn, pages, readonly) in self.memory_slots.items()
-        )
+        return self.memory_slots.is_read_only(*key)
 
     def look(self, key: Key) -> None:
         """Find out anew which accesses to a page have to be looked into."""
@@ -427,13 +436,29 @@ class Knowledge:
     def unless_silent(self, found: Deviates, about: About, contents: bool = False) -> None:
         """Raise this, unless something that was not told may explain it: then what it concerns is open. ``contents``: it is about
         what pages hold."""
-        if not (self.silent_fills if contents else self.may_be_explained(found)):
+        if not self.opens(found, about, contents):
             raise found
-        self.open(about)
 
-    def may_be_explained(self, found: Deviates) -> bool:
-        """Whether something that was not told may explain a deviation: it changes a table that the law looks at. What changes where
-        pages lie may explain any; what only looks explains none."""
+    def opens(self, found: Deviates, about: About, contents: bool = False, judged: bool = False) -> bool:
+        """Whether something that was not told may explain a deviation: then what it concerns is open. ``judged``: the event has
+        changed the state."""
+        if contents and not self.silent_fills:
+            return False
+        if (contents and not self.silent_moves_few) or self.may_be_explained(found, about, judged):
+            self.open(about)
+        elif self.silent_moves_few and self.silent_fills and (contents or silence.may_have_filled(found.law)):
+            for key in about.pages:
+                self.open_contents(key)
+            self.related()
+        else:
+            return False
+        return True
+
+    def may_be_explained(self, found: Deviates, about: About, judged: bool = False) -> bool:
+        """Whether pages may be elsewhere than they were told to be, so that a law is broken by that: something that was not told
+        changes a table that the law looks at. What changes where pages lie may explain any; what only looks explains none."""
+        if self.silent_moves_few:
+            return silence.may_have_moved_pages(self, found, about, judged)
         return bool(self.silent_changes & WHERE_PAGES_LIE) or bool(self.silent_changes & tables_of(found.law))
 
 
@@ -462,8 +487,7 @@ class Judging:
             if kind is None:
                 k.related()
                 found = broken(k, self.about)
-                if found is not None and k.may_be_explained(found):
-                    k.open(self.about)
+                if found is not None and k.opens(found, self.about, judged=True):
                     found = broken(k, self.about)
         finally:
             end_answering()

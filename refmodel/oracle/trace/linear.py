@@ -20,8 +20,8 @@ from refmodel.machine.words import Translation
 from refmodel.machine.x86.guest_walk import Access, Cpu, NotCanonical, PageFault, canonical
 from refmodel.machine.x86.staleness import Remembered, Tag
 from refmodel.machine.x86.words import FRAME, PS, P, lacking
-from refmodel.oracle.trace import guest, reported
-from refmodel.oracle.trace.contents import FULL, Part
+from refmodel.oracle.trace import anywhere, guest, reported
+from refmodel.oracle.trace.contents import Part
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Invlpg, Invpcid, Linear, Registers
 from refmodel.oracle.trace.knowledge import Knowledge
@@ -126,23 +126,25 @@ class Processor:
 
 
 class Tables:
-    """The guest's memory, as its processor walks it: now, or as it was before some changes of it."""
+    """The guest's memory, as its processor walks it: now, or as it was before some changes of it.
 
-    def __init__(self, k: Knowledge, vm: int, before: Mapping[int, Part] | None = None) -> None:
-        self.k, self.vm, self.before = k, vm, before or {}
+    An entry of which only the flags are not known leads where it leads. A walk takes them to be clear, so that it sets them; what
+    may be remembered is found out with the flags set.
+    """
+
+    def __init__(self, k: Knowledge, vm: int, before: Mapping[int, Part] | None = None, flags: int = 0) -> None:
+        self.k, self.vm, self.before, self.flags = k, vm, before or {}, flags
         self.marks: list[tuple[int, int]] = []
 
     def read(self, address: int) -> int:
         if address in self.before:
             bits, known = self.before[address]
-            if known != FULL:
-                raise Open
-            return bits
-        page = self.k.pages.get(guest.reached(self.k, self.vm, address >> 12))
-        bits, known = (0, 0) if page is None else page.bits(address & 0xFF8)
-        if known != FULL:
+        else:
+            page = self.k.pages.get(guest.reached(self.k, self.vm, address >> 12))
+            bits, known = (0, 0) if page is None else page.bits(address & 0xFF8)
+        if not anywhere.is_entry(known):
             raise Open
-        return bits
+        return (bits & known) | (self.flags & ~known)
 
     def mark(self, address: int, entry: int, flags: int) -> None:
         if flags & ~entry:
@@ -212,9 +214,7 @@ def watch(k: Knowledge, vm: int, table: int, level: int) -> None:
     page.plain = False
     k.alike.pop(key, None)
     for offset in list(page.words):
-        entry, known = page.bits(offset)
-        if known == FULL and entry & P and not (level in (2, 3) and entry & PS):
-            watch(k, vm, entry & FRAME, level - 1)
+        _watch_below(k, key, *page.bits(offset))
 
 
 def store_to_table(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
@@ -223,9 +223,23 @@ def store_to_table(k: Knowledge, key: Key, offset: int, bits: int, mask: int) ->
     for (vm, _), mine in k.processors.items():
         if vm == key[0] and mine.cpu.cr3:
             mine.add(Stored(key[1] << 12 | offset, old))
+    _watch_below(k, key, (old[0] & ~mask) | (bits & mask), old[1] | mask)
+
+
+def seen_in_table(k: Knowledge, key: Key, offset: int) -> None:
+    """An entry of a table was seen. What was stored below it before is not known, and may be remembered."""
+    tables = len(k.table_pages)
+    _watch_below(k, key, *k.page(*key).bits(offset))
+    if len(k.table_pages) > tables:
+        for (vm, _), mine in k.processors.items():
+            mine.lost = mine.lost or vm == key[0]
+
+
+def _watch_below(k: Knowledge, key: Key, entry: int, known: int) -> None:
+    """The table that an entry leads to is watched from now on."""
     level = k.table_pages[key]
-    if mask == FULL and bits & P and not (level in (2, 3) and bits & PS):
-        watch(k, key[0], bits & FRAME, level - 1)
+    if anywhere.is_entry(known) and entry & P and not (level in (2, 3) and entry & PS):
+        watch(k, key[0], entry & FRAME, level - 1)
 
 
 def access_within_a_page(k: Knowledge, event: Linear) -> None:
@@ -237,6 +251,7 @@ def access_within_a_page(k: Knowledge, event: Linear) -> None:
     try:
         ends = list(_ends(k, event, mine, kind))
     except Open:
+        _settle_unknown(k, event, mine)
         return
     explaining: list[tuple[Tables, Translation | Fault]] = []
     refusals: list[str] = []
@@ -246,10 +261,11 @@ def access_within_a_page(k: Knowledge, event: Linear) -> None:
             explaining.append((tables, end))
         else:
             refusals.append(refused)
-    if explaining:
+    if mine.lost:  # it may have gone by what was remembered before
+        _settle_unknown(k, event, mine)
+    elif explaining:
         _settle(k, event, mine, explaining)
-        return
-    if not mine.lost:
+    else:
         law = _law(event, [end for _, end in ends], refusals)
         raise Deviates(*law, sorted(set(refusals)), f"for vm {event.vm}, cpu {event.cpu}, linear address {event.gva:#x}")
 
@@ -307,10 +323,10 @@ def _read(page: Page, memory: Tables, runs: Runs, gva: int) -> None:
 def _as_it_was(k: Knowledge, vm: int, stores: list[Stored]) -> list[Tables]:
     """The tables before the first of these stores, before the second, and so on, and as they are now."""
     before: dict[int, Part] = {}
-    memories = [Tables(k, vm)]
+    memories = [Tables(k, vm, flags=anywhere.FLAGS)]
     for store in reversed(stores):
         before = {**before, store.address: store.before}
-        memories.append(Tables(k, vm, before))
+        memories.append(Tables(k, vm, before, anywhere.FLAGS))
     return memories[::-1]
 
 
@@ -343,29 +359,45 @@ def _explains(k: Knowledge, event: Linear, tables: Tables, end: Translation | Fa
     return f"value {due:#x}" if wrong else None
 
 
-def _settle(k: Knowledge, event: Linear, mine: Processor, ways: list[tuple[Tables, Translation | Fault]]) -> None:
-    """The access has ended in one of these ways: flags may be set, a fault makes forget, memory is read or written.
+def _settle_unknown(k: Knowledge, event: Linear, mine: Processor) -> None:
+    """The access has ended as it was told, on whichever way."""
+    anywhere.went_anywhere(k, event, mine.cpu.levels)
+    _forget_by_fault(event, mine)
 
-    A flag is set for certain if the access has completed and every way sets it; one that only some ways set may be set.
-    """
-    end = ways[0][1]
-    counted = Counter(mark for tables, _ in ways for mark in dict.fromkeys(tables.marks))
+
+def _settle(k: Knowledge, event: Linear, mine: Processor, ways: list[tuple[Tables, Translation | Fault]]) -> None:
+    """The access has ended in one of these ways: flags may be set, a fault makes forget, memory is read or written."""
+    places = list(dict.fromkeys(end.physical for _, end in ways if isinstance(end, Translation)))
+    _set_flags(k, event, [tables for tables, _ in ways], completed=bool(places))
+    _forget_by_fault(event, mine)
+    if len(places) > 1:
+        if event.kind == "store":
+            anywhere.stored(k, event, places)
+    elif places:
+        _complete(k, event, places[0])
+
+
+def _set_flags(k: Knowledge, event: Linear, ways: list[Tables], completed: bool) -> None:
+    """A flag is set for certain if the access has completed and every way sets it; one that only some ways set may be set."""
+    counted = Counter(mark for tables in ways for mark in dict.fromkeys(tables.marks))
     for (address, flags), times in counted.items():
-        if isinstance(end, Translation) and times == len(ways):
-            key = guest.reached(k, event.vm, address >> 12)
-            bits, _ = k.page(*key).bits(address & 0xFF8)
-            guest.write(k, event.vm, (event.vm, address >> 12), address & 0xFF8, bits | flags, FULL)
+        if completed and times == len(ways):
+            guest.write(k, event.vm, (event.vm, address >> 12), address & 0xFF8, flags, flags)
         else:
             k.page(*guest.reached(k, event.vm, address >> 12)).doubt(address & 0xFF8, flags)
-    if isinstance(end, PageFault):
+
+
+def _forget_by_fault(event: Linear, mine: Processor) -> None:
+    if event.fault is not UNSET:
         mine.forgets(functools.partial(Remembered.page_fault, tag=mine.tag, gva=event.gva))
-    if not isinstance(end, Translation) or event.value is UNSET:
-        return
+
+
+def _complete(k: Knowledge, event: Linear, physical: int) -> None:
+    """The access has read or written memory at this guest-physical address."""
     assert isinstance(event.value, int)
-    for at, offset, bits, mask in guest.pieces(event.vm, end.physical, event.value, event.size):
+    for at, offset, bits, mask in guest.pieces(event.vm, physical, event.value, event.size):
         if event.kind == "store":
             guest.write(k, event.vm, at, offset, bits, mask)
         else:
             guest.learn(k, guest.reached(k, *at), offset, bits, mask)
-    if len({each.physical for _, each in ways if isinstance(each, Translation)}) == 1:
-        reported.access(k, event.cpu, (event.vm, end.physical >> 12), event.kind == "store")
+    reported.access(k, event.cpu, (event.vm, physical >> 12), event.kind == "store")

@@ -98,6 +98,14 @@ class Ranges:
             new.insert(0, Piece(old[0].first, first - 1, old[0].value))
         if old and old[-1].last > last:
             new.append(Piece(last + 1, old[-1].last, old[-1].at(last + 1)))
+        pieces = self.pieces.get(whose, [])
+        if new and start and _go_on(pieces[start - 1], new[0]):
+            start -= 1
+            new.insert(0, pieces[start])
+        if new and end < len(pieces) and _go_on(new[-1], pieces[end]):
+            new.append(pieces[end])
+            end += 1
+        old, new = pieces[start:end], _joined(new)
         self._replace(whose, start, end, new)
         return whose, start, len(new), old
 
@@ -144,6 +152,23 @@ class Ranges:
                         yield whose, piece, mfn
 
 
+def _go_on(piece: Piece, following: Piece) -> bool:
+    """Whether a piece is the continuation of another, so that both are one."""
+    value = following.value
+    return piece.last + 1 == following.first and type(piece.value) is type(value) and bool(piece.at(following.first) == value)
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    """These pieces, of which those that go on are one."""
+    found = pieces[:1]
+    for piece in pieces[1:]:
+        if _go_on(found[-1], piece):
+            found[-1] = Piece(found[-1].first, piece.last, found[-1].value)
+        else:
+            found.append(piece)
+    return found
+
+
 def _buckets(piece: Piece) -> Iterator[tuple[tuple[int, int], int]]:
     """The buckets that a piece is in, each with the frame that its first page leads to."""
     length = piece.last - piece.first
@@ -157,27 +182,34 @@ class Mentioned:
     """Pages, or frames, of which something is kept by itself; pieces say nothing of them alone."""
 
     def __init__(self) -> None:
-        self.regions: dict[tuple[int, int], set[int]] = {}
+        self.regions: dict[int, dict[int, set[int]]] = {}
+        """By VM (of frames, all under one name), and by region."""
 
     def add(self, whose: int, number: int) -> None:
-        region = whose, number >> SMALL
-        if region in self.regions:
-            self.regions[region].add(number)
+        of_whose = self.regions.get(whose)
+        if of_whose is None:
+            of_whose = self.regions[whose] = {}
+        region = of_whose.get(number >> SMALL)
+        if region is None:
+            of_whose[number >> SMALL] = {number}
         else:
-            self.regions[region] = {number}
+            region.add(number)
 
     def discard(self, whose: int, number: int) -> None:
-        self.regions.get((whose, number >> SMALL), set()).discard(number)
+        self.regions.get(whose, {}).get(number >> SMALL, set()).discard(number)
 
     def within(self, whose: int, first: int, last: int) -> set[int]:
         """Those from the first to the last."""
-        if first == last:
-            return {first} if first in self.regions.get((whose, first >> SMALL), ()) else set()
+        of_whose = self.regions.get(whose)
+        if of_whose is None:
+            return set()
         low, high = first >> SMALL, last >> SMALL
-        if high - low > len(self.regions):
-            regions = [region for (of, at), region in self.regions.items() if of == whose and low <= at <= high]
+        if first == last:
+            return {first} if first in of_whose.get(low, ()) else set()
+        if high - low > len(of_whose):
+            regions = [region for at, region in of_whose.items() if low <= at <= high]
         else:
-            regions = [self.regions[whose, at] for at in range(low, high + 1) if (whose, at) in self.regions]
+            regions = [of_whose[at] for at in range(low, high + 1) if at in of_whose]
         return {number for region in regions for number in region if first <= number <= last}
 
 

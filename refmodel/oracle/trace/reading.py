@@ -6,7 +6,6 @@ bad input, and is said with its line.
 
 from __future__ import annotations
 
-import gzip
 import io
 import sys
 import zlib
@@ -22,6 +21,10 @@ BLOCK = 1 << 16
 """Bytes read at a time."""
 LITTLE = 1 << 9
 """Bytes of compressed data that are read at a time: they may become 32,768 times as many."""
+SOME = 1 << 12
+"""The same of gzip, where they may become 1,032 times as many."""
+GZIP = 16 + zlib.MAX_WBITS
+"""How zlib is told that there is a gzip header."""
 LONGEST = 1 << 20
 """Bytes of a line; a longer one is refused."""
 SKIPPABLE = tuple(bytes([0x50 + number]) + b"\x2a\x4d\x18" for number in range(16))
@@ -71,7 +74,7 @@ class Source:
                 yield from _READERS.get(kind, _plain)(stream)
         except EOFError as why:
             self.cut = f"the compressed data end early ({why})"
-        except (zstandard.ZstdError, zlib.error, gzip.BadGzipFile) as why:
+        except (zstandard.ZstdError, zlib.error) as why:
             raise BadDesign(f"{self.name}: the compressed data are damaged: {why}; expected gzip, zstd or plain text") from None
         except OSError as why:
             raise BadDesign(f"{self.name}: cannot be read: {why.strerror or why}") from None
@@ -87,7 +90,19 @@ def _plain(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _gzip(stream: BinaryIO) -> Iterator[bytes]:
-    yield from _plain(cast("BinaryIO", gzip.GzipFile(fileobj=stream)))
+    """Member after member. (A ``GzipFile`` keeps back what it has read when the end is cut off.) Zeroes may follow a member."""
+    decompressor = zlib.decompressobj(GZIP)
+    while rest := stream.read(SOME):
+        while rest:
+            if decompressor.eof and not (rest := rest.lstrip(b"\0")):
+                break
+            if decompressor.eof:
+                decompressor = zlib.decompressobj(GZIP)
+            data = decompressor.decompress(rest)
+            yield from (data[at : at + BLOCK] for at in range(0, len(data), BLOCK))
+            rest = decompressor.unused_data
+    if not decompressor.eof:
+        raise EOFError("the last member is not whole")
 
 
 def _zstd(stream: BinaryIO) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Union
 import msgspec
 
 from refmodel.language.json_schemas import steady
-from refmodel.oracle.trace import crossing, dumps, guest, linear, stretches
+from refmodel.oracle.trace import crossing, dumps, guest, linear, silence, stretches
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.effects import logging, mechanisms, memory, translations
@@ -63,6 +63,7 @@ def header(k: Knowledge, event: e.Header) -> None:
     rows = [row for row in ROWS if row.kind in k.silent]
     k.silent_fills = any(row.fills for row in rows)
     k.silent_changes = frozenset().union(*(_changed_in_silence(row) for row in rows))
+    k.silent_moves_few = bool(k.silent_changes) and {row.kind for row in rows if _changed_in_silence(row)} <= silence.NARROW
     k.lent.clear()
     k.start(closed=event.start == "power-on")
 
@@ -145,7 +146,7 @@ ROWS: tuple[Row, ...] = (
         "ISO-1 ISO-3", "KVM kvm_tdp_mmu_spte_changed to empty, kvm_unmap_hva_range; OpenVMM unmap range"),
     Row(e.Protect, translations.protect, "borrowed derived lingering p2m sent",
         "", "KVM kvm_tdp_mmu_spte_changed without W; userfaultfd write protection"),
-    Row(e.Unprotect, translations.unprotect, "bare_memory frames memory p2m slots",
+    Row(e.Unprotect, translations.unprotect, "bare_memory derived frames memory p2m slots",
         "ISO-2 EQV-4 EQV-5", "KVM fast_page_fault"),
     Row(e.Track, translations.track, "p2m tracked",
         "ISO-1", "KVM kvm_write_track_add_gfn (fentry); shadow_page tracking"),
@@ -228,7 +229,7 @@ def effect(k: Knowledge, event: Any) -> None:
     """Hold any event against what is known; raises ``Deviates`` or ``Inconsistent``."""
     kind = type(event)
     judge = EFFECTS[kind]
-    if kind in OF_PAGES and not (event.is_of_one_page or kind is e.Map):
+    if kind in OF_PAGES and not (event.is_of_one_page or kind in (e.Map, e.Unprotect)):
         stretches.over(k, event, judge)
     else:
         judge(k, event)

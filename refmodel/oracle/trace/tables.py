@@ -165,7 +165,8 @@ class Pages(Known):
     __slots__ = ()
 
     def __missing__(self, key: Any) -> Any:
-        found = self._in_a_piece(key) if self.ranges is not None and self.ranges.pieces and type(key) is tuple else None
+        in_a_piece = self.ranges is not None and self.ranges.pieces and type(key) is tuple and key not in self.opened
+        found = self._in_a_piece(key) if in_a_piece else None
         return Contents(zeroed=found is True)
 
 

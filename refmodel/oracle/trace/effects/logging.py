@@ -18,7 +18,7 @@ from refmodel.oracle.trace.effects.translations import protect
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
 from refmodel.oracle.trace.shapes import as_kept
 from refmodel.oracle.trace.stretches import stretch, together
-from refmodel.oracle.trace.tables import Key, Nowhere
+from refmodel.oracle.trace.tables import Key, Nowhere, Open
 
 LOGGING = frozenset({"send", "mark", "take_mark", "ring_push", "ring_harvest"})
 """The kinds of events that say which pages are marked, and which were sent."""
@@ -27,6 +27,7 @@ MARKING = frozenset({"mark", "ring_push", "cancelled"})
 
 
 def mark(k: Knowledge, event: e.Mark) -> None:
+    k.logged.add(event.vm)
     _mark(k, (event.vm, event.gfn))
 
 
@@ -46,6 +47,7 @@ def _by_step(k: Knowledge, key: Key, kind: type[e.Pages], judge: Callable[[Knowl
 
 
 def take_mark(k: Knowledge, event: e.TakeMark) -> None:
+    k.logged.add(event.vm)
     _take_mark(k, (event.vm, event.gfn))
 
 
@@ -79,21 +81,24 @@ def resume(k: Knowledge, event: e.Resume) -> None:
 
 def _resumed(k: Knowledge, key: Key, fetched: bool) -> None:
     """Of a page that is no memory any more (in the balloon, unplugged) nothing has to be there. A page that is marked is fetched
-    before it is used, unless it is said that none was."""
+    before it is used, unless it is said that none was. Where the dirty log was never used, no page is marked."""
     sent = k.state.sent.find(key)
     if sent is None or k.state.plugged.find(key) is False or (fetched and (sent == Sent.MARKED or k.silent & MARKING)):
         return
-    never = k.closed and "send" not in k.silent and as_kept(k.tables["destination"], key) is Nowhere
-    if never and k.page(*key) != Contents(zeroed=True):
-        _not_there(k, key, "it was never sent")
-    elif sent == Sent.MARKED and not never and not k.silent & LOGGING and not _both_zeroes(k.page(*key), k.state.destination[key]):
+    is_marked = sent == Sent.MARKED and key[0] in k.logged and not k.silent & LOGGING
+    there = Open if "send" in k.silent else as_kept(k.tables["destination"], key)
+    if k.closed and there is Nowhere:
+        if k.page(*key) != Contents(zeroed=True):
+            _not_there(k, key, "it was never sent")
+    elif is_marked and not _may_both_be_zeroes(k.page(*key), k.state.destination[key], there is Open):
         _not_there(k, key, "it is marked, and was not sent after that")
-    elif sent != Sent.MARKED and not never:
+    elif not is_marked and (sent != Sent.MARKED or key[0] not in k.logged):
         _compared(k, key)
 
 
 def cancelled(k: Knowledge, event: e.Cancelled) -> None:
     """The next machine has nothing of the VM. Its memory is taken to be zeroes, so that pages of zeroes need not be sent."""
+    k.logged.add(event.vm)
     k.late = {key for key in k.late if key[0] != event.vm}
     with together(k):
         stretch(k, event.vm, 0, e.LAST_GFN, lambda gfn: _cancelled(k, (event.vm, gfn)))
@@ -106,9 +111,10 @@ def _cancelled(k: Knowledge, key: Key) -> None:
             k.state.mark(*key)
 
 
-def _both_zeroes(page: Contents, there: Contents) -> bool:
-    """Whether a page is known to hold zeroes only, and the other machine's copy of it may."""
-    return page.zeroed and not any(page.words.values()) and there.is_zero()
+def _may_both_be_zeroes(page: Contents, there: Contents, is_forgotten: bool) -> bool:
+    """Whether a page that was sent is known to hold zeroes only, and the other machine's copy of it may. Of one of which it is not
+    known whether it was sent, both may be."""
+    return (is_forgotten or (page.zeroed and not any(page.words.values()))) and page == Contents(zeroed=True) and there.is_zero()
 
 
 def _not_there(k: Knowledge, key: Key, why: str) -> None:
@@ -144,6 +150,7 @@ class DirtyRing:
 
 
 def _ring(k: Knowledge, event: e.RingPush | e.RingHarvest | e.RingReset | e.RingFull) -> DirtyRing:
+    k.logged.add(event.vm)
     begun = 0 if k.closed and event.vm not in k.obscure else None
     found: DirtyRing = k.rings.setdefault((event.vm, event.ring), DirtyRing({}, begun, begun, begun))
     return found
@@ -188,11 +195,21 @@ def ring_reset(k: Knowledge, event: e.RingReset) -> None:
     if ring.harvested is not None and event.end > ring.harvested:
         why = f"entries from {ring.harvested} on were not harvested, and their pages are not sent"
         _lost(k, event, f"end {ring.harvested}", why)
+    reset = [index for index in ring.entries if index < event.end]
+    if ring.harvested is None:
+        _were_harvested(k, [(event.vm, ring.entries[index]) for index in reset])
     with _each(k):
-        for index in [index for index in ring.entries if index < event.end]:
+        for index in reset:
             _by_step(k, (event.vm, ring.entries[index]), e.Protect, protect)
             del ring.entries[index]
     ring.reset = max(ring.reset or 0, event.end)
+
+
+def _were_harvested(k: Knowledge, keys: list[Key]) -> None:
+    """Entries are reset, it is not known when they were harvested: their marks may have been taken, and others set since."""
+    for key in keys:
+        with k.judging(about(k, key)):
+            k.tables["sent"].forget(key)
 
 
 def _each(k: Knowledge) -> contextlib.AbstractContextManager[object]:

@@ -109,6 +109,8 @@ def promise(k: Knowledge, event: e.Promise) -> None:
             k.state.plug(*key)
         else:
             copy_is_good_no_more(k, key)
+        if key not in k.lent and k.page(*key).is_zero():  # what it held is lost, if it was reported as free
+            k.state.bare_memory[key] = Contents(zeroed=True)
         k.state.p2m[key] = P2mEntry(Backing.PROMISED)
 
 
@@ -196,8 +198,10 @@ def report(k: Knowledge, event: e.Report) -> None:
 
 
 def convert(k: Knowledge, event: e.Convert) -> None:
+    """Of a page that is so already, KVM leaves everything as it is; others may bring it anew."""
     key = event.vm, event.gfn
-    if any(k.translations(page) for page in (key, *k.borrowers.of(key))):
+    changes = k.state.private.find(key) is (not event.private)
+    if changes and any(k.translations(page) for page in (key, *k.borrowers.of(key))):
         why = "a translation leads to what it was before"
         k.unless_silent(deviates(contract.derived_entries_lead_where_the_p2m_says, key, why), about(k, key))
     with k.judging(about(k, key, actor=event.vm)):
@@ -267,13 +271,11 @@ def _gone_in_silence(k: Knowledge, event: e.SlotAdd) -> None:
     """A slot that would be in the way of another has gone, if that is not told: then nothing is known of the VM."""
     if not k.silent & GOING:
         return
-    end = event.gfn + event.pages
-    for (vm, slot), (gfn, pages, _) in k.memory_slots.items():
-        is_it = slot == event.slot and (gfn, pages) == (event.gfn, event.pages)
-        if vm == event.vm and not is_it and (slot == event.slot or (gfn < end and event.gfn < gfn + pages)):
-            if not forget_vm(k, vm):
-                k.lose()
-            return
+    old = k.memory_slots.get((event.vm, event.slot))
+    is_elsewhere = old is not None and old[:2] != (event.gfn, event.pages)
+    others = (slot for slot in k.memory_slots.overlapping(event.vm, event.gfn, event.pages) if slot != event.slot)
+    if (is_elsewhere or any(True for _ in others)) and not forget_vm(k, event.vm):
+        k.lose()
 
 
 def _read_only_now(k: Knowledge, key: Key) -> None:
@@ -288,8 +290,8 @@ def _overlaps_no_other(k: Knowledge, event: e.SlotAdd | e.SlotMove, number: int)
     last = event.gfn + number - 1
     if last > e.LAST_GFN:
         raise Inconsistent("gfn", f"the slot's last page would be gfn {last:#x}; expected at most {e.LAST_GFN:#x}")
-    for (vm, slot), (gfn, pages, _) in k.memory_slots.items():
-        if vm == event.vm and slot != event.slot and gfn < event.gfn + number and event.gfn < gfn + pages:
+    for slot in k.memory_slots.overlapping(event.vm, event.gfn, number):
+        if slot != event.slot:
             raise Inconsistent("gfn", f"the slot would overlap slot {slot}")
 
 
@@ -441,11 +443,14 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     vm = event.vm
     with together(k):
         stretch(k, vm, 0, e.LAST_GFN, lambda gfn: _destroyed(k, (vm, gfn)))
-    kept: tuple[dict[Any, Any], ...] = (k.memory_slots, k.rings, k.processors, k.emulated, k.mapped_by, k.ranges_mapped)
+    for slot in k.memory_slots.of_vm(vm):
+        del k.memory_slots[vm, slot]
+    k.mapped_by.pop(vm, None)
+    kept: tuple[dict[Any, Any], ...] = (k.rings, k.processors, k.emulated, k.ranges_mapped, k.allowed, k.ranges_allowed)
     for each in kept:
         for key in [key for key in each if key[0] == vm]:
             del each[key]
-    for vms in (k.mapping, k.dma_mapping, k.touchable, k.untouchable, k.obscure, k.populating):
+    for vms in (k.mapping, k.dma_mapping, k.touchable, k.untouchable, k.obscure, k.populating, k.logged):
         vms.discard(vm)
     k.alike.clear()
     k.late = {key for key in k.late if key[0] != vm}

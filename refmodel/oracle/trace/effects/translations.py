@@ -128,9 +128,22 @@ def protect(k: Knowledge, event: e.Protect) -> None:
 
 
 def unprotect(k: Knowledge, event: e.Unprotect) -> None:
+    if event.is_of_one_page:
+        _unprotect_page(k, event)
+    else:
+        over(k, event, _unprotect_page)  # type: ignore[arg-type]
+    exits.allowed(k, event)
+
+
+def _unprotect_page(k: Knowledge, event: e.Unprotect) -> None:
+    """The translation may be writable from now on: some monitors change it at once, others when an access exits."""
     key = event.vm, event.gfn
     with k.judging(about(k, key)):
         let_write(k, key)
+        table = reported.translating(k, key)
+        old = table.told(key)
+        if table is k.state.derived and old is not None and old.present and not old.writable:
+            table[key] = attrs.evolve(old, writable=True)
 
 
 def track(k: Knowledge, event: e.Track) -> None:

@@ -121,8 +121,8 @@ class Protect(Pages, tag="protect", kw_only=True):
 
 
 class Unprotect(Pages, tag="unprotect", kw_only=True):
-    """The monitor allows stores to a page again, so the page's copy on swap is no longer valid. A writable ``map`` has the effect
-    of ``unprotect``."""
+    """The monitor allows stores to a page again, so the page's copy on swap is no longer valid. The translation of the page may be
+    writable from now on. A writable ``map`` has the effect of ``unprotect``."""
 
 
 class Track(Pages, tag="track", kw_only=True):

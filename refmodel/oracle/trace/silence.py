@@ -1,0 +1,99 @@
+"""What events that are not told may have changed.
+
+Most kinds may have moved any page anywhere. Two leave almost everything where it is: a copy on write moves only a page that may be
+shared, and a device's write changes what a page holds. It moves a page only if that is promised, the last on a shared frame, or has
+a copy on swap.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from refmodel.language.tables import NOTHING
+from refmodel.monitor.frames import Frame, Use
+from refmodel.monitor.p2m import Backing, P2mEntry
+from refmodel.oracle.trace.concerned import EVERY_TABLE, tables_of
+from refmodel.oracle.trace.deviations import Deviates
+from refmodel.oracle.trace.holding import About, wider
+from refmodel.oracle.trace.tables import Key, Known, Open, Stretch
+
+if TYPE_CHECKING:
+    from refmodel.oracle.trace.knowledge import Knowledge
+
+NARROW = frozenset({"break", "dma_write"})
+"""Kinds of events that move few pages."""
+CONTENTS = frozenset({"memory", "bare_memory", "swap", "destination"})
+"""Tables that say what pages hold, or their copies."""
+
+
+def may_have_filled(law: str) -> bool:
+    """Whether a law is about what pages hold, so that writes by devices may explain that it is broken."""
+    tables = tables_of(law)
+    return tables != EVERY_TABLE and bool(tables & CONTENTS)
+
+
+def may_have_moved_pages(k: Knowledge, found: Deviates, about: About, judged: bool) -> bool:
+    """Whether a deviation concerns pages that may be elsewhere. ``judged``: the event has changed the state."""
+    about = _concerned(k, found, about)
+    return (
+        any(_may_have_moved(k, key) for key in about.pages)
+        or ("slots" in tables_of(found.law) and any(_has_copy(k, key) for key in about.pages))
+        or any(_may_be_shared(k.state.frames.find(mfn)) for mfn in about.frames)
+        or any(slot in k.slot_frames for slot in about.slots)
+        or ("gfn" not in dict(found.names) and any(_may_be_taken(k, mfn) for mfn in about.frames))
+        or (judged and any(_had_moved(k, about, *change) for change in k.recent()))
+    )
+
+
+def _may_have_moved(k: Knowledge, key: Key) -> bool:
+    """Whether a page may be elsewhere than it was told to be. One of which it is not known which slot has its copy was shared."""
+    entry = k.backing(key)
+    if entry is None or entry.backing == Backing.PROMISED or entry.slot < NOTHING:
+        return True
+    return entry.resident and _may_be_shared(k.state.frames.find(entry.mfn))
+
+
+def _has_copy(k: Knowledge, key: Key) -> bool:
+    """Whether a page is in a frame and has a copy on swap, which is good until it is written to."""
+    entry = k.backing(key)
+    return entry is not None and entry.mapped and entry.slot != NOTHING
+
+
+def _may_be_shared(frame: Frame | None) -> bool:
+    return frame is None or frame.use == Use.SHARED
+
+
+def _may_be_taken(k: Knowledge, mfn: int) -> bool:
+    """Whether a page that was shared may have got this frame, which was free."""
+    frame = k.state.frames.find(mfn)
+    return frame is not None and frame.use == Use.FREE and (not k.closed or any(map(_may_be_shared, k.tables["frames"].values())))
+
+
+def _concerned(k: Knowledge, found: Deviates, about: About) -> About:
+    """What a deviation concerns: what its event does, the pages of its frames, and those that are borrowed."""
+    named = dict(found.names)
+    frames = about.frames | ({named["mfn"]} if "mfn" in named else set())
+    slots = about.slots | ({named["slot"]} if "slot" in named else set())
+    pages = set(about.pages) | ({(named["vm"], named["gfn"])} if {"vm", "gfn"} <= named.keys() else set())
+    about = wider(k, About(frozenset(pages), frames, slots))
+    pages = {*about.pages, *(key for mfn in about.frames for key in k.pages_of(mfn))}
+    pages |= {(use.vm, use.gfn) for slot in about.slots if (use := k.state.slots.find(slot)) is not None}
+    pages |= {owner for key in tuple(pages) for owner in k.borrowers.targets.get(key, ())}
+    return About(frozenset(pages), about.frames, about.slots)
+
+
+def _had_moved(k: Knowledge, about: About, table: Known, key: Any, old: Any) -> bool:
+    """The same of what a page or frame was before the event."""
+    if table.name not in ("p2m", "frames"):
+        return False
+    if type(key) is Stretch:
+        return any(_was_unsure(piece.value) for piece in key.undo[3])
+    if key not in about.pages and key not in about.frames:
+        return False
+    return _was_unsure(old) if old is not Open else not k.closed or key in table.opened
+
+
+def _was_unsure(value: Any) -> bool:
+    if isinstance(value, P2mEntry):
+        return value.backing == Backing.PROMISED
+    return value is Open or (isinstance(value, Frame) and _may_be_shared(value))
