@@ -9,8 +9,8 @@ import attrs
 import z3
 
 from refmodel.bare import Event
-from refmodel.engines.connectives import same
-from refmodel.engines.terms import Term, constant
+from refmodel.engines.connectives import identical, negation, same
+from refmodel.engines.terms import TRUE, Term, constant
 from refmodel.language.annotations import kind_of
 from refmodel.language.opaque import Opaque
 
@@ -20,14 +20,16 @@ def is_exit(shown: Any) -> Term:
     return event.term == constant(event.kind, Event.EXITED) if isinstance(event, Opaque) else z3.BoolVal(event is Event.EXITED)
 
 
-def equalities(one: Any, other: Any) -> Iterator[Term]:
-    """That two values are the same."""
+def differences(one: Any, other: Any) -> Iterator[Term]:
+    """What has to hold, one thing of it at least, if two values are not the same. Of the same term nothing is said."""
     if attrs.has(type(one)):
         kind = kind_of(type(one))
         for (_, leaf), a, b in zip(kind.leaves(), kind.flatten(one), kind.flatten(other), strict=True):
-            yield same(term_of(leaf, a), term_of(leaf, b))
-    else:
-        yield z3.BoolVal(one == other)
+            mine, theirs = term_of(leaf, a), term_of(leaf, b)
+            if not identical(mine, theirs):
+                yield negation(same(mine, theirs))
+    elif one != other:
+        yield TRUE
 
 
 def term_of(leaf: Any, value: Any) -> Term:

@@ -187,7 +187,7 @@ class _Simulation:
         return judged, frozenset(offer.asked), len(found)
 
     def _told_by(
-        self, path: Path, segment: Segment, reading: Symbolic, may_rest: bool, found: list[Step], is_same: bool
+        self, path: Path, segment: Segment, reading: Symbolic, may_rest: bool, found: list[tuple[Step, Term]], is_same: bool
     ) -> str | None:
         """What a path is by these steps of the other design."""
         shown, changed = shown_by(segment.outcome), self.compared.changed(segment)
@@ -199,22 +199,23 @@ class _Simulation:
                 continue  # to allow more proves no less
             if freely and not free:
                 break
-            wrong = [self.compared.differs(reading, segment, step, freely) for step in found]
+            wrong = [self.compared.differs(reading, segment, step, freely) if freely else plain for step, plain in found]
             if may_rest:
                 wrong.append(self.compared.moves(reading, segment, shown, changed, freely))
             answer = self._ask(path, segment, reading, wrong)
             if answer == z3.unsat:
                 self.freedom = max(self.freedom, number)
                 return self._explained(path, segment, shown, changed)
-        return "the solver gave up" if answer == z3.unknown else self._told(segment, shown, changed, found)
+        return "the solver gave up" if answer == z3.unknown else self._told(segment, shown, changed, [step for step, _ in found])
 
-    def _tried(self, path: Path, reading: Symbolic, segment: Segment, offer: Offer) -> tuple[list[Step], bool]:
-        """The steps that may explain a path, up to one that is the same term by term; and whether the last one is."""
-        found: list[Step] = []
+    def _tried(self, path: Path, reading: Symbolic, segment: Segment, offer: Offer) -> tuple[list[tuple[Step, Term]], bool]:
+        """The steps that may explain a path, each with what would be wrong with it, up to one that is the same term by term; and
+        whether the last one is."""
+        found: list[tuple[Step, Term]] = []
         with closing(self._steps(path, reading, segment, offer)) as steps:
             for step in steps:
-                found.append(step)
-                if self.compared.differs(reading, segment, step, ()) is FALSE:
+                found.append((step, self.compared.differs(reading, segment, step, ())))
+                if found[-1][1] is FALSE:
                     return found, True
         return found, False
 

@@ -12,9 +12,9 @@ from typing import Any
 import attrs
 import z3
 
-from refmodel.engines.comparing import equalities, is_exit
+from refmodel.engines.comparing import differences, is_exit
 from refmodel.engines.computed import Computed, computed
-from refmodel.engines.connectives import conj, disj, identical, is_true, negation, number_of, same
+from refmodel.engines.connectives import conj, disj, identical, is_false, negation, number_of, same
 from refmodel.engines.corresponding import replies, shared
 from refmodel.engines.paths import Segment, base_of
 from refmodel.engines.symbolic import Symbolic
@@ -49,11 +49,6 @@ class Step:
         return disj([conj([same(a, b) for a, b in zip(each, key, strict=True)]) for each in keys])
 
 
-def is_plain(equality: Term) -> bool:
-    """Whether two things are equal as the terms stand."""
-    return is_true(equality) or (z3.is_eq(equality) and identical(*equality.children()))
-
-
 class Comparison:
     """One operation's paths beside what another design does instead."""
 
@@ -86,16 +81,16 @@ class Comparison:
         theirs = step.segment.outcome
         goals = [*step.goes_wrong, *(negation(c) for c in step.segment.conditions if number_of(c) not in segment.ids)]
         if type(theirs) is type(segment.outcome):
-            goals += [negation(g) for g in equalities(segment.outcome, theirs) if not is_plain(g)]
+            goals += differences(segment.outcome, theirs)
         else:
             told = replies(self.operation, step.operation, segment.outcome, theirs)
-            goals += [TRUE] if told is None else [negation(g) for g in equalities(*told) if not is_plain(g)]
+            goals += [TRUE] if told is None else differences(*told)
         after = self._seen(reading, segment.after)
         for name in self.shared:
             mine, other = getattr(after, name), getattr(step.segment.after, name)
             if self.may_have_changed(name, segment) or other.writes:
                 goals.append(self._apart(reading, segment, mine, other, step, freely))
-        left = [goal for goal in goals if not z3.is_false(goal)]
+        left = [goal for goal in goals if not is_false(goal)]
         return z3.Or(left) if left else FALSE
 
     def moves(self, reading: Symbolic, segment: Segment, shown: Any, changed: Sequence[str], freely: Sequence[str]) -> Term:
