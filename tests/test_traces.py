@@ -555,7 +555,7 @@ def test_the_command_judges_a_trace_from_standard_input() -> None:
 # ---------------------------------------------------------------- keys that are given twice
 
 TWICE = [(b'{"e":"store","gpa":8,"value":1,"value":2}', "value"), (b'{"e":"load","gpa":8,"value":1,"gpa" : 16}', "gpa"),
-         (b'{"e":"load","e":"load","gpa":8,"value":1}', "e"), (b'{"e":"load","\\u0067pa":8,"gpa":8,"value":1}', "gpa"),
+         (b'{"e":"load","e":"load","gpa":8,"value":1}', "e"), (b'{"e":"store","e":"load","gpa":8,"value":1}', "e"), (b'{"e":"load","\\u0067pa":8,"gpa":8,"value":1}', "gpa"),
          (b'{"gpa":8,"at":"a\\":b","value":1,"e":"load","at":""}', "at")]
 
 
@@ -624,3 +624,9 @@ def test_but_not_one_that_another_page_has_or_that_still_is_cached() -> None:
     assert found is not None and found[0] == 5
     wrong = judged(START, page("populate", mfn=1), page("inflate"), page("deflate"), page("map", mfn=2, writable=True), load(0, 3))
     assert wrong is not None and wrong[0] == 6
+
+
+def test_a_value_of_too_many_digits_is_bad_input_with_what_to_do() -> None:
+    line = b'{"e":"store","gpa":0,"size":4096,"value":' + b"9" * 4301 + b"}"
+    with pytest.raises(BadDesign, match=r"events:1: value: a number of more than 4,300 digits; .* several events"):
+        judge_events([line])

@@ -133,6 +133,7 @@ class Judge:
         try:
             event: e.Event = self.decoder.decode(text)
         except msgspec.ValidationError as why:
+            self._refuse_duplicates(line, text)
             message, _, path = str(why).partition(" - at `$.")
             about = re.search("field `([^`]*)`", message)
             field = path.rstrip("`") or (about[1] if about else "e")
@@ -142,9 +143,12 @@ class Judge:
         except UNDECODABLE as why:
             example = "" if is_marked(text) else f"; expected a JSON object such as {EXAMPLE}"
             raise self.bad(line, "", f"not an event: {undecodable(text, why)}{example}") from None
+        self._refuse_duplicates(line, text)
+        return event
+
+    def _refuse_duplicates(self, line: int, text: bytes) -> None:
         if (key := duplicate_in(text)) is not None:
             raise self.bad(line, key, "is given twice in one object; expected one value")
-        return event
 
     def one(self, line: int, event: e.Event, text: bytes = b"", before: list[bytes] | None = None) -> Deviation | None:
         """Judge one event."""

@@ -12,12 +12,17 @@ from refmodel.language.nearly import did_you_mean
 from refmodel.language.unsound import UNDECODABLE
 from refmodel.oracle.trace import events as e
 
+TOO_LONG = "Integer value out of range"
+"""What the decoder says of a number that Python would not read either (``sys.get_int_max_str_digits``)."""
+MOST_DIGITS = 4300
 MANY = 12
 """Names that are listed where none is near."""
 
 
 def expected(text: bytes, message: str, field: str, kinds: dict[str, type[e.Event]]) -> str:
     """A decoder's message, with what was expected in its place. ``kinds``: the events there are, by name."""
+    if message == TOO_LONG:
+        return f"a number of more than {MOST_DIGITS:,} digits; expected fewer: tell a large access as several events"
     if not any(each in message for each in ("Invalid value", "unknown field", "enum value")):
         return message
     try:
