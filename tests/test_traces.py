@@ -555,7 +555,8 @@ def test_the_command_judges_a_trace_from_standard_input() -> None:
 # ---------------------------------------------------------------- keys that are given twice
 
 TWICE = [(b'{"e":"store","gpa":8,"value":1,"value":2}', "value"), (b'{"e":"load","gpa":8,"value":1,"gpa" : 16}', "gpa"),
-         (b'{"e":"load","e":"load","gpa":8,"value":1}', "e"), (b'{"e":"store","e":"load","gpa":8,"value":1}', "e"), (b'{"e":"load","\\u0067pa":8,"gpa":8,"value":1}', "gpa"),
+         (b'{"e":"load","e":"load","gpa":8,"value":1}', "e"),
+         (b'{"e":"store","e":"load","gpa":8,"value":1}', "e"), (b'{"e":"load","\\u0067pa":8,"gpa":8,"value":1}', "gpa"),
          (b'{"gpa":8,"at":"a\\":b","value":1,"e":"load","at":""}', "at")]
 
 
