@@ -93,6 +93,27 @@ def test_a_load_may_be_reported_before_the_store_that_it_saw() -> None:
     assert judge_events([{"e": "trace", "start": "power-on"}, *TWO, load, store]).deviation is not None
 
 
+def test_a_load_leaves_what_another_cpu_stores_as_it_is_known() -> None:
+    """One CPU stores and another loads it: whichever was first, the word holds what was stored, from then on."""
+    stored, loaded = {"e": "store", "cpu": 0, "gpa": 8, "value": 7}, {"e": "load", "cpu": 1, "gpa": 8, "value": 7}
+    passed = [*TWO, *SOME, stored, loaded, *SOME]
+    assert judged([*passed, loaded]).deviation is None
+    found = judged([*passed, {**loaded, "value": 9}]).deviation
+    assert found is not None and found.clause == "EQV-1"
+
+
+def test_a_page_of_a_race_may_be_left_alone_with_its_frame() -> None:
+    """After a race it is not known which pages share a frame. The last of them may write to it, once those that are known left."""
+    race = [{"e": "protect", "cpu": 1, "gfn": 3}, {"e": "share", "cpu": 0, "gfn": 0, "with_vm": 0, "with_gfn": 3, "mfn": 5}]
+    share = {"e": "share", "cpu": 0, "gfn": 0, "with_vm": 0, "with_gfn": 2, "mfn": 5}
+    left = [{"e": "break", "cpu": 0, "gfn": gfn, "mfn": 20 + gfn} for gfn in (0, 2)]
+    given = [*TWO, *({"e": "populate", "gfn": gfn, "mfn": 10 + gfn} for gfn in (2, 3))]
+    write = {"e": "map", "cpu": 0, "gfn": 3, "mfn": 5, "writable": True}
+    assert judged([*given, *SOME, *race, *SOME, share, *SOME, *left, *SOME, write]).deviation is None
+    found = judged([*given, *SOME, *race, *SOME, share, *SOME, left[0], *SOME, write]).deviation
+    assert found is not None and found.clause == "ISO-2"
+
+
 def test_the_order_of_two_stores_is_not_known_afterwards() -> None:
     stores = [{"e": "store", "cpu": cpu, "gpa": 8, "value": cpu} for cpu in (1, 2)]
     for value in (1, 2):

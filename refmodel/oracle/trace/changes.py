@@ -189,12 +189,12 @@ def keep_as_last_sharer(k: Knowledge, key: Key) -> None:
     if entry is None or not entry.mapped:
         return
     frame = k.state.frames.find(entry.mfn)
-    if frame is not None and frame.use == Use.SHARED and _may_be_last(k, key, frame, entry.mfn):
+    if frame is not None and frame.use == Use.SHARED and may_be_last(k, key, frame, entry.mfn):
         may_write = unwatched(k, key) and entry.slot == NOTHING  # a copy on swap is good until the page may be written to
         own(k, key, entry.mfn, k.page(*key).copy(), attrs.evolve(entry, writable=may_write))
 
 
-def _may_be_last(k: Knowledge, key: Key, frame: Frame, mfn: int) -> bool:
+def may_be_last(k: Knowledge, key: Key, frame: Frame, mfn: int) -> bool:
     """Whether all others that shared a frame with a page may have left it."""
     return frame.references == 1 or (frame.references > MANY // 2 and k.pages_of(mfn) <= {key})
 

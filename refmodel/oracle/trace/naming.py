@@ -100,7 +100,7 @@ class Names(NamedTuple):
     def unsure(self, other: Names) -> Raced:
         """What is not known for certain after both, since their order matters for what they leave."""
         if self.observes or other.observes:
-            return Raced(self._seen(other) | other._seen(self))
+            return Raced(self._left(other) | other._left(self))
         within = self.within(other) | other.within(self)
         looked_at = (self.reads & other.writes) | (self.writes & other.reads)
         if within or any(name[0] != "ring" for name in self.writes & other.writes) or any(name[0] == "vm" for name in looked_at):
@@ -111,8 +111,11 @@ class Names(NamedTuple):
             return Raced()
         return Raced(lasting(unsure), {span for span in _in_both(self.spans, other.spans) if span[0][0] not in PASSING})
 
-    def _seen(self, other: Names) -> set[Name]:
-        """What memory holds that this has seen or changed, if the other may have changed it."""
+    def _left(self, other: Names) -> set[Name]:
+        """What memory holds that this has seen or changed, if the other may have changed it. An event that only looks at what is
+        known leaves the same behind wherever it happened."""
+        if not self.writes and not self.tells:
+            return set()
         held = {name for name in self.reads | self.writes if name[0] in ("word", "content")}
         return (
             held

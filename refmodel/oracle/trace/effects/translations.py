@@ -17,6 +17,7 @@ from refmodel.oracle.trace.changes import (
     keep_as_last_sharer,
     let_write,
     linger,
+    may_be_last,
     own,
     protected,
     unwatched,
@@ -75,7 +76,10 @@ def place(k: Knowledge, key: Key, derived: Derived) -> None:
     if frame is not None and frame.use == Use.FREE:
         frame = None  # nobody says which frame this page gets, so a free one may have been taken for it
     entry = P2mEntry(Backing.MAPPED, derived.mfn, derived.writable)
-    if frame is None and derived.writable:
+    is_its_own = frame is None or (
+        frame.use == Use.SHARED and may_be_last(k, key, frame, derived.mfn) and k.pages_of(derived.mfn) <= {key}
+    )
+    if is_its_own and derived.writable:
         own(k, key, derived.mfn, k.page(*key), entry)
     elif frame is None:
         k.tables["frames"].forget(derived.mfn)
