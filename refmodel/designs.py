@@ -83,7 +83,7 @@ class AbstractMemory(Sharing, Ballooning, AbstractMmu):
 
 
 class AbstractMemoryAtOnce(Sharing, Ballooning, AbstractAtOnceMmu):
-    """The same under the abstract MMU whose flushes are at once, with paging guests."""
+    """Copy-on-write sharing and ballooning under an abstract MMU whose flushes take effect at once, for guests with paging."""
 
     no_bare_machine = "the abstract MMU may show a page fault wherever a guest's tables could ask for one: real MMUs say more"
     geometry = geometry(Vm=1, Vcpu=1, Cpu=1, Gfn=2, Mfn=2, Index=1, only={**EMPTY, Mode: (Mode(),)})
@@ -91,14 +91,14 @@ class AbstractMemoryAtOnce(Sharing, Ballooning, AbstractAtOnceMmu):
 
 
 class AbstractMemoryWithPaging(Sharing, Ballooning, AbstractPagingMmu):
-    """The same under the abstract MMU whose flushes take time, with paging guests."""
+    """Copy-on-write sharing and ballooning under an abstract MMU whose flushes take time, for guests with paging."""
 
     no_bare_machine = AbstractMemoryAtOnce.no_bare_machine
     geometry = AbstractMemoryAtOnce.geometry
 
 
 class AbstractMemoryEmulating(Sharing, Ballooning, AbstractEmulatingMmu):
-    """The same under the abstract MMU whose monitor may carry accesses out, as interpreters and shadow MMUs do."""
+    """Sharing and ballooning under an abstract MMU whose monitor may emulate accesses, as interpreters and shadow MMUs do."""
 
     no_bare_machine = AbstractMemoryAtOnce.no_bare_machine
     geometry = AbstractMemoryAtOnce.geometry

@@ -122,10 +122,10 @@ def test_odd_steps_are_bad_input_whichever_engine_is_asked() -> None:
 @pytest.mark.parametrize(
     ("only", "also", "why"),
     [
-        ({Cell: ()}, (), r"only has \(\) for Cell; expected a tuple of one or more values of Cell"),
-        ({Cell: (1, 2)}, (), r"only has \(1, 2\) for Cell"),
-        ({Cell: [Cell()]}, (), "only has .* for Cell"),
-        ({"Cell": (Cell(),)}, (), "only has .* for 'Cell'"),
+        ({Cell: ()}, (), r"only=\{Cell: \(\)\}; expected a tuple of one or more values of Cell"),
+        ({Cell: (1, 2)}, (), r"only=\{Cell: \(1, 2\)\};"),
+        ({Cell: [Cell()]}, (), r"only=\{Cell: .*\};"),
+        ({"Cell": (Cell(),)}, (), r"only=\{'Cell': .*\};"),
         ({}, (-1, "x"), r"also is \(-1, 'x'\); expected a tuple of numbers"),
         ({}, 3, "also is 3"),
     ],

@@ -182,11 +182,11 @@ def check(
     _refuse_what_does_not_go_together(design, engine, combined, pairs, against, runs, html)
     to_be_written([html], files_of(design))
     if mmu and not pairs:
-        raise BadDesign("--mmu says what pairs of mechanisms lie over: it goes with --pairs")
+        raise BadDesign("--mmu names the MMU under the pairs of mechanisms: use it only with --pairs")
     _refuse_without_proof(engine, why, suggest, pairs or against is not None or runs is not None)
     _refuse_with_quick(quick, engine, combined or pairs or against is not None or runs is not None)
     if examples > 1 and (against is not None or runs is not None):
-        raise BadDesign("--examples asks for several runs that break a law: it goes with engines, not with --against or --runs")
+        raise BadDesign("--examples prints several runs that break a law, and cannot be used with --against or --runs")
     several = [] if design is None else named_by(design)
     if against is not None and len(several) > 1:
         raise BadDesign(f"--against compares two designs; expected one of {', '.join(several)}")
@@ -194,7 +194,7 @@ def check(
         sizes = ",".join(f"{sort}={size}" for sort, size in sizes_of(geometry).items())
         several = [f"{name}@{sizes}" for name in several]
     elif geometry is not None:
-        raise BadDesign("--geometry is about one design: it goes with a name")
+        raise BadDesign("--geometry needs the name of a design")
     if against is not None:
         raise typer.Exit(compared(several[0] if several else None, against, seconds or 5.0, seed, as_json))
     if design is None:
@@ -416,21 +416,21 @@ def _refuse_what_does_not_go_together(
     if runs is not None and set(engine or ()) - {"random"}:
         raise BadDesign("--runs counts random runs: it goes with --engine random only")
     if combined and pairs:
-        raise BadDesign("--combined and --pairs are two things to check: say one of them")
+        raise BadDesign("--combined and --pairs cannot be used together; expected one of them")
     if (combined or pairs) and (design is not None or against is not None):
-        raise BadDesign("--combined and --pairs say what to check: they go with no name, and not with --against")
+        raise BadDesign("--combined and --pairs choose the designs themselves: leave out the design name and --against")
     if against is not None and (html is not None or runs is not None):
-        raise BadDesign("--against compares designs: --html and --runs do not go with it")
+        raise BadDesign("--against compares two designs, and cannot be used with --html or --runs")
 
 
 def _refuse_without_proof(engine: list[str] | None, why: bool, suggest: bool, other: bool) -> None:
     if (why or suggest) and (other or (engine and "prove" not in engine)):
-        raise BadDesign(f"{'--why' if why else '--suggest'} is about a proof: it goes with --engine prove")
+        raise BadDesign(f"{'--why' if why else '--suggest'} needs a proof: use it with --engine prove")
 
 
 def _refuse_with_quick(quick: bool, engine: list[str] | None, other: bool) -> None:
     if quick and (engine or other):
-        raise BadDesign("--quick says what to do in half a minute: it goes with a name or alone, and not with --engine")
+        raise BadDesign("--quick chooses its own engines: use it alone or with a design name, without --engine")
 
 
 def _outline(name: str, law: str | None) -> Outline:

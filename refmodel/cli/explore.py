@@ -131,7 +131,7 @@ def _begin(design: str, geometry: str | None) -> tuple[Stepping, str]:
     spec, outline = api.meant(said)
     if has_changed(outline, said):
         err.print(
-            f"refmodel: warning: the text of {spec} has changed since the token was made; the steps still apply",
+            f"refmodel: warning: the code of {spec} has changed since the token was made; the steps still apply",
             soft_wrap=True,
             markup=False,
         )

@@ -36,7 +36,7 @@ SHIPPED_HERE = (
 """What is searched without a name, beside the specimens: pairs small enough that each state can be visited by itself."""
 
 
-WHOLE_STEPS = "leaks are looked for by going from a state to those that look the same, which takes whole steps and Total tables"
+WHOLE_STEPS = "refmodel leaks compares states that look the same to a VM: expected operations without yield, and Total tables only"
 
 
 @app.command()
@@ -70,9 +70,9 @@ def leaks(
     Exit status with --flows: 0 every flow happens, 1 a flow happens in no state of the geometry, 3 the time was up.
     """
     if geometry is not None and design is None:
-        raise BadDesign("--geometry is about one design: it goes with a name")
+        raise BadDesign("--geometry needs the name of a design")
     if flows and design is None:
-        raise BadDesign("--flows is about one design: it goes with a name")
+        raise BadDesign("--flows needs the name of a design")
     worst, documents = HOLDS, []
     for name in [design] if design is not None else [*SHIPPED_HERE, *LEAKS]:
         specimen = LEAKS.get(name)
@@ -142,7 +142,7 @@ def _refuse(name: str, outline: Outline) -> None:
     known, tables = known_tables(outline), {table.name: table for table in outline.tables}
     if not known:
         raise BadDesign(
-            f"{name}: says of no table that a VM knows its own entries; "
+            f"{name}: names no table whose entries a VM may know; "
             'expected in the class: known = ("TABLE", ...), the tables whose entries for a VM that VM knows '
             "(specs/noninterference.md)"
         )

@@ -101,7 +101,7 @@ def drive(
     event concerns memory.
     """
     if commands is not None and (runs is not None or seed):
-        raise BadDesign("--commands draws nothing: it does not go with --runs or --seed")
+        raise BadDesign("--commands carries out the given commands, and cannot be used with --runs or --seed")
     to_be_written([save, save_commands, html, junit, sarif], [known, commands])
     with ci.beginning("drive", command[:1], junit, sarif):
         expected, saved = read_expected(known), None if commands is None else read_commands(commands)

@@ -111,8 +111,8 @@ def _show_survivor(judged: Judged) -> None:
 def _summary(s: Score) -> str:
     return (
         f"{s.name}: {s.judged} of {s.mutants} mutants judged in {s.seconds:.0f} s. {s.killed} are noticed, {len(s.survivors)} "
-        f"survive: score {s.percent:.1f} %. Not counted: {s.refused} not in the language, {s.same} the same as the text, "
-        f"{s.allowed} that only do what the text may do, {s.with_reason} equivalent for a reason that is written down."
+        f"survive: score {s.percent:.1f} %. Not counted: {s.refused} not in the language, {s.same} the same as the original, "
+        f"{s.allowed} that only do what the original may do, {s.with_reason} equivalent for a reason that is written down."
     )
 
 

@@ -124,7 +124,7 @@ def replay(
     clause, changed = said.clause if judged is not outline else None, has_changed(outline, said)
     if changed:
         err.print(
-            f"refmodel: warning: the text of {spec} has changed since the token was made; the steps still apply",
+            f"refmodel: warning: the code of {spec} has changed since the token was made; the steps still apply",
             soft_wrap=True,
             markup=False,
         )

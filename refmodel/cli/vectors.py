@@ -74,7 +74,7 @@ def vectors(
     """
     if results is not None:
         if count is not None or without or elf is not None:
-            raise BadDesign("--judge is for vectors as they are; --count, --without and --elf are for writing")
+            raise BadDesign("--judge uses vectors that are already written; --count, --without and --elf only apply to writing")
         raise typer.Exit(_judge(folder, results, architecture, as_json))
     if as_json:
         raise BadDesign("--json goes with --judge: what is written are files of JSON lines, with a manifest in JSON")

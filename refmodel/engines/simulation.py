@@ -76,7 +76,7 @@ class _Lawful:
         self._told = 0
 
     def check(self, path: Path, more: Iterable[Lookup], terms: Sequence[Term], says: str) -> Any:
-        """Whether a lawful state satisfies these, which look at ``more`` than the path does."""
+        """Whether some lawful state satisfies ``terms``, which may look up entries (``more``) that the path does not."""
         self.hypotheses.admit([*path.lookups.values(), *more], list(path.counts.values()))
         self.hypotheses.saturate()
         self.solver.add(self.hypotheses.asserted[self._told :])

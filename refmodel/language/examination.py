@@ -255,7 +255,7 @@ def _outcome(inference: Inference, op: Operation, text: Text, result: Type) -> N
         case RecordKind(cls, _):
             what = f"the operation {op.name} returns {said(result)}; state it: -> {cls.__name__}"
         case _:
-            what = f"the operation {op.name} returns {said(result)}; expected one record, on every path, or nothing"
+            what = f"the operation {op.name} returns {said(result)}; expected the same record class on every path, or nothing"
     inference.complaints.setdefault(Complaint(code.co_filename, text.node.lineno, what))
 
 

@@ -196,7 +196,7 @@ class Expressions(Meanings):
         if not isinstance(op, ast.Eq | ast.NotEq):
             for what in (left, right):
                 if isinstance(what, NameKind | Nothing):
-                    self.complain(f"{said(what)} has no order; names know == and != only", node)
+                    self.complain(f"{said(what)} has no order; names can only be compared with == and !=", node)
                 if not isinstance(what, Ints | NaturalKind | WordKind):
                     self.complain(f"{said(what)} has no order", node)
         same = joined(left, right)
@@ -243,7 +243,7 @@ class Expressions(Meanings):
             return self._held(node, both.width, both)
         for what in (left, right):
             if isinstance(what, NameKind | Nothing):
-                self.complain(f"there is no arithmetic on {said(what)}; names know == and != only", node)
+                self.complain(f"there is no arithmetic on {said(what)}; names can only be compared with == and !=", node)
         return self.complain(f"{said(left)} {sign} {said(right)} is not defined{for_arithmetic(sign, left, right)}", node)
 
     def _held(self, node: ast.AST, width: int, kind: Kind) -> Kind:

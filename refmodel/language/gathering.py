@@ -129,7 +129,7 @@ def subject_of(law: Law) -> Any:
     except Exception:
         raise BadDesign(
             f"{code.co_filename}:{code.co_firstlineno}: law {law.clause} ({law.name}): its first parameter {first} has "
-            "no type that is known there; expected the class that the law is about"
+            "no annotation that can be evaluated; expected the class that the law is about"
         ) from None
 
 

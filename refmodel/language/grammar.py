@@ -36,10 +36,10 @@ EXPRESSIONS: tuple[type[ast.expr], ...] = (
 
 INSTEAD: dict[type[ast.AST], str] = {
     ast.While: "a while loop has no bound that can be seen; use for over a tuple or a range of constants",
-    ast.AsyncFor: "a text is not asynchronous; use yield where others may run",
-    ast.AsyncWith: "a text is not asynchronous; use yield where others may run",
-    ast.AsyncFunctionDef: "a text is not asynchronous; use yield where others may run",
-    ast.Await: "a text is not asynchronous; use yield where others may run",
+    ast.AsyncFor: "async is not supported; use yield where other operations may run",
+    ast.AsyncWith: "async is not supported; use yield where other operations may run",
+    ast.AsyncFunctionDef: "async is not supported; use yield where other operations may run",
+    ast.Await: "async is not supported; use yield where other operations may run",
     ast.Try: "try would swallow what the engines raise; test the condition with if, and raise a Fault where an operation fails",
     ast.TryStar: "try would swallow what the engines raise; test the condition with if, and raise a Fault where an operation fails",
     ast.With: "a with statement runs code that is not read; call a helper",
@@ -55,7 +55,7 @@ INSTEAD: dict[type[ast.AST], str] = {
     ast.Continue: "use if within the loop",
     ast.NamedExpr: "a walrus binds a name inside a condition, where it may not happen; assign before",
     ast.List: "a list can be changed; use a tuple",
-    ast.Set: "sets ask for the hash, which a term has not; use ==, or a tuple with in",
+    ast.Set: "a set needs hashes, and symbolic values have none; use ==, or a tuple with in",
     ast.Dict: "state is in tables only; use a frozen record or a tuple",
     ast.ListComp: "use any(...) or all(...) over a tuple, or count over a table",
     ast.SetComp: "use any(...) or all(...) over a tuple, or count over a table",

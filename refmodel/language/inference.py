@@ -56,7 +56,7 @@ class Inference(Calls):
             self.called.setdefault((self._frames[-1].text.scope.function, place(node)), []).append(text)
         key = (text.node, text.scope, tuple(sorted(arguments.items(), key=lambda a: a[0])), bool(self.looking))
         if any(f.text.node is text.node and f.text.scope is text.scope for f in self._frames):
-            return self.complain("a text that calls itself has no bound that can be seen", node)
+            return self.complain("a function may not call itself, because the depth of the recursion is not known", node)
         if key not in self._calls or isinstance(text.node, ast.Lambda):  # what a lambda sees may have changed
             outer, self.effects = self.effects, Effects()
             line, frame = self._line, Frame(text, arguments)
@@ -190,7 +190,7 @@ class Inference(Calls):
                 return not isinstance(self.expr(value), Never)
             case ast.Expr(value):
                 self.expr(value)
-                self.complain("an expression that nothing is done with", node)
+                self.complain("the value of this expression is not used", node)
             case ast.If(test, body, orelse):
                 self.flag(test)
                 return self._branches(body, orelse)

@@ -192,7 +192,7 @@ class Meanings:
         if value in BUILTINS:
             return Known(value)
         return self.complain(
-            f"{name or value!r} is a {type(value).__name__}: a text reaches functions with a text of their own, "
+            f"{name or value!r} is a {type(value).__name__}: a design's code may only use functions with readable source, "
             f"frozen records, enum members, numbers, flags and tuples of these; state is in tables only{for_value(name, value)}",
             node,
         )
@@ -211,7 +211,7 @@ class Meanings:
             if definition is None:
                 code = code_of(function)
                 what = (
-                    f"{function.__qualname__} has no text that can be read ({code.co_filename}:{code.co_firstlineno}): what a "
+                    f"{function.__qualname__} has no source that can be read ({code.co_filename}:{code.co_firstlineno}): what a "
                     "design is made of is plain functions and lambdas in a file, as it was loaded"
                 )
                 if not self._frames:  # nothing reaches it: it is an operation or a law itself

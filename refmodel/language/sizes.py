@@ -39,7 +39,7 @@ class Geometry:
         for cls, values in only.items():
             if not isinstance(cls, type) or not isinstance(values, tuple) or not values or {*map(type, values)} != {cls}:
                 name = cls.__name__ if isinstance(cls, type) else repr(cls)
-                raise BadDesign(f"geometry: only has {values!r:.60} for {name}; expected a tuple of one or more values of {name}")
+                raise BadDesign(f"geometry: only={{{name}: {values!r:.60}}}; expected a tuple of one or more values of {name}")
 
     @also.validator
     def _also_numbers(self, _: Any, also: Any) -> None:

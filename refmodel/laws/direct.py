@@ -238,7 +238,7 @@ def base_pointers_are_what_was_asked_for(s: DirectMmu, before: DirectMmu, outcom
     return implies(outcome.done, now.loaded and now.mfn == outcome.mfn) and implies(not outcome.done, now == was)
 
 
-@law("EQV-2", "A refused hypercall changes no frame, no word of memory, and no reference that an entry holds.")
+@law("EQV-2", "A refused hypercall changes no frame record, no memory word, and no page-table entry's reference.")
 def refused_hypercalls_change_nothing(s: DirectMmu, before: DirectMmu, outcome: Hypercall, mfn: Mfn, index: Index) -> Any:
     return implies(
         not outcome.done,

@@ -163,7 +163,7 @@ def mapped_grants_are_as_asked_for(s: DirectGrants, outcome: GrantEntryMapped, a
     )
 
 
-@law("EQV-2", "A refused request to map a granted frame changes no frame, no word of memory, and no reference of an entry.")
+@law("EQV-2", "A refused grant map request changes no frame record, no memory word, and no page-table entry's reference.")
 def refused_grants_change_nothing(s: DirectGrants, before: DirectGrants, outcome: GrantEntryMapped, mfn: Mfn, index: Index) -> Any:
     return implies(not outcome.done, is_unchanged(s, before, mfn, index))
 
@@ -180,7 +180,7 @@ def devices_are_let_where_they_can_be(s: DirectGrants, before: DirectGrants, out
     )
 
 
-@law("EQV-2", "A refused device mapping of a grant changes no frame, no word of memory, and no reference that an entry holds.")
+@law("EQV-2", "A refused device mapping of a grant changes no frame record, no memory word, and no page-table entry's reference.")
 def refused_devices_change_nothing(
     s: DirectGrants, before: DirectGrants, outcome: GrantDeviceMapped, mfn: Mfn, index: Index
 ) -> Any:
@@ -192,7 +192,7 @@ def machphys_entries_are_as_asked_for(s: DirectGrants, before: DirectGrants, out
     return outcome.done == before.owns(actor, outcome.mfn) and implies(outcome.done, s.m2p[outcome.mfn] == outcome.gfn)
 
 
-@law("EQV-2", "An update of the machine-to-physical table changes no frame, no word of memory, and no reference of an entry.")
+@law("EQV-2", "A machine-to-physical update changes no frame record, no memory word, and no page-table entry's reference.")
 def machphys_updates_change_no_frame(
     s: DirectGrants, before: DirectGrants, outcome: MachphysUpdated, mfn: Mfn, index: Index
 ) -> Any:
@@ -219,7 +219,7 @@ def descriptors_are_what_was_asked_for(s: DirectGrants, before: DirectGrants, ou
     return implies(outcome.done, now.loaded and now.mfn == outcome.mfn) and implies(not outcome.done, now == was)
 
 
-@law("EQV-2", "A refused request to set a vCPU's GDT changes no frame, no word of memory, and no reference of an entry.")
+@law("EQV-2", "A refused request to set a vCPU's GDT changes no frame record, no memory word, and no page-table entry's reference.")
 def refused_descriptors_change_nothing(
     s: DirectGrants, before: DirectGrants, outcome: DescriptorsSet, mfn: Mfn, index: Index
 ) -> Any:

@@ -15,7 +15,7 @@ from refmodel.mmu.replies import Attempt, Filled, Handled, Result
 from refmodel.mmu.shadow import ShadowEntry
 
 
-@law("ISO-1", "Every EPT01 entry maps the p2m's mfn for its gfn, which is guest memory, with at most the p2m's rights.")
+@law("ISO-1", "Every EPT01 entry maps its gfn to a frame of guest memory, the p2m's mfn, with at most the p2m's rights.")
 def ept01_leads_where_the_p2m_says(s: NestedMmu, vm: Vm, gfn: Gfn) -> Any:
     entry = s.ept01[vm, gfn]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry) and implies(entry.present, entry.gfn == gfn)

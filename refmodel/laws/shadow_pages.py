@@ -15,14 +15,14 @@ from refmodel.mmu.shadow_pages import Role, ShadowPagesMmu
 
 @law(
     "ISO-1",
-    "Every present entry of a shadow page maps the p2m's mfn for its gfn, which is guest memory, with at most the p2m's rights.",
+    "Every present entry of a shadow page maps its gfn to a frame of guest memory, the p2m's mfn, with at most the p2m's rights.",
 )
 def shadow_page_entries_lead_where_the_p2m_says(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
     entry = s.leaves[shadow, page]
     return leads_where_the_p2m_says(s, s.roles[shadow].vm, entry) and keeps_out(s, entry)
 
 
-@law("ISO-1", "Every cached shadow entry maps the p2m's mfn for its gfn, which is guest memory, with at most the p2m's rights.")
+@law("ISO-1", "Every cached shadow entry maps its gfn to a frame of guest memory, the p2m's mfn, with at most the p2m's rights.")
 def remembered_entries_lead_where_the_p2m_says(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, upper, page]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)

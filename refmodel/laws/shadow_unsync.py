@@ -11,13 +11,13 @@ from refmodel.mmu.shadow import mirrors
 from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
 
 
-@law("ISO-1", "Every leaf shadow entry maps the p2m's mfn for its gfn, which is guest memory, with at most the p2m's rights.")
+@law("ISO-1", "Every leaf shadow entry maps its gfn to a frame of guest memory, the p2m's mfn, with at most the p2m's rights.")
 def leaf_entries_lead_where_the_p2m_says(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, role: bool, page: Index) -> Any:
     entry = s.leaves[vm, table, role, page]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
 
 
-@law("ISO-1", "Every cached shadow entry maps the p2m's mfn for its gfn, which is guest memory, with at most the p2m's rights.")
+@law("ISO-1", "Every cached shadow entry maps its gfn to a frame of guest memory, the p2m's mfn, with at most the p2m's rights.")
 def cached_entries_lead_where_the_p2m_says(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, upper, page]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)

@@ -158,7 +158,7 @@ class AnyTables(P2m):
 
     @operation
     def split(self, vm: Vm) -> None:
-        """The same, for smaller entries than there were."""
+        """A large entry is split, which may take a free frame for a table."""
         self.may_take_table(vm)
 
     @operation
@@ -168,7 +168,7 @@ class AnyTables(P2m):
 
     @operation
     def free_root(self, mfn: Mfn) -> None:
-        """The same of the table that a walk begins with."""
+        """The MMU frees a root table."""
         self.give_back(mfn)
 
     def give_back(self, table: Mfn) -> None:
@@ -223,7 +223,7 @@ class AbstractAtOnceMmu(AnyLinearProcessor, AnyTables):
 
     @operation
     def merge(self, table: Mfn) -> None:
-        """The same, where larger entries do."""
+        """A table is freed because a larger entry takes its place."""
         self.give_back(table)
 
 
@@ -251,12 +251,12 @@ class AbstractEmulatingMmu(CarriedOut):
 
     @guest
     def access_l2(self, vm: Vm) -> Seen:
-        """The same of an EPT violation that is L1's."""
+        """An EPT violation of L2 that L0 reflects to L1."""
         return self.access(vm)
 
     @operation
     def nested_ept_violation(self, vm: Vm, gfn: Gfn, access: Access) -> Handled:
-        """The same of a page of L2's."""
+        """An EPT violation of L2 that L0 serves itself."""
         return self.page_fault(vm, gfn, access)
 
     @operation

@@ -119,7 +119,7 @@ class StalePages(AcknowledgingMmu):
 
 
 class Acknowledged(StalePages):
-    """The same, where every processor that was asked can acknowledge."""
+    """``StalePages`` for MMUs whose processors can all acknowledge the flushes that they were asked for."""
 
     @pending(
         "EFF-4",

@@ -61,4 +61,4 @@ class CachesOfDerived(ProcessorAccesses, DerivedTable, AcknowledgingMmu):
 
 
 class ContractMmuAcknowledged(Acknowledged, CachesOfDerived):
-    """The same, below ``Acknowledged``."""
+    """The contract MMU with a cache for each processor, for mechanisms that wait until flushes are acknowledged."""

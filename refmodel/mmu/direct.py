@@ -122,7 +122,7 @@ class Hypercall:
 
 @attrs.frozen
 class Pinned:
-    """What a hypercall answers that is to pin a frame as a table of some level."""
+    """The result of MMUEXT_PIN_Ln_TABLE."""
 
     shown: ClassVar[None] = None
     """The bare machine knows no pins, so there is nothing to compare the answer with."""
@@ -134,7 +134,7 @@ class Pinned:
 
 @attrs.frozen
 class BaseLoaded:
-    """What a hypercall answers that is to load a base pointer."""
+    """The result of MMUEXT_NEW_BASEPTR."""
 
     done: bool
     vcpu: Vcpu

@@ -43,7 +43,7 @@ class GrantChanged:
 
 @attrs.frozen
 class GrantEntryMapped:
-    """What a hypercall answers that is to map a granted frame by an entry of the caller's table."""
+    """The result of mapping a granted frame with an entry of the caller's page table."""
 
     done: bool
     mfn: Mfn
@@ -55,7 +55,7 @@ class GrantEntryMapped:
 
 @attrs.frozen
 class GrantDeviceMapped:
-    """What a hypercall answers that is to let the caller's devices write to a granted frame."""
+    """The result of mapping a granted frame for the caller's devices."""
 
     done: bool
     mfn: Mfn
@@ -63,7 +63,7 @@ class GrantDeviceMapped:
 
 @attrs.frozen
 class MachphysUpdated:
-    """What a hypercall answers that is to write down which guest frame a machine frame is."""
+    """The result of MMU_MACHPHYS_UPDATE: whether it was done, for which frame, and with which gfn."""
 
     done: bool
     mfn: Mfn
@@ -72,7 +72,7 @@ class MachphysUpdated:
 
 @attrs.frozen
 class DescriptorsSet:
-    """What a hypercall answers that is to use a frame as a vCPU's descriptors."""
+    """The result of setting a vCPU's GDT."""
 
     done: bool
     vcpu: Vcpu
@@ -96,7 +96,7 @@ class DirectGrants(DirectMmu):
 
     @guest
     def machphys_update(self, vm: Vm, mfn: Mfn, gfn: Gfn) -> MachphysUpdated:
-        """MMU_MACHPHYS_UPDATE: write down which guest frame a machine frame is. It is held on to while that is done."""
+        """MMU_MACHPHYS_UPDATE: set the gfn of the caller's frame in the machine-to-physical table, holding a page reference."""
         self.get_page(mfn)
         if not self.owns(vm, mfn):
             self.put_page(mfn)

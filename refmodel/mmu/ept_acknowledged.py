@@ -34,7 +34,7 @@ class InterruptingEptMmu(InterruptedVcpus, EptMmu):
 
     @operation
     def free_table(self, vm: Vm) -> None:
-        """No vCPU can walk the table that was given up any more."""
+        """Free a VM's old EPT table, once every vCPU of the VM has acknowledged its flush."""
         mfn = self.eptp[vm].mfn
         require(self.has_given_up(vm))
         require(self.have_acknowledged(vm))
@@ -43,4 +43,4 @@ class InterruptingEptMmu(InterruptedVcpus, EptMmu):
 
 
 class EptAcknowledgedMmu(Acknowledged, InterruptingEptMmu):
-    """The same, with the mechanisms over ``Acknowledged``."""
+    """EPT whose flushes each vCPU acknowledges later, for mechanisms that wait until flushes are acknowledged."""

@@ -179,7 +179,7 @@ class TaggedEptMmu(ProcessorAccesses, VmTags, AcknowledgingMmu):
 
     @operation
     def new_root(self, vm: Vm) -> None:
-        """A VM gets an empty table. The one that it had is given up."""
+        """A VM gets a new, empty EPT root. The old root is freed once no processor has it loaded."""
         if self.lacks_frame(vm, "table frame"):
             return
         old, mfn = self.eptp[vm], self.free_frame(vm)
@@ -204,7 +204,7 @@ class TaggedEptMmu(ProcessorAccesses, VmTags, AcknowledgingMmu):
 
     @operation
     def free_root(self, mfn: Mfn) -> None:
-        """A table that was given up is free once no processor has it loaded."""
+        """An EPT root that its VM no longer uses is freed once no processor has it loaded."""
         require(self.given_up[mfn])
         require(self.loaded(mfn) == 0)
         self.free_table(mfn)
@@ -219,4 +219,4 @@ class TaggedEptMmu(ProcessorAccesses, VmTags, AcknowledgingMmu):
 
 
 class EptCpusMmu(Acknowledged, TaggedEptMmu):
-    """The same, with the mechanisms over ``Acknowledged``."""
+    """EPT on several processors with tags, for mechanisms that wait until flushes are acknowledged."""

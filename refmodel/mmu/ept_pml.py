@@ -106,4 +106,4 @@ class EptPmlMmu(EptFlagsMmu):
 
 
 class EptPmlAcknowledgedMmu(EptFlagsAcknowledgedMmu, EptPmlMmu):
-    """The same, where each vCPU acknowledges flushes in its own time."""
+    """EPT with page-modification logging, whose flushes each vCPU acknowledges later."""

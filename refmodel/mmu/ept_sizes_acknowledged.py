@@ -39,7 +39,7 @@ class InterruptingSizesMmu(InterruptedVcpus, EptSizesMmu):
 
     @operation
     def free_table(self, table: Mfn) -> None:
-        """No vCPU has a pointer to a table that was given up any more."""
+        """Free an unlinked EPT table, once every vCPU of its VM has acknowledged its flush."""
         require(self.given_up[table])
         require(self.have_acknowledged(self.table_of[table].vm))
         self.given_up[table] = False
@@ -47,7 +47,7 @@ class InterruptingSizesMmu(InterruptedVcpus, EptSizesMmu):
 
 
 class EptSizesAcknowledgedMmu(Acknowledged, InterruptingSizesMmu):
-    """The same, with the mechanisms over ``Acknowledged``."""
+    """EPT with entries of 4 KiB and 2 MiB, for mechanisms that wait until flushes are acknowledged."""
 
 
 class EptThreeSizesAcknowledgedMmu(EptSizesAcknowledgedMmu, EptThreeSizesMmu):

@@ -263,4 +263,4 @@ class VmidMmu(VmTags, AcknowledgingMmu):
 
 
 class HgatpMmu(Acknowledged, VmidMmu):
-    """The same, with the mechanisms over ``Acknowledged``."""
+    """RISC-V's G-stage, for mechanisms that wait until fences are acknowledged."""

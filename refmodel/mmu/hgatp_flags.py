@@ -87,4 +87,4 @@ class FlaggedVmidMmu(NotedFlags, VmidMmu):
 
 
 class HgatpFlagsMmu(Acknowledged, FlaggedVmidMmu):
-    """The same, with the mechanisms over ``Acknowledged``."""
+    """RISC-V's G-stage with A and D flags, for mechanisms that wait until fences are acknowledged."""

@@ -150,4 +150,4 @@ class AsidMmu(ProcessorAccesses, NestedTable, AcknowledgingMmu):
 
 
 class NptMmu(Acknowledged, AsidMmu):
-    """The same, with the mechanisms over ``Acknowledged``."""
+    """AMD's nested paging with ASIDs, for mechanisms that wait until flushes are acknowledged."""

@@ -25,8 +25,8 @@ class Spte:
 
 @attrs.frozen
 class Backed:
-    """The page behind an entry: whether it is in memory, whether it is known to differ from its copy on swap, and that there
-    is one."""
+    """The page behind an entry: whether it is in memory, whether it is known to differ from its copy on swap, and whether such
+    a copy exists."""
 
     resident: bool = False
     dirty: bool = False

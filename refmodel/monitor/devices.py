@@ -57,7 +57,7 @@ class Handed:
 
 @attrs.frozen
 class DeviceAccess:
-    """An access by a device: what it showed, what the bare machine's device is shown, to which page it was, and whether a store."""
+    """A device's access to a page: its result, the result on the bare machine, the page's gfn, and whether it was a store."""
 
     shown: Reply
     due: Reply
@@ -102,14 +102,14 @@ class Devices(P2m):
 
     @guest
     def take_from_device(self, vm: Vm, gfn: Gfn) -> LetGo:
-        """The guest ends it."""
+        """The guest unmaps a page from its device; the IOTLB may still hold the page."""
         return self.unmap(vm, gfn)
 
     # ------------------------------------------------------------ what the monitor does
 
     @operation
     def unplug_device(self, vm: Vm, gfn: Gfn) -> LetGo:
-        """The monitor wants the page, and ends it itself."""
+        """The monitor unmaps a page from a device to get the page back; the IOTLB may still hold the page."""
         return self.unmap(vm, gfn)
 
     def unmap(self, vm: Vm, gfn: Gfn) -> LetGo:

@@ -25,8 +25,8 @@ class Kind(enum.Enum):
 
 @attrs.frozen
 class HostPage:
-    """What a frame is for. ``holder`` and ``at``: for a status page, where it is mapped. ``secret``: whether it holds what was
-    not the next owner's."""
+    """What a frame is used for. ``at``: the gfn at which ``vm`` maps it. ``secret``: whether it holds data that its next owner
+    must not see."""
 
     kind: Kind = Kind.FREE
     vm: Vm = NOTHING
@@ -184,7 +184,7 @@ class HostPages(Design):
 
     @operation
     def unshare(self, mfn: Mfn, party: Party) -> None:
-        """The host takes a page back from the party that it names. Both records have to say that it is lent there."""
+        """The host takes back a page that is lent, and that the named party's record lists as borrowed."""
         require(self.lent[mfn].shared)
         require(self.borrows(mfn, party))
         self.lent[mfn] = Lent()

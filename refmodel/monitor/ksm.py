@@ -159,7 +159,7 @@ class Ksm(CopyOnWrite):
 
     @operation
     def compare(self, vm: Vm, gfn: Gfn) -> None:
-        """Whether it does."""
+        """Compare the write-protected page with the stable node's frame; if they differ, the page is scanned anew."""
         item = self.rmap_items[vm, gfn]
         require(item.scan == Scan.PROTECTED)
         require(self.in_frame(vm, gfn))

@@ -123,7 +123,7 @@ def witness_story(design: Outline, case: Counterexample) -> Group:
     head = (
         "others run, and it goes on in a lawful state; if no run gets there, say so by a law, or by require after the yield"
         if begun
-        else "a lawful state; if no run gets to it, a law is missing that excludes it"
+        else "a state in which every law holds; if no run reaches it, add a law that excludes it"
     )
     tree = _state(design, head, case.entries)
     if not case.entries:

@@ -1,6 +1,6 @@
 """What a helper returned once is remembered, whatever the state.
 
-Expected: refused: a text reaches functions with a text of their own
+Expected: refused: a design's code may only use functions with readable source
 """
 
 import functools

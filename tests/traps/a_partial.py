@@ -1,6 +1,6 @@
 """A partial hides what is called.
 
-Expected: refused: a text reaches functions with a text of their own
+Expected: refused: a design's code may only use functions with readable source
 """
 
 import functools

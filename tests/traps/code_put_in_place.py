@@ -1,6 +1,6 @@
 """A helper's code is not that of its text.
 
-Expected: refused: no text that can be read
+Expected: refused: no source that can be read
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """A helper was made of a string: there is no text to read.
 
-Expected: refused: no text that can be read
+Expected: refused: no source that can be read
 """
 
 from typing import Any
