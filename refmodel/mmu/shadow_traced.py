@@ -89,16 +89,8 @@ class ShadowTracedMmu(ShadowMmu):
         require(entry.writable or not write)  # so is a supervisor's store with WP clear
         found = self.supply(vm, entry.gfn, write)
         if found == Supply.HOLE:
-            return Filled(
-                Result.HOLE,
-                vm,
-                vcpu,
-                page,
-                access,
-                Reply(Event.HOLE),
-                self.bare_access(vm, vcpu, bare_entry, page, access, Cell()),
-                entry.gfn,
-            )
+            due = self.bare_access(vm, vcpu, bare_entry, page, access, Cell())
+            return Filled(Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE), due, entry.gfn)
         if found == Supply.LATER:
             return Filled(Result.FAILED, vm, vcpu, page, access, gfn=entry.gfn)
         root = self.paging[vm, vcpu].root

@@ -92,16 +92,8 @@ class VirtualTlbMmu(ShadowMmu):
         require(not self.takes_emulation(entry, access, mode))
         found = self.supply(vm, entry.gfn, access == Access.WRITE)
         if found == Supply.HOLE:
-            return Filled(
-                Result.HOLE,
-                vm,
-                vcpu,
-                page,
-                access,
-                Reply(Event.HOLE),
-                self.bare_access(vm, vcpu, bare_entry, page, access, Cell()),
-                entry.gfn,
-            )
+            due = self.bare_access(vm, vcpu, bare_entry, page, access, Cell())
+            return Filled(Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE), due, entry.gfn)
         if found == Supply.LATER:
             return Filled(Result.FAILED, vm, vcpu, page, access, gfn=entry.gfn)
         self.tlb[vm, vcpu, page] = ShadowEntry()
