@@ -20,6 +20,7 @@ from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Cpu, Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.acknowledged import StalePages
 from refmodel.mmu.control_registers import ControlRegisters
+from refmodel.mmu.interpreter import GuestTables
 from refmodel.mmu.replies import Handled, Result
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import P2m, Supply
@@ -93,21 +94,14 @@ class AnyLinearProcessor(AnyProcessor, ControlRegisters):
         return self.execute(vm, NOTHING, NOTHING, gfn, offset, Access.WRITE, value)
 
 
-class CarriedOut(AnyLinearProcessor):
-    """The same where the monitor may carry an access out, as an interpreter does with each. It has the page supplied for that, or a
-    table of the guest's; if one cannot be had now, the guest tries again."""
+class CarriedOut(AnyLinearProcessor, GuestTables):
+    """A processor where the monitor may carry an access out, as an interpreter does with each. It has the page supplied for that,
+    or a table of the guest's; if one cannot be had now, the guest tries again."""
 
     def execute(self, vm: Vm, cpu: Cpu, full: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
         if not cached("the monitor carries it out"):
             return super().execute(vm, cpu, full, gfn, offset, access, value)
-        write = access == Access.WRITE
-        found = self.supply(vm, gfn, write)
-        if found == Supply.LATER:
-            return Seen(gfn=gfn, write=write)
-        due = self.bare_physical(vm, gfn, offset, access, value)
-        if found == Supply.HOLE:
-            return Seen(Reply(Event.HOLE), due, gfn, write)
-        return Seen(self.access_for_guest(vm, gfn, offset, access, value), due, gfn, write)
+        return self.carried_out(vm, gfn, offset, access, value)
 
     def execute_linear(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
         if cached("a table is away"):
@@ -205,7 +199,7 @@ class AbstractMmu(StalePages, AnyProcessor, AnyTables):
 
 
 class AbstractPagingMmu(AnyLinearProcessor, AbstractMmu):
-    """The same, and guests with paging."""
+    """Flushes that take time, under guests with paging."""
 
 
 class AbstractAtOnceMmu(AnyLinearProcessor, AnyTables):

@@ -26,6 +26,13 @@ class GuestTables(P2m):
             return Reply(Event.EXITED)
         return self.access_for_guest(vm, gfn, offset, access, value)
 
+    def carried_out(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        """The same, and what the bare machine shows."""
+        shown, write = self.emulate(vm, gfn, offset, access, value), access == Access.WRITE
+        if shown.event == Event.EXITED:
+            return Seen(gfn=gfn, write=write)
+        return Seen(shown, self.bare_physical(vm, gfn, offset, access, value), gfn, write)
+
     def is_away(self, vm: Vm, gfn: Gfn) -> bool:
         """Whether a page, a table of the guest's for instance, is not where it could be read. Where there is no memory there is
         nothing to wait for."""
@@ -50,10 +57,7 @@ class PhysicalEmulation(GuestTables):
     def emulate_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
         """An access while CR0.PG is clear: the linear address is guest-physical."""
         require(not self.paging[vm, vcpu].enabled)
-        shown, write = self.emulate(vm, gfn, offset, access, value), access == Access.WRITE
-        if shown.event == Event.EXITED:
-            return Seen(gfn=gfn, write=write)
-        return Seen(shown, self.bare_physical(vm, gfn, offset, access, value), gfn, write)
+        return self.carried_out(vm, gfn, offset, access, value)
 
     @guest
     def load_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index) -> Seen:

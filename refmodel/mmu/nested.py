@@ -274,10 +274,7 @@ class NestedInterpreterMmu(NestedGuests):
 
     def execute_l1(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
         require(not self.nested[vm, vcpu].in_l2)
-        shown, write = self.emulate(vm, gfn, offset, access, value), access == Access.WRITE
-        if shown.event == Event.EXITED:
-            return Seen(gfn=gfn, write=write)
-        return Seen(shown, self.bare_physical(vm, gfn, offset, access, value), gfn, write)
+        return self.carried_out(vm, gfn, offset, access, value)
 
     def execute_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Attempt:
         nested = self.nested[vm, vcpu]
