@@ -72,7 +72,7 @@ def test_a_line_that_is_not_printed_is_missed(tmp_path: Path) -> None:
     ("page", "number"),
     [
         ("designs.md", 1),
-        pytest.param("first_monitor.md", 9, marks=pytest.mark.slow),
+        pytest.param("first_monitor.md", 11, marks=pytest.mark.slow),
         pytest.param("python.md", 1, marks=pytest.mark.slow),
         pytest.param("pytest.md", 4, marks=pytest.mark.slow),
         pytest.param("mechanism.md", 3, marks=pytest.mark.slow),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
@@ -23,7 +23,7 @@ from refmodel.engines.says_little import idle_parts, says_little
 from refmodel.engines.suggest import suggest
 from refmodel.engines.unseen import is_turned_off, never
 from refmodel.engines.vacuity import cannot_fail, may_end_so, never_met
-from refmodel.engines.verdicts import IDLE, NEVER, SIMULATION, EngineReport, Numbers, ReadingsDisagree, Verdict
+from refmodel.engines.verdicts import IDLE, NEVER, SIMULATION, SOUNDNESS, EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Outline
 from refmodel.language.laws import Law
 from refmodel.language.plurals import many
@@ -138,9 +138,7 @@ class _Judged:
         every = _of_proof(self.needed, done)
         open_laws = [law for law in self.needed.laws if law.of_state and every[law] != Verdict.PROVED]
         verdicts = {law: every[law] for law in self.laws}
-        unproved = [
-            f"{j.operation} / {j.law.name if j.law else 'soundness'}: {j.why}" for j in done.judgements() if j.verdict == "unknown"
-        ]
+        unproved = _unknown(done.judgements())
         if any(j.law is None and j.verdict != "proved" for j in done.judgements()):
             unproved.append("no law is proved while an operation may go wrong: the state after such a step has no meaning")
         for law in self.laws:  # one law that is not proved puts the others in doubt, since each is assumed for the others
@@ -288,7 +286,7 @@ class _Judged:
             report = self._of_refuted(report, refuted)
         elif reached.failure is None and any(j.law is None and j.verdict == "unknown" for j in done.judgements()):
             self.notice("prove", "the text may go wrong; looking for counterexamples")
-            wrong = self._with_witness()
+            wrong = self._with_witness(induction.prove(self.needed, all_failures=True).judgements())
             report, found = self._looked_for(report, wrong[0], ()) if wrong else (report, False)
             if wrong and not found:
                 report = self._lacks(self._with_counterexamples(report, wrong[0], wrong), wrong)
@@ -309,7 +307,10 @@ class _Judged:
         if found:
             return report
         self.notice("prove", "a law is not inductive; looking for every obligation that is refuted")
-        every = self._with_witness()
+        judgements = induction.prove(self.needed, all_failures=True).judgements()
+        every = self._with_witness(judgements)
+        wrong = _unknown(j for j in judgements if j.law is None)  # the first proof may have stopped before it
+        report = attrs.evolve(report, unproved=tuple(dict.fromkeys((*wrong, *report.unproved))))
         others = tuple(dict.fromkeys(j.law for j in every if j.law is not None and j.law is not law))
         if others:
             report, found = self._looked_for(report, next(j for j in every if j.law in others), others)
@@ -330,9 +331,8 @@ class _Judged:
         found = suggest(self.needed, self.lacking, lambda text: self.notice("suggest", text))
         return attrs.evolve(report, suggestion=(found.checked, found.tried), suggested=found.text)
 
-    def _with_witness(self) -> tuple[induction.Judgement, ...]:
+    def _with_witness(self, judgements: Iterable[induction.Judgement]) -> tuple[induction.Judgement, ...]:
         """Every obligation with a counterexample, of these laws and of the text."""
-        judgements = induction.prove(self.needed, all_failures=True).judgements()
         return tuple(j for j in judgements if j.witness is not None and (j.law is None or j.law in self.laws))
 
     def _looked_for(
@@ -367,6 +367,12 @@ class _Judged:
         if not told:
             return attrs.evolve(report, operation=first.operation)
         return attrs.evolve(report, witness=told[0].witness, operation=told[0].operation, counterexamples=told)
+
+
+def _unknown(judgements: Iterable[induction.Judgement]) -> list[str]:
+    """The obligations that are neither proved nor refuted, each with the reason."""
+    about = ((j, f" / {j.law.name}: " if j.law else SOUNDNESS) for j in judgements if j.verdict == "unknown")
+    return [f"{j.operation}{of}{j.why}" for j, of in about]
 
 
 def _of_proof(design: Outline, done: induction.Proved) -> dict[Law, Verdict]:
