@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from refmodel.designs import SHIPPED
-from refmodel.engines import exhaustive, formulas, symbolic_tables
+from refmodel.engines import exhaustive, formulas, plain_code, symbolic_tables
 from refmodel.engines.audit import drawn
 from refmodel.engines.checking import check
 from refmodel.engines.compiled import native
@@ -29,9 +29,10 @@ SMALL = ("reservation", "interpreter", "host_pages", "grants", "write_protection
 
 
 def disagreements(design: Outline, seed: int = 0, each: int = 6, steps: int = 200) -> tuple[int, int, list[str]]:
-    """How many steps were compared in compiled code and on terms, and what disagrees."""
+    """How many steps were compared in compiled code and on terms, and what disagrees, also of those with Python's own code."""
     samples = drawn(design, design.cls.geometry, seed=seed, each=each, steps=steps)
     on_terms, (in_code, found) = 0, compared(design, samples)
+    found += plain_code.differences(design, design.cls.geometry, itertools.chain(*samples.values()))
     for op in design.operations:
         audited = audit_operation(design, op.name, samples.get(op.name, ()))
         on_terms += audited.compared
@@ -64,10 +65,10 @@ def test_every_shipped_design_means_the_same_in_every_reading_at_length(name: st
         assert not found and on_terms, found
 
 
-def generated(seed: int) -> Outline | None:
-    """What chance writes; None if it has no sense after all."""
+def generated(seed: int, turns: bool = False) -> Outline | None:
+    """What chance writes; None if it has no sense after all. ``turns``: with expressions that do more than look."""
     try:
-        return loaded(Writer(Random(seed)).design(), f"seed{seed}")
+        return loaded(Writer(Random(seed), turns).design(), f"seed{seed}{'t' * turns}")
     except BadDesign:
         return None
 
@@ -85,8 +86,9 @@ def agree(design: Outline | None, seed: int) -> int:
     return on_terms
 
 
-def test_what_chance_writes_means_the_same_in_every_reading() -> None:
-    assert sum(agree(generated(seed), seed) for seed in range(20)) > 60
+@pytest.mark.parametrize("turns", [False, True])
+def test_what_chance_writes_means_the_same_in_every_reading(turns: bool) -> None:
+    assert sum(agree(generated(seed, turns), seed) for seed in range(20)) > 60
 
 
 def met_alike(seeds: range) -> int:
@@ -120,9 +122,9 @@ def test_so_does_what_was_said_to_disagree(seed: int) -> None:
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.integers(0, 10_000_000))
-def test_so_does_what_hypothesis_draws(seed: int) -> None:
-    agree(generated(seed), seed)
+@given(st.integers(0, 10_000_000), st.booleans())
+def test_so_does_what_hypothesis_draws(seed: int, turns: bool) -> None:
+    agree(generated(seed, turns), seed)
 
 
 @pytest.mark.slow
@@ -132,7 +134,7 @@ def test_ten_thousand_generated_designs_mean_the_same_in_every_reading(thousand:
     compared = 0
     for seed in range(1000 * thousand, 1000 * (thousand + 1)):
         try:
-            compared += agree(generated(seed), seed)
+            compared += agree(generated(seed, turns=bool(seed % 2)), seed)
         except Exception as why:
             why.add_note(f"seed {seed}")
             raise

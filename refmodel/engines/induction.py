@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import pickle
 import time
@@ -14,6 +15,7 @@ from typing import ClassVar
 
 import attrs
 
+from refmodel.engines import plain_code
 from refmodel.engines.audit import Audited, drawn
 from refmodel.engines.collecting import collect_rarely
 from refmodel.engines.formulas import Formula
@@ -72,6 +74,7 @@ def prove(
     """
     began = time.perf_counter()
     _Worker.samples = drawn(design, design.cls.geometry) if audits else {}
+    plain = Audited(0, plain_code.differences(design, design.cls.geometry, itertools.chain(*_Worker.samples.values())))
     _Worker.asks_why = asks_why
     _Worker.known = {} if known is None else known
     _Worker.machine = machine
@@ -81,7 +84,7 @@ def prove(
     if all(j.verdict == "proved" for j in initial.judgements) or all_failures:
         proofs += _in_parallel(design, names, clause, all_failures, processes, progress)
     done = {p.operation for p in proofs}
-    audited = Audited(0).and_of(p.audited for p in proofs)
+    audited = plain.and_of(p.audited for p in proofs)
     return Proved(tuple(proofs), tuple(n for n in names if n not in done), time.perf_counter() - began, audited)
 
 

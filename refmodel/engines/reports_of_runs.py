@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
-from refmodel.engines import bounded, exhaustive, random
+from refmodel.engines import bounded, exhaustive, plain_code, random
 from refmodel.engines.asked import Asked, Notice
 from refmodel.engines.audit import drawn
 from refmodel.engines.compiled.comparing import Comparing
@@ -254,10 +254,12 @@ def _compared(design: Outline, seed: int) -> str:
     if native is None:
         return ""
     comparing = Comparing(native)
-    compared, wrong = comparing.differences(itertools.chain(*drawn(design, geometry).values()))
+    samples = tuple(itertools.chain(*drawn(design, geometry).values()))
+    otherwise = plain_code.differences(design, geometry, samples)
+    compared, wrong = comparing.differences(samples)
     runs, different = comparing.walked()
-    if wrong or different:
-        raise ReadingsDisagree((wrong or different)[0])
+    if otherwise or wrong or different:
+        raise ReadingsDisagree((*otherwise, *wrong, *different)[0])
     return f"; {many(compared, 'step')} and {many(runs, 'run')} compared with the code run by plain Python"
 
 

@@ -15,6 +15,7 @@ Place = tuple[int, int, int, int]
 """Where an expression stands in its file."""
 
 NAME = "__refmodel_computed__"
+KEY = "__refmodel_key__"
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": lambda a, b: a + b,
@@ -56,20 +57,28 @@ class Checked(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
-        return self._call(node.op, node.left, node.right, node)
+        return self._call(node.op, node.left, node.right, node) if self._is_checked(node) else node
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt | list[ast.stmt]:
         self.generic_visit(node)
-        before = copy.deepcopy(node.target)
-        before.ctx = ast.Load()
-        value = self._call(node.op, before, node.value, node)
-        return ast.copy_location(ast.Assign([node.target], value), node)
+        if not self._is_checked(node):
+            return node
+        if not isinstance(node.target, ast.Subscript):
+            return self._stored(node, node.target)
+        key = ast.copy_location(ast.Assign([ast.Name(KEY, ast.Store())], node.target.slice), node)  # looked at once, and first
+        node.target.slice = ast.Name(KEY, ast.Load())
+        return [key, self._stored(node, node.target)]
+
+    def _stored(self, node: ast.AugAssign, target: ast.expr) -> ast.stmt:
+        before = copy.deepcopy(target)
+        before.ctx = ast.Load()  # type: ignore[attr-defined]
+        return ast.copy_location(ast.Assign([target], self._call(node.op, before, node.value, node)), node)
+
+    def _is_checked(self, node: ast.BinOp | ast.AugAssign) -> bool:
+        return place(node) in self.widths and SIGNS[type(node.op)] in _OPERATORS
 
     def _call(self, op: ast.operator, left: ast.expr, right: ast.expr, node: ast.AST) -> ast.expr:
-        width, sign = self.widths.get(place(node)), SIGNS[type(op)]
-        if width is None or sign not in _OPERATORS:
-            return ast.copy_location(ast.BinOp(left, op, right), node)
-        arguments: list[ast.expr] = [ast.Constant(sign), left, right, ast.Constant(width)]
+        arguments: list[ast.expr] = [ast.Constant(SIGNS[type(op)]), left, right, ast.Constant(self.widths[place(node)])]
         return ast.copy_location(ast.Call(ast.Name(NAME, ast.Load()), arguments, []), node)
 
 

@@ -250,7 +250,17 @@ class Expressions(Meanings):
         """Note of which kind this arithmetic is, so that on ints it is held to that."""
         if self.widths.setdefault(self._frames[-1].text.scope.function, {}).setdefault(place(node), width) != width:
             self.complain("this is arithmetic on numbers of one kind here and of another there; write it twice", node)
+        self._fits_constants(node)
         return kind
+
+    def _fits_constants(self, node: ast.AST) -> None:
+        """That where arithmetic is of words in one call and of constants in another, it is the same on ints."""
+        at = self._frames[-1].text.scope.function, place(node)
+        width = self.widths.get(at[0], {}).get(at[1])
+        if width and self.largest.get(at, 0) >> width:
+            self.complain(
+                f"this is arithmetic on words of {width} bits in one call and on larger constants in another; write it twice", node
+            )
 
     def _folded(self, sign: str, left: Ints, right: Ints, node: ast.AST) -> Type:
         try:
@@ -259,6 +269,9 @@ class Expressions(Meanings):
             return self.complain("this number has no value", node)
         if min(values) < 0 or max(values) >> 64:
             return self.complain("a number of the language is not below zero, and has at most 64 bits", node)
+        at = self._frames[-1].text.scope.function, place(node)
+        self.largest[at] = max(self.largest.get(at, 0), *values)
+        self._fits_constants(node)
         return Ints(values)
 
     # ------------------------------------------------------------ attributes and keys

@@ -127,11 +127,13 @@ class Meanings:
         self.called: dict[tuple[FunctionType, Place], list[Text]] = {}
         """What is called where: by a call, or by the mention of a property."""
         self.chosen: dict[Kind, None] = {}
+        """The kinds of what operations choose."""
         self.raised: dict[type, str] = {}
         """The faults that are raised, each with where."""
-        """The kinds of what operations choose."""
         self.widths: dict[FunctionType, dict[Place, int]] = {}
         """Where there is arithmetic on words of so many bits, or (0) on naturals."""
+        self.largest: dict[tuple[FunctionType, Place], int] = {}
+        """The largest number that arithmetic on constants alone comes to, where it stands."""
         self._texts: dict[FunctionType, Text] = {}
         self._calls: dict[Any, tuple[Type, Effects]] = {}
         self._frames: list[Frame] = []

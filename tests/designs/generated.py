@@ -75,7 +75,19 @@ TABLES = {
     "f": ("Total[tuple[Use, bool], Count]", ("Use", "flag"), "Count"),
     "g": ("Total[Mfn, Page[Vm, Cell]]", ("Mfn",), "Page"),
     "p": ("dict[Vm, Entry]", ("Vm",), "Entry"),
+    "k": ("Total[bool, bool]", ("flag",), "flag"),
+    "q": ("Total[bool, Word]", ("flag",), "Word"),
 }
+TURNING = """
+    def flips(self, on: bool) -> bool:
+        self.k[on] = not self.k[on]
+        return self.k[on]
+
+    def moves(self, on: bool) -> Word:
+        self.q[on] = self.q[on] + 1 & 3
+        return self.q[on]
+"""
+"""Helpers that do more than look: where one stands in an expression, the order and the number of times matter."""
 FIELDS = {
     "Entry": {"vm": "Vm", "mfn": "Mfn", "on": "flag", "use": "Use", "n": "Count", "w": "Word"},
     "Cell": {"on": "flag", "mfn": "Mfn"},
@@ -85,15 +97,16 @@ TYPES = {"flag": "bool", "Vm": "Vm", "Mfn": "Mfn", "Use": "Use", "Count": "Count
 
 
 class Writer:
-    """Writes one design."""
+    """Writes one design; ``turns``: expressions may do more than look, and assignments be augmented."""
 
-    def __init__(self, draw: Random) -> None:
-        self.draw = draw
-        self.tables = [t for t in TABLES if t != "p"]
+    def __init__(self, draw: Random, turns: bool = False) -> None:
+        self.draw, self.turns = draw, turns
+        self.tables = [t for t in TABLES if t not in "pkq"]
         draw.shuffle(self.tables)
         self.tables = sorted(self.tables[: draw.randint(2, 4)])
         if draw.random() < 0.25:
             self.tables.append("p")
+        self.tables += ["k", "q"] if self.turns else []
         self.names: dict[str, str] = {}
         self.state = "self"
         self.looking = False
@@ -120,9 +133,10 @@ class Writer:
                     self.member,
                     self.helper,
                     self.number_is,
+                    *([self.turned] if self.turns else []),
                 ],
                 "Count": [self.arithmetic, self.counted, self.field, self.entry, self.choice],
-                "Word": [self.arithmetic, self.bits, self.field, self.choice],
+                "Word": [self.arithmetic, self.bits, self.field, self.choice, *([self.entry, self.turned] if self.turns else [])],
                 "Vm": [self.field, self.choice],
                 "Mfn": [self.field, self.entry, self.choice, self.chosen],
                 "Use": [self.field, self.choice],
@@ -227,6 +241,11 @@ class Writer:
             return ""
         return f"helps({self.state}, {self.expr('Vm', 0)}, {self.expr('flag', 0)})"
 
+    def turned(self, kind: str, depth: int) -> str:
+        if self.looking:
+            return ""
+        return f"self.{'flips' if kind == 'flag' else 'moves'}({self.expr('flag', depth - 1)})"
+
     def arithmetic(self, kind: str, depth: int) -> str:
         one, other = self.expr(kind, depth - 1), self.expr(kind, depth - 1)
         return f"({one} {self.draw.choice(['+', '+', '-'])} {other})" if not (one.isdigit() and other.isdigit()) else one
@@ -313,7 +332,13 @@ class Writer:
             vm = self.expr("Vm", 0)
             return [f"if {vm} in self.p:", f"    del self.p[{vm}]"]
         if table == "f" and self.draw.random() < 0.3:
-            return [f"self.f[{self.key('f', 1)}] += 1"]
+            key = self.key("f", 1)
+            return [
+                f"self.f[{key}] {self.draw.choice(['+=', '-='])} {self.expr('Count', 1)}" if self.turns else f"self.f[{key}] += 1"
+            ]
+        if self.turns and table in "bkq" and self.draw.random() < 0.4:
+            sign = self.draw.choice(["+=", "-=", "|=", "&=", "^=", "//="] if table == "q" else ["|=", "&=", "^="])
+            return [f"self.{table}[{self.key(table, 2)}] {sign} {value}"]
         return [f"self.{table}[{self.key(table, 1)}] = {value}"]
 
     def local(self, depth: int) -> list[str]:
@@ -434,6 +459,7 @@ class Writer:
         lines = [*self.helping(), "", "class Generated(Design):"]
         lines += [f"    {t}: {TABLES[t][0]}" for t in self.tables]
         lines += ["    geometry = geometry(Vm=2, Mfn=2, naturals=2)", ""]
+        lines += TURNING.splitlines() if self.turns else []
         for number in range(self.draw.randint(2, 3)):
             lines += self.operation(number)
         for number in range(self.draw.randint(2, 4)):
