@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from refmodel.language import Fault
-from refmodel.machine.words import Marked
+from refmodel.machine.words import Marked, Translation
 from refmodel.machine.x86.guest_walk import Access, Cpu, NotCanonical, PageFault, walk
 from refmodel.machine.x86.staleness import Chain, Remembered, Tag, first_address
 from refmodel.machine.x86.words import NX, PS, RW, US, A, D, G, P, lacking
@@ -95,11 +95,10 @@ def rules() -> Iterator[Rule]:
     for here in (Tag(1, 1, 0x9000), Tag(0, 2, 0), Tag(2, 0, 0xA000)):
         for gva in (GVA, 0x201000, LAST | 0xFFF):
             yield (
-                f"INVLPG {gva:#x}: the page under this PCID or global; every upper part under this PCID",
+                f"INVLPG {gva:#x}: the page under this PCID or, with CR4.PGE, global; every upper part under this PCID",
                 lambda m, t=here, g=gva: m.invlpg(t, g),
                 lambda f, t=here, g=gva: (
-                    f.vpid == t.vpid
-                    and ((f.used_for(g) and (f.marked_global or f.pcid == t.pcid)) if f.translation else f.pcid == t.pcid)
+                    f.vpid == t.vpid and ((f.used_for(g) and (f.kept or f.pcid == t.pcid)) if f.translation else f.pcid == t.pcid)
                 ),
             )
             yield (
@@ -321,6 +320,13 @@ def test_old_upper_entries_mix_with_new_lower_ones() -> None:
     assert frames(memory, now) == {0x7000, 0xA000, 0xB000}  # the translation; all new; an old PDE and a new PTE
     memory.invlpg(HERE, 0)
     assert frames(memory, now) == {0xA000}
+
+
+def test_what_is_remembered_with_xd_set_is_used_after_nxe_is_cleared() -> None:
+    memory = Remembered()
+    memory.may_read(Marked(tables(0x7000 | FULL | 1 << 63)), HERE, attrs.evolve(CPU, nxe=True), 0)
+    found = [end for _, end in memory.ways(lambda: Marked(tables(0)), HERE, attrs.evolve(CPU, nxe=False), 0, Access())]
+    assert [end.physical for end in found if isinstance(end, Translation)] == [0x7000]
 
 
 def test_invpcid_of_one_address_keeps_the_upper_entries_of_another() -> None:

@@ -30,8 +30,9 @@ MUTANTS = (
     ("if self.reads > len(self.entries):", "if self.reads >= len(self.entries):"),
     ("if self.reads > len(self.entries):", "if True:"),
     ("todo.append(())\n", "pass\n"),
-    ("(c.tag.pcid == tag.pcid or c.is_global()))", "c.tag.pcid == tag.pcid)"),
-    ("(c.tag.pcid == tag.pcid or c.is_global()))", "(c.tag.pcid == tag.pcid or self._kept(c)))"),
+    ("(c.tag.pcid == tag.pcid or self._kept(c)))", "c.tag.pcid == tag.pcid)"),
+    ("(c.tag.pcid == tag.pcid or self._kept(c)))", "(c.tag.pcid == tag.pcid or c.is_global()))"),
+    ("chain.entries if cpu.nxe else tuple(entry & ~NX for entry in chain.entries)", "chain.entries"),
     ("or (not c.leaf and c.tag.pcid == tag.pcid)", "or (not c.leaf and c.covers(gva) and c.tag.pcid == tag.pcid)"),
     ("or (not c.leaf and c.tag.pcid == tag.pcid)", "or not c.leaf"),
     ("and (everything or c.tag.pcid == tag.pcid)", ""),
@@ -58,6 +59,7 @@ def all_claims() -> Iterator[Callable[[], None]]:
     yield claims.test_an_access_through_memory_marks_it_and_one_through_the_cache_does_not
     yield claims.test_a_level_above_3_never_maps_a_page
     yield claims.test_which_addresses_share_an_entry
+    yield claims.test_what_is_remembered_with_xd_set_is_used_after_nxe_is_cleared
     yield claims.test_invpcid_of_an_address_that_is_not_canonical_is_a_general_protection_fault
     yield claims.test_what_looks_like_a_table_in_a_page_of_data_is_none
     yield lambda: claims.test_what_is_remembered_is_present_well_formed_and_accessed(True)

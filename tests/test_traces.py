@@ -21,7 +21,7 @@ from refmodel.engines.replaying import replay
 from refmodel.geometries import LARGER
 from refmodel.language import BadDesign, Design, outline
 from refmodel.oracle.judging_traces import judge as judge_traces_of
-from refmodel.oracle.trace import anywhere, linear
+from refmodel.oracle.trace import anywhere, processors
 from refmodel.oracle.trace.duplicates import duplicate_in, may_have_duplicates
 from refmodel.oracle.trace.judge import Deviation, Judge, judge_events, judge_trace
 from refmodel.oracle.trace.telling import lines, trace_of
@@ -299,7 +299,7 @@ def test_invpcid_of_an_address_that_is_not_canonical_is_no_event() -> None:
 
 
 def test_of_steps_that_are_no_longer_kept_anything_may_be_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linear, "LONGEST", 4)
+    monkeypatch.setattr(processors, "LONGEST", 4)
     elsewhere = [event("invlpg", gva=0x2000)] * 20
     assert judged(*PAGING, LOADED, GONE, event("invlpg", gva=0), *elsewhere[:2], LOADED) is not None
     assert judged(*PAGING, LOADED, GONE, event("invlpg", gva=0), *elsewhere, LOADED) is None
@@ -316,8 +316,38 @@ def test_after_an_invalidation_an_access_that_completes_sets_the_accessed_flag()
     assert judged(*PAGING, LOADED, aged, event("invlpg", gva=0), LOADED, clear) is not None
 
 
-def test_an_entry_that_was_never_accessed_was_never_remembered() -> None:
-    assert judged(*PAGING, store(0x4000, 0x7047), cr(cr3=0x1000), GONE, LOADED) is not None
+def test_a_processor_may_walk_of_its_own_accord() -> None:
+    """It then sets the accessed flag, which the guest may see, and may remember what the guest overwrites (SDM 3A 4.10.2.3)."""
+    aged = (*PAGING, store(0x4000, 0x7007), cr(cr3=0x1000))
+    assert judged(*aged, GONE, LOADED) is None
+    assert judged(*aged, load(0x4000, 0x7027), GONE, LOADED) is None
+    assert judged(*aged, load(0x4000, 0x7067)) is not None  # no walk of its own sets the dirty flag
+    assert judged(*aged, load(0x4000, 0x9027)) is not None
+    assert judged(*PAGING, store(0x4000, 0x7006), load(0x4000, 0x7026)) is not None  # nor a flag of an entry that is not present
+
+
+def test_what_is_remembered_with_xd_set_is_used_after_nxe_is_cleared() -> None:
+    told = (*PAGING, store(0x4000, 0x7067 | 1 << 63), cr(nxe=True), LOADED, cr(nxe=False))
+    assert judged(*told, LOADED) is None and judged(*told, event("access", gva=0, fault=9)) is None
+    assert judged(*told, event("invlpg", gva=0), LOADED) is not None
+
+
+def test_of_an_access_that_faults_in_its_second_page_the_first_may_have_been_walked() -> None:
+    told = (*PAGING, store(0x4000, 0x7007), store(0x4008, 0), event("access", gva=0xFFC, size=8, kind="store", fault=2))
+    for flags, lawful in ((0, True), (0x20, True), (0x60, True), (0x160, False)):
+        assert (judged(*told, load(0x4000, 0x7007 | flags)) is None) == lawful
+
+
+def test_with_global_pages_off_invlpg_keeps_what_is_of_other_pcids() -> None:
+    told = (*PAGING, GLOBAL, cr(pcide=True, pge=True), cr(pge=False), cr(cr3=ROOT_1), LOADED, cr(cr3=ROOT_2))
+    assert judged(*told, GONE, event("invlpg", gva=0), cr(cr3=ROOT_1, keep=True), LOADED) is None
+
+
+def test_at_power_on_nothing_is_remembered() -> None:
+    tables = (store(0x1000, 0x3027), store(0x3000, 0x4027), store(0x4000, 0x5027), store(0x5008, 0x13027))
+    told = (START, event("ram", gpa=0, bytes=1 << 18), *tables, cr(cr3=0x1000, levels=4, pge=False, pcide=True))
+    assert judged(*told, event("access", gva=0x1000, fault=0)) is not None
+    assert judged(*told, event("access", gva=0x1000, value=0)) is None
 
 
 @pytest.mark.parametrize("kind, flags, lawful", [

@@ -187,7 +187,13 @@ AS_MET = {
     # What pages share is written to one slot.
     "shared_and_swapped_out_to_one_slot": None, "shared_and_swapped_out_to_the_slot_of_the_first": None,
     "shared_no_more_and_swapped_out_to_anothers_slot": (8, "EQV-1"), "shared_and_swapped_out_and_lost": (9, "EQV-1"),
-    "ring_of_old_pushed_before_it_is_harvested": None, "ring_of_old_pushed_after_it_is_harvested": (3, "EQV-4")}
+    "ring_of_old_pushed_before_it_is_harvested": None, "ring_of_old_pushed_after_it_is_harvested": (3, "EQV-4"),
+    # A page that is known by its translation only may be the last that shares a frame.
+    "last_sharer_keeps_its_frame_begun_in_the_middle": None, "last_sharer_keeps_its_frame_after_a_race": None,
+    "frame_taken_that_two_untold_sharers_have": (7, "RES-2"),
+    # What a processor may remember, and which flags it may set of its own accord.
+    "xd_remembered_and_nxe_cleared": None, "first_page_walked_and_the_second_faults": None, "walked_of_its_own_accord": None,
+    "invlpg_with_global_pages_off": None, "faults_at_power_on_with_pcids": (8, "EQV-2")}
 """Where each deviates, and from what."""
 
 

@@ -19,7 +19,7 @@ import attrs
 from refmodel.language.asking import Fault
 from refmodel.machine.words import Translation, WalkMemory, Word
 from refmodel.machine.x86.guest_walk import Access, Cpu, NotCanonical, canonical, reserved, walk
-from refmodel.machine.x86.words import FRAME, PS, A, D, G, P
+from refmodel.machine.x86.words import FRAME, NX, PS, A, D, G, P
 
 
 @attrs.frozen
@@ -151,12 +151,14 @@ class Remembered:
     ) -> Iterator[tuple[WalkMemory, Translation | Fault]]:
         """Every way in which an access may go: over fresh memory each, from nothing or from a chain that is remembered.
 
-        A translation remembered with a clear dirty flag is not used for a write: the processor walks again to set the flag.
+        A translation remembered with a clear dirty flag is not used for a write: the processor walks again to set the flag. What is
+        remembered with XD set is used also after EFER.NXE is cleared, which forgets nothing (SDM Vol. 3A 4.10.4.1), and XD then
+        says nothing.
         """
         starts: list[tuple[Word, ...]] = [()]
         for chain in self.usable(tag, cpu, gva):
             if not (chain.leaf and access.write and not chain.entries[-1] & D):
-                starts.append(chain.entries)
+                starts.append(chain.entries if cpu.nxe else tuple(entry & ~NX for entry in chain.entries))
         for entries in starts:
             fresh = memory()
             try:
@@ -173,15 +175,15 @@ class Remembered:
         self.chains = {chain for chain in self.chains if not which(chain)}
 
     def invlpg(self, tag: Tag, gva: Word, levels: int = 4) -> None:
-        """INVLPG: translations of this page, the global ones of every PCID too, and every upper part under the current PCID
-        (SDM Vol. 3A 4.10.4.1). Nothing, if the address is not canonical with so many levels (Vol. 2A, INVLPG)."""
+        """INVLPG: translations of this page, with CR4.PGE the global ones of every PCID too, and every upper part under the current
+        PCID (SDM Vol. 3A 4.10.2.4, 4.10.4.1). Nothing, if the address is not canonical with so many levels (Vol. 2A, INVLPG)."""
         if not canonical(gva, levels):
             return
         self.forget(
             lambda c: (
                 c.tag.vpid == tag.vpid
                 and (
-                    (c.leaf and c.covers(gva) and (c.tag.pcid == tag.pcid or c.is_global()))
+                    (c.leaf and c.covers(gva) and (c.tag.pcid == tag.pcid or self._kept(c)))
                     or (not c.leaf and c.tag.pcid == tag.pcid)
                 )
             )

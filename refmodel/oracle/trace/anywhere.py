@@ -13,7 +13,7 @@ from msgspec import UNSET
 from refmodel.machine.x86.words import A, D, P
 from refmodel.oracle.trace import guest
 from refmodel.oracle.trace.changes import copy_is_good_no_more
-from refmodel.oracle.trace.contents import FULL, Contents
+from refmodel.oracle.trace.contents import FULL
 from refmodel.oracle.trace.events import Linear
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.tables import Key, Open
@@ -79,7 +79,7 @@ def _may_be_looked_at(k: Knowledge, vm: int, keys: set[Key]) -> bool:
         return True
     k.looked_at = 0
     for key in keys:
-        for page in _held(k, key):
+        for page in guest.held(k, key):
             page.forget(0, 4096)
         if key[0] == vm:
             dict.pop(k.pages, key, None)
@@ -90,7 +90,7 @@ def _may_be_looked_at(k: Knowledge, vm: int, keys: set[Key]) -> bool:
 def _may_be_stored(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
     """A page may have been stored to. A page that its guest had called free may be so no longer, so nothing is known of it."""
     copy_is_good_no_more(k, key)
-    for page in _held(k, key):
+    for page in guest.held(k, key):
         if page.either is not None:
             page.forget(0, 4096)
     had, _ = k.page(*key).bits(offset)
@@ -104,16 +104,8 @@ def _doubt(k: Knowledge, key: Key, offset: int, mask: int) -> None:
         return
     if mask & old[1] & ~FLAGS and key in k.table_pages:
         k.store_to_table(k, key, offset, 0, 0)
-    for page in _held(k, key):
+    for page in guest.held(k, key):
         page.doubt(offset, mask)
-
-
-def _held(k: Knowledge, key: Key) -> list[Contents]:
-    """What a page is known to hold, and what its frame is, if that is kept apart."""
-    page = k.page(*key)
-    entry = k.backing(key)
-    of_frame = k.tables["memory"].get(entry.mfn) if entry is not None and entry.resident else None
-    return [page] if of_frame is None or of_frame is page else [page, of_frame]
 
 
 def is_entry(known: int) -> bool:

@@ -37,12 +37,12 @@ def about(k: Knowledge, *pages: Key, frames: tuple[int | None, ...] = (), slots:
     return About(frozenset(pages), frozenset(of_frames), frozenset(of_slots), **more)
 
 
-def take(k: Knowledge, mfn: int) -> None:
-    """A frame is taken from the free ones."""
+def take(k: Knowledge, mfn: int, by: Key | None = None) -> None:
+    """A frame is taken from the free ones; or by a page that may be the last that shares it."""
     frame = k.state.frames.find(mfn)
     if frame is None or frame.use == Use.FREE:
         return
-    if may_be_left(k, mfn):
+    if may_be_left(k, mfn, by):
         k.tables["frames"].forget(mfn)
         return
     whose = f" of vm {frame.vm}, gfn {frame.gfn:#x}" if frame.use == Use.PRIVATE else ""
@@ -52,10 +52,11 @@ def take(k: Knowledge, mfn: int) -> None:
     k.tables["frames"].forget(mfn)
 
 
-def may_be_left(k: Knowledge, mfn: int) -> bool:
-    """Whether all who shared a frame may have left it: nobody knows how many did, and none is known to stand on it."""
+def may_be_left(k: Knowledge, mfn: int, but: Key | None = None) -> bool:
+    """Whether all who shared a frame, ``but`` for one page, may have left it: nobody knows how many did, and none is known to stand
+    on it."""
     frame = k.state.frames.find(mfn)
-    return frame is not None and frame.use == Use.SHARED and frame.references > MANY // 2 and not k.pages_of(mfn)
+    return frame is not None and frame.use == Use.SHARED and frame.references > MANY // 2 and k.pages_of(mfn) <= {but}
 
 
 def own(k: Knowledge, key: Key, mfn: int, contents: Contents, entry: P2mEntry) -> None:

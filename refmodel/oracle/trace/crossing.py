@@ -25,11 +25,14 @@ def access(k: Knowledge, event: Linear) -> None:
     else:
         try:
             linear.access_within_a_page(k, first)
+            walked = second
         except Deviates as why:
             try:
                 linear.access_within_a_page(k, second)
+                walked = first
             except Deviates as other:
                 raise (other if other.clause == CODES[0] else why) from None  # a fault is due there, with another code
+        linear.may_have_walked(k, walked)
 
 
 def _halves(event: Linear, inside: int) -> tuple[Linear, Linear]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from refmodel.language import NOTHING, Law
 from refmodel.laws import contract, equivalence, isolation
+from refmodel.machine.x86.words import A, P
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
 from refmodel.oracle.trace import exits, reported, stretches
@@ -38,6 +39,9 @@ def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
     if key in k.lent:
         return
     page = k.page(*key)
+    if key in k.table_pages and _is_walked(page, offset, bits & mask):
+        for contents in held(k, key):
+            contents.doubt(offset, A)
     if not page.learn(offset, bits, mask):
         k.unless_silent(wrong_data(page, key, offset, bits, mask), About(frozenset({key})), contents=True)
         k.page(*key).learn(offset, bits, mask)
@@ -45,6 +49,21 @@ def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
         k.seen_in_table(k, key, offset)
     if page.zeroed and offset not in page.words and page.either is None:
         page.words[offset] = 0  # so that the next look is a short one
+
+
+def _is_walked(page: Contents, offset: int, seen: int) -> bool:
+    """Whether this is an entry in which the accessed flag is seen set, and was known to be clear: a processor may walk there of its
+    own accord, and then sets the flag (SDM Vol. 3A 4.8, 4.10.2.3)."""
+    had, known = page.bits(offset)
+    return seen & A & known & ~had != 0 and had & P != 0
+
+
+def held(k: Knowledge, key: Key) -> list[Contents]:
+    """What a page is known to hold, and what its frame is, if that is kept apart."""
+    page = k.page(*key)
+    entry = k.backing(key)
+    of_frame = k.tables["memory"].get(entry.mfn) if entry is not None and entry.resident else None
+    return [page] if of_frame is None or of_frame is page else [page, of_frame]
 
 
 def wrong_data(page: Contents, key: Key, offset: int, bits: int, mask: int) -> Deviates:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from typing import TypeAlias
+from collections.abc import Iterator
 
 import attrs
 from msgspec import UNSET
@@ -17,142 +16,22 @@ from msgspec import UNSET
 from refmodel.language.asking import Fault
 from refmodel.laws import equivalence
 from refmodel.machine.words import Translation
-from refmodel.machine.x86.guest_walk import Access, Cpu, NotCanonical, PageFault, canonical
-from refmodel.machine.x86.staleness import Remembered, Tag
+from refmodel.machine.x86.guest_walk import Access, NotCanonical, PageFault, canonical
+from refmodel.machine.x86.staleness import Remembered
 from refmodel.machine.x86.words import FRAME, PS, P, lacking
 from refmodel.oracle.trace import anywhere, guest, reported
-from refmodel.oracle.trace.contents import Part
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Invlpg, Invpcid, Linear, Registers
 from refmodel.oracle.trace.knowledge import Knowledge
+from refmodel.oracle.trace.processors import Processor, Runs, Stored, Tables, may_remember
 from refmodel.oracle.trace.tables import Key, Open
 from refmodel.oracle.x86.fault_codes import CODES, is_only_the_code
 
-MOST = 256
-"""Stores to tables that are gone back over for one page. After more of them, its accesses may end in any way."""
-LONGEST = 4096
-"""Steps of a processor's log that are kept, if it does not forget everything before."""
-PCID = 0xFFF
-"""Bits 11:0 of CR3, with CR4.PCIDE (SDM Vol. 3A 4.5.2)."""
-
-
-@attrs.frozen
-class Stored:
-    """A store to a table: where, and what was there before."""
-
-    address: int
-    before: Part
-
-
-@attrs.frozen
-class Runs:
-    """From here on the processor walks with these registers, under this tag."""
-
-    cpu: Cpu
-    tag: Tag
-
-
-@attrs.frozen
-class Forgets:
-    """Something that makes the processor forget."""
-
-    how: Callable[[Remembered], None]
-
-
-Step: TypeAlias = Stored | Runs | Forgets
-
-
-@attrs.define
-class Page:
-    """What may be remembered for a linear page, and the number of the first step that has not been taken into account."""
-
-    remembered: Remembered
-    next: int
-
-
-@attrs.define
-class Processor:
-    """A CPU of a VM's: its registers, and what has happened since it last had to forget everything.
-
-    It may walk at any time, for any address. What it may remember is found out page by page, when a page is accessed: by going
-    over the steps in order.
-    """
-
-    cpu: Cpu = Cpu(0)
-    pcids: bool = False
-    """CR4.PCIDE."""
-    global_pages: bool = False
-    """CR4.PGE."""
-    lost: bool = True
-    """Whether it may remember more than was seen: until it first has to forget everything."""
-    start: Runs = Runs(Cpu(0), Tag())
-    """How it ran before the first step."""
-    start_global: bool = False
-    """CR4.PGE before the first step."""
-    steps: list[Step] = attrs.field(factory=list)
-    dropped: int = 0
-    """Steps that are no longer kept."""
-    pages: dict[int, Page] = attrs.field(factory=dict)
-
-    @property
-    def tag(self) -> Tag:
-        """Without CR4.PCIDE, the PCID is 0 (SDM Vol. 3A 4.10.1)."""
-        return Tag(pcid=self.cpu.cr3 & PCID if self.pcids else 0)
-
-    def add(self, step: Step) -> None:
-        self.steps.append(step)
-        if len(self.steps) >= 2 * LONGEST:
-            del self.steps[:LONGEST]
-            self.dropped += LONGEST
-
-    def forgets(self, how: Callable[[Remembered], None]) -> None:
-        """Some of what it read before is remembered no more."""
-        self.add(Forgets(how))
-
-    def forgets_everything(self) -> None:
-        """Nothing that it read before is remembered."""
-        self.steps.clear()
-        self.pages.clear()
-        self.dropped = 0
-        self.lost = False
-        self.start, self.start_global = Runs(self.cpu, self.tag), self.global_pages
-
-    def page(self, gva: int) -> Page:
-        """A copy of what is known for an address. Raises ``Open`` if the steps since then are no longer kept."""
-        known = self.pages.get(gva >> 12) or Page(Remembered(self.start_global), 0)
-        if known.next < self.dropped:
-            raise Open
-        return Page(Remembered(known.remembered.global_pages, set(known.remembered.chains)), known.next)
-
-
-class Tables:
-    """The guest's memory, as its processor walks it: now, or as it was before some changes of it.
-
-    An entry of which only the flags are not known leads where it leads. A walk takes them to be clear, so that it sets them; what
-    may be remembered is found out with the flags set.
-    """
-
-    def __init__(self, k: Knowledge, vm: int, before: Mapping[int, Part] | None = None, flags: int = 0) -> None:
-        self.k, self.vm, self.before, self.flags = k, vm, before or {}, flags
-        self.marks: list[tuple[int, int]] = []
-
-    def read(self, address: int) -> int:
-        if address in self.before:
-            bits, known = self.before[address]
-        else:
-            page = self.k.pages.get(guest.reached(self.k, self.vm, address >> 12))
-            bits, known = (0, 0) if page is None else page.bits(address & 0xFF8)
-        if not anywhere.is_entry(known):
-            raise Open
-        return (bits & known) | (self.flags & ~known)
-
-    def mark(self, address: int, entry: int, flags: int) -> None:
-        if flags & ~entry:
-            self.marks.append((address, flags))
-
 
 def processor(k: Knowledge, vm: int, cpu: int) -> Processor:
-    found: Processor = k.processors.setdefault((vm, cpu), Processor())
+    if (vm, cpu) not in k.processors:  # at power-on nothing is remembered, and registers are reported from the start on
+        k.processors[vm, cpu] = Processor(lost=not k.closed)
+    found: Processor = k.processors[vm, cpu]
     return found
 
 
@@ -247,9 +126,8 @@ def access_within_a_page(k: Knowledge, event: Linear) -> None:
     mine = processor(k, event.vm, event.cpu)
     if event.fault is UNSET and not event.gp and event.value is UNSET:
         raise Inconsistent("value", "expected a value, a fault or gp")
-    kind = Access(user=event.user, write=event.kind == "store", fetch=event.kind == "fetch", ac=event.ac)
     try:
-        ends = list(_ends(k, event, mine, kind))
+        ends = list(_ends(k, event, mine, _kind(event)))
     except Open:
         _settle_unknown(k, event, mine)
         return
@@ -270,6 +148,21 @@ def access_within_a_page(k: Knowledge, event: Linear) -> None:
         raise Deviates(*law, sorted(set(refusals)), f"for vm {event.vm}, cpu {event.cpu}, linear address {event.gva:#x}")
 
 
+def may_have_walked(k: Knowledge, event: Linear) -> None:
+    """The part of an access in one page may have been walked before that in another faulted: flags may be set."""
+    mine = processor(k, event.vm, event.cpu)
+    try:
+        walked = [tables for tables, end in _ends(k, event, mine, _kind(event)) if isinstance(end, Translation)]
+    except Open:
+        anywhere.went_anywhere(k, event, mine.cpu.levels)
+    else:
+        _set_flags(k, event, walked, completed=False)
+
+
+def _kind(event: Linear) -> Access:
+    return Access(user=event.user, write=event.kind == "store", fetch=event.kind == "fetch", ac=event.ac)
+
+
 def _law(event: Linear, ends: list[Translation | Fault], refusals: list[str]) -> tuple[str, str, str]:
     """What an access breaks that ends in none of these ways."""
     reported = event.fault if isinstance(event.fault, int) else None
@@ -284,56 +177,10 @@ def _ends(k: Knowledge, event: Linear, mine: Processor, kind: Access) -> Iterato
     """Every way in which the access may end."""
     if mine.cpu.cr3 == 0:
         raise Open
-    remembered = _may_remember(k, event, mine)
+    remembered = may_remember(k, event.vm, mine, event.gva)
     for memory, end in remembered.ways(lambda: Tables(k, event.vm), mine.tag, mine.cpu, event.gva, kind):
         assert isinstance(memory, Tables)
         yield memory, end
-
-
-def _may_remember(k: Knowledge, event: Linear, mine: Processor) -> Remembered:
-    """What the processor may remember for this address. It may have walked for it at any time: with the tables as they are, and
-    as they were before each store since they were last gone over, under the registers of that time."""
-    page, end = mine.page(event.gva), mine.dropped + len(mine.steps)
-    steps = mine.steps[page.next - mine.dropped :]
-    stores = [step for step in steps if isinstance(step, Stored)]
-    if len(stores) > MOST:
-        raise Open
-    memories = iter(_as_it_was(k, event.vm, stores))
-    memory, runs = next(memories), _running(mine, page.next)
-    _read(page, memory, runs, event.gva)
-    for step in steps:
-        if isinstance(step, Stored):
-            memory = next(memories)
-        elif isinstance(step, Runs):
-            runs = step
-        else:
-            step.how(page.remembered)
-        _read(page, memory, runs, event.gva)
-    page.next = end
-    mine.pages[event.gva >> 12] = page
-    return page.remembered
-
-
-def _read(page: Page, memory: Tables, runs: Runs, gva: int) -> None:
-    """The processor may walk now, if it is known with what registers."""
-    if runs.cpu.cr3:
-        page.remembered.may_read(memory, runs.tag, runs.cpu, gva)
-
-
-def _as_it_was(k: Knowledge, vm: int, stores: list[Stored]) -> list[Tables]:
-    """The tables before the first of these stores, before the second, and so on, and as they are now."""
-    before: dict[int, Part] = {}
-    memories = [Tables(k, vm, flags=anywhere.FLAGS)]
-    for store in reversed(stores):
-        before = {**before, store.address: store.before}
-        memories.append(Tables(k, vm, before, anywhere.FLAGS))
-    return memories[::-1]
-
-
-def _running(mine: Processor, number: int) -> Runs:
-    """How the processor ran just before the step of this number."""
-    earlier = mine.steps[: number - mine.dropped]
-    return next((step for step in reversed(earlier) if isinstance(step, Runs)), mine.start)
 
 
 def _explains(k: Knowledge, event: Linear, tables: Tables, end: Translation | Fault) -> str | None:

@@ -112,7 +112,7 @@ def break_(k: Knowledge, event: e.Break) -> None:
             lose_sight(k, key)
             return
         if entry is None or event.mfn != entry.mfn:
-            take(k, event.mfn)
+            take(k, event.mfn, by=None if entry is not None else key)
             let_go(k, entry)
         own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(Backing.MAPPED, event.mfn, unwatched(k, key)))
 
