@@ -165,8 +165,8 @@ def check(
     for what, told in (("progress", progress), ("finished", finished), ("so_far", so_far)):
         if not callable(told):
             raise BadDesign(f"{what}: {told!r}; expected a function")
-    if not isinstance(seed, int):
-        raise BadDesign(f"seed: {seed!r}; expected a whole number")
+    if not isinstance(seed, int) or not 0 <= seed < 1 << 63:
+        raise BadDesign(f"seed: {seed!r}; expected a whole number of at most 63 bits")
     outline, spec = named(design, geometry)
     asked = Asked(
         None if law is None else outline.asked(law),

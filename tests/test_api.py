@@ -256,6 +256,7 @@ def test_what_is_no_event_is_bad_input(tmp_path: Path) -> None:
         ({"examples": 0}, "examples"),
         ({"examples": None}, "examples"),
         ({"seed": "x"}, "seed"),
+        ({"seed": -1}, "seed"),
         ({"engines": 1}, "engines"),
         ({"progress": 1}, "progress"),
         ({"finished": None}, "finished"),

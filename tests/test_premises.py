@@ -81,6 +81,27 @@ class Vacuous(Design):
     def either(s: Any, mfn: Mfn) -> bool:
         return not s.lent[mfn] or s.used[mfn]
 
+    @law("ISO-1", "by | of flags")
+    def one_bit_or_another(s: Any, mfn: Mfn) -> bool:
+        return (not s.lent[mfn]) | s.used[mfn] | s.dirty[mfn]
+
+    @law("ISO-1", "by ^ and or")
+    def turned_round(s: Any, mfn: Mfn) -> bool:
+        return (s.lent[mfn] ^ True) or s.used[mfn]
+
+    @law("ISO-1", "by any of several")
+    def any_of_several(s: Any, mfn: Mfn) -> bool:
+        return any((not s.lent[mfn], s.used[mfn]))
+
+    @law("ISO-1", "by & of what is not so at once")
+    def not_at_once_by_bits(s: Any, mfn: Mfn) -> bool:
+        bad = s.lent[mfn] & (not s.used[mfn])
+        return not bad
+
+    @law("ISO-1", "by all of what is not so at once")
+    def not_all_at_once(s: Any, mfn: Mfn) -> bool:
+        return not all((s.lent[mfn], s.used[mfn]))
+
     @law("ISO-1", "by or of three")
     def one_of_three(s: Any, mfn: Mfn) -> bool:
         return not s.used[mfn] or not s.lent[mfn] or s.dirty[mfn]
@@ -350,7 +371,7 @@ ENGINES = ("random", "exhaustive", "prove")
 
 def test_a_law_whose_condition_is_never_the_case_is_vacuous() -> None:
     for report in check(outline(Vacuous), ENGINES, Asked(runs=200)):
-        assert len(report.verdicts) == 33
+        assert len(report.verdicts) == 38
         assert {law.name: verdict for law, verdict in report.verdicts.items() if verdict != Verdict.VACUOUS} == {}, report.engine
 
 

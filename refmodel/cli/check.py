@@ -20,6 +20,7 @@ from refmodel.cli.common import (
     Html,
     Jobs,
     On,
+    Seed,
     app,
     files_of,
     print_document,
@@ -114,7 +115,7 @@ def check(
             min=1,
         ),
     ] = 4,
-    seed: Annotated[int, typer.Option(help="the seed of the random runs")] = 0,
+    seed: Seed = 0,
     fresh: Annotated[bool, typer.Option(help="prove and explore again, even if the result is remembered")] = False,
     combined: Annotated[
         bool,

@@ -165,6 +165,8 @@ KnownFile = Annotated[
 Coverage = Annotated[
     bool, typer.Option("--exercised", help="also print which events were reported, and which clauses no reported event can break")
 ]
+MOST = (1 << 63) - 1
+Seed = Annotated[int, typer.Option(help="the seed of the random runs", min=0, max=MOST)]
 Jobs = Annotated[int | None, typer.Option("--jobs", help="the number of processes that share the work", min=1)]
 
 

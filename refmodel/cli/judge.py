@@ -13,6 +13,7 @@ import typer
 from refmodel.cli.common import (
     FAILS,
     HOLDS,
+    MOST,
     UNDECIDED,
     Coverage,
     Ended,
@@ -69,7 +70,7 @@ def judge_command(
             help="generate this many tests for each subject, however long they take; only slow subjects stop after --seconds", min=1
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="the seed of the random tests")] = 0,
+    seed: Annotated[int, typer.Option(help="the seed of the random tests", min=0, max=MOST)] = 0,
     vectors: Annotated[
         Path | None, typer.Option(help="judge by the conformance vectors in this folder, instead of by random tests")
     ] = None,

@@ -25,6 +25,7 @@ from refmodel.cli.common import (
     Junit,
     KnownFile,
     Sarif,
+    Seed,
     app,
     err,
     out,
@@ -79,7 +80,7 @@ def drive(
     runs: Annotated[
         int | None, typer.Option(help="generate this many runs, however long they take; --seed determines the runs", min=1)
     ] = None,
-    seed: Annotated[int, typer.Option(help="the seed of the random runs")] = 0,
+    seed: Seed = 0,
     save: Annotated[Path | None, typer.Option(help="write the trace of the deviating run to this file")] = None,
     save_commands: Annotated[
         Path | None, typer.Option(help="write the commands of the deviating run to this file, one per line")

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from refmodel.cli import completion
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Jobs, app, err, files_of, out, print_document, to_be_written
+from refmodel.cli.common import FAILS, HOLDS, MOST, UNDECIDED, Jobs, app, err, files_of, out, print_document, to_be_written
 from refmodel.cli.loudness import loudness
 from refmodel.cli.progress import hidden
 from refmodel.engines.mutation import campaign, hardware
@@ -38,7 +38,7 @@ def mutate(
         str | None, typer.Option(help="mutate only functions whose file and name contain this text, such as monitor/ksm.py")
     ] = None,
     limit: Annotated[int | None, typer.Option(help="judge only this many mutants, drawn at random", min=1)] = None,
-    seed: Annotated[int, typer.Option(help="the seed by which --limit draws mutants")] = 0,
+    seed: Annotated[int, typer.Option(help="the seed by which --limit draws mutants", min=0, max=MOST)] = 0,
     jobs: Jobs = None,
     record: Annotated[Path | None, typer.Option(help="also write the score to this file, as JSON")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,

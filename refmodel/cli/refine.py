@@ -11,7 +11,20 @@ from rich.table import Table
 
 from refmodel.bare_machines import bare_machine_of
 from refmodel.cli import completion
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, app, files_of, out, print_document, to_be_written, write_page
+from refmodel.cli.common import (
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Html,
+    Jobs,
+    Seed,
+    app,
+    files_of,
+    out,
+    print_document,
+    to_be_written,
+    write_page,
+)
 from refmodel.engines.abstracted import doubts
 from refmodel.engines.corresponding import NEVER_DONE, never_completed, never_done, shared
 from refmodel.engines.induction import prove
@@ -46,7 +59,7 @@ def refine(
         ),
     ] = BARE,
     seconds: Annotated[float, typer.Option(help="how long random runs may take, in seconds", min=0.1)] = 5.0,
-    seed: Annotated[int, typer.Option(help="the seed of the random runs")] = 0,
+    seed: Seed = 0,
     html: Html = None,
     jobs: Jobs = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,

@@ -36,7 +36,8 @@ class Asked:
     """Whether exploration keeps each state whole, and not as a key of 64 bits."""
     depth: int = 4
     """How many steps the bounded search looks ahead."""
-    seed: int = 0
+    seed: int = attrs.field(default=0, validator=[attrs.validators.ge(0), attrs.validators.lt(1 << 63)])
+    """Of the random runs: a number of at most 63 bits."""
     why: bool = False
     """Whether a proof says which laws it used for each law."""
     suggests: bool = False

@@ -19,6 +19,8 @@ from refmodel.language.unsound import BadDesign
 
 ACCESSORS = ("setter", "getter", "deleter")
 """Decorators under which a property's name is stated again."""
+STATING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.AnnAssign, ast.Assign, ast.Pass)
+"""What states something in the body of a class."""
 
 
 def refuse_lost(cls: type, judged: tuple[Law, ...]) -> None:
@@ -26,6 +28,7 @@ def refuse_lost(cls: type, judged: tuple[Law, ...]) -> None:
     class and under no name, and is not among those that are judged; or where the design's own file has a class with a law of which
     no design there is made."""
     for base in cls.__mro__[:-1]:
+        _refuse_what_states_nothing(base)
         _refuse_stated_twice(base)
     for module in {name: sys.modules[name] for name in (base.__module__ for base in cls.__mro__) if name in sys.modules}.values():
         for law in made_in(module):
@@ -40,6 +43,23 @@ def refuse_lost(cls: type, judged: tuple[Law, ...]) -> None:
             f"design in this file is made of that; expected {other.__name__} among the bases of one, or in another "
             "file"
         )
+
+
+def _refuse_what_states_nothing(cls: type) -> None:
+    """``BadDesign`` for a statement that may leave out what the body of a class seems to state, or for a function that is gone."""
+    file, body = class_body(cls)
+    there = {
+        name for base in cls.__mro__ if base.__qualname__ == cls.__qualname__ for name in vars(base)
+    }  # also in other geometries
+    for each in body:
+        where = f"{file}:{each.lineno}: "
+        if not isinstance(each, STATING) and not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)):
+            raise BadDesign(
+                f"{where}{cls.__qualname__}: `{ast.unparse(each).splitlines()[0]}` stands in the body of a class; expected tables, "
+                "attributes and functions only, stated one after the other: state each in the body itself, or derive a class"
+            )
+        if isinstance(each, ast.FunctionDef) and each.name not in there and not each.name.startswith("__"):
+            raise BadDesign(f"{where}{cls.__qualname__} states {each.name}, and something has removed it from the class")
 
 
 def _refuse_stated_twice(cls: type) -> None:

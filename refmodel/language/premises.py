@@ -205,6 +205,10 @@ class _Search:
                 return self._not_at_once(values)
             case ast.BoolOp(_, values):
                 return self._alternatives(values)
+            case ast.BinOp(_, ast.BitAnd() | ast.BitOr()):  # of flags, since it is to hold
+                return self.ask(_in_words(node), denied=denied)
+            case ast.BinOp(left, ast.BitXor(), ast.Constant(bool() as value)):
+                return self.ask(left, denied=denied is not value)
             case ast.IfExp():
                 return self._either(node, denied=denied)
             case ast.Compare(left, [ast.Eq() | ast.NotEq() as op], [ast.Constant(bool() as value)]):
@@ -236,6 +240,8 @@ class _Search:
         match called, arguments:
             case ast.Name("all" | "any" as word), [over] if (word == "any") is denied:
                 return self._each(over, denied=denied)
+            case ast.Name("all" | "any"), [ast.Tuple(parts) | ast.List(parts)] if parts:
+                return self._not_at_once(parts) if denied else self._alternatives(parts)
         if _named(called, self.of) is asking.implies:
             return self._implies(node, denied=denied)
         texts = self._called(node)
@@ -367,11 +373,20 @@ def _assignments(statements: Sequence[ast.stmt], under: tuple[ast.If, ...]) -> I
                 yield from _assignments(body, under)
 
 
+def _in_words(node: ast.BinOp) -> ast.BoolOp:
+    """``a | b | c`` of flags as ``a or b or c``, and ``&`` as ``and``."""
+    op = type(node.op)
+    left = _in_words(node.left).values if isinstance(node.left, ast.BinOp) and isinstance(node.left.op, op) else [node.left]
+    return ast.BoolOp(ast.Or() if op is ast.BitOr else ast.And(), [*left, node.right])
+
+
 def _denied(node: ast.expr) -> tuple[ast.expr, bool] | None:
     """What an expression denies, and what that is where the expression does not hold; None if it denies nothing."""
     match node:
         case ast.UnaryOp(ast.Not(), operand):
             return operand, True
+        case ast.BinOp(left, ast.BitXor(), ast.Constant(True)):
+            return left, True
         case ast.Compare(left, [ast.Eq() | ast.NotEq() as op], [ast.Constant(bool() as value)]):
             return (left, True) if value is isinstance(op, ast.NotEq) else None
         case ast.Compare(_, [ast.NotEq() | ast.NotIn()], _):
