@@ -116,7 +116,9 @@ def check(
         ),
     ] = 4,
     seed: Seed = 0,
-    fresh: Annotated[bool, typer.Option(help="prove and explore again, even if the result is remembered")] = False,
+    fresh: Annotated[
+        bool, typer.Option(help="prove and explore again, even if the result for a shipped design is remembered")
+    ] = False,
     combined: Annotated[
         bool,
         typer.Option(

@@ -168,7 +168,8 @@ def _refuse(name: str, outline: Outline) -> None:
         raise BadDesign(f"{place_of(home_of(outline.cls, partial[0]), partial[0])} is a dict; {WHOLE_STEPS}")
     if not fits_bytes(outline):
         raise BadDesign(
-            f"{name}: its states have too many parts, or too large ones; expected what exploration in compiled code takes"
+            f"{place_of(outline.cls)}: a table or an outcome has a word of more than 7 bits, an enum of more than 127 members, "
+            "or a page in a partial table; leaks compares states of one byte for each number, so expected smaller ones"
         )
 
 

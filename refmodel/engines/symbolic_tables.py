@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -30,6 +29,7 @@ from refmodel.engines.connectives import (
 )
 from refmodel.engines.questions import simplified
 from refmodel.engines.terms import FALSE, TRUE, Term, called, constant, packed, page_sort, sort_of
+from refmodel.language.asking import is_function
 from refmodel.language.kinds import FlagKind, NameKind, PageKind, TableKind
 from refmodel.language.opaque import opaque, term_of
 from refmodel.language.tables import NOTHING
@@ -284,7 +284,7 @@ class Table:
         """One value wherever a condition holds, or what a function gives for each entry."""
         if self.page or self.domain is not None:
             raise Unsound(f"an assignment to many entries of {self.kind.name}, which is no total table of records")
-        new = self._computed(value) if isinstance(value, FunctionType) else lambda *_: list(self._leaves_of(value))
+        new = self._computed(value) if is_function(value) else lambda *_: list(self._leaves_of(value))
         self._everywhere(where, new, assigned=True)
 
     def _everywhere(self, where: Callable[..., Any], new: Callable[..., list[Term]], assigned: bool) -> None:

@@ -152,9 +152,12 @@ def _refuse_odd_enum(cls: type[enum.Enum]) -> None:
         name
         for base in cls.__mro__
         if base not in (enum.Enum, object)
-        for name in ("__eq__", "__hash__", "__bool__", "__new__")
-        if isinstance(vars(base).get(name), FunctionType) and vars(base)[name].__module__ != "enum"
+        for name, member in vars(base).items()
+        if name.startswith("__") and name not in ("__str__", "__repr__", "__format__", "__doc__")
+        if isinstance(member, FunctionType) and member.__module__ != "enum"
     ]
+    if type(cls) is not enum.EnumType:
+        odd.append(type(cls).__name__)
     if odd or own or issubclass(cls, enum.Flag):
         raise BadDesign(
             f"the enum {cls.__qualname__} is more than its members ({', '.join(odd + own) or 'Flag'}); expected a plain enum.Enum"
@@ -197,6 +200,8 @@ def _refuse_odd_record(cls: type) -> None:
         for name, member in vars(base).items():
             if name.startswith("__") and name.endswith("__") and isinstance(member, FunctionType) and not _by_attrs(member):
                 refuse(f"has a {name} of its own")
+    if not isinstance(vars(cls).get("__hash__"), FunctionType):
+        refuse("has no __hash__ by its fields")
     for field in attrs.fields(cls):
         if field.converter is not None or field.validator is not None or field.on_setattr is not None:
             refuse(f"converts or validates its field {field.name}")
@@ -209,6 +214,14 @@ def _refuse_odd_record(cls: type) -> None:
         shown = next((vars(base)[field.name] for base in cls.__mro__ if field.name in vars(base)), None)
         if shown is not None and not isinstance(shown, MemberDescriptorType):
             refuse(f"has something else under the name of its field {field.name}")
+
+
+def refuse_odd_fault(cls: type, plain: type) -> None:
+    """``BadDesign`` for a fault that, below the plain one, runs code of its own when it is raised, compared or printed."""
+    for base in cls.__mro__[: cls.__mro__.index(plain)]:
+        for name, member in vars(base).items():
+            if name == "args" or (name.startswith("__") and isinstance(member, FunctionType) and not _by_attrs(member)):
+                raise BadDesign(f"the fault {cls.__qualname__} has a {name} of its own; expected a plain subclass of Fault")
 
 
 def _by_attrs(method: FunctionType) -> bool:

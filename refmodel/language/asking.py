@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable, Collection
-from types import FrameType, FunctionType
+from types import FrameType, FunctionType, MethodType
 from typing import Any, ClassVar, Protocol
 
 from refmodel.language.annotations import kind_of
@@ -268,10 +268,15 @@ def concrete_reset(table: Total[Any, Any], where: Callable[..., Any]) -> None:
         concrete_assign(table, where, table.default)
 
 
+def is_function(value: Any) -> bool:
+    """Whether what ``assign`` is given is worked out for each entry, by a function or a method."""
+    return isinstance(value, FunctionType | MethodType)
+
+
 def concrete_assign(table: Total[Any, Any], where: Callable[..., Any], value: Any) -> None:
     """``assign`` on ints. Every entry is looked at, and every new one is made, before any is changed."""
     found = [(k, e) for k, e in table.items() if where(e, *(k if isinstance(k, tuple) else (k,)))]
-    if isinstance(value, FunctionType):
+    if is_function(value):
         new = [(key, value(entry, *(key if isinstance(key, tuple) else (key,)))) for key, entry in found]
     else:
         new = [(key, value) for key, _ in found]

@@ -332,13 +332,13 @@ class Expressions(Meanings):
                 return self.complain(f"{cls.__name__} has no {name}" + (f"; it has {', '.join(has)}" if has else ""), node)
             case FunctionType():
                 return attrs.evolve(self.text(found, node), bound=mine)
-            case staticmethod():
+            case staticmethod() if type(found) is staticmethod:  # what is derived from it may do anything when it is looked up
                 return self.meaning(found.__func__, node, name)
-            case classmethod():
+            case classmethod() if type(found) is classmethod:
                 if not isinstance(found.__func__, FunctionType):
                     return self.complain(f"{name} is no plain class method", node)
                 return attrs.evolve(self.text(found.__func__, node), bound=(Known(cls),))
-            case property() if bound is not None:
+            case property() if type(found) is property and bound is not None:
                 if not isinstance(found.fget, FunctionType):
                     return self.complain(f"the property {name} has no plain text", node)
                 return self.call(attrs.evolve(self.text(found.fget, node), bound=mine), (), {}, node)

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import FunctionType
 
 from refmodel.language import asking
-from refmodel.language.annotations import kind_of
+from refmodel.language.annotations import kind_of, refuse_odd_fault
 from refmodel.language.arithmetic import place
 from refmodel.language.calls import Calls
 from refmodel.language.grammar import instead
@@ -253,12 +253,17 @@ class Inference(Calls):
                     "a Fault takes a string and nothing else; return a record with these fields, or store them to a table before",
                     argument,
                 )
-        if isinstance(what, ast.Name) and what.id == "NotImplementedError":
+        space = self._frames[-1].text.scope.function.__globals__
+        if isinstance(what, ast.Name) and what.id == "NotImplementedError" and what.id not in space:
             return False
         raised = self.expr(what) if what is not None else NONE
         if not (isinstance(raised, Known) and isinstance(raised.value, type) and issubclass(raised.value, asking.Fault)):
             self.complain("raise a subclass of Fault, where the operation has failed; use require where it does not apply", node)
         else:
+            try:
+                refuse_odd_fault(raised.value, asking.Fault)
+            except BadDesign as why:
+                self.complain(str(why), node)
             self.raised.setdefault(raised.value, f"{self.complaint('', node).file}:{node.lineno}")
         return False
 

@@ -9,6 +9,7 @@ import ast
 import enum
 import inspect
 import typing
+from abc import ABCMeta
 from collections.abc import Iterator, Mapping, Sequence
 from types import FunctionType, ModuleType
 from typing import Any
@@ -178,7 +179,11 @@ class Meanings:
                 return TupleOf(tuple(self.meaning(v, node, name) for v in value))
             case FunctionType():
                 return Known(value) if value in WORDS else self.text(value, node)
-            case ModuleType() | type() | Law():
+            case type() if type(value) not in (type, ABCMeta, enum.EnumType):
+                return self.complain(
+                    f"{name or value!r} has a metaclass of its own, {type(value).__name__}; use a plain class", node
+                )
+            case ModuleType() | type() | Law() if type(value) in (ModuleType, Law) or isinstance(value, type):
                 return Known(value)
             case enum.Enum():
                 return self.kind(type(value), node)

@@ -10,7 +10,7 @@ import enum
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CodeType
 from typing import Any
 
 import attrs
@@ -21,7 +21,7 @@ from refmodel.engines.compiled.tables import PageTable, PageValue, PartialTable,
 from refmodel.engines.layout import NATURAL_LIMIT, Layout
 from refmodel.language.annotations import kind_of
 from refmodel.language.arithmetic import LeavesKind
-from refmodel.language.asking import Premises, Refused, Site
+from refmodel.language.asking import Premises, Refused, Site, is_function
 from refmodel.language.forks import Forks
 from refmodel.language.joining import Impure
 from refmodel.language.kinds import FlagKind, Kind, NaturalKind, PageKind, Scalar, WordKind
@@ -258,7 +258,7 @@ class Tracing:
         self._everywhere(table, where, lambda key, entry, holds: defaults)
 
     def assign(self, table: Table, where: Callable[..., Any], value: Any) -> None:
-        if isinstance(value, FunctionType):
+        if is_function(value):
             self._everywhere(table, where, lambda key, entry, holds: self._computed(table, key, entry, holds, value))
         else:
             rows = table.rows_of(value)
