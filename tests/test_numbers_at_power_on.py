@@ -1,11 +1,14 @@
-"""A bounded search begins with the numbers that the geometry has, as runs on ints do."""
+"""A bounded search begins with any numbers, as a step of its takes any: nobody knows what is there at power-on."""
 
 from typing import Annotated, Any
 
 import attrs
+import pytest
 
 from refmodel.engines.bounded import search
-from refmodel.language import Bits, Design, Natural, Page, Total, geometry, law, operation, outline
+from refmodel.engines.checking import check
+from refmodel.engines.machine import Machine, recorded
+from refmodel.language import Bits, Design, Natural, Page, Total, geometry, implies, law, operation, outline, require
 from refmodel.machine.names import Index, Vm
 
 Count = Annotated[int, Natural()]
@@ -41,7 +44,54 @@ class Quotas(Design):
         return s.quota[vm].most <= 1 and s.alone[vm] <= 1 and s.code[vm] <= 3 and s.page[vm][index].value <= 3
 
 
-def test_a_bounded_search_begins_with_numbers_of_the_geometry() -> None:
+def test_a_bounded_search_begins_with_any_numbers() -> None:
     found = search(outline(Quotas), 2)
-    assert found.failure is None
-    assert found.depth == 2
+    assert found.failure is not None and found.depth == 0
+    machine = Machine(outline(Quotas), found.geometry)
+    machine.power_on(recorded(found.failure.run.initial))
+    assert machine.broken(None, (), None) == found.failure.broken
+
+
+class Told(Design):
+    """Nobody knows the numbers at power-on, and a step tells a large one."""
+
+    number: Total[Vm, Count]
+    is_large: Total[Vm, bool]
+    geometry = geometry(Vm=2)
+    arbitrary = ("number",)
+
+    @operation
+    def tell(self, vm: Vm) -> None:
+        self.is_large[vm] = self.number[vm] > 20
+
+    @law("RES-1", "No number is large.")
+    def none_is_large(s: Any, vm: Vm) -> bool:
+        return not s.is_large[vm]
+
+
+class Dropped(Design):
+    """Only a byte that no small run is given goes."""
+
+    held: dict[Vm, Byte]
+    geometry = geometry(Vm=2)
+
+    @operation
+    def put(self, vm: Vm, byte: Byte) -> None:
+        require(vm not in self.held)
+        self.held[vm] = byte
+
+    @operation
+    def drop(self, vm: Vm) -> None:
+        require(vm in self.held and self.held[vm] > 200)
+        del self.held[vm]
+
+    @law("RES-1", "What is held stays.")
+    def it_stays(s: Any, before: Any, vm: Vm) -> bool:
+        return implies(vm in before.held, vm in s.held)
+
+
+@pytest.mark.parametrize(("design", "steps"), [(Told, 1), (Dropped, 2)])
+@pytest.mark.parametrize("engine", ["bounded", "prove"])
+def test_a_run_with_a_large_number_is_found(design: type[Design], steps: int, engine: str) -> None:
+    [report] = check(outline(design), [engine])
+    assert report.failure is not None and len(report.failure.run.steps) == steps

@@ -196,8 +196,9 @@ class _Chain:
         """The run that a model describes, if it breaks a law on ints, and the geometry that has what its steps are given."""
         decoder = Decoder(self.scope, model)
         taken = [self._step(model, decoder, step) for step in range(depth)]
-        geometry = holding(self.scope.geometry, [each for *_, given in taken for each in given])
-        return self._broken_by(taken, Machine(self.design, geometry), decoder), geometry
+        initial = list(self._initial(decoder))
+        geometry = holding(self.scope.geometry, [*initial, *(each for *_, given in taken for each in given)])
+        return self._broken_by(taken, Machine(self.design, geometry), [value for _, value in initial]), geometry
 
     def _step(self, model: Any, decoder: Decoder, step: int) -> _Step:
         """One step of the run that a model describes."""
@@ -213,9 +214,9 @@ class _Chain:
             [*given, *((asked[0], a) for asked, a in zip(path.answers, answers, strict=True) if isinstance(asked, tuple))],
         )
 
-    def _broken_by(self, taken: Sequence[_Step], machine: Machine, decoder: Decoder) -> Failure | None:
-        """The run of these steps, if it breaks a law on ints."""
-        machine.power_on(recorded(self._initial(decoder)))
+    def _broken_by(self, taken: Sequence[_Step], machine: Machine, initial: Sequence[Any]) -> Failure | None:
+        """The run of these steps, from what is there at power-on, if it breaks a law on ints."""
+        machine.power_on(recorded(initial))
         broken = machine.broken(None, (), None)
         if broken is not None:
             return Failure(Run(machine.initial_answers, ()), broken)
@@ -231,13 +232,13 @@ class _Chain:
             machine.settle()
         return None
 
-    def _initial(self, decoder: Decoder) -> Iterator[Any]:
+    def _initial(self, decoder: Decoder) -> Iterator[tuple[Kind, Any]]:
         for name in self.design.arbitrary:
             kind = self.design.table(name)
             table = Table(self.scope._reading, kind, "s")
             for key in self.scope.keys(name):
                 leaves = [self.at(t, 0) for t in table.first(key)]
-                yield decoder.entry(kind.value, leaves)
+                yield kind.value, decoder.entry(kind.value, leaves)
 
 
 def _renamed(function: Any, step: int) -> Any:

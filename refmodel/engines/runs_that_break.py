@@ -15,6 +15,7 @@ from refmodel.engines import exhaustive
 from refmodel.engines.machine import Failure
 from refmodel.engines.reports_of_runs import explored_words, there_is
 from refmodel.engines.scope import sorts_of
+from refmodel.engines.spoken_numbers import with_spoken_numbers
 from refmodel.language.design import Outline
 from refmodel.language.laws import Law
 from refmodel.language.sizes import MOST_UNDER_WAY, Geometry
@@ -53,6 +54,9 @@ def run_that_breaks(design: Outline, laws: tuple[Law, ...], there: Geometry | No
     if done.failure is not None:
         return found
     notes = [f"{names}: {explored_words(done, there_is(design, own))}, and {ends}"]
+    spoken = with_spoken_numbers(design, own)
+    if spoken != own and (failure := _failure(judged, spoken, seconds)) is not None:
+        return attrs.evolve(found, failure=failure, geometry=spoken)
     if done.complete and done.classes <= SMALL:
         for geometry in with_one_more(design):
             if (failure := _failure(judged, geometry, WITH_ONE_MORE)) is not None:

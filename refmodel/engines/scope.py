@@ -164,19 +164,7 @@ class Scope:
             )
         if isinstance(kind, NameKind):
             return self.among(kind, leaves[0], nobody=True)
-        return z3.And(self.listed(kind, leaves), *self._numbers(kind, leaves))
-
-    def _numbers(self, kind: Kind, leaves: Sequence[Term]) -> Iterator[Term]:
-        """That numbers are among those that the geometry has, as ints choose them."""
-        if isinstance(kind, PageKind):
-            for cell in self._cells(kind, leaves):
-                yield from self._numbers(kind.cell, cell)
-        elif not (isinstance(kind, RecordKind) and kind.cls in self.geometry.only):
-            yield from (
-                self.among(leaf, term)
-                for (_, leaf), term in zip(kind.leaves(), leaves, strict=True)
-                if isinstance(leaf, NaturalKind | WordKind)
-            )
+        return self.listed(kind, leaves)
 
     def _term(self, leaf: Scalar, value: Any) -> Term:
         if isinstance(leaf, NameKind) and value != NOTHING:

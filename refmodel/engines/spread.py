@@ -25,6 +25,8 @@ B = TypeVar("B")
 
 TRIES = 3
 """Workers that may die of one item."""
+SECONDS_TO_END = 5.0
+"""How long a pool without workers may take to end."""
 CONNECTING = 10.0
 """Seconds in which a Dask scheduler has to answer."""
 
@@ -126,9 +128,12 @@ def _over_processes(work: Callable[[A], B], items: list[A], jobs: int, ended: Ca
 
 def end_at_once(pool: ProcessPoolExecutor, others: Collection[BaseProcess]) -> None:
     """End a pool and its workers, which are the processes that were started since these others were."""
+    manager = getattr(pool, "_executor_manager_thread", None)
     pool.shutdown(wait=False, cancel_futures=True)
     for worker in set(active_children()) - set(others):
         _end(worker)
+    if manager is not None:  # Python's end would wake it while it closes what it is woken by
+        manager.join(SECONDS_TO_END)
 
 
 def _end(worker: BaseProcess) -> None:

@@ -17,7 +17,7 @@ from refmodel.language import arithmetic, premises
 from refmodel.language.arithmetic import Checked, Place
 from refmodel.language.compiling import compiled
 from refmodel.language.premises import Stated, Telling
-from refmodel.language.sources import Definition, definition_of, replaced
+from refmodel.language.sources import Definition, code_of, definition_of, replaced
 from refmodel.language.unsound import BadDesign
 
 
@@ -47,7 +47,11 @@ def hold_to_kinds(function: FunctionType, widths: Mapping[Place, int]) -> None:
     """
     known = _held.get(function, Held())
     if any(known.widths.get(at, width) != width for at, width in widths.items()):
-        raise BadDesign(f"{function.__qualname__}: arithmetic of one kind here and of another in another design; write it twice")
+        code = code_of(function)
+        raise BadDesign(
+            f"{code.co_filename}:{code.co_firstlineno}: {function.__qualname__} computes with numbers of one kind in this design, "
+            "and of another in a design that was loaded before; write one function for each kind"
+        )
     _hold(function, attrs.evolve(known, widths={**known.widths, **widths}))
 
 
