@@ -191,6 +191,8 @@ AS_MET = {
     # A page that is known by its translation only may be the last that shares a frame.
     "last_sharer_keeps_its_frame_begun_in_the_middle": None, "last_sharer_keeps_its_frame_after_a_race": None,
     "frame_taken_that_two_untold_sharers_have": (7, "RES-2"),
+    # Where an order is not known: what is forgotten leaves no frame behind, and of an event that waits nothing comes yet.
+    "frame_of_a_page_forgotten_after_a_race": None, "load_that_waits_teaches_nothing": None,
     # What a processor may remember, and which flags it may set of its own accord.
     "xd_remembered_and_nxe_cleared": None, "first_page_walked_and_the_second_faults": None, "walked_of_its_own_accord": None,
     "invlpg_with_global_pages_off": None, "faults_at_power_on_with_pcids": (8, "EQV-2")}

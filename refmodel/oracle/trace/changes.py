@@ -53,10 +53,12 @@ def take(k: Knowledge, mfn: int, by: Key | None = None) -> None:
 
 
 def may_be_left(k: Knowledge, mfn: int, but: Key | None = None) -> bool:
-    """Whether all who shared a frame, ``but`` for one page, may have left it: nobody knows how many did, and none is known to stand
-    on it."""
+    """Whether all who shared a frame, ``but`` for one page, may have left it: nobody knows how many did, or that page is the one
+    that is left; and none is known to stand on it."""
     frame = k.state.frames.find(mfn)
-    return frame is not None and frame.use == Use.SHARED and frame.references > MANY // 2 and k.pages_of(mfn) <= {but}
+    if frame is None or frame.use != Use.SHARED or not k.pages_of(mfn) <= {but}:
+        return False
+    return frame.references > MANY // 2 or (but is not None and frame.references == 1)
 
 
 def own(k: Knowledge, key: Key, mfn: int, contents: Contents, entry: P2mEntry) -> None:

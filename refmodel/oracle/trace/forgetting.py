@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import attrs
@@ -49,6 +49,7 @@ def forget(k: Knowledge, names: Names) -> bool:
         return False
     _frames_of_pages(k, unsure)
     _pages_of_frames(k, unsure)
+    _frames_of_pages(k, unsure)  # those of the pages that came in: a page that is forgotten leaves no frame that is still its own
     if any(_is_lent(k, run) for run in unsure.pages):
         return False
     for run in sorted(unsure.pages):
@@ -134,11 +135,23 @@ def _pages_of_frames(k: Knowledge, unsure: Unsure) -> None:
         for relation in (k.behind, k.reached):
             for mfn in relation.within(run.first, run.last):
                 found += [Run(vm, gfn, gfn) for vm, gfn in relation.holders[mfn]]
-        for _, ranges in k.leading:
+        for table, ranges in k.leading:
             for vm, piece, mfn in ranges.leading_to(run.first, run.last):
                 low, high = max(run.first, mfn), min(run.last, mfn + piece.last - piece.first)
-                found.append(Run(vm, piece.first + low - mfn, piece.first + high - mfn))
+                found += _not_alone(k, table, Run(vm, piece.first + low - mfn, piece.first + high - mfn))
     unsure.pages = set(_joined(found))
+
+
+def _not_alone(k: Knowledge, table: Known, run: Run) -> Iterator[Run]:
+    """These pages without those of which the table has an entry of their own, which says otherwise than the piece does."""
+    first = run.first
+    for gfn in sorted(k.mentioned_pages.within(run.whose, run.first, run.last)):
+        if dict.__contains__(table, (run.whose, gfn)):
+            if first < gfn:
+                yield Run(run.whose, first, gfn - 1)
+            first = gfn + 1
+    if first <= run.last:
+        yield Run(run.whose, first, run.last)
 
 
 def _forget_pages(k: Knowledge, run: Run) -> None:

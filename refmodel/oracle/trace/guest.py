@@ -25,12 +25,27 @@ MANY = 64
 
 def load(k: Knowledge, event: Load) -> None:
     """A load shows what was stored last. Of a private page the monitor sees what it may, such as ciphertext."""
-    for key, offset, bits, mask in pieces(event.vm, event.gpa, event.value, event.size):
+    parts = [*pieces(event.vm, event.gpa, event.value, event.size)]
+    if len(parts) > 1:  # what is wrong comes first, so that nothing is learned of the rest
+        parts.sort(key=lambda part: _may_be(k, *part))
+    for key, offset, bits, mask in parts:
         at = reached(k, *key)
         if event.by == "guest" or not k.state.private.find(at):
             learn(k, at, offset, bits, mask)
         if event.by == "guest":
             reported.access(k, event.cpu, key, write=False)
+
+
+def _may_be(k: Knowledge, at: Key, offset: int, bits: int, mask: int) -> bool:
+    page = k.pages.get(reached(k, *at))
+    return page is None or page.may_be(offset, bits, mask)
+
+
+def may_complete(k: Knowledge, event: Load | Store) -> None:
+    """That translations let an access complete, before anything comes of it. Raises ``Deviates``."""
+    if event.by == "guest":
+        for key in dict.fromkeys(key for key, *_ in pieces(event.vm, event.gpa, event.value, event.size)):
+            reported.access(k, event.cpu, key, write=isinstance(event, Store))
 
 
 def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:

@@ -15,6 +15,7 @@ import attrs
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.forgetting import forget
+from refmodel.oracle.trace.guest import may_complete
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.naming import NONE, Names, Raced, are_cached, names_of
 from refmodel.oracle.trace.recent import Recent
@@ -105,6 +106,8 @@ class Interleaving:
         item.names = names_of(self.k, item.event)
         cached = are_cached(self.k, item.names)
         try:
+            if isinstance(item.event, e.Load | e.Store):  # one that waits is tried again, so nothing may come of it before
+                may_complete(self.k, item.event)
             item.event.judge(self.k)
         except (Deviates, Inconsistent) as why:
             item.why = why
