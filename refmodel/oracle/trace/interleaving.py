@@ -20,6 +20,8 @@ from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.naming import NONE, Names, Raced, are_cached, names_of
 from refmodel.oracle.trace.recent import Recent
 
+JOINING = (e.Grant, e.Revoke, e.Alias)
+"""Events by which a page comes to have the memory of another, or to have it no more."""
 MOST_RACED = 1 << 16
 """Names of which it is kept in mind that there was a race. After more of them nothing is relied on that came before."""
 
@@ -188,7 +190,7 @@ class Interleaving:
         if not self._may_be_of_another_order(item):
             return item
         self.undecided += 1
-        self._rely_on_nothing(item.names)
+        self._rely_on_nothing(self._with_other_names(item))
         if not self._try(item) and isinstance(item.why, Inconsistent):
             self._lose()
             if not self._try(item):
@@ -196,6 +198,19 @@ class Interleaving:
         self._rely_on_nothing(item.names)  # what it says may be of a time before events that were judged already
         self._try_waiting()
         return None
+
+    def _with_other_names(self, item: Item) -> Names:
+        """What an event is about, and what it changes of a page's memory if the page had another owner then."""
+        if not item.names.writes:
+            return item.names
+        names = {
+            ("content", *name[1:])
+            for other in self.recent
+            if isinstance(other.event, JOINING) and other.event.cpu != item.event.cpu and item.names.depends_on(other.names)
+            for name in other.names.reads | other.names.writes
+            if name[0] == "page"
+        }
+        return item.names._replace(writes=item.names.writes | names)
 
     def _may_be_of_another_order(self, item: Item) -> bool:
         """Whether an event that is not lawful may have been so before others of other CPUs, or after some that wait."""

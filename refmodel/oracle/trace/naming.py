@@ -74,6 +74,7 @@ class Names(NamedTuple):
             not self.writes.isdisjoint(changed)
             or not self.reads.isdisjoint(changed)
             or self.within(other)
+            or any(name[0] == "word" and ("content", name[1], name[2] >> 9) in self.writes for name in changed)
             or (mine and any(_are_within(mine, name) for name in other.writes))
             or any(True for _ in _in_both(mine, other.spans))
         )
