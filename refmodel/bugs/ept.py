@@ -3,7 +3,7 @@
 from refmodel.bare import Event, Reply, Seen
 from refmodel.bugs.mutant import Mutant
 from refmodel.designs import Ept
-from refmodel.language import operation, require
+from refmodel.language import operation, require, reset
 from refmodel.machine.cells import Cell
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.ept import EptEntry, Eptp
@@ -39,6 +39,18 @@ class TableReclaimedUncleared(Ept):
         self.eptp[vm] = Eptp()
         self.invept(eptp.mfn)
         self.release(eptp.mfn)
+        return TableGone(eptp.mfn)
+
+
+class TableKept(Ept):
+    """A table is emptied and said to be taken back, and its VM still has it."""
+
+    @operation
+    def reclaim_table(self, vm: Vm) -> TableGone:
+        eptp = self.eptp[vm]
+        require(eptp.present)
+        reset(self.ept, lambda entry, table, gfn: table == eptp.mfn)
+        self.flush_tables(vm)
         return TableGone(eptp.mfn)
 
 
@@ -90,6 +102,7 @@ class ShortageReportedAsHole(Ept):
 MUTANTS = {
     "no-flush-when-write-protecting": Mutant(NoFlushWhenWriteProtecting, "ISO-2"),
     "table-reclaimed-uncleared": Mutant(TableReclaimedUncleared, "ISO-3"),
+    "table-kept": Mutant(TableKept, "RES-3"),
     "shortage-reported-as-hole": Mutant(ShortageReportedAsHole, "EQV-2"),
     "invlpg-ignored": Mutant(InvlpgIgnored, "EQV-5"),
     "every-load-exits": Mutant(EveryLoadExits, "EFF-1"),

@@ -167,6 +167,15 @@ class LargeEntryDroppedUnlinked(EptTwoSizes):
         return TableGone(entry.table)
 
 
+class SmallTableKept(EptTwoSizes):
+    """A region's table is said to be taken back, and the upper entry still links to it."""
+
+    @operation
+    def reclaim_table(self, vm: Vm, region: Region) -> TableGone:
+        require(self.upper[vm, region].links)
+        return TableGone(self.upper[vm, region].table)
+
+
 class StoresToLargePagesExit(EptTwoSizes):
     """Every store to a large page exits."""
 
@@ -257,6 +266,7 @@ MUTANTS = {
     "two-sizes-installed-in-no-table": Mutant(InstalledInNoTable, "EFF-2"),
     "two-sizes-small-read-only": Mutant(SmallWritesExit, "EFF-2"),
     "two-sizes-still-linked": Mutant(LargeEntryDroppedUnlinked, "ISO-3"),
+    "two-sizes-table-kept": Mutant(SmallTableKept, "RES-3"),
     "two-sizes-stores-exit": Mutant(StoresToLargePagesExit, "EFF-1"),
     "two-sizes-table-freed-at-once": Mutant(SmallTableFreedAtOnce, "ISO-3"),
     "two-sizes-large-not-acknowledged": Mutant(LargeTranslationsNotAcknowledged, "ISO-1"),

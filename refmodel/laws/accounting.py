@@ -4,6 +4,8 @@ from typing import Any
 
 from refmodel.language import implies, law
 from refmodel.machine.names import Mfn, Vm
+from refmodel.mmu.ept import EptMmu
+from refmodel.mmu.replies import TableGone
 from refmodel.monitor.ballooning import Ballooning, ballooned
 from refmodel.monitor.copy_on_write import CopyOnWrite
 from refmodel.monitor.frames import Use
@@ -50,3 +52,8 @@ def a_table_is_the_mmus(s: P2m, mfn: Mfn) -> Any:
 def merging_saves_a_frame(s: CopyOnWrite, before: CopyOnWrite, mfn: Mfn) -> Any:
     becomes_shared = s.frames[mfn].use == Use.SHARED and before.frames[mfn].use != Use.SHARED
     return implies(becomes_shared, s.frames[mfn].references >= 2 or s.is_node(mfn))
+
+
+@law("RES-3", "After the monitor takes an EPT table back, no VM's EPTP leads to the table.")
+def a_table_taken_back_is_no_vms(s: EptMmu, outcome: TableGone, vm: Vm) -> Any:
+    return implies(s.eptp[vm].present, s.eptp[vm].mfn != outcome.table)

@@ -8,7 +8,7 @@ from refmodel.laws.isolation import agrees
 from refmodel.laws.waiting import waits
 from refmodel.machine.names import Gfn, Index, Mfn, Region, Vcpu, Vm
 from refmodel.mmu.ept_sizes import EptSizesMmu, EptThreeSizesMmu, Resized
-from refmodel.mmu.replies import Handled, Result
+from refmodel.mmu.replies import Handled, Result, TableGone
 from refmodel.monitor.frames import Use
 
 
@@ -156,3 +156,8 @@ def a_violation_of_either_size_waits_only_for_a_frame(s: EptSizesMmu, before: Ep
 @law("EFF-2", "Splitting or merging EPT entries takes away no access that the EPT allowed.")
 def resizing_takes_nothing_away(s: EptSizesMmu, before: EptSizesMmu, outcome: Resized, gfn: Gfn, write: bool) -> Any:
     return implies(before.installed(outcome.vm, gfn, write), s.installed(outcome.vm, gfn, write))
+
+
+@law("RES-3", "After the monitor takes an EPT table back, no upper EPT entry links to the table.")
+def a_table_taken_back_is_not_linked(s: EptSizesMmu, outcome: TableGone, vm: Vm, region: Region) -> Any:
+    return implies(s.upper[vm, region].links, s.upper[vm, region].table != outcome.table)
