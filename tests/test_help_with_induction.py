@@ -342,7 +342,7 @@ def test_a_false_law_gets_a_run_and_no_suggestion() -> None:
 def test_what_templates_cannot_say_is_not_found_and_that_is_said() -> None:
     report = proof(lacking.WantsThree, suggests=True)
     first, second = report.suggestion
-    assert first == "nothing found: no law of the templates makes a refuted obligation hold" and not report.suggested
+    assert first == "nothing found: no candidate law makes a failed proof succeed" and not report.suggested
     assert re.match(r"\d+ candidates were made; \d+ hold in every state that was met; 0 were given to the prover$", second)
 
 

@@ -438,7 +438,7 @@ def test_designs_that_wait_in_their_midst_are_refused() -> None:
     class Waiting(Allocator):
         known = ("holds",)
 
-    with pytest.raises(BadDesign, match="others may interrupt it"):
+    with pytest.raises(BadDesign, match="has a yield, where other operations may run"):
         _refuse("waiting", outline(Waiting))
 
 

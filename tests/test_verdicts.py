@@ -109,7 +109,7 @@ def test_an_exploration_that_takes_long_ends_where_a_proof_shows_every_law(monke
     proved, explored = check(outline(small.Pot), ("exhaustive", "prove"), finished=lambda report: told.append(report.engine))
     assert told == ["prove", "exhaustive"] and explored.spared and not explored.numbers.complete
     assert status_of([proved, explored]) == 0 and status_of([explored]) == 3
-    ended = f"exploration ended at depth {explored.numbers.depth}, because that is proved"
+    ended = f"exploration ended at depth {explored.numbers.depth}, because a proof already shows the laws"
     assert conclusion([proved, explored]).startswith(f"every law holds, for any number of names; {ended}")
     refuted, whole = check(outline(small.NotInductive), ("exhaustive", "prove"))
     assert refuted.engine == "prove" and whole.numbers.complete and not whole.spared

@@ -94,7 +94,7 @@ def common(design: Outline, reference: Outline) -> frozenset[str]:
     lacking = sorted(name for name, parameters in mine.items() if theirs.get(SAME_INSTRUCTION.get(name, name)) != parameters)
     if lacking or not mine:
         raise BadDesign(
-            f"{design.name} cannot be run beside {reference.name}, which has no {', '.join(lacking) or 'instruction of it'}"
+            f"{design.name} cannot be run beside {reference.name}: {reference.name} has no operation {', '.join(lacking) or 'of it'}"
         )
     for each in (design, reference):
         if not issubclass(each.cls, BareMemory):

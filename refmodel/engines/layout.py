@@ -170,7 +170,7 @@ def _entry(kind: TableKind, table: Any, key: Any) -> list[Any]:
     return [key in table, *kind.value.flatten(table[key] if key in table else kind.value.default())]
 
 
-TOO_LARGE = f"a number above {NATURAL_LIMIT} is stored, and exploration keeps none such"
+TOO_LARGE = f"a number above {NATURAL_LIMIT} is stored, and exploration keeps numbers up to {NATURAL_LIMIT}"
 """Why an exploration ends before the last state, in words."""
 
 

@@ -391,7 +391,7 @@ def _simulated(design: Outline, done: induction.Proved, machine: Outline) -> tup
     found = [p.simulated for p in done.proofs if p.simulated is not None]
     wrong = tuple(f"{each.operation}{SIMULATION}{why}" for each in found for why in each.failing[:1])
     uncompleted = never_completed(design, machine, found)
-    wrong += tuple(f"{name}{SIMULATION}it always exits, and nothing completes it" for name in uncompleted)
+    wrong += tuple(f"{name}{SIMULATION}it always exits, and no operation completes the instruction" for name in uncompleted)
     wrong += tuple(f"{name}{SIMULATION}{NEVER_DONE}" for name in never_done(design, machine, found))
     if wrong:
         names = ", ".join(op.name for op in machine.operations)

@@ -65,7 +65,7 @@ def _why_little(needed: Outline, law: Law) -> str:
     if "actor" in law.about and not any(op.by_guest for op in needed.operations):
         return "no operation is a guest's, so its actor is always NOTHING; is @guest missing?"
     if holds_by_methods(needed, law):
-        return "the methods that it calls make it hold whatever the tables hold; no operation can break it"
+        return "it is true for any contents of the tables, by the methods that it calls; no operation can break it"
     return ""
 
 

@@ -64,7 +64,7 @@ class Suggestion:
     def checked(self) -> str:
         """What the prover says of the suggestion."""
         if not self.laws:
-            return "nothing found: no law of the templates makes a refuted obligation hold"
+            return "nothing found: no candidate law makes a failed proof succeed"
         fewer = (
             ""
             if self.is_smallest

@@ -339,7 +339,7 @@ class Symbolic:
         except Impure as why:
             if self._folding:
                 raise
-            raise Unsound(f"a law or condition does more than look{f' ({why})' if str(why) else ''}") from None
+            raise Unsound(f"a law or condition has a side effect{f' ({why})' if str(why) else ''}") from None
 
     def _fold(self, predicate: Callable[..., Any], arguments: tuple[Any, ...], kind: Scalar | None) -> Term:
         kind = kind or FlagKind()

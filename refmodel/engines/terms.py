@@ -133,7 +133,7 @@ def _constant(kind: Scalar, value: Any) -> Term:
         return _enum_sort(kind)[1][value]
     if isinstance(kind, NameKind):
         if value != NOTHING:
-            raise Unsound(f"a {kind.sort} meets the number {value}; names know only other names")
+            raise Unsound(f"a {kind.sort} is compared with the number {value}; compare names only with names of the same type")
         return z3.Const(f"{kind.sort}.NOTHING", sort_of(kind))
     return z3.IntVal(value)
 

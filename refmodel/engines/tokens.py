@@ -129,7 +129,7 @@ def spec_of(token: str) -> tuple[str, Said]:
         if not (good and all(isinstance(i, int) for i in numbers)):
             raise ValueError
     except (ValueError, TypeError, zlib.error, RecursionError):
-        raise BadDesign(f"not a replay token: expected {PREFIX}... as printed under a trace") from None
+        raise BadDesign(f"not a replay token: expected {PREFIX}... as printed under a run") from None
     return said.spec, said
 
 
@@ -202,7 +202,7 @@ def _numbered(answers: list[int], changed: str) -> Pick:
     def pick(options: Any) -> Any:
         number = next(left, 0)
         if not 0 <= number < len(options):
-            raise NoAnswer(f"the replay token answers a question with what is no answer to it{changed}")
+            raise NoAnswer(f"the replay token records a choice that the design does not offer{changed}")
         return options[number]
 
     return pick

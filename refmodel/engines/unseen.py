@@ -21,9 +21,9 @@ from refmodel.language.sources import definition_of
 
 PACKAGE = str(Path(__file__).parents[1])
 NEVER_GONE = {
-    frozenset([True, False]): "no step that was explored comes to this condition",
-    frozenset([True]): "this condition holds in no step that was explored",
-    frozenset([False]): "this condition holds in every step that was explored and comes to it",
+    frozenset([True, False]): "no explored step evaluates this condition",
+    frozenset([True]): "this condition is true in no explored step",
+    frozenset([False]): "this condition is true in every explored step that evaluates it",
 }
 NEVER_GONE_ON = "no step that was explored goes on after this yield"
 CONDITION = "the condition under which something is asked here"
@@ -57,7 +57,7 @@ def not_taken(design: Outline, branches: frozenset[Branch], taken: frozenset[Bra
         ways = [each for each in own if (each.file, each.line) == (file, line)]
         says = NEVER_GONE_ON if any(each.resumes for each in ways) else NEVER_GONE[frozenset(each.holds for each in ways)]
         found.append(f"{file}:{line}: {says}")
-    return _first_of(found, "places from which a way was not gone")
+    return _first_of(found, "branches that no explored step took")
 
 
 def not_met(design: Outline, parts: Iterable[Law], verdicts: Mapping[Law, Verdict]) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ def not_met(design: Outline, parts: Iterable[Law], verdicts: Mapping[Law, Verdic
     )
     return _first_of(
         [
-            f"{file}:{line}: {premise} is met nowhere in what was explored; that part of {law} was not asked"
+            f"{file}:{line}: {premise} is true in no explored state or step, so that part of {law} was not tested"
             for file, line, premise, law in found
         ],
         "premises that were not met",
@@ -100,12 +100,12 @@ def never_changed(design: Outline, changed: frozenset[tuple[str, str]]) -> tuple
             ]
             if (table.name, path) not in changed and asking:
                 field = f", field {path}," if path else ""
-                more = f" and {many(len(asking) - 1, 'more law')} look" if asking[1:] else " looks"
+                more = f" and {many(len(asking) - 1, 'more law')} read" if asking[1:] else " reads"
                 found.append(
-                    f"{place_of(home, table.name)}{field} is in every state that was explored what it was at power-on; "
-                    f"{asking[0]}{more} at it"
+                    f"{place_of(home, table.name)}{field} keeps its power-on value in every explored state, and "
+                    f"{asking[0]}{more} it"
                 )
-    return _first_of(found, "tables and fields that no state has otherwise")
+    return _first_of(found, "tables and fields that keep their power-on value")
 
 
 def is_own(design: Outline, file: str) -> bool:

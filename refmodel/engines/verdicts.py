@@ -78,7 +78,7 @@ SOUNDNESS = " / soundness: "
 
 NEVER = " applies in no lawful state: nothing is said of it"
 """Stands behind an operation of which a proof is a proof about nothing."""
-IDLE = ": holds whatever the states are: nothing can break it"
+IDLE = ": trivial: true for any contents of the tables, so nothing can break it"
 """Stands behind a law that says nothing."""
 
 ENGINES_DISAGREE = "engines disagree"
@@ -294,7 +294,7 @@ def _shown(reports: Sequence[EngineReport]) -> str:
         if explored is not None and explored.endless:
             too = f"; exploration ended at depth {explored.numbers.depth}, because numbers grow without bound"
         elif explored is not None and explored.spared:
-            too = f"; exploration ended at depth {explored.numbers.depth}, because that is proved: --explore-seconds asks for more"
+            too = f"; exploration ended at depth {explored.numbers.depth}, because a proof already shows the laws: --explore-seconds N explores further"
         return f"{every}{of} holds, for any number of names{too}{_unmet(engines)}"
     if "exhaustive" in engines and engines["exhaustive"].is_whole:
         return f"{every}{of} holds in every state of this geometry{engines['exhaustive'].within}"
@@ -310,7 +310,7 @@ def _unmet(engines: Mapping[str, EngineReport]) -> str:
     if runs is None or (explored is not None and explored.numbers.complete):
         return ""
     laws = [law for law, verdict in runs.verdicts.items() if verdict == Verdict.VACUOUS]
-    return f"; random runs did not meet what {many(len(laws), 'law')} {'is' if len(laws) == 1 else 'are'} about" if laws else ""
+    return f"; random runs never met the premise of {many(len(laws), 'law')}" if laws else ""
 
 
 def is_cut_short(report: EngineReport) -> bool:
@@ -361,7 +361,7 @@ def _open(reports: Sequence[EngineReport]) -> str:
     said += [f"it is not proved that {name} never goes wrong ({how})" for name, how in _may_go_wrong(reports).items()]
     said += [f"it is not proved that what is pending ends ({', '.join(r.may_not_end)})" for r in reports if r.may_not_end]
     if any(SIMULATION in each for r in reports for each in r.unproved):
-        said.append("a step may be one that the machine that guests believe in does not have")
+        said.append("a step may be no step of the bare machine, which guests believe to run on")
     said += [each[: each.index(":")] for r in reports for each in r.unproved if NEVER in each]
     said += [f"nothing can break {each[: -len(IDLE)]}" for r in reports for each in r.unproved if each.endswith(IDLE)]
     laws = list(dict.fromkeys(law for r in reports for law in r.verdicts))

@@ -65,8 +65,8 @@ def no_device_writes_to_a_table(s: DirectMmu, vm: Vm, mfn: Mfn) -> Any:
 
 @law(
     "ISO-3",
-    "Until a page table is dissolved, the monitor's record of each checked entry matches the entry in memory: same frame, "
-    "write right and link.",
+    "Unless a page table is being dissolved, the monitor's record of each checked entry matches the entry in memory: frame, "
+    "write right and next-level table.",
 )
 def checked_entries_are_as_checked(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     held, word, frame = s.held[mfn, index], s.words[mfn, index], s.frames[mfn]

@@ -80,7 +80,7 @@ def grant_mappings_are_exact(s: Grants, vm: Vm, ref: Ref) -> Any:
     return s.grants[vm, ref].mappings == mappings_by(s, vm, ref)
 
 
-@law("ISO-1", "A grant entry that its owner has written holds the page, the VM and the rights that the owner asked for.")
+@law("ISO-1", "After an owner writes a grant entry, the entry holds exactly the page, the VM and the rights that the owner wrote.")
 def grants_offer_what_their_owners_offer(s: Grants, outcome: GrantOffered) -> Any:
     return s.grants[outcome.vm, outcome.ref] == outcome.asked
 
@@ -134,7 +134,7 @@ def no_foreign_mapping_names_no_page(s: Grants, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.foreign[vm, gfn].state == Foreign.NONE, s.foreign[vm, gfn] == ForeignMapping())
 
 
-@law("RES-3", "The monitor may unmap every foreign mapping, or flush the mapping if it is already unmapped.")
+@law("RES-3", "The monitor has a step that unmaps a foreign mapping, or that flushes the mapping if it is already unmapped.")
 def foreign_pages_can_be_taken_back(s: Grants, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.foreign[vm, gfn].state != Foreign.NONE, s.may_unmap_foreign(vm, gfn) or s.may_flush_foreign(vm, gfn))
 

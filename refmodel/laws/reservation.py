@@ -70,7 +70,7 @@ def nobody_is_taken_below_the_minimum(s: Reservation, before: Reservation, actor
     return implies(is_taken and vm != actor and before.limits[vm].admitted, s.frames_of(vm) >= s.limits[vm].minimum)
 
 
-@law("RES-3", "The monitor may take pages of every VM that has more frames than its minimum.")
+@law("RES-3", "The monitor is always allowed to take pages of a VM that has more frames than its minimum.")
 def only_the_minimum_is_spared(s: Reservation, before: Reservation, vm: Vm) -> Any:
     limits = before.limits[vm]
     return implies(not before.may_be_taken(vm), limits.admitted and before.frames_of(vm) <= limits.minimum)

@@ -7,7 +7,7 @@ from refmodel.machine.names import Vm
 from refmodel.mmu.tags import VmTags
 
 
-@law("EQV-5", "No two VMs hold the same tag.")
+@law("EQV-5", "No two VMs hold the same tag (ASID, VMID or VPID).")
 def tags_are_apart(s: VmTags, vm: Vm, other: Vm) -> Any:
     one, two = s.tags[vm], s.tags[other]
     return implies(one.given and two.given and one.tag == two.tag, vm == other)

@@ -56,7 +56,8 @@ def coverage(reports: Sequence[EngineReport]) -> Iterator[Text]:
             yield Text.assemble((f"{report.engine:>10}  ", "bold"), (f"undecided: {report.why}", "yellow"))
         else:
             yield Text.assemble((f"{report.engine:>10}  ", "bold"), f"{report.covered}; {report.seconds:.1f} s")
-        left = (f"{report.left_open}; --law NAME checks one law alone",) if report.left_open else ()
+        alone = "; --law NAME checks one law alone" if report.failure is not None or report.witness is not None else ""
+        left = (f"{report.left_open}{alone}",) if report.left_open else ()
         for note in (*report.notes, *report.unproved, *left):
             yield Text(f"{'':>10}  {note}", "yellow")
 

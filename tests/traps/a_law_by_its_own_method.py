@@ -1,6 +1,6 @@
 """A law compares a table with itself, by way of a method of the design.
 
-Expected: noted by prove: holder_is_owner: the methods that it calls make it hold whatever the tables hold
+Expected: noted by prove: holder_is_owner: it is true for any contents of the tables, by the methods that it calls
 """
 
 from typing import Any

@@ -317,7 +317,7 @@ class Tracing:
         except Impure as why:
             if self.folding:
                 raise
-            raise Unsound(f"a law or condition does more than look{f' ({why})' if str(why) else ''}") from None
+            raise Unsound(f"a law or condition has a side effect{f' ({why})' if str(why) else ''}") from None
         self._settle()
         return result
 
@@ -326,7 +326,7 @@ class Tracing:
         try:
             paths = self._apart(predicate, arguments, self._flag, ALL)
         except Impure as why:
-            raise Unsound(f"a law or condition does more than look{f' ({why})' if str(why) else ''}") from None
+            raise Unsound(f"a law or condition has a side effect{f' ({why})' if str(why) else ''}") from None
         wrong, met = self.graph.any(self._wrong), self.graph.any([met for at, met in self._premises if at not in self.aside])
         return self.graph.both(self._together(paths), self.graph.negated(wrong)), met
 
