@@ -101,7 +101,8 @@ class Names(NamedTuple):
     def unsure(self, other: Names) -> Raced:
         """What is not known for certain after both, since their order matters for what they leave."""
         if self.observes or other.observes:
-            return Raced(self._left(other) | other._left(self))
+            told = (self.tells & other.writes) | (other.tells & self.writes)  # it may be so of the time before
+            return Raced(self._left(other) | other._left(self) | told)
         within = self.within(other) | other.within(self)
         looked_at = (self.reads & other.writes) | (self.writes & other.reads)
         if within or any(name[0] != "ring" for name in self.writes & other.writes) or any(name[0] == "vm" for name in looked_at):
