@@ -295,7 +295,10 @@ def _class_in(module: ModuleType, place: str, name: str) -> type[Design]:
         return next(iter(own))
     if not own:
         raise BadDesign(f"{place}: holds no design; expected a class derived from refmodel.language.Design")
-    raise BadDesign(f"{place}: holds {len(own)} designs; say which: " + ", ".join([*(f"{place}:{said}" for said in own.values()), f"or {place}:* for all"]))
+    raise BadDesign(
+        f"{place}: holds {len(own)} designs; say which: "
+        + ", ".join([*(f"{place}:{said}" for said in own.values()), f"or {place}:* for all"])
+    )
 
 
 def _own_designs(module: ModuleType) -> dict[type[Design], str]:

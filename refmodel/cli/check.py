@@ -78,7 +78,8 @@ def check(
     engine: Annotated[
         list[str] | None,
         typer.Option(
-            help="run only this engine: random, exhaustive, prove or bounded (may be repeated); a failed proof also explores", autocompletion=completion.engines
+            help="run only this engine: random, exhaustive, prove or bounded (may be repeated); a failed proof also explores",
+            autocompletion=completion.engines,
         ),
     ] = None,
     geometry: Annotated[str | None, typer.Option(help="how many VMs, frames and so on there are: Vm=2,Mfn=4")] = None,

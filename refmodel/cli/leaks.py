@@ -163,7 +163,8 @@ def _refuse(name: str, outline: Outline) -> None:
     partial = [table.name for table in outline.tables if table.partial]
     if split:
         op = split[0].name
-        raise BadDesign(f"{place_of(home_of(outline.cls, op), op)}: the operation {op} has a yield, where other operations may run; {WHOLE_STEPS}")
+        place = place_of(home_of(outline.cls, op), op)
+        raise BadDesign(f"{place}: the operation {op} has a yield, where other operations may run; {WHOLE_STEPS}")
     if partial:
         raise BadDesign(f"{place_of(home_of(outline.cls, partial[0]), partial[0])} is a dict; {WHOLE_STEPS}")
     if not fits_bytes(outline):

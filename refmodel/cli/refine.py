@@ -135,7 +135,9 @@ def _proofs(mine: Outline, other: Outline, jobs: int | None) -> tuple[list[Simul
     unproved = [why for each in proofs for why in each.failing]
     unproved += [f"{each.operation}{NEVER}" for each in proofs if not each.paths]
     unproved += doubts(mine, other)
-    unproved += [f"{name} always exits, and no operation completes the instruction" for name in never_completed(mine, other, proofs)]
+    unproved += [
+        f"{name} always exits, and no operation completes the instruction" for name in never_completed(mine, other, proofs)
+    ]
     theirs = {op.name for op in other.operations}
     left_out = [name for name in never_done(mine, other, proofs) if name not in theirs or not does_nothing(other, name)]
     unproved += [f"{name}: {NEVER_DONE}" for name in left_out]
@@ -187,7 +189,8 @@ def _show(name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs:
         out.verdict(f"{name}: undecided: {why}\n", style="yellow")
     else:
         out.verdict(
-            f"{name}: proved for any number of names: each step is a step of {other.name}, or changes nothing of {other.name} and shows the guest nothing\n",
+            f"{name}: proved for any number of names: each step is a step of {other.name}, or changes nothing of {other.name} and "
+            "shows the guest nothing\n",
             style="green",
         )
 

@@ -94,7 +94,8 @@ def common(design: Outline, reference: Outline) -> frozenset[str]:
     lacking = sorted(name for name, parameters in mine.items() if theirs.get(SAME_INSTRUCTION.get(name, name)) != parameters)
     if lacking or not mine:
         raise BadDesign(
-            f"{design.name} cannot be run beside {reference.name}: {reference.name} has no operation {', '.join(lacking) or 'of it'}"
+            f"{design.name} cannot be run beside {reference.name}, which has no operation "
+            f"{', '.join(lacking) or f'of {design.name}'}"
         )
     for each in (design, reference):
         if not issubclass(each.cls, BareMemory):

@@ -294,7 +294,8 @@ def _shown(reports: Sequence[EngineReport]) -> str:
         if explored is not None and explored.endless:
             too = f"; exploration ended at depth {explored.numbers.depth}, because numbers grow without bound"
         elif explored is not None and explored.spared:
-            too = f"; exploration ended at depth {explored.numbers.depth}, because a proof already shows the laws: --explore-seconds N explores further"
+            ended = f"; exploration ended at depth {explored.numbers.depth}, because a proof already shows the laws"
+            too = f"{ended}: --explore-seconds N explores further"
         return f"{every}{of} holds, for any number of names{too}{_unmet(engines)}"
     if "exhaustive" in engines and engines["exhaustive"].is_whole:
         return f"{every}{of} holds in every state of this geometry{engines['exhaustive'].within}"

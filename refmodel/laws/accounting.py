@@ -14,8 +14,7 @@ from refmodel.monitor.p2m import P2m, references
 
 @law(
     "RES-1",
-    "A frame's reference count is the number of p2m entries and patches that name it, plus one for each former page whose "
-    "flush has not ended.",
+    "A frame's reference count is the number of p2m entries and patches that name it, plus its former pages that await a flush.",
 )
 def reference_counts_are_exact(s: P2m, mfn: Mfn) -> Any:
     return s.frames[mfn].references == references(s, mfn) + s.retired_references(mfn)

@@ -102,7 +102,10 @@ def cached_shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: V
     return in_the_envelope(s.tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page], s.paging[vm, vcpu].mode)
 
 
-@law("EQV-5", "A cached shadow entry maps the gfn of a guest PTE that the bare machine's TLB may still hold, with at most that PTE's rights.")
+@law(
+    "EQV-5",
+    "A cached shadow entry maps the gfn of a guest PTE that the bare machine's TLB may still hold, with at most that PTE's rights.",
+)
 def cached_mirrors_stay_in_the_envelope(s: ShadowTracedMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, page]
     return implies(entry.present, mirrors(entry, s.bare_tlb[vm, vcpu, page]))
@@ -110,7 +113,7 @@ def cached_mirrors_stay_in_the_envelope(s: ShadowTracedMmu, vm: Vm, vcpu: Vcpu, 
 
 @law(
     "EQV-5",
-    "Under the vCPU's WP, SMEP and SMAP, a shadow entry gives at most the rights of a guest PTE that the bare machine's TLB may hold.",
+    "Under the vCPU's WP, SMEP and SMAP, a shadow entry gives at most the rights of a guest PTE that the guest's TLB may hold.",
 )
 def shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     return in_the_envelope(s.shadow[vm, vcpu, page], s.bare_tlb[vm, vcpu, page], s.paging[vm, vcpu].mode)
