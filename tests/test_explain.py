@@ -23,7 +23,7 @@ from refmodel.report import managing
 from refmodel.report.brief import SCREEN, brief
 from refmodel.report.explaining import all_laws, explain
 from refmodel.report.other_names import BY_FORM, OTHER_NAMES
-from refmodel.report.texts import EFF_3
+from refmodel.report.texts import EFF_3, glossary
 
 ROOT = Path(__file__).parent.parent
 SMALL = ROOT / "tests" / "designs" / "small.py"
@@ -70,6 +70,13 @@ def test_a_design_is_named_as_check_takes_it(name: str) -> None:
     assert told["operations"] and told["laws"] and told["source files"]
     assert told["checked by"] == (f"refmodel check {shlex.quote(name)}",)
     assert "Pot" not in name or told["source files"] == (str(SMALL),)
+
+
+def test_every_word_of_the_glossary_is_explained() -> None:
+    for word, (means, see) in glossary().items():
+        known = explain(word)
+        assert len(means.split()) > 5 and "[" not in means and known.title
+        assert all((ROOT / each.partition(":")[0]).is_file() for each in see), word
 
 
 def test_what_there_is_not_is_said_with_what_is_near() -> None:
@@ -121,7 +128,7 @@ def test_a_strategy_with_a_mistake_is_explained_with_what_its_rule_finds(name: s
         ("Swaping", "swapping"),
         ("esx-wrong-taxes", "esx-wrong-tax"),
         ("host swaping", "host swapping"),
-        ("mechanism", "mechanisms"),
+        ("mechanisme", "mechanisms"),
         ("stall", "stalls"),
     ],
 )

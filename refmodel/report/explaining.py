@@ -31,6 +31,7 @@ from refmodel.report.texts import (
     about_file,
     about_laws,
     first_words,
+    glossary,
     headings,
     of_property,
     paragraphs,
@@ -79,6 +80,9 @@ def explain(topic: str) -> Explanation:
     of_memory = managing.explain(topic)
     if of_memory is not None:
         return of_memory
+    word = glossary().get(topic.lower())
+    if word is not None:
+        return Explanation(topic.lower(), *word)
     name_here = here(topic)
     if name_here is not None:
         known = explain(name_here)
@@ -93,6 +97,7 @@ def explain(topic: str) -> Explanation:
         *OTHERS,
         THEOREMS,
         *OTHER_NAMES,
+        *glossary(),
     )
     known_theorems = installed_theorems()
     same = tuple(dict.fromkeys(family(each) for each in known_theorems if topic == family(each).rpartition(".")[2]))
@@ -101,7 +106,7 @@ def explain(topic: str) -> Explanation:
     raise BadDesign(
         f"{topic}: nothing of that name; expected a clause (ISO-2), a law of refmodel, a bug of refmodel bench, a design as "
         f"refmodel check takes it, a theorem (refmodel explain theorems lists them), a mechanism, "
-        f"a strategy, an estimator of a VM's memory need, "
+        f"a strategy, an estimator of a VM's memory need, a word of the glossary, "
         f"{', '.join(OTHERS[:-1])} or {OTHERS[-1]}{hint}. The laws of a design of your own: refmodel explain FILE.py:CLASS"
     )
 

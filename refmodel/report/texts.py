@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import posixpath
 import re
 from collections.abc import Iterator
 from importlib import resources
@@ -40,6 +41,23 @@ def chapters() -> tuple[tuple[str, str], ...]:
     """Each chapter: the name of its file, and what it says."""
     files = sorted(resources.files("refmodel").joinpath("specs").iterdir(), key=lambda f: f.name)
     return tuple((file.name, file.read_text(encoding="utf-8")) for file in files if file.name.endswith(".md"))
+
+
+@functools.cache
+def glossary() -> dict[str, tuple[str, tuple[str, ...]]]:
+    """What each word of the glossary means, in plain words, and the chapter that says more, if one does."""
+    text = resources.files("refmodel").joinpath("specs", "guide", "glossary.md").read_text(encoding="utf-8")
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for entry in text.split("\n## ")[1:]:
+        word, _, means = entry.partition("\n")
+        says = " ".join(means.split())
+        link = re.search(r" \[([^]]*)\]\(([^)#]*)[^)]*\)$", says)
+        if link is None:
+            found[word] = plain(says), ()
+        else:
+            file = posixpath.normpath(posixpath.join("specs/guide", link[2]))
+            found[word] = plain(says[: link.start()]), (f"{file}: {link[1]}",)
+    return found
 
 
 @attrs.frozen
