@@ -93,7 +93,7 @@ BROKEN_BY = {
     "holes_are_real": "shortage-is-a-hole",
     "a_derived_entry_does_not_exit": "derived-writes-exit",
     "a_served_derivation_makes_progress": "derived-read-only-for-ever",
-    "a_derivation_waits_only_for_a_frame": "last-sharer-waits-for-ever",
+    "a_derivation_waits_only_if_its_page_waits": "last-sharer-waits-for-ever",
 }
 
 

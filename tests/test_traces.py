@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import zstandard
 from hypothesis import given
@@ -25,6 +26,7 @@ from refmodel.oracle.trace import anywhere, processors
 from refmodel.oracle.trace.duplicates import duplicate_in, may_have_duplicates
 from refmodel.oracle.trace.judge import Deviation, Judge, judge_events, judge_trace
 from refmodel.oracle.trace.telling import lines, trace_of
+from refmodel.oracle.trace.verdicts import MOST_TOLD, TraceVerdict
 from refmodel.oracle.vectors.monitor import runs
 from tests.commands import refmodel
 
@@ -661,3 +663,10 @@ def test_a_value_of_too_many_digits_is_bad_input_with_what_to_do() -> None:
     line = b'{"e":"store","gpa":0,"size":4096,"value":' + b"9" * 4301 + b"}"
     with pytest.raises(BadDesign, match=r"events:1: value: a number of more than 4,300 digits; .* several events"):
         judge_events([line])
+
+
+def test_of_many_notes_the_first_are_printed() -> None:
+    verdict = TraceVerdict("trace", 1, 1.0, None, tuple(f"note {n}" for n in range(MOST_TOLD + 7)), 1)
+    assert verdict.told[:2] == ("note 0", "note 1") and len(verdict.told) == MOST_TOLD + 1
+    assert verdict.told[-1] == "and 7 more notes; --json has all of them"
+    assert attrs.evolve(verdict, notes=("one",)).told == ("one",)

@@ -193,7 +193,7 @@ def _words(verdict: TraceVerdict) -> str:
 def _write_page(verdicts: list[TraceVerdict], ours: bool, html: Path) -> None:
     from refmodel.report import pages
 
-    said = tuple(f"{v.name}: {many(v.events, 'event')}; {'; '.join(v.notes) or 'nothing missing'}; {_words(v)}" for v in verdicts)
+    said = tuple(f"{v.name}: {many(v.events, 'event')}; {'; '.join(v.told) or 'nothing missing'}; {_words(v)}" for v in verdicts)
     deviating = [v for v in verdicts if v.deviation]
     told = tuple(_story(v, ours and number < MOST_DRAWN) for number, v in enumerate(deviating[:MOST_STORIES]))
     write_page(pages.Page("refmodel judge", said, stories=told), html)

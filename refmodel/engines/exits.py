@@ -72,30 +72,40 @@ class Subject:
     """An operation, with its arguments, by which the monitor takes all translations back."""
 
 
-SHADOWED = ("an_installed_shadow_entry_does_not_exit", "a_served_fault_makes_progress", "a_fault_waits_only_for_a_frame")
+SHADOWED = ("an_installed_shadow_entry_does_not_exit", "a_served_fault_makes_progress", "a_fault_waits_only_if_its_page_waits")
 """A fault that is served leaves the very entry that the access needs."""
 LINEAR = ("shadowed_accesses_do_not_exit", "a_served_linear_fault_makes_progress")
 SECOND = (
     "an_installed_translation_does_not_exit",
     "a_served_exit_makes_progress",
     "a_served_exit_takes_nothing_away",
-    "a_violation_waits_only_for_a_frame",
+    "a_violation_waits_only_if_its_page_waits",
 )
 """An access by linear address needs two translations: of the guest's table, and of the page."""
-DERIVED = ("a_derived_entry_does_not_exit", "a_served_derivation_makes_progress", "a_derivation_waits_only_for_a_frame")
-COMPOSED = ("composed_accesses_do_not_exit", "a_served_violation_makes_progress", "a_violation_of_l2_waits_only_for_a_frame")
+DERIVED = ("a_derived_entry_does_not_exit", "a_served_derivation_makes_progress", "a_derivation_waits_only_if_its_page_waits")
+COMPOSED = ("composed_accesses_do_not_exit", "a_served_violation_makes_progress", "a_violation_of_l2_waits_only_if_its_page_waits")
 
 
 DOES_ALL = frozenset(["load", "store", "fetch", "load_unpaged", "store_unpaged", "invlpg", "mov_cr3", "invpcid"])
 MMUS: dict[str, Subject] = {
-    "interpreter": Subject(Interpreter, Guest, DOES_ALL, 0, 1, ("an_emulated_access_waits_only_for_a_frame",)),
+    "interpreter": Subject(Interpreter, Guest, DOES_ALL, 0, 1, ("an_emulated_access_waits_only_if_its_page_waits",)),
     "vtlb": Subject(VirtualTlb, Guest, frozenset(["invlpg", "mov_cr3", "invpcid"]), 1, 1, SHADOWED),
     "shadow_traced": Subject(ShadowTraced, Guest, frozenset(["mov_cr3"]), 1, 1, SHADOWED),
     "shadow_unsync": Subject(
-        ShadowUnsync, Guest, frozenset(["invlpg", "mov_cr3", "invpcid"]), 1, 1, (*LINEAR, "a_linear_fault_waits_only_for_a_frame")
+        ShadowUnsync,
+        Guest,
+        frozenset(["invlpg", "mov_cr3", "invpcid"]),
+        1,
+        1,
+        (*LINEAR, "a_linear_fault_waits_only_if_its_page_waits"),
     ),
     "shadow_pages": Subject(
-        ShadowPages, InShadowPages, frozenset(["mov_cr3", "invpcid"]), 1, 1, (*LINEAR, "a_shadow_page_fault_waits_only_for_a_frame")
+        ShadowPages,
+        InShadowPages,
+        frozenset(["mov_cr3", "invpcid"]),
+        1,
+        1,
+        (*LINEAR, "a_shadow_page_fault_waits_only_if_its_page_waits"),
     ),
     "direct": Subject(
         Direct,

@@ -45,5 +45,5 @@ def a_served_derivation_makes_progress(s: DerivedTable, outcome: Handled) -> Any
     "An exit stays unserved only if the page waits. "
     "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
-def a_derivation_waits_only_for_a_frame(s: DerivedTable, before: DerivedTable, outcome: Handled) -> Any:
+def a_derivation_waits_only_if_its_page_waits(s: DerivedTable, before: DerivedTable, outcome: Handled) -> Any:
     return implies(not waits(s, before, outcome.vm, outcome.gfn, outcome.write), outcome.result != Result.FAILED)

@@ -119,7 +119,7 @@ def a_violation_on_any_cpu_makes_progress(s: TaggedEptMmu, outcome: Handled) -> 
     "If an EPT table exists, an EPT violation stays unserved only if the page waits. "
     "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
-def a_violation_on_any_cpu_waits_only_for_a_frame(s: TaggedEptMmu, before: TaggedEptMmu, outcome: Handled) -> Any:
+def a_violation_on_any_cpu_waits_only_if_its_page_waits(s: TaggedEptMmu, before: TaggedEptMmu, outcome: Handled) -> Any:
     return implies(
         before.eptp[outcome.vm].present and not waits(s, before, outcome.vm, outcome.gfn, outcome.write),
         outcome.result != Result.FAILED,

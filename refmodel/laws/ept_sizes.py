@@ -145,7 +145,7 @@ def a_violation_that_was_served_makes_progress(s: EptSizesMmu, outcome: Handled)
     "If an upper EPT entry exists, a violation stays unserved only if the page waits. "
     "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
-def a_violation_of_either_size_waits_only_for_a_frame(s: EptSizesMmu, before: EptSizesMmu, outcome: Handled) -> Any:
+def a_violation_of_either_size_waits_only_if_its_page_waits(s: EptSizesMmu, before: EptSizesMmu, outcome: Handled) -> Any:
     has_table = before.upper[outcome.vm, before.region[outcome.gfn]].present
     return implies(
         has_table and before.is_covered(outcome.gfn) and not waits(s, before, outcome.vm, outcome.gfn, outcome.write),

@@ -97,7 +97,7 @@ def a_guest_page_fault_makes_progress(s: VmidMmu, outcome: GuestPageFaultServed)
     "A guest-page fault stays unserved only if the page waits. "
     "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
-def a_guest_page_fault_waits_only_for_a_frame(s: VmidMmu, before: VmidMmu, outcome: GuestPageFaultServed) -> Any:
+def a_guest_page_fault_waits_only_if_its_page_waits(s: VmidMmu, before: VmidMmu, outcome: GuestPageFaultServed) -> Any:
     return implies(not waits(s, before, outcome.vm, outcome.gfn, outcome.access == Access.WRITE), outcome.result != Result.FAILED)
 
 

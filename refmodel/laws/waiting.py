@@ -43,7 +43,9 @@ def is_away(s: P2m, vm: Vm, gfn: Gfn) -> Any:
     "An emulated access is postponed only if its page or a guest table is unmapped, or the page waits. "
     "The page may wait for a flush, a private frame or a free dirty-ring entry.",
 )
-def an_emulated_access_waits_only_for_a_frame(s: PhysicalEmulation, before: PhysicalEmulation, outcome: Seen, actor: int) -> Any:
+def an_emulated_access_waits_only_if_its_page_waits(
+    s: PhysicalEmulation, before: PhysicalEmulation, outcome: Seen, actor: int
+) -> Any:
     return implies(
         not waits(s, before, actor, outcome.gfn, outcome.write) and not is_away(before, actor, outcome.gfn),
         outcome.shown.event != Event.EXITED,
@@ -55,7 +57,7 @@ def an_emulated_access_waits_only_for_a_frame(s: PhysicalEmulation, before: Phys
     "If an EPT table exists, an EPT violation stays unserved only if the page waits. "
     "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
-def a_violation_waits_only_for_a_frame(s: EptMmu, before: EptMmu, outcome: Handled) -> Any:
+def a_violation_waits_only_if_its_page_waits(s: EptMmu, before: EptMmu, outcome: Handled) -> Any:
     return implies(
         before.eptp[outcome.vm].present and not waits(s, before, outcome.vm, outcome.gfn, outcome.write),
         outcome.result != Result.FAILED,
@@ -67,7 +69,7 @@ def a_violation_waits_only_for_a_frame(s: EptMmu, before: EptMmu, outcome: Handl
     "A hidden page fault stays unserved only if the guest's table is unmapped, or the page waits. "
     "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
-def a_fault_waits_only_for_a_frame(s: ShadowMmu, before: ShadowMmu, outcome: Filled) -> Any:
+def a_fault_waits_only_if_its_page_waits(s: ShadowMmu, before: ShadowMmu, outcome: Filled) -> Any:
     entry, root = before.guest_entry(outcome.vm, outcome.vcpu, outcome.page), before.paging[outcome.vm, outcome.vcpu].root
     return implies(
         not waits(s, before, outcome.vm, entry.gfn, outcome.access == Access.WRITE) and not is_away(before, outcome.vm, root),
@@ -80,7 +82,7 @@ def a_fault_waits_only_for_a_frame(s: ShadowMmu, before: ShadowMmu, outcome: Fil
     "A page fault under two-level guest tables stays unserved only if a guest table is unmapped, or the page waits. "
     "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
-def a_linear_fault_waits_only_for_a_frame(s: ShadowUnsyncMmu, before: ShadowUnsyncMmu, outcome: LinearFilled) -> Any:
+def a_linear_fault_waits_only_if_its_page_waits(s: ShadowUnsyncMmu, before: ShadowUnsyncMmu, outcome: LinearFilled) -> Any:
     root = before.paging[outcome.vm, outcome.vcpu].root
     above = before.guest_cell(outcome.vm, root, outcome.upper)
     leaf = before.guest_cell(outcome.vm, above.gfn, outcome.page)
@@ -97,7 +99,7 @@ def a_linear_fault_waits_only_for_a_frame(s: ShadowUnsyncMmu, before: ShadowUnsy
     "A page fault for a shadow page stays unserved only if a guest table is unmapped, or the page waits. "
     "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
-def a_shadow_page_fault_waits_only_for_a_frame(s: ShadowPagesMmu, before: ShadowPagesMmu, outcome: LinearFilled) -> Any:
+def a_shadow_page_fault_waits_only_if_its_page_waits(s: ShadowPagesMmu, before: ShadowPagesMmu, outcome: LinearFilled) -> Any:
     root = before.paging[outcome.vm, outcome.vcpu].root
     above = before.guest_cell(outcome.vm, root, outcome.upper)
     entry = before.guest_path(outcome.vm, above, outcome.page)
@@ -114,7 +116,7 @@ def a_shadow_page_fault_waits_only_for_a_frame(s: ShadowPagesMmu, before: Shadow
     "If the monitor does not set a guest entry's flags, the guest's table is unmapped, has become writable, or waits. "
     "The table may wait for a flush, a private frame or a free dirty-ring entry.",
 )
-def marking_waits_only_for_a_frame(s: LargePageMmu, before: LargePageMmu, outcome: Marking) -> Any:
+def marking_waits_only_if_its_page_waits(s: LargePageMmu, before: LargePageMmu, outcome: Marking) -> Any:
     vm, root = outcome.vm, before.paging[outcome.vm, outcome.vcpu].root
     above = before.guest_cell(vm, root, outcome.upper)
     is_upper = before.unmarked(above, outcome.access == Access.WRITE, above.large)
@@ -130,7 +132,7 @@ def marking_waits_only_for_a_frame(s: LargePageMmu, before: LargePageMmu, outcom
     "An EPT violation of L1 stays unserved only if the page waits. "
     "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
-def a_violation_of_l1_waits_only_for_a_frame(s: NestedMmu, before: NestedMmu, outcome: Handled) -> Any:
+def a_violation_of_l1_waits_only_if_its_page_waits(s: NestedMmu, before: NestedMmu, outcome: Handled) -> Any:
     return implies(not waits(s, before, outcome.vm, outcome.gfn, outcome.write), outcome.result != Result.FAILED)
 
 
@@ -139,7 +141,7 @@ def a_violation_of_l1_waits_only_for_a_frame(s: NestedMmu, before: NestedMmu, ou
     "An EPT violation of L2 stays unserved only if L1's table is unmapped, or the page waits. "
     "The page may wait for page-in, a flush, a private frame or a free dirty-ring entry.",
 )
-def a_violation_of_l2_waits_only_for_a_frame(s: NestedMmu, before: NestedMmu, outcome: Filled) -> Any:
+def a_violation_of_l2_waits_only_if_its_page_waits(s: NestedMmu, before: NestedMmu, outcome: Filled) -> Any:
     eptp = before.nested[outcome.vm, outcome.vcpu].eptp
     cell = before.guest_cell(outcome.vm, eptp, outcome.page)
     return implies(

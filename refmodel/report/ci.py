@@ -64,7 +64,7 @@ def _of_trace(verdict: TraceVerdict, expected: Expected) -> Case:
         return _deviating("judge", name, verdict.seconds, found, expected, name, found.line)
     if not verdict.judged:
         return Case("judge", name, "undecided", verdict.seconds, message="no event was judged")
-    return Case("judge", name, "passed", verdict.seconds, details="\n".join(verdict.notes))
+    return Case("judge", name, "passed", verdict.seconds, details="\n".join(verdict.told))
 
 
 def of_driving(done: Driven, program: str) -> list[Case]:

@@ -17,7 +17,7 @@ def told(console: Console, verdict: TraceVerdict, expected: Expected = NONE_KNOW
     console.print(f"{verdict.name}: {many(verdict.events, 'event')}, {rate:,.0f} a second", soft_wrap=True, markup=False)
     if counted := [f"{number:,} {what}" for what, number in verdict.counted.items() if number]:
         console.print(Text(f"  {', '.join(counted)}"), soft_wrap=True)
-    for note in verdict.notes:
+    for note in verdict.told:
         console.print(Text(f"  note: {note}", "yellow"), soft_wrap=True)
     if verdict.deviation is None and not verdict.judged:
         console.print(Text("  undecided: no event was judged", "yellow"))

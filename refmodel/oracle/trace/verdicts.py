@@ -26,6 +26,10 @@ class Deviation:
     """The names for which the law is broken."""
 
 
+MOST_TOLD = 20
+"""Notes that are printed."""
+
+
 @attrs.frozen
 class TraceVerdict:
     """What judging one trace came to."""
@@ -42,3 +46,9 @@ class TraceVerdict:
     """What else was counted: gaps, and what could be judged and what not."""
     met: dict[str, int] = attrs.field(factory=dict)
     """How many events of each kind were read, by the kinds' names in the format (``load``)."""
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The first notes, and how many more there are."""
+        more = len(self.notes) - MOST_TOLD
+        return self.notes if more <= 0 else (*self.notes[:MOST_TOLD], f"and {more:,} more notes; --json has all of them")
