@@ -77,7 +77,7 @@ def test_the_report_names_them() -> None:
     [report] = check(outline(Frames), engines=("exhaustive",), asked=Asked())
     told = {int(note.split(":")[1]): note for note in report.notes if note.startswith(__file__) and "condition" in note}
     assert set(told) == {line for line, _ in NOT_GONE}
-    assert "holds in no step" in told[line_of("never")] and "no step" in told[line_of("not reached")]
+    assert "true in no explored step" in told[line_of("never")] and "no step" in told[line_of("not reached")]
     assert "holds in every step" in told[line_of("always")]
     assert (report.numbers.branches, report.numbers.branches - report.numbers.taken) == (8, len(NOT_GONE))
 
@@ -118,13 +118,11 @@ def test_the_report_names_a_yield_after_which_nothing_goes_on() -> None:
 
 def test_the_report_names_what_no_state_has_otherwise() -> None:
     [report] = check(outline(Frames), engines=("exhaustive",), asked=Asked())
-    [note] = [note for note in report.notes if "at power-on" in note]
-    assert (
-        note == f"{__file__}:{line_of_text('lent: Total')}: Frames.lent is in every state that was explored what it was at "
-        "power-on; none_is_lent looks at it"
-    )
+    [note] = [note for note in report.notes if "power-on value" in note]
+    where = f"{__file__}:{line_of_text('lent: Total')}"
+    assert note == f"{where}: Frames.lent keeps its power-on value in every explored state, and none_is_lent reads it"
     [report] = check(outline(Exchange), engines=("exhaustive",), asked=Asked())
-    assert [note.partition(": ")[2].partition(" is in")[0] for note in report.notes if "at power-on" in note] == [
+    assert [note.partition(": ")[2].partition(" keeps")[0] for note in report.notes if "power-on value" in note] == [
         "Exchange.entry, field dirty,",
         "Exchange.seen, field dirty,",
     ]

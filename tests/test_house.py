@@ -12,7 +12,22 @@ from tests.mutant_runs import MADE_UP, due, explored, kept_runs, read
 
 EPT = outline(Ept)
 RUNS = kept_runs()
-CLAUSES = {"ISO-1", "ISO-2", "ISO-3", "ISO-4", "ISO-5", "ISO-6", "RES-1", "RES-2", "EQV-1", "EQV-2", "EQV-5", "EFF-1", "EFF-2"}
+CLAUSES = {
+    "ISO-1",
+    "ISO-2",
+    "ISO-3",
+    "ISO-4",
+    "ISO-5",
+    "ISO-6",
+    "RES-1",
+    "RES-2",
+    "RES-3",
+    "EQV-1",
+    "EQV-2",
+    "EQV-5",
+    "EFF-1",
+    "EFF-2",
+}
 
 
 def test_the_house_states_every_law_that_it_is_to_keep() -> None:

@@ -274,6 +274,9 @@ def explored_words(done: exhaustive.Exploration, there: str | Geometry, deepest:
     )
     why = f", where {TOO_LARGE}" if done.too_large else end
     to_the_end = "to the last state" if done.complete else f"to depth {done.depth}{why}"
+    if done.failure is not None:
+        law = done.failure.broken.law
+        to_the_end = "where a run breaks a law" if law is not None else "where an operation goes wrong"
     return (
         f"{many(done.states, 'state')} in {many(done.classes, 'class')} up to names, {many(done.steps, 'step')}, "
         f"depth {done.depth}, "

@@ -72,7 +72,7 @@ def not_met(design: Outline, parts: Iterable[Law], verdicts: Mapping[Law, Verdic
     )
     return _first_of(
         [
-            f"{file}:{line}: {premise} is true in no explored state or step, so that part of {law} was not tested"
+            f"{file}:{line}: {premise} is met nowhere in what was explored; that part of {law} was not tested"
             for file, line, premise, law in found
         ],
         "premises that were not met",
