@@ -78,7 +78,7 @@ def test_the_report_names_them() -> None:
     told = {int(note.split(":")[1]): note for note in report.notes if note.startswith(__file__) and "condition" in note}
     assert set(told) == {line for line, _ in NOT_GONE}
     assert "true in no explored step" in told[line_of("never")] and "no explored step evaluates" in told[line_of("not reached")]
-    assert "holds in every step" in told[line_of("always")]
+    assert "true in every explored step" in told[line_of("always")]
     assert (report.numbers.branches, report.numbers.branches - report.numbers.taken) == (8, len(NOT_GONE))
 
 
