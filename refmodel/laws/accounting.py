@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from refmodel.language import implies, law
+from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Mfn, Vm
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.replies import TableGone
@@ -55,4 +55,5 @@ def merging_saves_a_frame(s: CopyOnWrite, before: CopyOnWrite, mfn: Mfn) -> Any:
 
 @law("RES-3", "After the monitor takes an EPT table back, no VM's EPTP leads to the table.")
 def a_table_taken_back_is_no_vms(s: EptMmu, outcome: TableGone, vm: Vm) -> Any:
-    return implies(s.eptp[vm].present, s.eptp[vm].mfn != outcome.table)
+    current = s.eptp[vm].mfn if s.eptp[vm].present else NOTHING
+    return current != outcome.table

@@ -160,4 +160,5 @@ def resizing_takes_nothing_away(s: EptSizesMmu, before: EptSizesMmu, outcome: Re
 
 @law("RES-3", "After the monitor takes an EPT table back, no upper EPT entry links to the table.")
 def a_table_taken_back_is_not_linked(s: EptSizesMmu, outcome: TableGone, vm: Vm, region: Region) -> Any:
-    return implies(s.upper[vm, region].links, s.upper[vm, region].table != outcome.table)
+    linked = s.upper[vm, region].table if s.upper[vm, region].links else NOTHING
+    return linked != outcome.table
