@@ -460,3 +460,68 @@ def test_a_law_that_counts_a_name_is_assumed_of_the_name_that_an_entry_contains(
 
 def test_a_law_that_allows_two_does_not_make_it_so() -> None:
     assert proof_of(MapsTwice, "store")["right"] == "refuted"
+
+
+@attrs.frozen
+class Mapped:
+    present: bool = False
+    mfn: Mfn = NOTHING
+    other: Mfn = NOTHING
+
+
+class Merging(Design):
+    """A frame counts its mappings. All mappings of two frames are moved to one of them at once."""
+
+    mapped: Total[Gfn, Mapped]
+    references: Total[Mfn, Count]
+    geometry = geometry(Gfn=3, Mfn=2, naturals=3)
+
+    @operation
+    def map(self, gfn: Gfn, mfn: Mfn) -> None:
+        require(not self.mapped[gfn].present)
+        self.mapped[gfn] = Mapped(True, mfn)
+        self.references[mfn] += 1
+
+    @operation
+    def merge(self, keep: Mfn, drop: Mfn) -> None:
+        require(keep != drop)
+        assign(self.mapped, lambda each, gfn: each.present and each.mfn in (keep, drop), Mapped(True, keep))
+        self.references[keep] += self.references[drop]
+        self.references[drop] = 0
+
+    @law("RES-1", "A frame's count is the number of its mappings.")
+    def references_are_counted(s: Any, mfn: Mfn) -> bool:
+        return s.references[mfn] == count(s.mapped, lambda each, gfn: each.present and each.mfn == mfn)
+
+
+class MergesOne(Merging):
+    @operation
+    def merge(self, keep: Mfn, drop: Mfn) -> None:
+        assign(self.mapped, lambda each, gfn: each.present and each.mfn in (keep, drop), Mapped(True, keep))
+        self.references[keep] += self.references[drop]  # of one frame merged with itself, twice as many
+        if keep != drop:
+            self.references[drop] = 0
+
+
+class MergesByAnotherField(Merging):
+    @operation
+    def merge(self, keep: Mfn, drop: Mfn) -> None:
+        require(keep != drop)
+        assign(self.mapped, lambda each, gfn: each.present and (each.mfn == each.other or each.mfn == drop), Mapped(True, keep))
+        self.references[keep] += self.references[drop]
+        self.references[drop] = 0
+
+
+def test_what_counts_by_one_of_two_things_is_the_sum() -> None:
+    assert proof_of(Merging, "merge")["references_are_counted"] == "proved"
+
+
+@pytest.mark.parametrize("cls", [MergesOne, MergesByAnotherField])
+def test_what_counts_by_both_is_not_counted_twice(cls: type[Merging]) -> None:
+    assert proof_of(cls, "merge")["references_are_counted"] != "proved"
+
+
+def test_sums_of_alternatives_are_so_on_ints() -> None:
+    for cls in (Merging, MergesOne, MergesByAnotherField):
+        samples = drawn(outline(cls), cls.geometry, each=60, steps=2000)["merge"]
+        assert not prove_operation(outline(cls), "merge", samples=samples).audited.disagreements

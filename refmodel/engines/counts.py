@@ -122,7 +122,42 @@ def _exactly(
         ]
         of += [whole, *both]
         sums.append(whole.number == both[0].number + both[1].number)
+    for case in cases:
+        more, said = _by_alternatives(table, case)
+        of += more
+        sums += said
     return simplified(total), tuple(of), tuple(sums)
+
+
+def _by_alternatives(table: Table, holds: Term) -> tuple[list[Counted], list[Term]]:
+    """If one of two things makes an entry count: what each counts by itself, and the sums. An entry that is equal to two different
+    terms there is none of."""
+    parts = holds.children() if z3.is_and(holds) else [holds]
+    alternatives = [part for part in parts if z3.is_or(part) and part.num_args() == 2]
+    if len(alternatives) != 1:
+        return [], []
+    rest, (one, other) = [part for part in parts if not part.eq(alternatives[0])], alternatives[0].children()
+    whole, first, second, both = [
+        _counted(table, *general(table, simplified(conj((*rest, *each)))))
+        for each in ((alternatives[0],), (one,), (other,), (one, other))
+    ]
+    sums = [whole.number == first.number + second.number - both.number]
+    if z3.is_eq(one) and z3.is_eq(other):
+        values = [
+            (x, y)
+            for a, x in (one.children(), one.children()[::-1])
+            for b, y in (other.children(), other.children()[::-1])
+            if a.eq(b) and not _is_of_entries(table, x) and not _is_of_entries(table, y)
+        ]
+        sums += [z3.Implies(x != y, both.number == 0) for x, y in values]
+    return [whole, first, second, both], sums
+
+
+def _is_of_entries(table: Table, term: Term) -> bool:
+    """Whether a term depends on an arbitrary entry or its key."""
+    at = formal(table.kind)
+    own = [t for t in (*at.key, *at.leaves) if t.eq(term)]
+    return bool(own) or any(_is_of_entries(table, each) for each in term.children())
 
 
 def _of_entries(table: Table, holds: Term) -> Holds:
