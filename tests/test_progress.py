@@ -1,6 +1,7 @@
 """What is begun comes to an end: proved for any number of names, run on ints, and told where it does not."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,7 @@ from refmodel.language import (
     Design,
     Total,
     assign,
+    cached,
     count,
     geometry,
     implies,
@@ -613,3 +615,49 @@ def test_the_last_line_says_what_is_not_proved_to_end() -> None:
 
 def claim(cls: type[Design], name: str) -> Law:
     return next(each for each in outline(cls).claims if each.name == name)
+
+
+class EndsOnceDropped(Design):
+    """What is stale goes only once the hardware uses it no more, which it may do for ever."""
+
+    stale: Total[Vm, bool]
+    geometry = geometry(Vm=2)
+
+    @operation
+    def begin(self, vm: Vm) -> None:
+        self.stale[vm] = True
+
+    @operation
+    def end(self, vm: Vm) -> None:
+        require(not cached("translation"))
+        self.stale[vm] = False
+
+    @pending("EFF-4", "What is stale goes.", until="end")
+    def is_stale(self, vm: Vm) -> bool:
+        return self.stale[vm]
+
+    @law("ISO-1", "Nothing.")
+    def nothing(s: Any, vm: Vm) -> bool:
+        return not s.stale[NOTHING]
+
+
+class EndsOnceUsed(EndsOnceDropped):
+    @operation
+    def end(self, vm: Vm) -> None:
+        require(cached("translation"))
+        self.stale[vm] = False
+
+
+class EndsWhateverIsUsed(EndsOnceDropped):
+    @operation
+    def end(self, vm: Vm) -> None:
+        if cached("translation"):
+            self.stale[NOTHING if vm == NOTHING else vm] = False
+        self.stale[vm] = False
+
+
+@pytest.mark.parametrize(("cls", "why"), [(EndsOnceDropped, "translation cached is used"), (EndsOnceUsed, "is not used")])
+def test_the_hardware_need_not_drop_what_it_has_cached_nor_use_it(cls: type[Design], why: str) -> None:
+    [ending] = prove_progress(outline(cls))
+    assert any("may be refused" in each and why in each for each in ending.failing), ending.failing
+    assert prove_progress(outline(EndsWhateverIsUsed))[0].proved

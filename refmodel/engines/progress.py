@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -129,6 +130,21 @@ class _Plenty(Symbolic):
         return False
 
 
+class _Hardware(Symbolic):
+    """A reading in which the hardware always uses the translations that it has cached, or never. What is asked of it is noted."""
+
+    def __init__(self, design: Outline, asked_for: set[str], answer: bool) -> None:
+        super().__init__(design)
+        self._asked_for, self._answer = asked_for, answer
+
+    def yes(self, question: str) -> bool:
+        if question.endswith(FAILS):
+            return super().yes(question)
+        self._asked_for.add(question)
+        self.answers.append(self._answer)
+        return self._answer
+
+
 class _Ending:
     """One condition, and the operation that ends it."""
 
@@ -144,9 +160,12 @@ class _Ending:
         self._before = self._holds(self.ended, self.reading.state(BASE), self.names)
         self.induction, self.applying = self._followed(Symbolic)
         self.paths = self.applying
-        self._unless = set[str]()
+        self._unless, self._of_hardware = set[str](), set[str]()
+        self._by_hardware: dict[bool, list[Path]] = {}
         if any(isinstance(answer, bool) for path in self.paths for answer in path.answers):
             _, self.paths = self._followed(lambda design: _Plenty(design, self._unless))
+            for said in (False, True):
+                _, self._by_hardware[said] = self._followed(partial(_Hardware, asked_for=self._of_hardware, answer=said))
         self._know_anew()
 
     def _followed(self, reads: Callable[[Outline], Symbolic]) -> tuple[Induction, list[Path]]:
@@ -186,8 +205,19 @@ class _Ending:
             first = f", once nothing is pending of {', '.join(self.ended.after)}" if self.ended.after else ""
             state = self._refused_in(negation(applies))
             yield f"{op} may be refused where {name} holds{first}{f', as in this lawful state: {state}' if state else ''}"
+        elif self._of_hardware:
+            yield from self._refused_by_hardware()
         if not self._all_hold(ends, f"{op} ends {name}"):
             yield f"after {op}, {name} may still hold there"
+
+    def _refused_by_hardware(self) -> Iterator[str]:
+        """Whether the operation applies, whatever the hardware uses of what it has cached, is asked of all and of nothing."""
+        op, name, asked = self.ended.until, self.ended.name, " and ".join(sorted(self._of_hardware))
+        for said, paths in self._by_hardware.items():
+            applies = disj([z3.BoolVal(False), *(conj(path.segments[-1].conditions) for path in paths)])
+            how = f"{asked} {'is' if said else 'is not'} used"
+            if not self._never((negation(applies),), f"{op} applies wherever {name} holds, if {how}"):
+                yield f"{op} may be refused where {name} holds, if {how}: the hardware may do so always"
 
     def _refused_in(self, refused: Term) -> str:
         """A lawful state in which the operation is refused, in words; empty if none is found."""

@@ -35,7 +35,7 @@ LARGEST = 8
 def text_digest(design: Outline) -> str:
     """A digest of the text that a design consists of: its tables, its methods and laws, and what they call."""
     total = hashlib.sha256(repr([(t.name, t.keys, t.value, t.partial) for t in design.tables]).encode())
-    for function in sorted(design.text.functions, key=lambda f: (f.__module__, f.__qualname__, f.__code__.co_firstlineno)):
+    for function in sorted(design.text.functions, key=lambda f: (f.__module__ or "", f.__qualname__, f.__code__.co_firstlineno)):
         definition = definition_of(function)
         total.update(f"{function.__qualname__}\0{'' if definition is None else ast.unparse(definition)}".encode())
     return total.hexdigest()[:12]

@@ -49,7 +49,7 @@ def abstraction(table: str) -> Callable[[F], F]:
     """
 
     def bind(method: F) -> F:
-        if not isinstance(method, FunctionType):
+        if type(method) is not FunctionType:
             raise BadDesign(f"{decorated(method)}, stands under @abstraction; expected a plain method, with no decorator between")
         if not (isinstance(table, str) and table.isidentifier()):
             raise BadDesign(
@@ -84,7 +84,7 @@ def _abstractions(cls: Any) -> tuple[Abstraction, ...]:
 
 
 def _read(table: str, method: Any, home: type) -> Abstraction:
-    if not isinstance(method, FunctionType):
+    if type(method) is not FunctionType:
         raise BadDesign(f"{place_of(home)}: what stands in the place of an abstraction of {table} is no plain method")
     place = place_of(home, method.__name__)
     try:

@@ -52,6 +52,32 @@ class Natural:
     """``Annotated[int, Natural()]``: a count, an unbounded number as Python's own."""
 
 
+PUT_BY_PYTHON = frozenset(
+    [
+        "__module__",
+        "__qualname__",
+        "__doc__",
+        "__annotations__",
+        "__dict__",
+        "__weakref__",
+        "__firstlineno__",
+        "__static_attributes__",
+        "__annotate__",
+        "__annotations_cache__",
+        "__annotate_func__",
+        "__classdictcell__",
+        "__type_params__",
+        "__orig_bases__",
+        "__parameters__",
+    ]
+)
+"""What Python itself puts into every class."""
+PUT_BY_ATTRS = frozenset(["__attrs_attrs__", "__attrs_props__", "__attrs_own_setattr__", "__match_args__", "__slots__"])
+"""What attrs puts into a class besides methods."""
+PRINTING = ("__str__", "__repr__", "__format__")
+"""How the members of an enum are printed, which decides nothing."""
+
+
 def annotation_in_words(annotation: Any) -> str:
     """An annotation as a text spells it: a class by its name, and without the modules that it comes from."""
     if isinstance(annotation, type) and not typing.get_args(annotation):
@@ -153,8 +179,8 @@ def _refuse_odd_enum(cls: type[enum.Enum]) -> None:
         for base in cls.__mro__
         if base not in (enum.Enum, object)
         for name, member in vars(base).items()
-        if name.startswith("__") and name not in ("__str__", "__repr__", "__format__", "__doc__")
-        if isinstance(member, FunctionType) and member.__module__ != "enum"
+        if _is_special(name) and name not in PUT_BY_PYTHON and not (name == "__new__" and member is enum.Enum.__new__)
+        if not (type(member) is FunctionType and (member.__module__ == "enum" or name in PRINTING))
     ]
     if type(cls) is not enum.EnumType:
         odd.append(type(cls).__name__)
@@ -198,7 +224,7 @@ def _refuse_odd_record(cls: type) -> None:
         refuse(f"has a metaclass of its own, {type(cls).__name__}")
     for base in cls.__mro__[:-1]:
         for name, member in vars(base).items():
-            if name.startswith("__") and name.endswith("__") and isinstance(member, FunctionType) and not _by_attrs(member):
+            if _is_odd(name, member):
                 refuse(f"has a {name} of its own")
     if not isinstance(vars(cls).get("__hash__"), FunctionType):
         refuse("has no __hash__ by its fields")
@@ -220,8 +246,19 @@ def refuse_odd_fault(cls: type, plain: type) -> None:
     """``BadDesign`` for a fault that, below the plain one, runs code of its own when it is raised, compared or printed."""
     for base in cls.__mro__[: cls.__mro__.index(plain)]:
         for name, member in vars(base).items():
-            if name == "args" or (name.startswith("__") and isinstance(member, FunctionType) and not _by_attrs(member)):
+            if name == "args" or _is_odd(name, member):
                 raise BadDesign(f"the fault {cls.__qualname__} has a {name} of its own; expected a plain subclass of Fault")
+
+
+def _is_special(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
+
+
+def _is_odd(name: str, member: object) -> bool:
+    """Whether a class says under a name of Python's own how it is to be treated. What Python and attrs put there is not odd."""
+    if not _is_special(name) or name in PUT_BY_PYTHON or name in PUT_BY_ATTRS or (name == "__hash__" and member is None):
+        return False
+    return not (type(member) is FunctionType and _by_attrs(member))
 
 
 def _by_attrs(method: FunctionType) -> bool:

@@ -93,7 +93,7 @@ class Calls(Expressions):
         if isinstance(value, tuple):
             page, name = value
             return self._page_call(page, name, given, named, node)
-        if isinstance(value, FunctionType) and value in WORDS:
+        if type(value) is FunctionType and value in WORDS:
             words: Callable[..., Type] = getattr(self, f"_word_{value.__name__}")
             mine: Any = type(self)
             try:
@@ -107,7 +107,7 @@ class Calls(Expressions):
             if len(given) != 1 or named or given[0] != FLAG:
                 self.complain("bool() of a flag is that flag; nothing else has a truth", node)
             return FLAG
-        if value in (min, max):
+        if value is min or value is max:
             if len(given) < 2 or named or not all(isinstance(g, Ints | NaturalKind | WordKind) for g in given):
                 self.complain(f"{value.__name__} compares two or more numbers", node)
             return functools.reduce(joined, given)

@@ -63,7 +63,7 @@ def guest(method: F) -> F:
 
 
 def _marked(method: F, word: str, role: str) -> F:
-    if not isinstance(method, FunctionType) or inspect.iscoroutinefunction(method):
+    if type(method) is not FunctionType or inspect.iscoroutinefunction(method):
         raise BadDesign(f"{decorated(method)}, stands under @{word}; expected a plain method, with no decorator between the two")
     method.__refmodel__ = role  # type: ignore[attr-defined]
     return method
@@ -482,7 +482,7 @@ def _refuse_two_sorts_of_actors(operations: typing.Sequence[Operation]) -> None:
 def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
     method = getattr(cls, name)
     plain = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
-    if not isinstance(plain, FunctionType):
+    if type(plain) is not FunctionType:
         raise BadDesign(f"{place_of(home_of(cls, name), name)} stands where an operation is, and is no plain method")
     place = f"{method.__code__.co_filename}:{method.__code__.co_firstlineno}: operation {name}"
     refuse_hidden_operation(cls, name, place)
@@ -556,7 +556,7 @@ def _refuse_lost_outcomes(cls: type[Design], operations: tuple[Operation, ...], 
     for op in operations:
         for base in cls.__mro__:
             stated = vars(base).get(op.name)
-            returned = _returned(stated, line_of(stated)) if isinstance(stated, FunctionType) else None
+            returned = _returned(stated, line_of(stated)) if type(stated) is FunctionType else None
             lost = None if returned is None or returned is op.returns else _judging(cls, returned, own)
             if returned is not None and lost is not None:
                 says = f"returns {op.returns.__name__}" if op.returns else "states no record that it returns"
@@ -599,7 +599,7 @@ def _refuse_hidden(cls: type) -> None:
                     f"{place_of(base, name)} hides a law, which would never be judged; expected @law(clause, sentence) "
                     "alone, in the body of the design or at the top of its file, or @pending in the body"
                 )
-            if any(isinstance(each, FunctionType) and hasattr(each, "__refmodel__") for each in within) and not _is_design(value):
+            if any(type(each) is FunctionType and hasattr(each, "__refmodel__") for each in within) and not _is_design(value):
                 raise BadDesign(
                     f"{place_of(base, name)} hides an operation, which would never be taken; expected @operation or "
                     "@guest alone, on a method in the body of the design"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 import attrs
 
 from refmodel.language.abstraction import Abstraction, abstractions
-from refmodel.language.annotations import kind_of
+from refmodel.language.annotations import PUT_BY_PYTHON, kind_of
 from refmodel.language.asking import Fault, Site, Span, within
 from refmodel.language.held import hold_to_kinds, tell_premises
 from refmodel.language.inference import Inference
@@ -153,7 +153,7 @@ def _unreached(inference: Inference, cls: type) -> tuple[str, ...]:
     return tuple(
         name
         for name, member in vars(cls).items()
-        if isinstance(member, FunctionType) and not name.startswith("_") and code_of(member) not in reached
+        if type(member) is FunctionType and not name.startswith("_") and code_of(member) not in reached
     )
 
 
@@ -162,28 +162,6 @@ def follow(cls: type[Design], tables: Sequence[TableKind], op: Operation) -> tup
     inference = Inference(cls, tables)
     _operation(inference, op)
     return tuple(inference.functions)
-
-
-OURS = frozenset(
-    [
-        "__module__",
-        "__qualname__",
-        "__doc__",
-        "__annotations__",
-        "__dict__",
-        "__weakref__",
-        "__firstlineno__",
-        "__static_attributes__",
-        "__annotate__",
-        "__annotations_cache__",
-        "__annotate_func__",
-        "__classdictcell__",
-        "__type_params__",
-        "__orig_bases__",
-        "__parameters__",
-    ]
-)
-"""What Python itself puts into every class."""
 
 
 def _classes(inference: Inference, cls: type) -> None:
@@ -214,7 +192,7 @@ def _classes(inference: Inference, cls: type) -> None:
                     f"{of.__name__}.{name} is a table, and something else besides{besides}; a table has no value "
                     "in the class: expected another name for it",
                 )
-            if name.startswith("__") and name.endswith("__") and name not in OURS:
+            if name.startswith("__") and name.endswith("__") and name not in PUT_BY_PYTHON:
                 _note(
                     inference,
                     base,
@@ -234,7 +212,7 @@ def _note(inference: Inference, cls: type, what: str) -> None:
 
 def _operation(inference: Inference, op: Operation) -> None:
     method: Any = op.method
-    if not isinstance(method, FunctionType):
+    if type(method) is not FunctionType:
         _note(inference, inference.cls, f"the operation {op.name} is no plain method")
         return
     try:
@@ -267,7 +245,7 @@ def _may_be(inference: Inference, table: TableKind) -> None:
     if home is None:
         return
     method = vars(home)[name]
-    if not isinstance(method, FunctionType):
+    if type(method) is not FunctionType:
         _note(inference, home, f"{name}: expected a plain method {_as_condition(table)}")
         return
     with _looking(inference, name):

@@ -335,11 +335,11 @@ class Expressions(Meanings):
             case staticmethod() if type(found) is staticmethod:  # what is derived from it may do anything when it is looked up
                 return self.meaning(found.__func__, node, name)
             case classmethod() if type(found) is classmethod:
-                if not isinstance(found.__func__, FunctionType):
+                if type(found.__func__) is not FunctionType:
                     return self.complain(f"{name} is no plain class method", node)
                 return attrs.evolve(self.text(found.__func__, node), bound=(Known(cls),))
             case property() if type(found) is property and bound is not None:
-                if not isinstance(found.fget, FunctionType):
+                if type(found.fget) is not FunctionType:
                     return self.complain(f"the property {name} has no plain text", node)
                 return self.call(attrs.evolve(self.text(found.fget, node), bound=mine), (), {}, node)
         if isinstance(found, Law):

@@ -143,7 +143,7 @@ def texts_from(*roots: Any) -> tuple[FunctionType, ...]:
         item = todo.pop()
         if isinstance(item, property):
             todo.append(item.fget)
-        elif isinstance(item, FunctionType) and item not in found and _is_text(item):
+        elif type(item) is FunctionType and item not in found and _is_text(item):
             found[item] = None
             todo += [item.__globals__.get(name) for name in _names(item.__code__)]
         elif isinstance(item, type):

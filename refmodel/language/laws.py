@@ -119,7 +119,7 @@ def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
     """Bind a predicate to the clause of specs/ that it states."""
 
     def bind(function: Callable[..., Any]) -> Law:
-        if not isinstance(function, types.FunctionType):
+        if type(function) is not types.FunctionType:
             raise BadDesign(
                 f"{decorated(function)}, stands under @law; expected a plain function, with no decorator between the two"
             )

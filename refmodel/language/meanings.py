@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import enum
 import inspect
+import types
 import typing
 from abc import ABCMeta
 from collections.abc import Iterator, Mapping, Sequence
@@ -168,38 +169,36 @@ class Meanings:
         """What an object of Python's is to a text."""
         if value is None:
             return NONE
-        match value:
-            case bool():
-                return FLAG
-            case int() if type(value) is int:
-                return Nothing() if value == NOTHING else Ints(frozenset([value]))
-            case str() if type(value) is str:
-                return Words()
-            case tuple() if type(value) is tuple:
-                return TupleOf(tuple(self.meaning(v, node, name) for v in value))
-            case FunctionType():
-                return Known(value) if value in WORDS else self.text(value, node)
-            case type() if type(value) not in (type, ABCMeta, enum.EnumType):
-                return self.complain(
-                    f"{name or value!r} has a metaclass of its own, {type(value).__name__}; use a plain class", node
-                )
-            case ModuleType() | type() | Law() if type(value) in (ModuleType, Law) or isinstance(value, type):
-                return Known(value)
-            case enum.Enum():
-                return self.kind(type(value), node)
-        if typing.get_origin(value) is not None or value is typing.Annotated:  # which is a class up to Python 3.12
+        kind = type(value)  # not what the object gives for its class
+        if kind is bool:
+            return FLAG
+        if kind is int:
+            return Nothing() if value == NOTHING else Ints(frozenset([value]))
+        if kind is str:
+            return Words()
+        if kind is tuple:
+            return TupleOf(tuple(self.meaning(v, node, name) for v in value))
+        if kind is FunctionType:
+            return Known(value) if value in WORDS else self.text(value, node)
+        if any(kind is each for each in (ModuleType, Law, type, ABCMeta, enum.EnumType)):
             return Known(value)
-        if attrs.has(type(value)):
-            kind = self.kind(type(value), node)
-            assert isinstance(kind, RecordKind)
-            for field, of in kind.fields:
+        if issubclass(kind, type):
+            return self.complain(f"{name or value!r} has a metaclass of its own, {kind.__name__}; use a plain class", node)
+        if issubclass(kind, enum.Enum):
+            return self.kind(kind, node)
+        if _is_annotation(value) or value is typing.Annotated:  # which is a class up to Python 3.12
+            return Known(value)
+        if attrs.has(kind):
+            record = self.kind(kind, node)
+            assert isinstance(record, RecordKind)
+            for field, of in record.fields:
                 if not fits(self.meaning(getattr(value, field), node, name), of):
                     self.complain(f"{name}: the field {field} of this record is no {said(of)}", node)
-            return kind
-        if value in BUILTINS:
+            return record
+        if any(value is each for each in BUILTINS):
             return Known(value)
         return self.complain(
-            f"{name or value!r} is a {type(value).__name__}: a design's code may only use functions with readable source, "
+            f"{name or value!r} is a {kind.__name__}: a design's code may only use functions with readable source, "
             f"frozen records, enum members, numbers, flags and tuples of these; state is in tables only{for_value(name, value)}",
             node,
         )
@@ -248,3 +247,9 @@ class Meanings:
     def names(self) -> dict[str, Type]:
         """What is known of the local names of the text under way."""
         return self._frames[-1].names
+
+
+def _is_annotation(value: object) -> bool:
+    """Whether an object is one of Python's own, as ``Annotated[int, Bits(8)]`` and ``tuple[int, bool]`` are."""
+    mine = type(value)
+    return any(getattr(module, mine.__name__, None) is mine for module in (typing, types)) and typing.get_origin(value) is not None

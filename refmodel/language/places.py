@@ -51,7 +51,7 @@ def decorated(what: Any) -> str:
 def _function_within(what: Any) -> FunctionType | None:
     """The function that decorators were put around: staticmethod, property, partialmethod, cached_property, a law and others."""
     for _ in range(DECORATORS_DEEP):
-        if isinstance(what, FunctionType):
+        if type(what) is FunctionType:
             return what
         what = next((within for name in WITHIN if (within := getattr(what, name, None)) is not None), None)
     return None

@@ -55,7 +55,7 @@ def class_body(cls: type) -> tuple[str, list[ast.stmt]]:
     codes = [
         code_of(each)
         for each in vars(cls).values()
-        if isinstance(each, FunctionType) and each.__qualname__ == f"{cls.__qualname__}.{each.__name__}"
+        if type(each) is FunctionType and each.__qualname__ == f"{cls.__qualname__}.{each.__name__}"
     ]
     source = _text_of(file, [code for code in codes if code.co_filename == file])
     found = [node for name, node in _classes(file, source or "") if name == cls.__qualname__]
