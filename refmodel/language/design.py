@@ -42,6 +42,7 @@ from refmodel.language.gathering import EveryLaw, laws_about
 from refmodel.language.kinds import Kind, NameKind, PageKind, TableKind
 from refmodel.language.laws import Law, part_of
 from refmodel.language.lost import refuse_lost
+from refmodel.language.made import noted
 from refmodel.language.nearly import did_you_mean, slug
 from refmodel.language.pending import Pending, pendings
 from refmodel.language.places import decorated, home_of, line_of, not_evaluated, place_of
@@ -63,9 +64,10 @@ def guest(method: F) -> F:
 
 
 def _marked(method: F, word: str, role: str) -> F:
-    if type(method) is not FunctionType or inspect.iscoroutinefunction(method):
+    if not isinstance(method, FunctionType) or type(method) is not FunctionType or inspect.iscoroutinefunction(method):
         raise BadDesign(f"{decorated(method)}, stands under @{word}; expected a plain method, with no decorator between the two")
     method.__refmodel__ = role  # type: ignore[attr-defined]
+    noted(method, method)
     return method
 
 

@@ -106,8 +106,10 @@ def examine(
         if looked_at in written:
             inference.complaints.setdefault(complaint)
     if not inference.complaints:
-        for function, widths in inference.widths.items():
-            hold_to_kinds(function, widths)
+        for function in inference.functions:
+            largest = {at: number for (of, at), number in inference.largest.items() if of is function}
+            if largest or function in inference.widths:
+                hold_to_kinds(function, inference.widths.get(function, {}), largest)
         for function, by_it in stated.items():
             tell_premises(function, by_it)
     found = sorted(inference.complaints, key=lambda c: (c.file, c.line))

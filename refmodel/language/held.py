@@ -27,6 +27,8 @@ class Held:
 
     widths: Mapping[Place, int] = attrs.field(factory=dict)
     """Where its arithmetic is of words of so many bits, or of naturals (0)."""
+    largest: Mapping[Place, int] = attrs.field(factory=dict)
+    """Where its arithmetic is also of constants alone: the largest number that it comes to."""
     stated: Stated = attrs.field(factory=Stated)
     """Where it states premises."""
 
@@ -40,19 +42,23 @@ def version(function: FunctionType) -> int:
     return _since.get(function, 0)
 
 
-def hold_to_kinds(function: FunctionType, widths: Mapping[Place, int]) -> None:
+def hold_to_kinds(function: FunctionType, widths: Mapping[Place, int], largest: Mapping[Place, int]) -> None:
     """From now on a function's arithmetic is checked: at each of these places as a word of this width, or as a natural (0).
+    ``largest``: what arithmetic on constants alone comes to.
 
     Raises ``BadDesign`` if another design has it of another kind there.
     """
     known = _held.get(function, Held())
-    if any(known.widths.get(at, width) != width for at, width in widths.items()):
+    wider = {at: max(number, known.largest.get(at, 0)) for at, number in {**known.largest, **largest}.items()}
+    held = {**known.widths, **widths}
+    others = any(known.widths.get(at, width) != width for at, width in widths.items())
+    if others or any(held.get(at) and number >> held[at] for at, number in wider.items()):
         code = code_of(function)
         raise BadDesign(
             f"{code.co_filename}:{code.co_firstlineno}: {function.__qualname__} computes with numbers of one kind in this design, "
             "and of another in a design that was loaded before; write one function for each kind"
         )
-    _hold(function, attrs.evolve(known, widths={**known.widths, **widths}))
+    _hold(function, attrs.evolve(known, widths=held, largest=wider))
 
 
 def tell_premises(function: FunctionType, stated: Stated) -> None:

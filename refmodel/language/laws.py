@@ -21,6 +21,7 @@ import attrs
 from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault, Site
 from refmodel.language.kinds import Kind, NaturalKind, Scalar, WordKind
+from refmodel.language.made import noted
 from refmodel.language.places import decorated, line_of, not_evaluated
 from refmodel.language.unsound import BadDesign
 
@@ -157,25 +158,6 @@ def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
                 )
             names.append((p, kind))
         about = frozenset(p for p in ABOUT_A_STEP if p in parameters)
-        return _noted(Law(clause, sentence, function, tuple(names), about, hints.get("outcome")))
+        return noted(Law(clause, sentence, function, tuple(names), about, hints.get("outcome")), function)
 
     return bind
-
-
-_made: list[tuple[Law, Any]] = []
-"""Laws that were made while the text of their file ran, each with what says which run that was."""
-
-
-def _noted(made: Law) -> Law:
-    """Remember a law if its file is being run: what is made later, as by a test, is none of what the file states."""
-    its, frame = made.function.__globals__, inspect.currentframe()
-    while frame is not None and not (frame.f_code.co_name == "<module>" and frame.f_globals is its):
-        frame = frame.f_back
-    if frame is not None:
-        _made.append((made, its.get("__spec__")))
-    return made
-
-
-def made_in(module: types.ModuleType) -> list[Law]:
-    """The laws that were made while a module's text ran, when it was last run."""
-    return [made for made, run in _made if made.function.__globals__ is vars(module) and run is module.__spec__]

@@ -9,12 +9,13 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from refmodel.language.gathering import design_of
-from refmodel.language.laws import Law, made_in
-from refmodel.language.sources import class_body
+from refmodel.language.laws import Law
+from refmodel.language.made import made_in
+from refmodel.language.sources import class_body, code_of
 from refmodel.language.unsound import BadDesign
 
 ACCESSORS = ("setter", "getter", "deleter")
@@ -31,12 +32,23 @@ def refuse_lost(cls: type, judged: tuple[Law, ...]) -> None:
         _refuse_what_states_nothing(base)
         _refuse_stated_twice(base)
     for module in {name: sys.modules[name] for name in (base.__module__ for base in cls.__mro__) if name in sys.modules}.values():
-        for law in made_in(module):
+        for law in made_in(module, Law):
             if law not in judged and not _is_kept(module, law):
                 raise BadDesign(
                     f"{law.place}: law {law.clause} ({law.name}) would never be judged: {_why(module, law)}; expected "
                     "it in the body of a class, at the top of its file under a name of its own, or in a tuple laws"
                 )
+        for method in made_in(module, FunctionType):
+            if "<locals>" not in method.__qualname__ and not _is_taken(module, method):
+                raise BadDesign(
+                    f"{_place(method)}: the operation {method.__name__} would never be taken: no class of this file has it under "
+                    "its name; expected @operation or @guest alone, on a method in the body of a class"
+                )
+    for other, method in _operations_of_classes(cls):
+        raise BadDesign(
+            f"{_place(method)}: the operation {method.__name__} would never be taken: it stands in {other.__name__}, and no "
+            f"design in this file is made of that; expected {other.__name__} among the bases of one, or in another file"
+        )
     for other, law in _laws_of_classes(cls):
         raise BadDesign(
             f"{law.place}: law {law.clause} ({law.name}) would never be judged: it stands in {other.__name__}, and no "
@@ -91,11 +103,44 @@ def _stated(body: list[ast.stmt]) -> Iterator[tuple[str, int]]:
 
 def _laws_of_classes(cls: type) -> Iterator[tuple[type, Law]]:
     """The laws in classes of a design's file of which no design there is made, each with its class."""
+    yield from ((each, law) for each in _unused(cls) for law in vars(each).values() if isinstance(law, Law))
+
+
+def _operations_of_classes(cls: type) -> Iterator[tuple[type, FunctionType]]:
+    """The same of operations."""
+    yield from (
+        (each, member)
+        for each in _unused(cls)
+        for member in vars(each).values()
+        if type(member) is FunctionType and hasattr(member, "__refmodel__")
+    )
+
+
+def _unused(cls: type) -> list[type]:
+    """The classes of a design's file of which no design there is made."""
     here = [
         each for each in vars(sys.modules[cls.__module__]).values() if isinstance(each, type) and each.__module__ == cls.__module__
     ]
     made_of = {base for each in (cls, *here) if issubclass(each, design_of(cls)) for base in each.__mro__}
-    yield from ((each, law) for each in here if each not in made_of for law in vars(each).values() if isinstance(law, Law))
+    return [each for each in here if each not in made_of]
+
+
+def _place(method: FunctionType) -> str:
+    return f"{code_of(method).co_filename}:{code_of(method).co_firstlineno}"
+
+
+def _is_taken(module: ModuleType, method: FunctionType) -> bool:
+    """Whether a class of a file has an operation under its own name, and as an operation."""
+    classes = [each for each in vars(module).values() if isinstance(each, type)]
+    while classes:
+        cls = classes.pop()
+        found = vars(cls).get(method.__name__)
+        if type(found) is FunctionType and hasattr(found, "__refmodel__") and found.__qualname__ == method.__qualname__:
+            return True
+        classes += [
+            value for value in vars(cls).values() if isinstance(value, type) and value.__qualname__.startswith(cls.__qualname__)
+        ]
+    return False
 
 
 def _is_kept(module: ModuleType, law: Law) -> bool:
