@@ -66,6 +66,10 @@ def guest(method: F) -> F:
 def _marked(method: F, word: str, role: str) -> F:
     if not isinstance(method, FunctionType) or type(method) is not FunctionType or inspect.iscoroutinefunction(method):
         raise BadDesign(f"{decorated(method)}, stands under @{word}; expected a plain method, with no decorator between the two")
+    if getattr(method, "__refmodel__", role) != role:
+        raise BadDesign(
+            f"{decorated(method)}, stands under @operation and @guest; expected one of them: @guest is an operation, too"
+        )
     method.__refmodel__ = role  # type: ignore[attr-defined]
     noted(method, method)
     return method

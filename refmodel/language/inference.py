@@ -98,13 +98,14 @@ class Inference(Calls):
     def _bound(self, text: Text, given: Sequence[Type], named: Mapping[str, Type], node: ast.AST | None) -> dict[str, Type]:
         a = text.node.args
         if a.vararg or a.kwarg:
-            self.complain("*args and **kwargs hide what is passed; write the parameters out", text.node)
+            self.complain("*args and **kwargs hide what is passed; write the parameters out", text.node, text.scope.function)
         own = text.node is definition_of(text.scope.function)
         if not own and (a.defaults or a.kw_defaults):
             self.complain(
                 "a lambda may have no default arguments; leave them out: its names have the values that they have when count, "
                 "reset or assign is called",
                 text.node,
+                text.scope.function,
             )
         if isinstance(text.node, ast.FunctionDef) and self._yields(text):
             self._may_yield(text, node)

@@ -103,7 +103,10 @@ def _stated(body: list[ast.stmt]) -> Iterator[tuple[str, int]]:
 
 def _laws_of_classes(cls: type) -> Iterator[tuple[type, Law]]:
     """The laws in classes of a design's file of which no design there is made, each with its class."""
-    yield from ((each, law) for each in _unused(cls) for law in vars(each).values() if isinstance(law, Law))
+    stated = (
+        (each, getattr(value, "law", value)) for each in _unused(cls) for value in vars(each).values()
+    )  # also what is pending
+    yield from ((each, law) for each, law in stated if isinstance(law, Law))
 
 
 def _operations_of_classes(cls: type) -> Iterator[tuple[type, FunctionType]]:

@@ -143,16 +143,17 @@ class Meanings:
 
     # ------------------------------------------------------------ complaints
 
-    def complain(self, what: str, node: ast.AST | None = None) -> Type:
-        """Note what is wrong with a place; its value is taken for anything, lest one mistake be reported twice."""
-        self.complaints.setdefault(self.complaint(what, node))
+    def complain(self, what: str, node: ast.AST | None = None, of: FunctionType | None = None) -> Type:
+        """Note what is wrong with a place; its value is taken for anything, lest one mistake be reported twice. ``of``: whose
+        text it is, if not that of the function under way."""
+        self.complaints.setdefault(self.complaint(what, node, of))
         raise Stop
 
-    def complaint(self, what: str, node: ast.AST | None) -> Complaint:
+    def complaint(self, what: str, node: ast.AST | None, of: FunctionType | None = None) -> Complaint:
         """What is wrong with a place."""
         line = getattr(node, "lineno", 0) or self._line
-        file = code_of(self._frames[-1].text.scope.function).co_filename if self._frames else inspect.getfile(self.cls)
-        return Complaint(file, line, what)
+        of = self._frames[-1].text.scope.function if of is None and self._frames else of
+        return Complaint(inspect.getfile(self.cls) if of is None else code_of(of).co_filename, line, what)
 
     def expect(self, what: Type, kind: Kind, node: ast.AST, where: str) -> None:
         if not fits(what, kind):
