@@ -116,14 +116,15 @@ def demand_progress(design: Outline, known: dict[str, Sequence[Formula]] | None 
 
 
 class _Plenty(Symbolic):
-    """A reading in which no allocation fails. Those that are asked for are noted."""
+    """A reading in which no allocation fails. Those that are asked for are noted, and what is asked of the hardware."""
 
-    def __init__(self, design: Outline, asked_for: set[str]) -> None:
+    def __init__(self, design: Outline, asked_for: set[str], of_hardware: set[str]) -> None:
         super().__init__(design)
-        self._asked_for = asked_for
+        self._asked_for, self._of_hardware = asked_for, of_hardware
 
     def yes(self, question: str) -> bool:
         if not question.endswith(FAILS):
+            self._of_hardware.add(question)
             return super().yes(question)
         self._asked_for.add(question.removesuffix(FAILS))
         self.answers.append(False)
@@ -131,16 +132,15 @@ class _Plenty(Symbolic):
 
 
 class _Hardware(Symbolic):
-    """A reading in which the hardware always uses the translations that it has cached, or never. What is asked of it is noted."""
+    """A reading in which the hardware always uses the translations that it has cached, or never."""
 
-    def __init__(self, design: Outline, asked_for: set[str], answer: bool) -> None:
+    def __init__(self, design: Outline, answer: bool) -> None:
         super().__init__(design)
-        self._asked_for, self._answer = asked_for, answer
+        self._answer = answer
 
     def yes(self, question: str) -> bool:
         if question.endswith(FAILS):
             return super().yes(question)
-        self._asked_for.add(question)
         self.answers.append(self._answer)
         return self._answer
 
@@ -163,9 +163,9 @@ class _Ending:
         self._unless, self._of_hardware = set[str](), set[str]()
         self._by_hardware: dict[bool, list[Path]] = {}
         if any(isinstance(answer, bool) for path in self.paths for answer in path.answers):
-            _, self.paths = self._followed(lambda design: _Plenty(design, self._unless))
-            for said in (False, True):
-                _, self._by_hardware[said] = self._followed(partial(_Hardware, asked_for=self._of_hardware, answer=said))
+            _, self.paths = self._followed(lambda design: _Plenty(design, self._unless, self._of_hardware))
+            for said in (False, True) if self._of_hardware else ():
+                _, self._by_hardware[said] = self._followed(partial(_Hardware, answer=said))
         self._know_anew()
 
     def _followed(self, reads: Callable[[Outline], Symbolic]) -> tuple[Induction, list[Path]]:
