@@ -269,7 +269,8 @@ class Scope:
         taken = take(machine, op, given, replies, (*before, tables))
         if taken is None:
             return None
-        broken = machine.breaks(law, op, given, taken[1]) if law is not None else aborted(taken[1])
+        gone_wrong = aborted(taken[1])  # whatever the law says of what was written before
+        broken = machine.breaks(law, op, given, taken[1]) if law is not None and gone_wrong is None else gone_wrong
         return None if broken is None else Witness(geometry, tables, taken[0], taken[1], broken, tuple(before))
 
     def decoded(self, decoder: Decoder) -> dict[str, dict[Any, Any]]:
