@@ -189,3 +189,9 @@ def test_an_assumption_that_is_not_so_shows(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(formulas, "real_term", lambda kind, term: [])
     _, _, found = disagreements(load(f"{Path(__file__).parent}/traps/laws_of_nothing.py"))
     assert any("assumes" in each for each in found), found
+
+
+def test_what_assign_works_out_may_go_wrong_for_every_entry() -> None:
+    """Exploration ended with an error of its own on this one, which divides zero by zero."""
+    design = generated(2363, turns=True)
+    assert design is not None and disagreements(design, 2363, steps=120)[2] == []

@@ -283,7 +283,10 @@ class Tracing:
 
     def _computed(self, table: Table, key: tuple[int, ...], entry: Any, holds: Node, value: Callable[..., Any]) -> list[Node]:
         """What a function gives for one entry, where a condition holds."""
-        paths = self._assuming(holds, lambda: self._apart(value, (entry, *table.spelled(key)), table.rows_of))
+        try:
+            paths = self._assuming(holds, lambda: self._apart(value, (entry, *table.spelled(key)), table.rows_of))
+        except Impure as why:
+            raise Unsound(f"what assign works out for an entry does more than look, or always goes wrong ({why})") from None
         self._settle()
         return [self._together([(where, rows[i]) for where, rows in paths]) for i in range(table.width)]
 
