@@ -22,7 +22,7 @@ from refmodel.engines.machine import RESUME, Machine, Run, recorded
 from refmodel.engines.prover import prove_initial, prove_operation
 from refmodel.engines.random import campaign
 from refmodel.engines.replaying import replay
-from refmodel.engines.reports_of_runs import check_exhaustive
+from refmodel.engines.reports_of_explorations import check_exhaustive
 from refmodel.engines.rule_machine import rule_machine
 from refmodel.engines.scope import Scope
 from refmodel.engines.symbolic import Symbolic

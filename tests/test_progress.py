@@ -1,5 +1,6 @@
 """What is begun comes to an end: proved for any number of names, run on ints, and told where it does not."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -415,7 +416,8 @@ def test_a_mutant_of_a_shipped_design_is_refuted(cls: type[Design], name: str) -
 
 def test_check_gives_each_condition_a_verdict() -> None:
     report = refmodel.check(flushes.Flushes, ["random", "exhaustive", "prove"], runs=50)
-    assert report.verdicts["flushing"] == {"random": Verdict.ENDED, "prove": Verdict.PROVED} and report.status == 0
+    assert report.verdicts["flushing"] == {"random": Verdict.ENDED, "exhaustive": Verdict.ENDED, "prove": Verdict.PROVED}
+    assert report.status == 0
     alone = refmodel.check(flushes.Flushes, ["random", "exhaustive", "prove"], runs=50, law="EFF-4")
     assert set(alone.verdicts) == {"flushing", "unacknowledged"} and alone.status == 0
 
@@ -430,19 +432,26 @@ def test_a_run_after_which_nothing_ends_is_shown_and_its_token_replays_it() -> N
     assert refmodel.check(spec, ["prove"]).verdicts["unacknowledged"] == {"prove": Verdict.FAILS}
 
 
-@pytest.mark.parametrize("engine", ["exhaustive", "bounded"])
-def test_an_engine_that_does_not_judge_what_is_pending_says_so(engine: Engine) -> None:
-    [alone] = refmodel.check(flushes.LostAcknowledgement, [engine], depth=1).engines
+def test_an_engine_that_does_not_judge_what_is_pending_says_so() -> None:
+    [alone] = refmodel.check(flushes.LostAcknowledgement, ["bounded"], depth=1).engines
     assert any("not judged: that what is pending ends (unacknowledged, flushing)" in note for note in alone.notes)
-    both = refmodel.check(flushes.LostAcknowledgement, [engine, "random"], depth=1, runs=20)
+    both = refmodel.check(flushes.LostAcknowledgement, ["bounded", "random"], depth=1, runs=20)
     assert not any("not judged" in note for each in both.engines for note in each.notes)
 
 
-@pytest.mark.parametrize("engine", ["exhaustive", "bounded"])
-def test_and_says_so_too_where_nothing_else_is_asked(engine: str) -> None:
-    done = command("check", f"{flushes.__file__}:Flushes", "--law", "EFF-4", "--engine", engine)
+def test_and_says_so_too_where_nothing_else_is_asked() -> None:
+    done = command("check", f"{flushes.__file__}:Flushes", "--law", "EFF-4", "--engine", "bounded")
     assert done.returncode == 3 and "not judged: that what is pending ends (unacknowledged, flushing)" in done.stdout
-    assert "--engine random and --engine prove do that" in done.stdout and "not every law was shown" in done.stdout
+    assert "the engines random, exhaustive and prove judge it" in done.stdout and "not every law was shown" in done.stdout
+
+
+def test_an_exploration_ends_what_is_pending_in_the_states_that_it_visits() -> None:
+    report = refmodel.check(flushes.Flushes, ["exhaustive"], law="EFF-4")
+    assert report.status == 0 and "pending work was ended in all of them" in report.engines[0].covered
+    assert re.fullmatch(r"pending work \(EFF-4\) ended wherever it was tried, \d+ times", report.conclusion)
+    lost = refmodel.check(flushes.LostAcknowledgement, ["exhaustive"])
+    [run] = lost.broken_runs
+    assert lost.status == 1 and run.clause == "EFF-4"
 
 
 def test_a_livelock_is_shown_as_a_run_that_comes_back() -> None:

@@ -24,7 +24,7 @@ from refmodel.engines.compiled.processes import Processes
 from refmodel.engines.compiled.together import Together
 from refmodel.engines.exploration import Exploration
 from refmodel.engines.replaying import replay
-from refmodel.engines.reports_of_runs import explored_words
+from refmodel.engines.reports_of_explorations import explored_words
 from refmodel.engines.spread import TRIES, Where
 from refmodel.engines.stepwise import explore_stepwise
 from refmodel.language import BadDesign, Design, outline

@@ -9,8 +9,8 @@ from refmodel.designs import COMBINED
 from refmodel.engines.asked import Asked
 from refmodel.engines.checking import check
 from refmodel.engines.unmet import with_unmet
-from refmodel.engines.verdicts import FAILS, HOLDS, UNDECIDED, EngineReport, Verdict, conclusion, status_of
-from refmodel.language import NOTHING, Design, Total, fails, geometry, implies, law, operation, outline, pending, require
+from refmodel.engines.verdicts import FAILS, HOLDS, MORE, UNDECIDED, EngineReport, Verdict, conclusion, status_of
+from refmodel.language import NOTHING, Design, Total, count, fails, geometry, implies, law, operation, outline, pending, require
 from refmodel.machine.names import Count, Mfn, Vcpu, Vm
 
 SHORT = Asked(runs=30)
@@ -87,13 +87,78 @@ def said(cls: type[Design], *engines: str) -> tuple[list[EngineReport], str]:
 def test_a_design_with_an_operation_that_no_run_takes_is_undecided(cls: type[Design], words: str) -> None:
     reports, concluded = said(cls)
     assert status_of(reports) == UNDECIDED
-    assert concluded == f"{words} of this geometry, and in no run with up to two names more of each sort"
+    assert concluded == f"{words} of this geometry, and in no run with {MORE}"
 
 
 def test_an_operation_that_applies_with_more_names_is_taken_somewhere() -> None:
     reports, _ = said(TakesThree)
     assert status_of(reports) == HOLDS
     assert [r.lacking for r in reports if r.engine == "exhaustive"] == [()], "it was looked for with three VMs"
+
+
+class FewerTagsThanVms(Design):
+    """A VM takes another's tag where none is left, which is so only where there are more VMs than tags."""
+
+    tag: Total[Vm, Vcpu]
+    geometry = geometry(Vm=2, Vcpu=2)
+
+    @operation
+    def give(self, vm: Vm, vcpu: Vcpu) -> None:
+        require(self.tag[vm] == NOTHING and count(self.tag, lambda tag, vm: tag == vcpu) == 0)
+        self.tag[vm] = vcpu
+
+    @operation
+    def take(self, vm: Vm, other: Vm) -> None:
+        require(self.tag[vm] == NOTHING and self.tag[other] != NOTHING)
+        require(count(self.tag, lambda tag, vm: tag != NOTHING) >= 2)
+        self.tag[vm], self.tag[other] = self.tag[other], NOTHING
+
+    @law("ISO-1", "No two VMs have one tag.")
+    def tags_are_apart(s: Any, vm: Vm, other: Vm) -> bool:
+        return implies(vm != other and s.tag[vm] != NOTHING, s.tag[vm] != s.tag[other])
+
+
+def test_an_operation_that_applies_where_names_of_one_sort_are_scarce_is_taken_somewhere() -> None:
+    """With a VM and a tag more it would not apply either."""
+    reports, _ = said(FewerTagsThanVms)
+    assert status_of(reports) == HOLDS
+    assert [r.lacking for r in reports if r.engine == "exhaustive"] == [()], "it was looked for with three VMs and two tags"
+
+
+class SaysMoreInOneLaw(Design):
+    """A law states what has nothing to do with one of its names, and an operation names none of that sort."""
+
+    mapped: Total[Vm, bool]
+    at: Total[Vm, Mfn]
+    held: Total[Mfn, bool]
+    asked: Total[Vcpu, bool]
+    answered: Total[Vcpu, bool]
+    geometry = geometry(Vm=2, Mfn=2, Vcpu=1)
+
+    @operation
+    def give(self, vm: Vm, mfn: Mfn) -> None:
+        self.at[vm] = mfn
+        self.mapped[vm] = True
+
+    @operation
+    def ask(self, vcpu: Vcpu) -> None:
+        self.answered[vcpu] = self.asked[vcpu]
+        self.asked[vcpu] = True
+
+    @operation
+    def touch(self, vm: Vm) -> None:
+        require(self.mapped[vm])
+        self.held[self.at[vm]] = True
+
+    @law("RES-1", "A VM that is mapped has a frame, and a vCPU that is answered was asked.")
+    def mapped_or_answered(s: Any, vm: Vm, vcpu: Vcpu) -> bool:
+        return implies(s.mapped[vm], s.at[vm] != NOTHING) and implies(s.answered[vcpu], s.asked[vcpu])
+
+
+def test_a_law_helps_where_an_operation_names_nothing_of_one_of_its_sorts() -> None:
+    """There is a name of each sort, whether or not anything speaks of one."""
+    reports, _ = said(SaysMoreInOneLaw, "prove")
+    assert status_of(reports) == HOLDS
 
 
 class BreaksWithThree(TakesThree):

@@ -19,8 +19,9 @@ from refmodel.engines.disagreeing import with_disagreements
 from refmodel.engines.layout import TooLarge
 from refmodel.engines.machine import Machine
 from refmodel.engines.proof_cache import ProofCache, is_own
+from refmodel.engines.reports_of_explorations import check_exhaustive
 from refmodel.engines.reports_of_proofs import check_proof
-from refmodel.engines.reports_of_runs import check_bounded, check_exhaustive, check_random
+from refmodel.engines.reports_of_runs import check_bounded, check_random
 from refmodel.engines.unmet import with_unmet
 from refmodel.engines.verdicts import (
     COMPLETE,
@@ -45,7 +46,7 @@ DEFAULT = ("random", "exhaustive", "prove")
 BEFORE_THE_PROOF = 60.0
 """Seconds of an exploration that nobody has bounded, before a proof that is wanted too comes first. What is proved of every law has
 no size, so the exploration ends there; otherwise it begins again, and goes to the last state."""
-OF_PENDING = ("random", "prove")
+OF_PENDING = ("random", "exhaustive", "prove")
 """The engines that tell whether what is pending is ended."""
 
 
@@ -119,7 +120,7 @@ def _unjudged(design: Outline, engines: Sequence[str], asked: Asked) -> tuple[st
         return left_out
     return (
         *left_out,
-        f"not judged: that what is pending ends ({', '.join(pending)}); --engine random and --engine prove do that",
+        f"not judged: that what is pending ends ({', '.join(pending)}); the engines random, exhaustive and prove judge it",
     )
 
 

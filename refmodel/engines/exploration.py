@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 
-from refmodel.engines.machine import Failure
+from refmodel.engines.machine import Failure, Run
 from refmodel.language.laws import Law
 
 Progress = Callable[[int, int, int], None]
@@ -62,6 +63,11 @@ class Exploration:
     """Those of them of which some state or step met the premise."""
     judged: int = 0
     """Every run of up to so many steps was judged."""
+    visited: tuple[tuple[Any, Run], ...] = ()
+    """Some of its states, or all if they are few, each with a run that leads there. There are none of a design that states nothing
+    pending, and none in which a split operation is under way."""
+    whole: bool = False
+    """Whether these are all that are there, up to names."""
     changed: frozenset[tuple[str, str]] = frozenset()
     """The tables, and the field of their entries, that ever held anything else than in the first state."""
 

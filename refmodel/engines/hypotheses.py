@@ -19,7 +19,7 @@ from refmodel.engines.connectives import conj, number_of
 from refmodel.engines.counts import applied
 from refmodel.engines.formulas import Formula, bind
 from refmodel.engines.instances import Identity, Instances
-from refmodel.engines.terms import Term, sort_of
+from refmodel.engines.terms import Term, called, real_term, sort_of
 from refmodel.language.kinds import FlagKind, Scalar
 
 NEAR, FAR, FARTHEST, BEYOND = 1, 2, 3, 5
@@ -39,6 +39,9 @@ MANY = 4_000
 
 MOST = 50_000
 """Instances that are made where nothing is to be left out that may help: more would take hours and all of memory."""
+
+ANY = "any!!"
+"""What a term's name begins with that stands for some name, of which nothing is known but that it is one."""
 
 EVERYWHERE = 512
 """Ways to give a law names, at most, for it to be instantiated at all of them."""
@@ -183,6 +186,9 @@ class Hypotheses:
         if names.identity in self._done:
             return
         self._done.add(names.identity)
+        for (_, kind), term in zip(formula.law.names, terms, strict=True):
+            if z3.is_const(term) and called(term).startswith(ANY):  # there is a name of each sort
+                self._once(("any", number_of(term)), partial(conj, tuple(real_term(kind, term))))
         instance = self.instances.law(formula, names)
         self.of_law[len(self.asserted)] = formula.law.name
         self.asserted.append(instance.body)
@@ -335,4 +341,4 @@ def _values(kind: Scalar) -> list[Term]:
     """What a name of a law that no table mentions may stand for."""
     if isinstance(kind, FlagKind):
         return [z3.BoolVal(True), z3.BoolVal(False)]
-    return [z3.Const(f"any!!{kind}", sort_of(kind))]
+    return [z3.Const(f"{ANY}{kind}", sort_of(kind))]

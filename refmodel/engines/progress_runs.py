@@ -1,4 +1,4 @@
-"""Progress on ints: from states that random runs reach, what is pending is ended, until nothing is pending any more.
+"""Progress on ints: from states that random runs and explorations reach, what is pending is ended, until nothing is any more.
 
 Only operations that end something are taken, each where something is pending that waits for nothing else, and no allocation fails.
 A run fails if such an operation is refused, if what it is to end is still pending after it, or if it comes back to a state in which
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
 
 from refmodel.engines.machine import Broken, Failure, Machine, Run, Step, aborted, copy_of, recorded
 from refmodel.engines.random import Search
+from refmodel.engines.shrink import nearly
 from refmodel.language.asking import FAILS, Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.pending import Pending, stated
@@ -25,8 +26,9 @@ RUNS = 300
 """Random runs that lead to states in which something may be pending."""
 ROUNDS = 4
 """So many times as many, as long as there is a condition that has not held in any of these states."""
-STATES = 100
-"""States from which everything is ended, for each condition: those in which it holds that the shortest runs lead to."""
+STATES, AT_THE_END = 100, 50
+"""States from which everything is ended, for each condition: those in which it holds that the shortest runs lead to, of those which
+a search remembers and of those in which its runs ended."""
 STEPS = 400
 """Steps after which nothing more is ended from one state."""
 ANSWERS = 64
@@ -50,15 +52,44 @@ class Ended:
 
 def end_everything(design: Outline, geometry: Geometry, seed: int = 0) -> Ended:
     """End what is pending in states that random runs reach; the shortest run that fails, if one does."""
-    if not design.pending:
-        return Ended(None, Counter())
+    return end_from(design, geometry, _states(design, geometry, seed)) if design.pending else Ended(None, Counter())
+
+
+def end_from(design: Outline, geometry: Geometry, states: Iterable[tuple[Any, Run]]) -> Ended:
+    """End what is pending in these states, to which these runs lead; the first run that fails, if one does."""
     ended: Counter[str] = Counter()
     orders = range(len(stated(design.cls)))
-    for (state, run), turn in itertools.product(_states(design, geometry, seed), orders):
+    for (state, run), turn in itertools.product(states, orders):
         failure = _Ending(design, geometry, ended, turn).from_state(state, run)
         if failure is not None and _is_lawful(design, geometry, run):
-            return Ended(failure, ended)
+            return Ended(_shortened(design, geometry, run, turn, failure), ended)
     return Ended(None, ended)
+
+
+def _shortened(design: Outline, geometry: Geometry, run: Run, turn: int, failure: Failure) -> Failure:
+    """A run that does not end the same, with as many steps of the way to where it is pending left out as can be."""
+    at = len(run.steps)
+    while at > 0:
+        at -= 1
+        state, shorter = _without(design, geometry, run, at)
+        found = _Ending(design, geometry, Counter(), turn).from_state(state, shorter)
+        if found is not None and found.broken.law is failure.broken.law and _is_lawful(design, geometry, shorter):
+            run, failure, at = shorter, found, len(shorter.steps)
+    return failure
+
+
+def _without(design: Outline, geometry: Geometry, run: Run, left_out: int) -> tuple[Any, Run]:
+    """The state after a run without one of its steps, and without those that do not apply then; and that run."""
+    machine = _Unjudged(design, geometry)
+    machine.power_on(recorded(run.initial))
+    steps = []
+    for step in (*run.steps[:left_out], *run.steps[left_out + 1 :]):
+        op = machine.operation_of(step)
+        taken = machine.attempt(op, step.arguments, nearly(step.answers)) if op is not None else None
+        if taken is not None:
+            steps.append(taken[0])
+            machine.settle()
+    return copy_of(design, machine.state), Run(run.initial, tuple(steps))
 
 
 def _is_lawful(design: Outline, geometry: Geometry, run: Run) -> bool:
@@ -76,19 +107,39 @@ def _states(design: Outline, geometry: Geometry, seed: int) -> Iterator[tuple[An
     """States in which something is pending, and the runs that lead there, the shortest first."""
     search, work = Search(design, geometry, f"progress {seed}", machine=_Unjudged), _Work(design, geometry)
     conditions, looked_at = {each.name for each in design.pending}, 0
-    found: list[tuple[Any, Run, set[str]]] = []
+    found: list[_Found] = []
+    at_the_end: dict[Any, _Found] = {}
     for _ in range(ROUNDS):
-        right = all(search.run() is None for _ in range(RUNS))
+        right = True
+        for _ in range(RUNS):
+            right = right and search.run() is None
+            if right and not search.machine.pending:
+                state = copy_of(design, search.machine.state)
+                at_the_end.setdefault(work.identity(state), (state, search.last, work.pending_in(state)))
         for mark in search.landmarks[looked_at:]:
             found.append((mark.state, mark.run, work.pending_in(mark.state)))
         looked_at = len(search.landmarks)
         if not right or set().union(*(names for _, _, names in found)) >= conditions:
             break
+    yield from _shortest([*_of_each(found, STATES), *_of_each(at_the_end.values(), AT_THE_END)])
+
+
+_Found = tuple[Any, Run, set[str]]
+"""A state, the run that leads there, and the names of what is pending in it."""
+
+
+def _shortest(found: Iterable[_Found]) -> Iterator[tuple[Any, Run]]:
+    """The states, those first to which the shortest runs lead."""
+    yield from ((state, run) for state, run, _ in sorted(found, key=lambda each: len(each[1].steps)))
+
+
+def _of_each(found: Iterable[_Found], most: int) -> Iterator[_Found]:
+    """For each condition so many states in which it holds: those to which the shortest runs lead."""
     taken: Counter[str] = Counter()
-    for state, run, names in sorted(found, key=lambda each: len(each[1].steps)):
-        if any(taken[name] < STATES for name in names):
-            taken.update(names)
-            yield state, run
+    for each in sorted(found, key=lambda each: len(each[1].steps)):
+        if any(taken[name] < most for name in each[2]):
+            taken.update(each[2])
+            yield each
 
 
 class _Unjudged(Machine):
@@ -154,6 +205,10 @@ class _Work:
         """What the operation is given that ends it."""
         given = dict(zip((name for name, _ in pending.law.names), names, strict=True))
         return tuple(given[name] for name, _ in self.design.operation(pending.until).parameters)
+
+    def identity(self, state: Any) -> Any:
+        """What two states have in common that hold the same."""
+        return tuple(frozenset(getattr(state, table.name).items()) for table in self.design.tables)
 
     def entries(self, state: Any) -> dict[str, dict[Any, Any]]:
         """A copy of all that a state holds."""

@@ -103,6 +103,7 @@ class Search:
     def run(self) -> Failure | None:
         """One run, to its end or to the first broken law."""
         machine, left = self.machine, self._begin()
+        self.last = self._run
         if self._run.steps == () and (broken := machine.broken(None, (), None)) is not None:
             return Failure(self._run, broken)
         kinds, steps = self._some(), list(self._run.steps)
@@ -119,6 +120,7 @@ class Search:
                 return Failure(Run(self._run.initial, tuple(steps)), broken)
             machine.settle()
             self._remember(steps)
+        self.last = Run(self._run.initial, tuple(steps))
         return None
 
     def _begin(self) -> int:

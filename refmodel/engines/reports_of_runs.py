@@ -1,27 +1,21 @@
-"""What random runs, explorations and bounded searches say of each law of a design."""
+"""What random runs and bounded searches say of each law of a design."""
 
 from __future__ import annotations
 
-import itertools
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import attrs
 
-from refmodel.engines import bounded, exhaustive, plain_code, random
+from refmodel.engines import bounded, random
 from refmodel.engines.asked import Asked, Notice
-from refmodel.engines.audit import drawn
-from refmodel.engines.compiled.comparing import Comparing
 from refmodel.engines.disagreeing import disagreement
-from refmodel.engines.exploration import COMPILED, Branch
-from refmodel.engines.layout import TOO_LARGE
 from refmodel.engines.machine import Failure
 from refmodel.engines.progress_runs import Ended, end_everything
 from refmodel.engines.scope import sorts_of
 from refmodel.engines.spoken_numbers import given_kinds, with_spoken_numbers
-from refmodel.engines.unseen import is_turned_off, never, never_changed, not_met, not_taken
-from refmodel.engines.verdicts import EngineReport, Numbers, ReadingsDisagree, Verdict
+from refmodel.engines.unseen import never
+from refmodel.engines.verdicts import EngineReport, Numbers, Verdict
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Kind, NaturalKind, PageKind, RecordKind, WordKind
 from refmodel.language.laws import Law
@@ -60,7 +54,7 @@ def of_campaign(design: Outline, done: random.Campaign, geometries: Sequence[Geo
     if done.failure is not None:
         return EngineReport(
             "random",
-            _stopped(design, done.failure),
+            stopped_at(design, done.failure),
             covered,
             done.seconds,
             done.failure,
@@ -68,8 +62,8 @@ def of_campaign(design: Outline, done: random.Campaign, geometries: Sequence[Geo
             bound=done.steps,
             numbers=numbers,
         )
-    ended, geometry = _ended_somewhere(design, geometries)
-    verdicts = {**_held(design, Verdict.NOT_BROKEN, done.met, done.applied), **_ended(design, ended)}
+    ended, geometry = ended_somewhere(design, geometries)
+    verdicts = {**held(design, Verdict.NOT_BROKEN, done.met, done.applied), **of_pending(design, ended)}
     if ended.failure is not None:
         return EngineReport("random", verdicts, covered, done.seconds, ended.failure, geometry, bound=done.steps, numbers=numbers)
     times = {each.law: ended.ended[each.name] for each in design.pending}
@@ -88,7 +82,7 @@ def of_campaign(design: Outline, done: random.Campaign, geometries: Sequence[Geo
     )
 
 
-def _ended_somewhere(design: Outline, geometries: Sequence[Geometry]) -> tuple[Ended, Geometry]:
+def ended_somewhere(design: Outline, geometries: Sequence[Geometry]) -> tuple[Ended, Geometry]:
     """What is pending is ended in each of these geometries, until each condition was; and the last geometry that was needed."""
     ended = Ended(None, Counter[str]())
     for geometry in geometries:
@@ -100,7 +94,7 @@ def _ended_somewhere(design: Outline, geometries: Sequence[Geometry]) -> tuple[E
     return ended, geometry
 
 
-def _ended(design: Outline, ended: Ended) -> dict[Law, Verdict]:
+def of_pending(design: Outline, ended: Ended) -> dict[Law, Verdict]:
     """What runs say of what is pending: it is not ended, was ended wherever it was met, or was met nowhere."""
     stuck = ended.failure.broken.law if ended.failure is not None else None
     held = Verdict.UNDECIDED if ended.failure is not None else Verdict.ENDED
@@ -108,87 +102,6 @@ def _ended(design: Outline, ended: Ended) -> dict[Law, Verdict]:
         each.law: Verdict.FAILS if each.law is stuck else held if ended.ended[each.name] else Verdict.VACUOUS
         for each in design.pending
     }
-
-
-def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineReport:
-    """Every state of the design's own geometry, and of the others that it names; or every run of so many steps in them."""
-    began = time.perf_counter()
-
-    def progress(depth: int, classes: int, steps: int) -> None:
-        rate = steps / max(time.perf_counter() - began, 1e-3)
-        notice("exhaustive", f"depth {depth}, {classes:,} classes of states, {rate:,.0f} steps a second")
-
-    seed = asked.seed + 1
-    compared = "" if asked.exact else _compared(design, seed)
-    geometries = (design.cls.geometry, *design.cls.further_geometries)
-    explored = list(
-        exhaustive.in_turn(
-            design,
-            geometries,
-            seconds=asked.explore_seconds,
-            seed=seed,
-            progress=progress,
-            exact=asked.exact,
-            where=asked.where,
-            deepest=asked.explore_depth,
-        )
-    )
-    covered = [explored_words(done, there_is(design, geometry), asked.explore_depth) for geometry, done in explored]
-    covered[-1] += compared
-    geometry, done = next(((g, d) for g, d in explored if d.failure is not None), explored[-1])
-    complete = all(d.complete for _, d in explored)
-    spent = sum(d.seconds for _, d in explored)
-    branches, taken = (frozenset[Branch]().union(*(getattr(d, name) for _, d in explored)) for name in ("branches", "taken"))
-    numbers = Numbers(
-        steps=sum(d.steps for _, d in explored),
-        states=sum(d.states for _, d in explored),
-        classes=sum(d.classes for _, d in explored),
-        depth=max(d.depth for _, d in explored),
-        complete=complete,
-        branches=len(branches),
-        taken=len(taken),
-    )
-    if done.failure is not None:
-        return EngineReport(
-            "exhaustive", _stopped(design, done.failure), "; and ".join(covered), spent, done.failure, geometry, numbers=numbers
-        )
-    applied = sum((d.applied for _, d in explored), Counter[str]())
-    if complete:
-        met = frozenset(law for _, d in explored for law in d.met)
-        verdicts = _held(design, Verdict.HOLDS, met, applied)
-        parts, parts_met = (frozenset[Law]().union(*(getattr(d, name) for _, d in explored)) for name in ("parts", "parts_met"))
-        notes = never(design, applied) + not_taken(design, branches, taken) + not_met(design, parts - parts_met, verdicts)
-        if all(d.reading == COMPILED for _, d in explored):
-            notes += never_changed(design, frozenset().union(*(d.changed for _, d in explored)))
-    elif asked.explore_depth and all(d.complete or d.judged >= asked.explore_depth for _, d in explored):
-        met = frozenset(law for _, d in explored for law in d.met)
-        return EngineReport(
-            "exhaustive",
-            _held(design, Verdict.NO_RUN, met, applied),
-            "; and ".join(covered),
-            spent,
-            None,
-            design.cls.geometry,
-            notes=never(design, applied),
-            bound=asked.explore_depth,
-            lacking=never_taken(design, applied),
-            numbers=numbers,
-        )
-    else:
-        verdicts, notes = dict.fromkeys(design.laws, Verdict.UNDECIDED), ()
-    return EngineReport(
-        "exhaustive",
-        verdicts,
-        "; and ".join(covered),
-        spent,
-        None,
-        design.cls.geometry,
-        notes=notes,
-        lacking=_idle(design, applied) if complete else (),
-        numbers=numbers,
-        within=_within(design, geometries),
-        endless=any(d.too_large for _, d in explored),
-    )
 
 
 def there_is(design: Outline, geometry: Geometry) -> str:
@@ -205,11 +118,6 @@ def limits_of(design: Outline, geometry: Geometry) -> str:
 def _stated(design: Outline, geometry: Geometry) -> Geometry:
     """The geometry with the sorts of names besides of which it says nothing, so that a report says how many there were."""
     return geometry.resized(**{sort: geometry.size(sort) for sort in sorts_of(design) if sort not in geometry.sizes})
-
-
-def _within(design: Outline, geometries: Sequence[Geometry]) -> str:
-    """What limits these geometries beside the number of names, in words."""
-    return "".join(dict.fromkeys(limits_of(design, each) for each in geometries))
 
 
 def _narrowed(design: Outline, geometry: Geometry) -> str:
@@ -247,48 +155,6 @@ def _under_way(design: Outline, geometry: Geometry) -> str:
     return f", at most {geometry.under_way} split operations under way at once"
 
 
-def _compared(design: Outline, seed: int) -> str:
-    """The reading that exploration rests on, held against ints; what was compared, in words."""
-    geometry = design.cls.geometry
-    native = exhaustive.compiled(design, geometry, seed)
-    if native is None:
-        return ""
-    comparing = Comparing(native)
-    samples = tuple(itertools.chain(*drawn(design, geometry).values()))
-    otherwise = plain_code.differences(design, geometry, samples)
-    compared, wrong = comparing.differences(samples)
-    runs, different = comparing.walked()
-    if otherwise or wrong or different:
-        raise ReadingsDisagree((*otherwise, *wrong, *different)[0])
-    return f"; {many(compared, 'step')} and {many(runs, 'run')} compared with the code run by plain Python"
-
-
-def explored_words(done: exhaustive.Exploration, there: str | Geometry, deepest: int | None = None) -> str:
-    """How far an exploration came among all that there is, in words; ``deepest`` is how far it was to go."""
-    end = (
-        ", not to the end: its memory was full"
-        if done.is_full
-        else ", as was asked"
-        if done.judged == deepest
-        else (", not to the end")
-    )
-    why = f", where {TOO_LARGE}" if done.too_large else end
-    to_the_end = "to the last state" if done.complete else f"to depth {done.depth}{why}"
-    if done.failure is not None:
-        law = done.failure.broken.law
-        to_the_end = "where a run breaks a law" if law is not None else "where an operation goes wrong"
-    return (
-        f"{many(done.states, 'state')} in {many(done.classes, 'class')} up to names, {many(done.steps, 'step')}, "
-        f"depth {done.depth}, "
-        f"{to_the_end}, {done.reading}{_loss(done)}; {there}"
-    )
-
-
-def _loss(done: exhaustive.Exploration) -> str:
-    """How likely it is that a state was missed, if that is worth a word."""
-    return f" (that keys of 64 bits hide a state has a chance of {done.loss:.0e})" if done.loss > 1e-12 else ""
-
-
 def check_bounded(design: Outline, asked: Asked, notice: Notice) -> EngineReport:
     """Every run from power-on of so many steps, by the solver."""
     notice("bounded", "")
@@ -314,7 +180,7 @@ def check_bounded(design: Outline, asked: Asked, notice: Notice) -> EngineReport
         numbers=Numbers(depth=done.depth, complete=done.complete),
     )
     if done.failure is not None:
-        return attrs.evolve(report, verdicts=_stopped(judged, done.failure))
+        return attrs.evolve(report, verdicts=stopped_at(judged, done.failure))
     return _met_in_short_runs(judged, report) if done.complete else report
 
 
@@ -326,13 +192,13 @@ def _met_in_short_runs(design: Outline, report: EngineReport) -> EngineReport:
         return attrs.evolve(report, disagreement=disagreement(report, "random", short.failure))
     return attrs.evolve(
         report,
-        verdicts=_held(design, Verdict.NO_RUN, short.met, short.applied),
+        verdicts=held(design, Verdict.NO_RUN, short.met, short.applied),
         notes=tuple(f"{each} in the short runs that were drawn" for each in never(design, short.applied)),
         lacking=never_taken(design, short.applied),
     )
 
 
-def _stopped(design: Outline, failure: Failure) -> dict[Law, Verdict]:
+def stopped_at(design: Outline, failure: Failure) -> dict[Law, Verdict]:
     """A run that breaks a law ended the search: nothing is said of the others."""
     verdicts = dict.fromkeys(design.laws, Verdict.UNDECIDED)
     if failure.broken.law is not None:
@@ -340,7 +206,7 @@ def _stopped(design: Outline, failure: Failure) -> dict[Law, Verdict]:
     return verdicts
 
 
-def _held(design: Outline, verdict: Verdict, met: frozenset[Law], applied: Counter[str]) -> dict[Law, Verdict]:
+def held(design: Outline, verdict: Verdict, met: frozenset[Law], applied: Counter[str]) -> dict[Law, Verdict]:
     """The verdict; laws of which nothing was met are vacuous. A law about steps needs a step, and one about an outcome needs one
     that had such an outcome."""
     steps = any(applied.values())
@@ -351,11 +217,6 @@ def _held(design: Outline, verdict: Verdict, met: frozenset[Law], applied: Count
         return law.of_state or steps
 
     return {law: verdict if is_met(law) else Verdict.VACUOUS for law in design.laws}
-
-
-def _idle(design: Outline, applied: Counter[str]) -> tuple[str, ...]:
-    """The operations that never applied, but for those that are plainly to be none."""
-    return tuple(name for name in never_taken(design, applied) if not is_turned_off(design.operation(name)))
 
 
 def never_taken(design: Outline, applied: Counter[str]) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ import attrs
 
 from refmodel.engines import exhaustive
 from refmodel.engines.machine import Failure
-from refmodel.engines.reports_of_runs import explored_words, there_is
+from refmodel.engines.reports_of_explorations import explored_words
+from refmodel.engines.reports_of_runs import there_is
 from refmodel.engines.scope import sorts_of
 from refmodel.engines.spoken_numbers import with_spoken_numbers
 from refmodel.language.design import Outline

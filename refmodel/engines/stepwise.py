@@ -17,11 +17,14 @@ from typing import Any
 import attrs
 
 from refmodel.engines.exploration import Exploration, Progress
-from refmodel.engines.machine import RESUME, Failure, Machine, Run, Step, recorded
+from refmodel.engines.machine import RESUME, Failure, Machine, Run, Step, copy_of, recorded
 from refmodel.language.design import Operation, Outline
 from refmodel.language.laws import Law
 from refmodel.language.sizes import Geometry
 from refmodel.language.tables import Page
+
+KEPT = 1000
+"""States that are kept, in which something may be pending: the first that a search finds."""
 
 
 def explore_stepwise(
@@ -39,10 +42,12 @@ def explore_stepwise(
     met: set[Law] = set()
     seen: set[Any] = set()
     todo: deque[Run] = deque()
+    visited: list[tuple[Any, Run]] = []
     failure, complete, depth = None, True, 0
     for start in _power_on(design, geometry):
         seen.add(_identity(start))
         todo.append(Run(start.initial_answers, ()))
+        visited += _kept(start, todo[-1])
         broken = start.broken(None, (), None)
         met |= start.met
         if broken is not None:
@@ -71,6 +76,7 @@ def explore_stepwise(
             if identity not in seen:
                 seen.add(identity)
                 todo.append(longer)
+                visited += _kept(machine, longer) if len(seen) <= KEPT else ()
             if seconds is not None and time.perf_counter() - began > seconds:  # one state may have very many steps
                 complete = False
                 break
@@ -85,7 +91,14 @@ def explore_stepwise(
         applied,
         frozenset(met),
         judged=depth,
+        visited=tuple(visited),
+        whole=len(seen) <= KEPT,
     )
+
+
+def _kept(machine: Machine, run: Run) -> list[tuple[Any, Run]]:
+    """A state that was visited, and the run, if it is to be kept: something may be pending, and no split operation is under way."""
+    return [(copy_of(machine.design, machine.state), run)] if machine.design.pending and not machine.pending else []
 
 
 def _power_on(design: Outline, geometry: Geometry) -> Iterator[Machine]:

@@ -29,8 +29,9 @@ class Status(enum.IntEnum):
     FAILS = 1
     """A law fails, or two answers disagree."""
     BAD_INPUT = 2
+    """What was given could not be read: a design, a trace, or an option."""
     UNDECIDED = 3
-    """Neither was shown."""
+    """It was not shown, and nothing that breaks it was found."""
 
     def __str__(self) -> str:
         """The name, and not the number."""
@@ -44,14 +45,23 @@ class Verdict(enum.StrEnum):
     """What an engine says of a law: the short name, as in JSON."""
 
     PROVED = "proved"
+    """By induction, for any number of names."""
     HOLDS = "holds"
+    """In every state of a geometry: an exploration reached the last one."""
     NOT_BROKEN = "not broken"
+    """In the steps that were taken. Others were not."""
     NO_RUN = "no run"
+    """No run of up to so many steps breaks it."""
     ENDED = "ended"
+    """Wherever the condition held in random runs, the operation that is to end it did (a law by ``pending``)."""
     FAILS = "fails"
+    """A run from power-on breaks it."""
     NOT_INDUCTIVE = "not inductive"
+    """Refuted as an induction step, and true in every state of a geometry: a law that a proof needs may be missing."""
     VACUOUS = "vacuous"
+    """It says nothing of this design: no premise of it can be true, or no operation has an outcome that it is about."""
     UNDECIDED = "undecided"
+    """Neither shown nor broken."""
 
 
 WORDS = {
@@ -130,14 +140,20 @@ class Numbers:
 
 @attrs.frozen
 class EngineReport:
-    """What one engine says."""
+    """What one engine says of a design: a verdict on each law, and what it is based on."""
 
     engine: str
+    """The engine: ``random``, ``exhaustive``, ``bounded`` or ``prove``."""
     verdicts: dict[Law, Verdict]
+    """Its verdict on each law that was asked about. Empty where the engine gave no answer (``why``)."""
     covered: str
+    """What it has looked at, in words: states, steps, runs or obligations."""
     seconds: float
+    """How long it took."""
     failure: Failure | None = None
+    """The run that breaks a law, if it found one."""
     geometry: Geometry | None = None
+    """The numbers of names and other limits of what it ran; None for a proof, which has none."""
     witness: Witness | None = None
     """A counterexample to induction: a lawful state, perhaps out of every run's reach, and a step that breaks a law."""
     operation: str = ""
@@ -151,6 +167,7 @@ class EngineReport:
     leans_on: dict[str, tuple[str, ...]] | None = None
     """For each law, by name, the laws that its proof used; None where it was not asked."""
     notes: tuple[str, ...] = ()
+    """What else is to be known of the answer, in words."""
     unproved: tuple[str, ...] = ()
     """Obligations neither proved nor refuted, each with the reason; and laws that a proof leans on and that are not proved."""
     may_not_end: tuple[str, ...] = ()
@@ -171,9 +188,11 @@ class EngineReport:
     spared: bool = False
     """Whether exploration ended before the last state because a proof shows every law, and nobody had said how long to explore."""
     disagreement: Disagreement | None = None
+    """A step of which two readings of the text say different things. No verdict of the engine counts then."""
     remembered: bool = False
     """Whether the answer was given before, of the very same text."""
     numbers: Numbers = Numbers()
+    """What it covered, in numbers."""
     clause: str = ""
     """The clause whose laws alone were judged, or the name of the one law that was; empty where all were."""
     examples: tuple[Failure, ...] = ()
@@ -243,6 +262,10 @@ def status_of(reports: Sequence[EngineReport]) -> Status:
     return HOLDS
 
 
+MORE = "one name more of one type, or one or two more of each"
+"""What was there in the runs in which something was looked for that happens in no state of a design's own geometry, in words."""
+
+
 def never_applied(reports: Sequence[EngineReport]) -> tuple[str, ...]:
     """The operations that apply in no state that was explored, where exploration went to the last state, and in no run."""
     explored = next((r for r in reports if r.engine == "exhaustive" and r.numbers.complete), None)
@@ -252,7 +275,7 @@ def never_applied(reports: Sequence[EngineReport]) -> tuple[str, ...]:
 
 def applied_nowhere(names: Sequence[str]) -> str:
     """That these operations never applied, in words."""
-    return f"{', '.join(names)} applied in no state of this geometry, and in no run with up to two names more of each sort"
+    return f"{', '.join(names)} applied in no state of this geometry, and in no run with {MORE}"
 
 
 def proves_all_of(report: EngineReport, reports: Sequence[EngineReport]) -> bool:
@@ -297,6 +320,9 @@ def _shown(reports: Sequence[EngineReport]) -> str:
             ended = f"; exploration ended at depth {explored.numbers.depth}, because a proof already shows the laws"
             too = f"{ended}: --explore-seconds N explores further"
         return f"{every}{of} holds, for any number of names{too}{_unmet(engines)}"
+    if {verdict for r in reports for verdict in r.verdicts.values()} <= {Verdict.ENDED, Verdict.VACUOUS}:
+        times = many(sum(number for r in reports for number in r.times.values()), "time")
+        return f"pending work{f' ({asked})' if asked else ''} ended wherever it was tried, {times}"
     if "exhaustive" in engines and engines["exhaustive"].is_whole:
         return f"{every}{of} holds in every state of this geometry{engines['exhaustive'].within}"
     never = f"the law{of} was not broken in {{}}" if one else f"no law{of} was broken in {{}}"

@@ -19,13 +19,16 @@ from refmodel.language.unsound import Unsound
 
 
 class Refused(Exception):
-    """A ``require`` that does not hold: the operation does not apply here, and has not happened."""
+    """``require`` raises it on ints where its condition does not hold: the operation does not apply, and the state is unchanged.
+
+    Whoever steps through a design by itself catches it. A text may neither raise nor catch it."""
 
 
 class Fault(Exception):
-    """Base of the outcomes a text may raise on purpose. The operation has ended, and failed.
+    """Base of the outcomes that an operation may raise, such as a page fault: ``raise PageFault("write")``.
 
-    Two of one class and one text are equal, as records are: a guest cannot tell them apart."""
+    The operation ends there. Its stores up to that point are kept, and laws are judged of the state then. A law about such an
+    outcome has a parameter ``outcome`` of that class. Two faults of one class with equal arguments are equal."""
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and isinstance(other, Fault) and self.args == other.args
@@ -80,7 +83,9 @@ def current() -> Answerer | None:
 
 
 def require(condition: Any) -> None:
-    """Go on only where this holds; elsewhere the operation does not apply."""
+    """Go on only where the condition holds; where it does not, the operation does not apply, and nothing that it stored is kept.
+
+    On ints it raises ``Refused`` then."""
     if condition is True:
         return
     if condition is False or (isinstance(condition, int) and not condition):
@@ -90,9 +95,10 @@ def require(condition: Any) -> None:
 
 
 def choose(annotation: Any, where: Callable[[Any], Any]) -> Any:
-    """Any value of this kind for which ``where`` holds: the text does not care which.
+    """Any value of a type for which ``where(value)`` holds: ``choose(Mfn, lambda mfn: self.owner[mfn] == NOTHING)``.
 
-    If there is none, the operation does not apply. A monitor that may run out says so with ``fails``.
+    Every such value is explored, and a proof is for all of them. If there is none, the operation does not apply. A monitor
+    that may run out of what it chooses says so with ``fails``. ``Unsound`` if no engine runs the text.
     """
     return answerer().choose(kind_of(annotation), where)
 
@@ -102,31 +108,42 @@ FAILS = " fails"
 
 
 def fails(what: str) -> bool:
-    """Does this allocation fail? An engine may always say yes."""
+    """Does an allocation fail? ``what`` names it, such as ``"swap slot"``, and is shown in runs. Both answers are explored, and a
+    proof is for both, however much is free. ``Unsound`` if no engine runs the text."""
     answer: bool = answerer().yes(what + FAILS)
     return answer
 
 
 def cached(what: str) -> bool:
-    """Does the hardware use the translation it has cached? It may have dropped it at any time."""
+    """Does a processor use a translation that it has cached, rather than walk the tables? ``what`` names what is cached, such as
+    ``"IOTLB entry"``.
+
+    Both answers are explored, since a processor may drop what it has cached at any time (SDM Vol. 3A 4.10.2).
+    ``Unsound`` if no engine runs the text."""
     answer: bool = answerer().yes(f"{what} cached")
     return answer
 
 
 def count(table: Total[Any, Any], where: Callable[..., Any]) -> int:
-    """How many entries satisfy ``where(entry, *key)``. Exact in every reading, for any size."""
+    """How many entries satisfy ``where(entry, *key)``: ``count(self.p2m, lambda entry, vm, gfn: entry.mfn == mfn)``.
+
+    A proof knows the exact number, for tables of any size. ``Unsound`` if no engine runs the text."""
     number: int = answerer().count(table, where)
     return number
 
 
 def reset(table: Total[Any, Any], where: Callable[..., Any]) -> None:
-    """Put back to the default every entry that satisfies ``where(entry, *key)``: a flush, for any size."""
+    """Give every entry that satisfies ``where(entry, *key)`` the default of its type again: a flush of a cache of any size.
+
+    Entries of a partial table are removed. All entries are looked at before any is changed. ``Unsound`` if no engine runs the
+    text."""
     answerer().reset(table, where)
 
 
 def assign(table: Total[Any, Any], where: Callable[..., Any], value: Any) -> None:
-    """Let every entry that satisfies ``where(entry, *key)`` be this value, or what a function ``value(entry, *key)`` gives:
-    what is done to many at once, for any number."""
+    """Store a value in every entry that satisfies ``where(entry, *key)``, for tables of any size. ``value`` is the value itself, or
+    a function that works it out as ``value(entry, *key)``. All entries are looked at before any is changed. ``Unsound`` if no
+    engine runs the text."""
     answerer().assign(table, where, value)
 
 
@@ -191,7 +208,9 @@ class Premises:
 
 
 def implies(premise: Any, conclusion: Any) -> Any:
-    """If the premise holds, so does the conclusion. Both are evaluated; laws are written with it."""
+    """Whether the conclusion holds wherever the premise does. Laws are written with it.
+
+    Both are evaluated, also where the premise is false. A law none of whose premises can be true is reported as vacuous."""
     if premise is False:
         return True
     Premises.told(premise, sys._getframe(1))

@@ -54,12 +54,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def operation(method: F) -> F:
-    """Something that can happen: a step of the monitor, the hardware or the guest."""
+    """Make a method an operation: a step that the monitor or the hardware may take in any state in which no ``require`` fails.
+
+    Its parameters after ``self`` have types, such as ``Gfn``, and it may be taken with all their values. What it returns or
+    raises is its outcome. Raises ``BadDesign`` if it does not stand above a plain method."""
     return _marked(method, "operation", "monitor")
 
 
 def guest(method: F) -> F:
-    """A step that a guest takes; its parameter ``vm`` says which."""
+    """Make a method an operation that a guest takes, such as a load; its parameter ``vm`` says which guest. Simulation and
+    noninterference compare what it returns or raises. Raises ``BadDesign`` if it does not stand above a plain method."""
     return _marked(method, "guest", "guest")
 
 
@@ -76,7 +80,8 @@ def _marked(method: F, word: str, role: str) -> F:
 
 
 class Design:
-    """Base of every design."""
+    """Base class of every design. The annotations of its class body are the tables, its ``@operation`` and ``@guest`` methods the
+    steps that it may take, and its ``@law`` functions what is claimed of it (specs/guide/first_monitor.md)."""
 
     laws: ClassVar[tuple[Law, ...] | EveryLaw] = EveryLaw(())
     """Its laws, beside those in its class bodies: a tuple of them; or ``every_law(...)``, for all of some packages that are about

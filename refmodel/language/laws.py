@@ -33,11 +33,17 @@ class Law:
     """A claim about every state or every step of a design. ``@law(clause, sentence)`` makes one of a function."""
 
     clause: str
+    """The clause of a property that it belongs to, such as ``ISO-2`` (specs/properties.md)."""
     sentence: str
+    """What it claims, in words."""
     function: Callable[..., Any]
+    """The text that says whether it holds."""
     names: tuple[tuple[str, Scalar], ...]
+    """The parameters for all of whose values it is claimed, and their types."""
     about: frozenset[str]
+    """Which of ``before``, ``outcome`` and ``actor`` it has as parameters; empty for a law about a state."""
     outcome: type | None
+    """The type of the outcomes that it is about; None if it is about all steps."""
     part: Site | None = None
     """Where the one implication stands whose premise is looked at; None if all of them are. It holds where the whole law does."""
 
@@ -117,7 +123,12 @@ def _refuse_odd_outcome(hints: dict[str, Any], where: str) -> None:
 
 
 def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
-    """Bind a predicate to the clause of specs/ that it states."""
+    """Make a law of a function: ``@law("ISO-1", "No frame has two owners.")``, in a module or in the body of a design's class.
+
+    The function's first parameter is the state, and it returns whether the law holds. Each other parameter has a type, such as
+    ``Gfn``, and the law is claimed for all its values; ``before`` is the state before a step, and ``outcome`` what the step
+    returned or raised. Raises ``BadDesign``, with file and line, where the function is not of this form.
+    """
 
     def bind(function: Callable[..., Any]) -> Law:
         if type(function) is not types.FunctionType:

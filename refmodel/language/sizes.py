@@ -17,18 +17,22 @@ MOST_UNDER_WAY = 8
 
 @attrs.frozen(kw_only=True)
 class Geometry:
-    """How many names of each sort exist in a concrete run, and how far numbers go.
+    """The size of a concrete run: how many names of each type there are, and how far numbers go. ``geometry(...)`` makes one.
 
-    ``only`` narrows the values of a record type that operations may be given, to keep a geometry small:
-    the listed values and whatever renaming makes of them.
+    Raises ``BadDesign`` where a field is not of its form.
     """
 
     sizes: Mapping[str, int] = attrs.field(factory=dict)
+    """How many names of each type there are, by the type's name: ``{"Vm": 2, "Mfn": 3}``. A type that is not listed has two."""
     naturals: int = 1
+    """The largest natural number that an operation is given as an argument. Counts may grow beyond it."""
     words: int = 4
+    """How many values of a word operations are given as arguments: 4 are 0 to 3, or as many as the word has bits for."""
     under_way: int = 2
     """How many split operations may be under way at once."""
     only: Mapping[type, tuple[Any, ...]] = attrs.field(factory=dict)
+    """The values of a record type that operations may be given, by type, to keep a geometry small: those listed, and those that
+    differ from them in names only."""
     given: Mapping[str, Mapping[Any, Any]] = attrs.field(factory=dict)
     """What entries of tables whose initial contents nobody knows hold at power-on, by table and key: where one case is enough."""
     also: tuple[int, ...] = attrs.field(default=())
@@ -78,7 +82,8 @@ class Geometry:
 def geometry(
     naturals: int = 1, words: int = 4, only: Mapping[type, tuple[Any, ...]] | None = None, under_way: int = 2, **sizes: int
 ) -> Geometry:
-    """``geometry(Vm=2, Gfn=2, Mfn=3)``."""
+    """A geometry with so many names of each type: ``geometry(Vm=2, Gfn=2, Mfn=3)``, each from 1 to 100. The other arguments are the
+    fields of ``Geometry``. Raises ``BadDesign`` where one is out of its range."""
     for sort, size in sizes.items():
         if not isinstance(size, int) or not 1 <= size <= 100:
             raise BadDesign(f"geometry: {sort} is {size!r}, expected a number of names from 1 to 100")

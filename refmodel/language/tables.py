@@ -53,7 +53,10 @@ class Partial(Total[K, V]):
 
 
 class Page(Generic[K, V]):
-    """A page of cells, as one value: read a cell, make the page that differs in a cell, compare whole pages."""
+    """The contents of a frame, as one value: cells under names, such as ``Page[Offset, Content]``.
+
+    ``page[offset]`` reads a cell, ``page.put(offset, content)`` is the page that differs in one cell, and whole pages are compared
+    with ``==``. A cell that nobody wrote is zero."""
 
     __slots__ = ("cells", "zero")
 

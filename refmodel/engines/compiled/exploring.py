@@ -14,6 +14,7 @@ from refmodel.engines.compiled.branches import branches
 from refmodel.engines.compiled.context import GOES_WRONG, LAW_BROKEN, TOO_LARGE
 from refmodel.engines.compiled.native import Native
 from refmodel.engines.compiled.part import Counted, Part, Standing
+from refmodel.engines.compiled.visited import some_of, visited
 from refmodel.engines.compiled.ways import failure_of, power_ons
 from refmodel.engines.exploration import COMPILED, Exploration, Progress
 from refmodel.engines.machine import Failure, Machine, recorded
@@ -102,6 +103,8 @@ def explored(
     seen = {law for law, was in zip([*native.design.laws, *native.parts], met, strict=True) if was}
     failure = _failure(native, initial, standings, reached)
     too_large = failure is None and any(each.trouble == TOO_LARGE for each in standings)
+    wants_states = bool(native.design.pending) and failure is None
+    classes = some_of([each.classes for each in standings]) if wants_states else []
     return Exploration(
         failure,
         is_over and failure is None and not too_large,
@@ -120,6 +123,8 @@ def explored(
         frozenset(native.parts),
         frozenset(part for part in native.parts if part in seen),
         judged,
+        visited(native, initial, classes, reached),
+        len(classes) == sum(each.classes for each in standings),
         native.layout.scalars_among(np.flatnonzero(changed)),
     )
 

@@ -7,19 +7,24 @@ import attrs
 
 @attrs.frozen
 class Deviation:
-    """The first event that no lawful run explains."""
+    """The first event of a trace that no correct run could produce, and what it breaks."""
 
     line: int
+    """Its line in the trace, from 1 on."""
     event: str
     """The line itself."""
     at: str | None
     """Where in the implementation's source, if it said so."""
     clause: str
+    """The clause that is broken, such as ``ISO-2`` (specs/properties.md)."""
     law: str
+    """The law of that clause, by its name."""
     sentence: str
+    """What the law claims."""
     why: str
+    """What was wrong with this event, with the addresses and values of the trace."""
     expected: tuple[str, ...]
-    """What would have been lawful."""
+    """What would have been lawful, a line each."""
     before: tuple[str, ...] = ()
     """The lines just before."""
     names: tuple[tuple[str, int], ...] = ()
@@ -32,14 +37,18 @@ MOST_TOLD = 20
 
 @attrs.frozen
 class TraceVerdict:
-    """What judging one trace came to."""
+    """What judging one trace came to. It is lawful if there is no deviation and ``judged`` is not zero."""
 
     name: str
+    """The file that was judged, or what else the trace is called."""
     events: int
     """Events that were read."""
     seconds: float
+    """How long judging took."""
     deviation: Deviation | None
+    """The first event that no correct run could produce; None if there is none."""
     notes: tuple[str, ...]
+    """What was left out or assumed, a sentence each: events that were lost, walks that could not be judged."""
     judged: int
     """Events that something was held against. A verdict on none is undecided."""
     counted: dict[str, int] = attrs.field(factory=dict)
