@@ -28,15 +28,18 @@ from refmodel.engines import walk_models
 from refmodel.language import BadDesign
 from refmodel.language.asking import Fault
 from refmodel.machine.words import Marked, flags_of
+from refmodel.machine.x86.ept_walk import Ept
 from refmodel.machine.x86.guest_walk import Cpu, walk
-from refmodel.machine.x86.legacy_walk import Cpu32
+from refmodel.machine.x86.legacy_walk import Cpu32, CpuPae
 from refmodel.machine.x86.words import FRAME, PS
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.known import new_titles
 from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.telling import lines
 from refmodel.oracle.vectors import features, files, manifest, monitor, paths, running, variations, walks, writing
+from refmodel.oracle.vectors.paths import EptTest
 from refmodel.oracle.vectors.results import judge_results
+from refmodel.oracle.vectors.walks import NptTest
 from refmodel.oracle.x86 import walk_tests
 from refmodel.oracle.x86.agent.legacy_image import LegacyImage
 from refmodel.oracle.x86.legacy_loads import LoadCampaign, loads_on
@@ -49,7 +52,7 @@ from refmodel.oracle.x86.legacy_tests import (
     with_pdptes_of_memory,
 )
 from refmodel.oracle.x86.legacy_walks import LegacyWalks, profile_of
-from refmodel.oracle.x86.nested_tests import NestedTest
+from refmodel.oracle.x86.nested_tests import NestedTest, moved
 from refmodel.oracle.x86.outcomes import Observed
 from refmodel.oracle.x86.walk_campaign import WalkCampaign, end_of, level_used
 from refmodel.oracle.x86.walk_tests import Profile, WalkTest
@@ -430,7 +433,7 @@ def test_the_highest_bit_of_a_guest_physical_address_is_no_sign(some: Path) -> N
     """An address that has it set is translated: a walker that has it repeated above, as a linear one's, goes wrong."""
     highest = [test for _, test in completed(some / "npt-4.jsonl") if isinstance(test, walks.NptTest) and test.gpa >> 47]
     assert len(highest) > 20
-    plain = next(test for test in paths.ept_tests(4, 40) if walks.due(test)[0].outcome.kind == "completed")
+    plain = next(test for test in paths.ept_tests(4, 52) if walks.due(test)[0].outcome.kind == "completed")
     test = variations.with_the_highest_bit(plain, random.Random(0))
     assert test.gpa == plain.gpa | 1 << 47 and [w.outcome for w in walks.due(test)] == [w.outcome for w in walks.due(plain)]
     draw = random.Random(1)
@@ -754,3 +757,64 @@ def test_a_broken_vector_is_told_with_its_line(some: Path, tmp_path: Path, chang
 def test_nested_vectors_have_tests_of_both_dimensions(some: Path) -> None:
     kinds = {type(test) for _, test, _ in files.read(some / "nested-ept.jsonl")}
     assert kinds == {NestedTest}
+
+
+# ---------------------------------------------------------------- mistakes that no single bit shows
+
+Mistaken = Callable[[Any], Any]
+
+
+def _without_smap_for_ac(test: Any) -> Any:
+    """EFLAGS.AC lifts SMAP for an implicit access too."""
+    return attrs.evolve(test, access=attrs.evolve(test.access, implicit=False)) if test.access.ac else test
+
+
+def _tables_cut_short(test: LegacyTest) -> LegacyTest:
+    """Bits 63:32 of a directory's entry that leads to a table are lost, and those of a PDPTE."""
+    if not isinstance(test.cpu, CpuPae):
+        return test
+    low = (1 << 32) - 1
+    entries = {at: entry & low if at & 0xF000 == 0x4000 and not entry & PS else entry for at, entry in test.entries.items()}
+    return attrs.evolve(test, entries=entries, cpu=attrs.evolve(test.cpu, pdpte0=test.cpu.pdpte0 & low))
+
+
+SUBTLE: dict[str, tuple[str, Mistaken]] = {
+    "EFLAGS.AC lifts SMAP for implicit accesses": ("guest-4", _without_smap_for_ac),
+    "the same in a virtual machine": ("nested-ept", _without_smap_for_ac),
+    "a table's address cut short with PAE paging": ("guest-pae", _tables_cut_short),
+    "mode-based execute control that is not known": (
+        "nested-ept",
+        lambda t: attrs.evolve(t, second=attrs.evolve(t.second, mode_based_execute=False)),
+    ),
+    "advanced information that is always given": (
+        "nested-ept",
+        lambda t: attrs.evolve(t, second=attrs.evolve(t.second, advanced=True)),
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", SUBTLE)
+def test_mistakes_in_combinations_of_rights_and_in_high_tables_are_found(mistake: str) -> None:
+    """Vectors that are written if few are asked for show each of them, several times."""
+    name, mistaken = SUBTLE[mistake]
+    tests = [test for _, test in itertools.islice(writing.CHOOSING[name](), 3 * SOME)]
+    assert sum(walks.due(mistaken(test)) != walks.due(test) for test in tests) > 3
+
+
+@pytest.mark.parametrize("name", ["nested-ept", "nested-npt"])
+def test_tables_of_two_dimensional_walks_lie_above_4_gib(name: str) -> None:
+    """The guest's in guest-physical memory, and the second tables; such a walk ends as it does where the tables are low."""
+    tests = [test for _, test in itertools.islice(writing.CHOOSING[name](), SOME) if isinstance(test, NestedTest)]
+    completed = [test for test in tests if walks.due(test)[0].outcome.kind == "completed"]
+    roots = [test.second.root if isinstance(test.second, Ept) else test.second.cr3 for test in completed]
+    assert sum(root >> 32 != 0 for root in roots) > 10 and sum(test.cpu.cr3 >> 39 != 0 for test in completed) > 5
+    low = [test for test in tests if test.cpu.cr3 >> 32 == 0 and all(at >> 32 == 0 for at in test.entries)][:100]
+    for test in low:
+        high = moved(test, 3 << 36, False)
+        assert [way.outcome for way in walks.due(high)] == [way.outcome for way in walks.due(test)]
+
+
+def test_addresses_that_no_processor_uses_are_in_no_vector() -> None:
+    for name, limit in (("ept-4", 48), ("npt-4", 48), ("ept-5", 52)):
+        tests = [test for _, test in itertools.islice(writing.CHOOSING[name](), SOME)]
+        assert all(isinstance(test, EptTest | NptTest) and not test.gpa >> limit for test in tests)

@@ -198,6 +198,7 @@ def ept_models(levels: int, physical_bits: int, layout: Layout) -> Iterator[Mode
         walk.conditions = [
             z3.Or(use.read.term, use.write.term, use.fetch.term),
             z3.Not(z3.And(use.fetch.term, z3.Or(use.read.term, use.write.term))),
+            z3.LShR(walk.address.term, min(physical_bits, 12 + 9 * levels)) == 0,  # no processor makes a use of any other
         ]
         at = walk.address
         yield from walk.models(

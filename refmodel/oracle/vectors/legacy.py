@@ -82,7 +82,28 @@ def varied(test: LegacyTest, draw: random.Random) -> tuple[str, LegacyTest]:
         other = (0, DIRECTORY, DIRECTORY + PAGE | P, DIRECTORY | P | 0x1E0)
         changed = {PDPT + 8 * n: draw.choice(other) for n in range(4)}
         test = attrs.evolve(test, entries={**test.entries, **changed})
+    if draw.random() < 0.3:
+        what.append("tables above 4 GiB" if test.pae else "tables in the upper 2 GiB")
+        test = _with_high_tables(test, draw)
     return ", ".join(dict.fromkeys(what)), test
+
+
+def _with_high_tables(test: LegacyTest, draw: random.Random) -> LegacyTest:
+    """The directory and the page table moved up, but for PDPTEs: they lie where 32 bits of CR3 reach."""
+    cpu, tables = test.cpu, (DIRECTORY, TABLE)
+    if isinstance(cpu, Cpu32):
+        by = draw.randrange(1 << 31, (1 << 32) - (1 << 16)) & ~0xFFFF
+    else:
+        by = draw.randrange(1 << 32, 1 << 51 - cpu.beyond.bit_count()) & ~0xFFFF
+
+    def up(entry: int) -> int:
+        return entry + by if entry & FRAME in tables and not entry & PS else entry
+
+    entries = {at + by if at & ~0xFFF in tables else at: up(entry) for at, entry in test.entries.items()}
+    if isinstance(cpu, Cpu32):
+        return attrs.evolve(test, entries=entries, cpu=attrs.evolve(cpu, cr3=cpu.cr3 + by))
+    cpu = attrs.evolve(cpu, pdpte0=up(cpu.pdpte0), pdpte1=up(cpu.pdpte1), pdpte2=up(cpu.pdpte2), pdpte3=up(cpu.pdpte3))
+    return attrs.evolve(test, entries=entries, cpu=cpu)
 
 
 def _with_high_page(entry: int, level: int, test: LegacyTest, draw: random.Random) -> int:

@@ -34,7 +34,8 @@ def of_walk(test: WalkTest) -> Iterator[tuple[str, WalkTest]]:
 def of_ept(test: EptTest) -> Iterator[tuple[str, EptTest]]:
     for words, entries in _of_entries(test.entries, test.ept.beyond):
         yield words, attrs.evolve(test, entries=entries)
-    yield from ((words, attrs.evolve(test, gpa=gpa)) for words, gpa in _of_address(test.gpa, "guest-physical address"))
+    width = min(52 - test.ept.beyond.bit_count(), 12 + 9 * test.ept.levels)  # no processor makes a use of an address with more bits
+    yield from ((words, attrs.evolve(test, gpa=gpa)) for words, gpa in _of_address(test.gpa, "guest-physical address", width))
     yield from ((words, attrs.evolve(test, ept=ept)) for words, ept in _of_flags(test.ept))
     for use in (Use(read=True), Use(write=True), Use(read=True, write=True), Use(fetch=True), Use(fetch=True, user_page=True)):
         yield "use", attrs.evolve(test, use=use)
@@ -45,7 +46,7 @@ def of_nested(test: NestedTest) -> Iterator[tuple[str, NestedTest]]:
         yield words, attrs.evolve(test, entries=entries)
     yield from ((words, attrs.evolve(test, cpu=cpu)) for words, cpu in _of_flags(test.cpu))
     yield from ((words, attrs.evolve(test, second=second)) for words, second in _of_flags(test.second))
-    yield from ((words, attrs.evolve(test, access=access)) for words, access in of_access(test.access) if not access.implicit)
+    yield from ((words, attrs.evolve(test, access=access)) for words, access in of_access(test.access))
 
 
 def of_access(access: Access) -> Iterator[tuple[str, Access]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -17,14 +18,17 @@ import msgspec
 from refmodel.language import BadDesign
 from refmodel.language.encoding import undecodable
 from refmodel.language.unsound import UNDECODABLE
+from refmodel.machine.x86.ept_walk import EPT_A, EPT_D
+from refmodel.machine.x86.words import A, D
 from refmodel.oracle.judging import Deviation, Finding, Verdict
 from refmodel.oracle.trace.duplicates import duplicate_in
 from refmodel.oracle.trace.reading import Source
 from refmodel.oracle.vectors import manifest
 from refmodel.oracle.vectors.files import SETS, Hex, Memory, Vector, read
+from refmodel.oracle.vectors.paths import EptTest
 from refmodel.oracle.vectors.walks import Test
 from refmodel.oracle.x86 import legacy_tests, nested_campaign, walk_campaign
-from refmodel.oracle.x86.legacy_tests import LegacyTest
+from refmodel.oracle.x86.legacy_tests import LegacyTest, LoadTest
 from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.outcomes import Lawful, Observed, Outcome, judged
 from refmodel.oracle.x86.walk_tests import WalkTest
@@ -161,24 +165,30 @@ def _finding(test: Test, ways: list[Lawful], result: Result) -> Finding | None:
         return nested_campaign.compare(test, observed, ways)
     if isinstance(test, LegacyTest):
         return legacy_tests.compare(test, observed, ways)
-    return judged(ways, before, observed, _of_outcome, _of_flags)
+    chapter = "specs/paging.md" if isinstance(test, LoadTest) else "specs/two_dimensions.md"
+    return judged(ways, before, observed, partial(_of_outcome, chapter), partial(_of_flags, isinstance(test, EptTest)))
 
 
-def _of_outcome(expected: Outcome, got: Outcome) -> Finding:
+def _of_outcome(chapter: str, expected: Outcome, got: Outcome) -> Finding:
     if got.kind != expected.kind:
         title = f"{got.kind} where {expected.kind} is due"
     else:
         title = f"another {'code' if got.code != expected.code else 'address'} of {expected.kind} than is due"
-    return Finding(title, "specs/two_dimensions.md", _words(expected), _words(got))
+    return Finding(title, chapter, _words(expected), _words(got))
 
 
 def _words(outcome: Outcome) -> str:
     return f"{outcome.kind}, code {outcome.code:#x}, address {outcome.address:#x}"
 
 
-def _of_flags(way: Lawful, address: int, wrong: int, due: int) -> Finding:
+def _of_flags(ept: bool, way: Lawful, address: int, wrong: int, due: int) -> Finding:
+    """What is wrong with an entry's flags: those of EPT are other bits than those of nested tables."""
+    names = ((EPT_A, "accessed flag"), (EPT_D, "dirty flag")) if ept else ((A, "accessed flag"), (D, "dirty flag"))
+    flag = next((name for bit, name in names if wrong & bit), f"bits {wrong:#x}")
+    change = "not set" if wrong & due else "set"
+    when = "by an access that completes" if way.outcome.kind == "completed" else f"although the access ends in {way.outcome.kind}"
     return Finding(
-        f"flags {wrong:#x} of an entry are not as they must be",
+        f"{flag} of {'an EPT' if ept else 'a nested'} entry {change} {when}",
         "specs/two_dimensions.md",
         f"{due:#x} at {address:#x}",
         f"{due ^ wrong:#x}",

@@ -20,7 +20,7 @@ from refmodel.machine.x86.guest_walk import Access, Cpu
 from refmodel.machine.x86.words import FRAME, NX, PS, RW, US, D, G, P, lacking
 from refmodel.oracle.vectors.paths import EptTest
 from refmodel.oracle.x86.agent.image import TABLES, WINDOW
-from refmodel.oracle.x86.nested_tests import DATA_1, NestedTest, is_guest_s, level_of
+from refmodel.oracle.x86.nested_tests import DATA_1, MOVED_BY, NestedTest, is_guest_s, level_of, moved
 from refmodel.oracle.x86.walk_tests import WalkTest, level_at
 
 KEY = 0xF << 59
@@ -109,12 +109,15 @@ def with_a_high_page(test: Any, draw: random.Random) -> Any:
 
 def _entry_of_the_page(test: Any) -> int | None:
     if isinstance(test, NestedTest):
-        return next((at for at in test.entries if at & FRAME == DATA_1), None)
+        return next((at for at in test.entries if at & FRAME & (MOVED_BY - 1) == DATA_1), None)
     return max(test.entries, default=None)
 
 
 def with_high_tables(test: Any, draw: random.Random) -> Any:
-    """All tables moved above 4 GiB."""
+    """All tables moved above 4 GiB. Of a two-dimensional walk those of the guest, too, in guest-physical memory."""
+    if isinstance(test, NestedTest):
+        by = _high(draw, 52 - test.second.beyond.bit_count() - 1) & ~(MOVED_BY - 1)
+        return moved(test, by, draw.random() < 0.5)
     registers = test.ept if isinstance(test, EptTest) else test.cpu
     by = _high(draw, 52 - registers.beyond.bit_count() - 1) & ~0xFFFF
     tables = set(TABLES.values())
@@ -131,7 +134,7 @@ def with_the_highest_bit(test: Any, draw: random.Random) -> Any:
     """The guest-physical address with its highest bit set that tables of 4 levels translate: it is no sign."""
     root = test.ept.root & FRAME
     at = root | test.gpa >> 36 & 0x7F8
-    if test.ept.levels != 4 or test.gpa >> 47 or at not in test.entries or at + 0x800 in test.entries:
+    if test.ept.levels != 4 or (test.gpa | test.ept.beyond) >> 47 & 1 or at not in test.entries or at + 0x800 in test.entries:
         return test
     entries = {place + (0x800 if place == at else 0): entry for place, entry in test.entries.items()}
     return attrs.evolve(test, entries=entries, gpa=test.gpa | 1 << 47)
@@ -148,17 +151,12 @@ CHANGES: dict[str, Change] = {
     "tables above 4 GiB": with_high_tables,
     "the highest bit of the address": with_the_highest_bit,
 }
-"""In the order in which they can be made. A two-dimensional walk's tables stay where they are, and a linear address has a sign."""
+"""In the order in which they can be made. A linear address has a sign."""
 
 
 def varied(test: Any, draw: random.Random) -> tuple[str, Any]:
     """The test with one or more of these changes, and which."""
-    possible = [
-        name
-        for name, change in CHANGES.items()
-        if not (isinstance(test, NestedTest) and change is with_high_tables)
-        and (isinstance(test, EptTest) or change is not with_the_highest_bit)
-    ]
+    possible = [name for name, change in CHANGES.items() if isinstance(test, EptTest) or change is not with_the_highest_bit]
     chosen = [name for name in possible if draw.random() < 0.5] or [draw.choice(possible)]
     for name in chosen:
         test = CHANGES[name](test, draw)

@@ -11,11 +11,11 @@ import attrs
 
 from refmodel.language.asking import Fault
 from refmodel.machine.words import Translation
-from refmodel.machine.x86.ept_walk import Ept, EptMisconfiguration, EptViolation, R, W, X, ept_walk
+from refmodel.machine.x86.ept_walk import XU, Ept, EptMisconfiguration, EptViolation, R, W, X, ept_walk
 from refmodel.machine.x86.guest_walk import Cpu
 from refmodel.machine.x86.npt_walk import FINAL_ADDRESS, NestedPageFault, npt_walk
 from refmodel.machine.x86.words import FRAME, PS, RW, US, P, lacking
-from refmodel.oracle.vectors import legacy, neighbours, variations
+from refmodel.oracle.vectors import legacy, neighbours, rights, variations
 from refmodel.oracle.vectors.paths import EptTest, ept_tests, guest_tests
 from refmodel.oracle.x86 import legacy_tests, nested_campaign, nested_tests, walk_campaign, walk_tests
 from refmodel.oracle.x86.agent.image import TABLES, WINDOW
@@ -23,6 +23,9 @@ from refmodel.oracle.x86.legacy_tests import LegacyTest, LoadTest
 from refmodel.oracle.x86.nested_tests import DATA_1, DATA_2, GUEST_DATA, GUEST_TABLES, ROOT, TABLES_1, THIRD, WRITE_BACK, NestedTest
 from refmodel.oracle.x86.outcomes import Lawful, Outcome, lawful
 from refmodel.oracle.x86.walk_tests import Profile, WalkTest
+
+RIGHTS = "access rights"
+"""Why a combination of rights was chosen."""
 
 PHYSICAL_BITS = (40, 52, 36)
 """MAXPHYADDR of the processors that vectors are for."""
@@ -53,7 +56,15 @@ def guest(levels: int) -> Iterator[Chosen]:
     draw = random.Random(levels)
     profiles = [Profile(levels=levels, physical_bits=bits, amd=amd, pke=True) for bits in PHYSICAL_BITS for amd in (False, True)]
     drawn = (("drawn", walk_tests.make(draw.randbytes(walk_tests.SIZE), draw.choice(profiles))) for _ in itertools.count())
-    return _chosen(itertools.chain(models, variations.self_mapped(levels)), neighbours.of_walk, lambda _: _varied(drawn, levels))
+    every = itertools.chain(models, variations.self_mapped(levels))
+    return _chosen(every, _rights(rights.of_guest(levels)), neighbours.of_walk, lambda _: _varied(drawn, levels))
+
+
+def _rights(tests: Iterable[Test]) -> list[Chosen]:
+    """Every combination of rights, in no order, so that few of them are of all kinds."""
+    every = [(RIGHTS, test) for test in tests]
+    random.Random(0).shuffle(every)
+    return every
 
 
 def _plain_and_ornate(test: WalkTest) -> Iterator[Chosen]:
@@ -67,7 +78,7 @@ def ept(levels: int) -> Iterator[Chosen]:
     """Tests of the EPT walk."""
     physical_bits = PHYSICAL_BITS if levels == 4 else PHYSICAL_BITS[:1]
     models = (("a path", test) for bits in physical_bits for test in ept_tests(levels, bits))
-    return _chosen(models, neighbours.of_ept, lambda every: _varied(_changed_often(every), levels))
+    return _chosen(models, [], neighbours.of_ept, lambda every: _varied(_changed_often(every), levels))
 
 
 def _changed_often(models: Sequence[EptTest]) -> Iterator[Chosen]:
@@ -84,11 +95,15 @@ def _changed_often(models: Sequence[EptTest]) -> Iterator[Chosen]:
 
 
 def npt(levels: int) -> Iterator[Chosen]:
-    """Tests of the walk of nested tables: those of the guest's walk, made by a user. Of every other address the sign is left out,
-    so that its highest bit is one like the others."""
-    for number, (why, test) in enumerate(guest(levels)):
+    """Tests of the walk of nested tables: those of the guest's walk, made by a user. The highest bit of an address is no sign. What
+    comes of an address with more bits than the tables translate is left open by the manual, so there is none."""
+    for why, test in guest(levels):
         assert isinstance(test, WalkTest)
-        gpa = test.gva & (1 << (12 + 9 * levels if number % 2 else 52)) - 1
+        gpa = test.gva & (1 << 12 + 9 * levels) - 1
+        if why == RIGHTS and not (
+            test.access.user and test.cpu.wp and not test.access.ac and not test.cpu.smep and not test.cpu.smap
+        ):
+            continue  # it differs from another only in what nested tables do not look at
         yield (
             why,
             NptTest(
@@ -105,28 +120,32 @@ def outside_ia32e_mode(pae: bool) -> Iterator[Chosen]:
     def near(test: LegacyTest | LoadTest) -> Iterator[Chosen]:
         return neighbours.of_load(test) if isinstance(test, LoadTest) else neighbours.of_legacy(test)
 
-    return _chosen(itertools.chain(loads, models, legacy.self_mapped(pae)), near, lambda _: legacy.drawn(pae))
+    every = itertools.chain(loads, models, legacy.self_mapped(pae))
+    return _chosen(every, _rights(rights.outside_ia32e_mode(pae)), near, lambda _: legacy.drawn(pae))
 
 
 def through_ept() -> Iterator[Chosen]:
     """Tests of two-dimensional walks under EPT."""
-    return _nested([Ept(ROOT, accessed_dirty=on, advanced=True) for on in (False, True)])
+    combined = (rights.with_rights(two_dimensional(test, ept), given) for test, ept, given in rights.through_ept())
+    return _nested([Ept(ROOT, accessed_dirty=on, advanced=True) for on in (False, True)], combined)
 
 
 def through_npt() -> Iterator[Chosen]:
     """Tests of two-dimensional walks under nested paging."""
-    return _nested([None])
-
-
-def _nested(seconds: list[Ept | None]) -> Iterator[Chosen]:
-    models = (
-        ("a path", two_dimensional(test, second)) for test in guest_tests(4, 40) if not test.access.implicit for second in seconds
+    combined = (
+        attrs.evolve(rights.with_rights(two_dimensional(test, None), given), second=host)
+        for test, host, given in rights.through_npt()
     )
+    return _nested([None], combined)
+
+
+def _nested(seconds: list[Ept | None], combined: Iterable[NestedTest]) -> Iterator[Chosen]:
+    models = (("a path", two_dimensional(test, second)) for test in guest_tests(4, 40) for second in seconds)
     draw, profile = random.Random(4), Profile()
     drawn = (
         ("drawn", nested_tests.make(draw.randbytes(nested_tests.SIZE), profile, second)) for second in itertools.cycle(seconds)
     )
-    return _chosen(models, neighbours.of_nested, lambda _: _varied(drawn, 4))
+    return _chosen(models, _rights(combined), neighbours.of_nested, lambda _: _varied(drawn, 4))
 
 
 def _varied(tests: Iterator[Chosen], seed: int) -> Iterator[Chosen]:
@@ -142,8 +161,9 @@ def _varied(tests: Iterator[Chosen], seed: int) -> Iterator[Chosen]:
 def two_dimensional(test: WalkTest, ept: Ept | None) -> NestedTest:
     """A guest's walk with second tables under it that let everything through."""
     below = {TABLES[level]: GUEST_TABLES + TABLES[level] for level in range(1, 4)}
-    page = R | W | X | WRITE_BACK if ept else P | RW | US
-    table = R | W | X if ept else P | RW | US
+    by_users = XU if ept and ept.mode_based_execute else 0
+    page = R | W | X | by_users | WRITE_BACK if ept else P | RW | US
+    table = R | W | X | by_users if ept else P | RW | US
     large = next(
         (
             3 if level == 3 else 2
@@ -170,9 +190,12 @@ def two_dimensional(test: WalkTest, ept: Ept | None) -> NestedTest:
 
 
 def _chosen(
-    models: Iterable[Chosen], near: Callable[[Any], Iterator[tuple[str, Any]]], drawn: Callable[[Sequence[Any]], Iterator[Chosen]]
+    models: Iterable[Chosen],
+    combined: Iterable[Chosen],
+    near: Callable[[Any], Iterator[tuple[str, Any]]],
+    drawn: Callable[[Sequence[Any]], Iterator[Chosen]],
 ) -> Iterator[Chosen]:
-    """All models; then, by turns, one of the neighbours of some of them, in no order, and one that is drawn.
+    """All models; then, by turns, a neighbour of one of them, in no order, one that is drawn, and a combination of rights.
 
     Each is made when it is asked for, so that a few vectors take as long as a few.
     """
@@ -183,9 +206,8 @@ def _chosen(
     draw, others = random.Random(0), drawn(every)
     neighbours_of_some = [pair for model in draw.sample(every, min(len(every), SAMPLE)) for pair in near(model)]
     draw.shuffle(neighbours_of_some)
-    for neighbour in neighbours_of_some:
-        yield neighbour
-        yield next(others)
+    for neighbour, combination in itertools.zip_longest(neighbours_of_some, combined):
+        yield from (each for each in (neighbour, next(others), combination) if each is not None)
     yield from others
 
 

@@ -99,7 +99,7 @@ class LoadTest:
 
 
 def _level_at(address: int) -> int:
-    return 1 if address & ~0xFFF == TABLE else 2
+    return 1 if address & 0xF000 == TABLE else 2  # tables are moved by multiples of 64 KiB
 
 
 def registers_words(cpu: Cpu32 | CpuPae) -> str:

@@ -36,6 +36,8 @@ GUEST_TABLES, GUEST_DATA = 0x80000000, 0xC0000000
 ROOT, THIRD, CODE_2, TABLES_2, TABLES_1, DATA_2, DATA_1 = (0x30000 + 0x1000 * n for n in range(7))
 """The second tables: a root, one of level 3, and those of levels 2 and 1 for each of three uses."""
 WRITE_BACK = 6 << 3
+MOVED_BY, HIGH = 1 << 24, 1 << 39
+"""Tables that are moved lie multiples of these higher, in physical and in guest-physical memory."""
 LEVEL_OF = {ROOT: 4, THIRD: 3, CODE_2: 2, TABLES_2: 2, DATA_2: 2, TABLES_1: 1, DATA_1: 1}
 
 
@@ -55,7 +57,9 @@ class NestedTest:
 
     @property
     def fixed(self) -> Mapping[int, int]:
-        return fixed_entries(isinstance(self.second, Ept), self.cpu.levels)
+        root = self.second.root if isinstance(self.second, Ept) else self.second.cr3
+        by = root & FRAME & ~(MOVED_BY - 1)
+        return fixed_entries(isinstance(self.second, Ept), self.cpu.levels, by, self.cpu.cr3 & FRAME & ~(HIGH - 1))
 
     def lines(self) -> Iterator[str]:
         """The test in words."""
@@ -71,11 +75,11 @@ class NestedTest:
 
 def is_guest_s(address: int) -> bool:
     """Whether an entry is one of the guest's tables."""
-    return address < 0x6000
+    return address & (MOVED_BY - 1) < 0x6000
 
 
 def level_of(address: int) -> int:
-    return level_at(address) if is_guest_s(address) else LEVEL_OF[address & FRAME]
+    return level_at(address) if is_guest_s(address) else LEVEL_OF[address & FRAME & (MOVED_BY - 1)]
 
 
 def name_of(address: int) -> str:
@@ -91,18 +95,40 @@ def entry_words(test: NestedTest, address: int, entry: int) -> str:
     return " ".join([*(n for n, bit in names if entry & bit), f"type {entry >> 3 & 7}", f"frame {entry & FRAME:#x}"])
 
 
-def fixed_entries(ept: bool, levels: int) -> dict[int, int]:
-    """The second tables' entries that no test changes: the way to the agent, and to the tables under test."""
+def moved(test: NestedTest, by: int, high: bool) -> NestedTest:
+    """The test with all tables so many bytes higher in physical memory, a multiple of ``MOVED_BY``; with ``high``, what the guest
+    sees of its tables and its data lies ``HIGH`` bytes higher, too."""
+
+    def of_guest(address: int, entry: int) -> int:
+        return entry | HIGH if high and entry & FRAME & ~test.cpu.beyond >= GUEST_TABLES else entry
+
+    def of_second(address: int, entry: int) -> int:
+        leads = entry & FRAME in (DATA_2, DATA_1) and entry & PS == 0
+        return entry + by if leads or address & ~0xFFF == TABLES_1 else entry
+
+    entries = {
+        address + by: of_guest(address, entry) if is_guest_s(address) else of_second(address, entry)
+        for address, entry in test.entries.items()
+    }
+    second = test.second
+    second = attrs.evolve(second, root=second.root + by) if isinstance(second, Ept) else attrs.evolve(second, cr3=second.cr3 + by)
+    return attrs.evolve(test, entries=entries, second=second, cpu=attrs.evolve(test.cpu, cr3=test.cpu.cr3 | HIGH * high))
+
+
+def fixed_entries(ept: bool, levels: int, by: int = 0, high: int = 0) -> dict[int, int]:
+    """The second tables' entries that no test changes: the way to the agent, and to the tables under test. All tables lie ``by``
+    bytes higher, and guest-physical memory from ``high`` on is the same as that from zero."""
     table = R | W | X | EPT_A if ept else P | RW | US | A | D
     page = R | W | X | EPT_A | EPT_D | WRITE_BACK if ept else table
     return {
-        ROOT: THIRD | table,
-        THIRD: CODE_2 | table,
-        CODE_2: page | PS,
-        CODE_2 + 8: 0x200000 | page | PS,
-        THIRD + 16: TABLES_2 | table,
-        TABLES_2: TABLES_1 | table,
-        TABLES_1 + 8 * (TABLES[levels] >> 12): TABLES[levels] | page,
+        ROOT + by: THIRD + by | table,
+        ROOT + by + 8 * (high >> 39): THIRD + by | table,
+        THIRD + by: CODE_2 + by | table,
+        CODE_2 + by: page | PS,
+        CODE_2 + by + 8: 0x200000 | page | PS,
+        THIRD + by + 16: TABLES_2 + by | table,
+        TABLES_2 + by: TABLES_1 + by | table,
+        TABLES_1 + by + 8 * (TABLES[levels] >> 12): TABLES[levels] + by | page,
     }
 
 
