@@ -26,6 +26,15 @@ AS_MET = {
     "store_by_the_monitor_to_a_clean_page": None, "swapped_out_after_a_store_by_the_monitor": (10, "EQV-1"),
     "inflated_while_it_is_sent": None, "deflated_and_not_sent": (12, "EQV-4"), "never_sent": (7, "EQV-4"),
     "zeroes_need_not_be_sent": None,
+    # A log may begin with all marks, or with none; and a VM may be copied without any.
+    "log_begins_with_all_marks": None, "log_begins_without_marks": None,
+    "log_begins_without_marks_and_misses_one": (24, "EQV-4"), "two_snapshots_without_a_log": None,
+    "sent_without_a_log_and_stored_to": (10, "EQV-4"), "marked_sent_and_fetched": None,
+    "cancelled_and_sent_again_without_marks": None,
+    "ring_overflows_after_it_was_full": (12, "EQV-4"), "ring_full_and_reset": None,
+    # Nobody borrows from a VM that is gone.
+    "lender_destroyed_and_its_name_used_again": (7, "ISO-1"), "lender_destroyed_while_its_page_is_mapped": (5, "ISO-1"),
+    "lender_destroyed_after_its_page_was_unmapped": None,
     # Without a dirty log no page is marked; after a race it is not known which were sent.
     "sent_and_resumed_without_a_log": None, "sent_and_stored_to_without_a_log": (8, "EQV-4"),
     "resumed_and_a_page_of_zeroes_raced_for": None, "resumed_and_a_page_stored_to_after_a_race": (22, "EQV-4"),

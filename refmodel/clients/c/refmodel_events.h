@@ -142,8 +142,9 @@
     refmodel_tell(rm, "\"e\":\"slot_delete\",\"vm\":%llu,\"slot\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(slot), REFMODEL_MORE(more))
 
-/* vm_destroyed: A VM is destroyed with its processors: all its frames are free, and none of its translations is
- * cached. */
+/* vm_destroyed: A VM is destroyed with its processors: all its frames are free, none of its translations is
+ * cached, the IOMMU maps none of its pages, and all its grants end. No other VM may still map a page that it
+ * granted. */
 #define refmodel_event_vm_destroyed(rm, vm, more) \
     refmodel_tell(rm, "\"e\":\"vm_destroyed\",\"vm\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_MORE(more))
@@ -339,7 +340,7 @@
     refmodel_tell(rm, "\"e\":\"ring_reset\",\"vm\":%llu,\"ring\":%llu,\"end\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(ring), REFMODEL_NUMBER(end), REFMODEL_MORE(more))
 
-/* ring_full: A CPU exits because its dirty ring is full; the ring has size entries. */
+/* ring_full: A CPU exits because its dirty ring is full, or nearly full; the ring has room for size entries. */
 #define refmodel_event_ring_full(rm, vm, ring, size, more) \
     refmodel_tell(rm, "\"e\":\"ring_full\",\"vm\":%llu,\"ring\":%llu,\"size\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(ring), REFMODEL_NUMBER(size), REFMODEL_MORE(more))

@@ -170,8 +170,9 @@ impl Refmodel {
         self.event(&format!(r#""e":"slot_delete","vm":{vm},"slot":{slot}"#), more)
     }
 
-    /// vm_destroyed: A VM is destroyed with its processors: all its frames are free, and none of its translations
-    /// is cached.
+    /// vm_destroyed: A VM is destroyed with its processors: all its frames are free, none of its translations is
+    /// cached, the IOMMU maps none of its pages, and all its grants end. No other VM may still map a page that it
+    /// granted.
     #[track_caller]
     pub fn event_vm_destroyed(&mut self, vm: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"vm_destroyed","vm":{vm}"#), more)
@@ -395,7 +396,7 @@ impl Refmodel {
         self.event(&format!(r#""e":"ring_reset","vm":{vm},"ring":{ring},"end":{end}"#), more)
     }
 
-    /// ring_full: A CPU exits because its dirty ring is full; the ring has size entries.
+    /// ring_full: A CPU exits because its dirty ring is full, or nearly full; the ring has room for size entries.
     #[track_caller]
     pub fn event_ring_full(&mut self, vm: u64, ring: u64, size: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"ring_full","vm":{vm},"ring":{ring},"size":{size}"#), more)

@@ -39,6 +39,7 @@ BY_PAGE = (
     "private",
     "tracked",
     "sent",
+    "marks_told",
     "plugged",
     "bare_memory",
     "destination",

@@ -4,6 +4,7 @@ The implementation says itself what it does; nothing is done on its behalf. So t
 protect or to forget: if the implementation forgot to, the laws will tell.
 """
 
+import enum
 from typing import Any, ClassVar
 
 import attrs
@@ -26,6 +27,15 @@ class Granted:
     writable: bool = False
 
 
+class Told(enum.Enum):
+    """What a trace has told of a page's mark in the dirty log. A monitor may begin with all marks set, or with none."""
+
+    NOTHING = "nothing"
+    MARKED = "marked"
+    SENT = "sent"
+    """The page was sent, and nothing else was told before."""
+
+
 class Observed(Memory):
     grants: Total[tuple[Vm, Gfn], Granted]
     """By the page as which the borrower reaches it."""
@@ -39,6 +49,12 @@ class Observed(Memory):
     """Whether the translation of a page lets the guest fetch instructions, where that is reported."""
     tracked: Total[tuple[Vm, Gfn], bool]
     """Whether a page's writes are tracked: no store to it may go unnoticed."""
+    marks_told: Total[tuple[Vm, Gfn], Told]
+    """What was told of a page's mark, since the page is there and since migration was last cancelled."""
+
+    def mark(self, vm: Vm, gfn: Gfn) -> None:
+        super().mark(vm, gfn)
+        self.marks_told[vm, gfn] = Told.NOTHING
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         """The implementation's business."""

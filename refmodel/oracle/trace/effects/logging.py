@@ -13,9 +13,10 @@ from refmodel.monitor.dirty_logging import Sent
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.changes import about, rest
 from refmodel.oracle.trace.contents import Contents
-from refmodel.oracle.trace.deviations import Deviates
+from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.effects.translations import protect
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
+from refmodel.oracle.trace.observed import Told
 from refmodel.oracle.trace.shapes import as_kept
 from refmodel.oracle.trace.stretches import stretch, together
 from refmodel.oracle.trace.tables import Key, Nowhere, Open
@@ -35,6 +36,7 @@ def _mark(k: Knowledge, key: Key) -> None:
     k.late.discard(key)
     with k.judging(about(k, key)):
         k.state.mark(*key)
+        k.state.marks_told[key] = Told.MARKED
 
 
 def _by_step(k: Knowledge, key: Key, kind: type[e.Pages], judge: Callable[[Knowledge, Any], None]) -> None:
@@ -54,6 +56,7 @@ def take_mark(k: Knowledge, event: e.TakeMark) -> None:
 def _take_mark(k: Knowledge, key: Key) -> None:
     with k.judging(about(k, key)):
         k.state.sent[key] = Sent.TAKEN
+        k.state.marks_told[key] = Told.MARKED
 
 
 def send(k: Knowledge, event: e.Send) -> None:
@@ -67,6 +70,8 @@ def send(k: Knowledge, event: e.Send) -> None:
             rest(k, key)
         if k.state.sent.find(key) not in (None, Sent.MARKED):
             k.state.sent[key] = Sent.TAKEN if k.devices_may_write(key) else Sent.THERE
+        elif k.state.marks_told.find(key) == Told.NOTHING:
+            k.state.marks_told[key] = Told.SENT
 
 
 def resume(k: Knowledge, event: e.Resume) -> None:
@@ -81,18 +86,22 @@ def resume(k: Knowledge, event: e.Resume) -> None:
 
 def _resumed(k: Knowledge, key: Key, fetched: bool) -> None:
     """Of a page that is no memory any more (in the balloon, unplugged) nothing has to be there. A page that is marked is fetched
-    before it is used, unless it is said that none was. Where the dirty log was never used, no page is marked."""
+    before it is used, unless it is said that none was. Where the dirty log was never used, no page is marked; nor is one that was
+    sent before anything was told of its mark: a monitor that begins with all marks takes the mark of each page that it sends."""
     sent = k.state.sent.find(key)
-    if sent is None or k.state.plugged.find(key) is False or (fetched and (sent == Sent.MARKED or k.silent & MARKING)):
+    if sent is None or k.state.plugged.find(key) is False:
         return
-    is_marked = sent == Sent.MARKED and key[0] in k.logged and not k.silent & LOGGING
+    first = sent == Sent.MARKED and not k.silent & LOGGING and k.state.marks_told.find(key) == Told.SENT
+    if fetched and not first and (sent == Sent.MARKED or k.silent & MARKING):
+        return
+    is_marked = sent == Sent.MARKED and not first and key[0] in k.logged and not k.silent & LOGGING
     there = Open if "send" in k.silent else as_kept(k.tables["destination"], key)
     if k.closed and there is Nowhere:
         if k.page(*key) != Contents(zeroed=True):
             _not_there(k, key, "it was never sent")
     elif is_marked and not _may_both_be_zeroes(k.page(*key), k.state.destination[key], there is Open):
         _not_there(k, key, "it is marked, and was not sent after that")
-    elif not is_marked and (sent != Sent.MARKED or key[0] not in k.logged):
+    elif not is_marked and (first or sent != Sent.MARKED or key[0] not in k.logged):
         _compared(k, key)
 
 
@@ -141,12 +150,19 @@ MOST = 1 << 16
 
 @attrs.define
 class DirtyRing:
-    """A dirty ring: its entries that are not reset, and how far it is pushed, harvested and reset. None where that is not known."""
+    """A dirty ring: its entries that are not reset, how far it is pushed, harvested and reset, and how many it has room for. None
+    where that is not known."""
 
     entries: dict[int, int] = attrs.field(factory=dict)
     next: int | None = None
     harvested: int | None = None
     reset: int | None = None
+    size: int | None = None
+
+    @property
+    def held(self) -> int:
+        """Entries that are pushed and not reset, as far as is known."""
+        return len(self.entries) if self.next is None or self.reset is None else self.next - self.reset
 
 
 def _ring(k: Knowledge, event: e.RingPush | e.RingHarvest | e.RingReset | e.RingFull) -> DirtyRing:
@@ -167,8 +183,9 @@ def ring_push(k: Knowledge, event: e.RingPush) -> None:
     first = ring.harvested if ring.next is None else ring.next
     if first is not None and (event.index < first or (event.index > first and ring.next is not None)):
         _lost(k, event, f"index {first}", f"entry {first} comes next")
-    if len(ring.entries) >= MOST:
-        _lost(k, event, "ring_reset before", f"it has {MOST:,} entries that are not reset: one would be overwritten")
+    room = ring.size or MOST
+    if ring.held >= room:
+        _lost(k, event, "ring_reset before", f"it has {room:,} entries that are not reset: one would be overwritten")
         ring.entries.clear()
     ring.next = event.index + 1
     ring.entries[event.index] = event.gfn
@@ -219,6 +236,8 @@ def _each(k: Knowledge) -> contextlib.AbstractContextManager[object]:
 
 def ring_full(k: Knowledge, event: e.RingFull) -> None:
     ring = _ring(k, event)
-    known = len(ring.entries) if ring.next is None or ring.reset is None else ring.next - ring.reset
-    if known > event.size:
-        _lost(k, event, f"at most {event.size} entries", f"it has {known} entries that are not reset")
+    if ring.size not in (None, event.size):
+        raise Inconsistent("size", f"ring {event.ring} of vm {event.vm} had {ring.size} entries before")
+    ring.size = event.size
+    if ring.held > event.size:
+        _lost(k, event, f"at most {event.size} entries", f"it has {ring.held} entries that are not reset")

@@ -442,6 +442,7 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     """Nothing of a VM's is cached: it has no processors any more. So its translations go without a flush."""
     vm = event.vm
     with together(k):
+        _end_grants_of(k, vm)
         stretch(k, vm, 0, e.LAST_GFN, lambda gfn: _destroyed(k, (vm, gfn)))
     for slot in k.memory_slots.of_vm(vm):
         del k.memory_slots[vm, slot]
@@ -455,6 +456,14 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     k.alike.clear()
     k.late = {key for key in k.late if key[0] != vm}
     k.table_pages = {key: level for key, level in k.table_pages.items() if key[0] != vm}
+
+
+def _end_grants_of(k: Knowledge, vm: int) -> None:
+    """Nobody borrows from a VM that is gone: whoever still had a translation of such a page would reach a free frame."""
+    for borrower, grant in list(k.tables["grants"].items()):
+        if grant.present and grant.vm == vm and borrower[0] != vm:
+            with k.judging(about(k, borrower, (vm, grant.gfn))):
+                k.state.grants[borrower] = Granted()
 
 
 def _destroyed(k: Knowledge, key: Key) -> None:

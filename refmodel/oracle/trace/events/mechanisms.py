@@ -118,6 +118,6 @@ class RingReset(Ring, tag="ring_reset", kw_only=True):
 
 
 class RingFull(Ring, tag="ring_full", kw_only=True):
-    """A CPU exits because its dirty ring is full; the ring has ``size`` entries."""
+    """A CPU exits because its dirty ring is full, or nearly full; the ring has room for ``size`` entries."""
 
     size: Annotated[int, Meta(ge=1, le=1 << 24)]

@@ -73,7 +73,8 @@ class SlotDelete(Event, tag="slot_delete", kw_only=True):
 
 
 class VmDestroyed(Event, tag="vm_destroyed", kw_only=True):
-    """A VM is destroyed with its processors: all its frames are free, and none of its translations is cached."""
+    """A VM is destroyed with its processors: all its frames are free, none of its translations is cached, the IOMMU maps none of
+    its pages, and all its grants end. No other VM may still map a page that it granted."""
 
 
 class Report(Pages, tag="report", kw_only=True):
