@@ -117,6 +117,36 @@ for line in sys.stdin:
     assert done.deviation is not None and done.deviation.clause == "EFF-3" and "did not answer within 1 s" in done.deviation.why
 
 
+def test_commands_are_shown_that_lead_there_in_a_process_that_has_just_begun(tmp_path: Path) -> None:
+    """It ends at its ninth command since it began, whatever was reset: short runs deviate by what earlier ones did."""
+    body = f"""
+for number, line in enumerate(sys.stdin):
+    if number == 9:
+        os._exit(0)
+    if '"go"' in line:
+        print('{{"e":"load","gpa":0,"value":0}}')
+    {DONE}"""
+    command = script(tmp_path, GO + body)
+    done = drive(command, runs=30)
+    assert done.deviation is not None and done.repeated and len(done.failing) == 9
+    again = repeat(command, Saved(done.failing, ("here:1",) * 9))
+    assert again.deviation is not None and again.deviation.clause == "EFF-3"
+
+
+def test_a_command_may_have_many_events_and_one_that_never_ends_is_no_deviation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = f"""
+for line in sys.stdin:
+    print('{{"e":"load","gpa":0,"value":0}}\\n' * 20_000 if '"go"' in line else '')
+    {DONE}"""
+    command = script(tmp_path, GO + body)
+    assert repeat(command, ONCE).deviation is None
+    monkeypatch.setattr(driving, "MOST_EVENTS", 10_000)
+    with pytest.raises(BadDesign, match="told more than 10,000 events of one command; expected"):
+        repeat(command, ONCE)
+
+
 def test_many_may_ask_at_once_to_be_judged(tmp_path: Path) -> None:
     path = tmp_path / "judge"
     with listening(path), contextlib.ExitStack() as stack:

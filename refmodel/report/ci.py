@@ -80,7 +80,7 @@ def of_driving(done: Driven, program: str) -> list[Case]:
 def _of_drive(done: Driven, program: str) -> Case:
     if done.deviation is not None:
         case = _deviating("drive", program, done.seconds, done.deviation, NONE_KNOWN, program, 1)
-        again = "" if done.repeated else "carried out once more they did not lead to it\n"
+        again = "" if done.repeated else "in a process that had just begun they did not lead to it\n"
         return attrs.evolve(case, details=f"{_commands(done.failing)}\n{again}{case.details}")
     if not done.judged:
         return Case("drive", program, "undecided", done.seconds, message="no event was judged")

@@ -91,7 +91,7 @@ def driven(console: Console, done: Driven) -> None:
     if not done.repeated:
         console.print(
             Text(
-                "  the same commands, sent again, did not lead to it: the result depends on more than the commands, such as time",
+                "  the same commands did not lead to it in a process that had just begun: it depends on earlier runs, or on time",
                 "yellow",
             )
         )

@@ -42,8 +42,12 @@ PATIENCE = 10.0
 """Seconds that an implementation may take for a command, from its first byte to the last of the answer."""
 LOOKS = 0.1
 """Seconds of silence after which it is looked whether the implementation lives: what it started may hold its output open."""
-MOST_EVENTS = 10_000
+MOST_EVENTS = 1_000_000
 """Events that may come of one command."""
+MOST_TRIED = 2000
+"""Shorter runs that are tried."""
+HANGS = 3
+"""How often a command is waited for in vain before a run is shortened no further."""
 LENGTH = 30
 """Commands in a run, at most."""
 SHOWN = 160
@@ -54,6 +58,10 @@ DONE = b'{"done":1}'
 
 class Died(Exception):
     """The implementation has ended, or does not answer."""
+
+
+class Hung(Died):
+    """The implementation does not answer."""
 
 
 @attrs.frozen
@@ -95,7 +103,7 @@ class Driven:
     known: tuple[KnownRuns, ...]
     """Runs that ended at a deviation that is known."""
     repeated: bool = True
-    """Whether the deviation came again when the commands were carried out once more."""
+    """Whether the deviation came again when the commands were carried out once more, by a process that had just begun."""
 
 
 class Implementation:
@@ -143,7 +151,9 @@ class Implementation:
         while not _is_done(line := self._line()):
             number += bool(line.strip())
             if number > MOST_EVENTS:
-                raise Died(f"told more than {MOST_EVENTS:,} events of one command")
+                raise BadDesign(
+                    f"{self.command[0]}: told more than {MOST_EVENTS:,} events of one command; expected {DONE.decode()}"
+                )
             if line.strip():
                 yield line
 
@@ -166,7 +176,7 @@ class Implementation:
         assert self.process.stdin is not None
         while line:
             if not self._ready([], [self.process.stdin]):
-                raise Died(f"did not read its commands within {PATIENCE:.0f} s")
+                raise Hung(f"did not read its commands within {PATIENCE:.0f} s")
             try:
                 line = line[os.write(self.process.stdin.fileno(), line) :]
             except BlockingIOError:  # there is room, and not for all of it
@@ -178,13 +188,13 @@ class Implementation:
         assert self.process.stdout is not None
         while b"\n" not in self._rest:
             if not self._ready([self.process.stdout], []):
-                raise Died(f"did not answer within {PATIENCE:.0f} s")
+                raise Hung(f"did not answer within {PATIENCE:.0f} s")
             data = os.read(self.process.stdout.fileno(), 1 << 16)
             if not data:
                 raise Died(self._how_it_ended())
             self._rest += data
             if len(self._rest) > LONGEST and b"\n" not in self._rest:
-                raise Died(f"told a line of more than {LONGEST:,} bytes")
+                raise BadDesign(f"{self.command[0]}: told a line of more than {LONGEST:,} bytes; expected an event")
         line, _, self._rest = self._rest.partition(b"\n")
         return line
 
@@ -236,7 +246,7 @@ class Driver:
 
     def __init__(self, implementation: Implementation, expected: Expected = NONE_KNOWN) -> None:
         self.implementation, self.expected = implementation, expected
-        self.runs = self.commands = self.events = self.judged = 0
+        self.runs = self.commands = self.events = self.judged = self.hangs = 0
         self.met, self.known = Counter[str](), dict[int, KnownRuns]()
 
     def new(self, commands: Sequence[Command]) -> Met | None:
@@ -291,6 +301,7 @@ class Driver:
                     if deviation is None:  # what comes after is read, and no longer judged
                         deviation = self._judged(judge, command, text, trace)
             except Died as why:
+                self.hangs += isinstance(why, Hung)
                 self.implementation.restart()
                 deviation = deviation or self._died(str(why), command, trace)
             if deviation is not None:
@@ -368,8 +379,7 @@ def drive(
         drawn = driver.driven(began, None)
         if not found:
             return drawn
-        met = _smallest(driver, found[0])
-        repeated = driver.new(met.commands) is not None
+        met, repeated = _smallest_that_repeats(driver, found[0])
     finally:
         implementation.close()
     return attrs.evolve(
@@ -395,13 +405,32 @@ def repeat(command: Sequence[str], saved: Saved, expected: Expected = NONE_KNOWN
     return driver.driven(began, met)
 
 
-def _smallest(driver: Driver, met: Met) -> Met:
-    """Commands that still deviated, of which none can be left out and no number be smaller."""
-    best, improved = met, True
+def _smallest_that_repeats(driver: Driver, met: Met) -> tuple[Met, bool]:
+    """Few commands that deviate in a process that has just begun, and whether they do. An implementation that keeps something
+    across resets may deviate by what earlier runs did."""
+    best = _smallest(driver, met, driver.new)
+
+    def anew(commands: Sequence[Command]) -> Met | None:
+        driver.implementation.restart()
+        return driver.new(commands)
+
+    if again := anew(best.commands):
+        return again, True
+    if again := anew(met.commands):
+        return _smallest(driver, again, anew), True
+    return best, False
+
+
+def _smallest(driver: Driver, met: Met, new: Callable[[Sequence[Command]], Met | None]) -> Met:
+    """Commands that still deviated, of which none can be left out and no number be smaller; or few, if many were tried."""
+    best, improved, tried = met, True, 0
     while improved:
         improved = False
         for candidate in _smaller(best.commands):
-            smaller = driver.new(candidate)
+            if driver.hangs >= HANGS or tried >= MOST_TRIED:
+                return best
+            tried += 1
+            smaller = new(candidate)
             if smaller is not None:
                 best, improved = smaller, True
                 break
