@@ -74,7 +74,12 @@ def write_some(name: str, folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def some(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_once(tmp_path_factory, "vectors", {name: partial(write_some, name) for name in FILES})
+    made_once(tmp_path_factory, "vectors", {name: partial(write_some, name) for name in FILES})
+    return made_once(tmp_path_factory, "vectors", {"manifest": with_manifest})
+
+
+def with_manifest(folder: Path) -> None:
+    manifest.write(folder, dict.fromkeys(FILES, SOME), ())
 
 
 def test_what_is_written_is_what_the_walks_do_and_is_read_back(some: Path) -> None:
@@ -717,6 +722,21 @@ def test_a_flag_that_is_set_elsewhere_is_a_deviation_and_vectors_without_a_resul
     assert (verdict.checks, verdict.of) == (1, SOME)
 
 
+def test_results_that_are_missing_are_explained_by_features_or_leave_it_undecided(some: Path, tmp_path: Path) -> None:
+    """A walker without SMAP leaves vectors out; one that crashed leaves out others too."""
+    results, told = tmp_path / "results.jsonl", _results(some / "guest-4.jsonl").splitlines(keepends=True)
+    needs = [vector.needs for vector, _, _ in files.read(some / "guest-4.jsonl")]
+    results.write_bytes(b"".join(line for line, needed in zip(told, needs, strict=True) if "smap" not in needed))
+    (verdict,) = judge_results(some, results)
+    assert "smap" in verdict.lacking and not verdict.unexplained and verdict.checks < SOME
+    assert refmodel("vectors", "--out", str(some), "--judge", str(results)).returncode == 0
+    results.write_bytes(b"".join(told[: SOME // 2]))
+    (verdict,) = judge_results(some, results)
+    assert verdict.unexplained > SOME // 4
+    done = refmodel("vectors", "--out", str(some), "--judge", str(results))
+    assert done.returncode == 3 and "vectors have no result, and no feature explains it" in done.stdout
+
+
 @pytest.mark.parametrize(
     "line, expected",
     [
@@ -725,7 +745,7 @@ def test_a_flag_that_is_set_elsewhere_is_a_deviation_and_vectors_without_a_resul
         (b"", "no results"),
         (b'{"id":"other/1","end":"#GP"}', "id: other/1"),
         (b'{"id":"guest-4/000000","end":"#GP","end":"#PF"}', "end: is given twice"),
-        (b'{"id":"guest-4/999999","end":"#GP"}', "no vector"),
+        (b'{"id":"guest-4/999999","end":"#GP"}', r"results:1: id: guest-4/999999: .* has no such vector"),
         (b'{"id":"guest-5/000000","end":"#GP"}', "no such file"),
     ],
 )

@@ -100,4 +100,13 @@ def judged_document(verdict: Verdict) -> JudgedDocument:
                 d.finding.got,
             )
         )
-    return JudgedDocument(verdict.implementation, verdict.subject, verdict.checks, round(verdict.seconds, 3), tuple(deviations))
+    return JudgedDocument(
+        verdict.implementation,
+        verdict.subject,
+        verdict.checks,
+        round(verdict.seconds, 3),
+        tuple(deviations),
+        verdict.of,
+        verdict.lacking,
+        verdict.unexplained,
+    )

@@ -112,6 +112,7 @@ def _judge(folder: Path, results: Path, architecture: str, as_json: bool) -> int
                 f"{verdict.implementation}, {verdict.subject}: {many(verdict.checks, 'check')}, "
                 f"{many(len(verdict.deviations), 'class')} of deviation"
             )
-    if not any(verdict.checks for verdict in verdicts):
-        return UNDECIDED
-    return FAILS if any(verdict.deviations for verdict in verdicts) else HOLDS
+    if any(verdict.deviations for verdict in verdicts):
+        return FAILS
+    whole = any(verdict.checks for verdict in verdicts) and not any(verdict.unexplained for verdict in verdicts)
+    return HOLDS if whole else UNDECIDED

@@ -82,6 +82,10 @@ class Verdict:
     outcomes: dict[str, int]
     of: int = 0
     """How many tests there are, where each may have a result; 0 where tests are drawn."""
+    lacking: tuple[str, ...] = ()
+    """Features that no test with a result needs, and some without one: whoever made the results may lack them."""
+    unexplained: int = 0
+    """Tests without a result that need none of these."""
 
 
 def judge(

@@ -32,6 +32,12 @@ class JudgedDocument:
     checks: int
     seconds: float
     deviations: tuple[DeviationDocument, ...]
+    of: int = 0
+    """How many vectors there are; 0 if tests are drawn."""
+    lacking: tuple[str, ...] = ()
+    """Features that explain why vectors have no result: no vector with a result needs them."""
+    unexplained: int = 0
+    """Vectors without a result that no such feature explains."""
 
 
 @attrs.frozen

@@ -208,8 +208,19 @@ def judged(console: Console, verdict: Judged) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    if verdict.checks < verdict.of:
-        console.print(f"  note: {verdict.of - verdict.checks:,} of {verdict.of:,} vectors have no result, and were not judged")
+    left_out = verdict.of - verdict.checks - verdict.unexplained
+    if verdict.of and left_out:
+        needs = ", ".join(verdict.lacking)
+        console.print(
+            f"  note: {left_out:,} of {verdict.of:,} vectors have no result; they need features that none with a result needs:"
+        )
+        console.print(f"  {needs}", soft_wrap=True)
+    if verdict.unexplained:
+        console.print(
+            f"  undecided: {verdict.unexplained:,} of {verdict.of:,} vectors have no result, and no feature explains it",
+            style="yellow",
+            soft_wrap=True,
+        )
     if not verdict.deviations:
         console.print("  no deviation", style="green")
     for d in verdict.deviations:

@@ -43,10 +43,10 @@ def write(folder: Path, vectors: Mapping[str, int], without: Iterable[str]) -> N
 
 
 def check(folder: Path) -> None:
-    """Hold a folder's files against its manifest, if it has one. Raises ``BadDesign``."""
+    """Hold a folder's files against its manifest. Raises ``BadDesign``."""
     file = folder / NAME
     if not file.is_file():
-        return
+        raise BadDesign(f"{file}: no such file; refmodel vectors --out {folder} makes it with the vectors")
     try:
         data = file.read_bytes()
         about = msgspec.json.decode(data, type=Manifest)

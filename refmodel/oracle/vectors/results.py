@@ -78,12 +78,13 @@ def judge_results(folder: Path, file: Path) -> list[Verdict]:
     for name in SETS:
         of_set = {id: result for id, result in results.items() if id.partition("/")[0] == name}
         if of_set:
-            verdicts.append(_judge(folder / f"{name}.jsonl", file.name, of_set))
+            verdicts.append(_judge(folder / f"{name}.jsonl", file, of_set))
     return verdicts
 
 
-def _read(file: Path) -> dict[str, Result]:
-    decoder, results = msgspec.json.Decoder(Result), dict[str, Result]()
+def _read(file: Path) -> dict[str, tuple[Result, int]]:
+    """The results, by the vector's name, each with its line."""
+    decoder, results = msgspec.json.Decoder(Result), dict[str, tuple[Result, int]]()
     for first, block in Source(str(file)).blocks():
         for number, line in enumerate(block.split(b"\n"), first):
             if not line.strip():
@@ -97,7 +98,7 @@ def _read(file: Path) -> dict[str, Result]:
             if result.id in results or result.id.partition("/")[0] not in SETS:
                 why_not = "was given before" if result.id in results else f"expected that of a vector of {', '.join(SETS)}"
                 raise BadDesign(f"{file}:{number}: id: {result.id}: {why_not}")
-            results[result.id] = result
+            results[result.id] = result, number
     if not results:
         raise BadDesign(
             f'{file}: no results; expected a line such as {{"id":"guest-4/000000","end":"#PF","code":"0x4",'
@@ -106,17 +107,20 @@ def _read(file: Path) -> dict[str, Result]:
     return results
 
 
-def _judge(vectors: Path, name: str, results: dict[str, Result]) -> Verdict:
+def _judge(vectors: Path, file: Path, results: dict[str, tuple[Result, int]]) -> Verdict:
     if not vectors.is_file():
         raise BadDesign(f"{vectors}: no such file; refmodel vectors --out {vectors.parent} makes it")
     began, seen, outcomes = time.perf_counter(), Counter[str](), Counter[str]()
     smallest: dict[str, Deviation] = {}
     left, number = dict(results), 0
+    needed, without = set[str](), list[set[str]]()
     for vector, test, ways in read(vectors):
         number += 1
-        result = left.pop(vector.id, None)
+        result, _ = left.pop(vector.id, (None, 0))
         if result is None:
+            without.append(set(vector.needs))
             continue
+        needed |= set(vector.needs)
         outcomes[result.end] += 1
         finding = _finding(test, ways, result)
         if finding is None:
@@ -126,10 +130,11 @@ def _judge(vectors: Path, name: str, results: dict[str, Result]) -> Verdict:
         if known is None or (isinstance(known.test, Example) and example.size() < known.test.size()):
             smallest[finding.title] = Deviation(finding, example)
     if left:
-        raise BadDesign(f"{vectors}: has no vector {next(iter(left))}; were the results made of other vectors?")
+        name, (_, line) = next(iter(left.items()))
+        raise BadDesign(f"{file}:{line}: id: {name}: {vectors} has no such vector; were the results made of other vectors?")
     found = sorted(smallest.values(), key=lambda each: -seen[each.finding.title])
     return Verdict(
-        name,
+        file.name,
         f"vectors {vectors.stem}",
         sum(outcomes.values()),
         time.perf_counter() - began,
@@ -137,6 +142,8 @@ def _judge(vectors: Path, name: str, results: dict[str, Result]) -> Verdict:
         dict(seen),
         dict(outcomes),
         number,
+        tuple(sorted(set[str]().union(*without) - needed)),
+        sum(needs <= needed for needs in without),
     )
 
 
