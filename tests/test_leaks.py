@@ -16,7 +16,7 @@ from refmodel.engines.exhaustive import explore
 from refmodel.engines.outcomes import partly_shown
 from refmodel.engines.replaying import replay
 from refmodel.engines.twins import prove_twins
-from refmodel.engines.unwinding import OUTPUT, RESPECT, STEP, flows_of, search, watching
+from refmodel.engines.unwinding import CHOICE, OUTPUT, RESPECT, STEP, flows_of, search, watching
 from refmodel.language import (
     NOTHING,
     BadDesign,
@@ -25,6 +25,7 @@ from refmodel.language import (
     Fault,
     Name,
     Total,
+    cached,
     choose,
     count,
     geometry,
@@ -631,3 +632,53 @@ def test_those_who_act_may_be_of_a_sort_of_its_own() -> None:
         "expected tables whose first key is a Tenant: secret, told",
     ):
         _refuse("mine", outline(type("Wrong", (ByNumber,), {"known": ("by_number",)})))
+
+
+class ChoosesItsOwn(Design):
+    """A VM's page is chosen among its own, and what a processor has cached is told."""
+
+    mine: Total[tuple[Vm, Gfn], bool]
+    chosen: Total[Vm, Gfn]
+    known = ("mine", "chosen")
+    geometry = geometry(Vm=2, Gfn=2)
+
+    @guest
+    def mark(self, vm: Vm, gfn: Gfn) -> None:
+        self.mine[vm, gfn] = True
+
+    @guest
+    def pick(self, vm: Vm) -> None:
+        self.chosen[vm] = choose(Gfn, lambda gfn: self.mine[vm, gfn])
+
+    @law("ISO-1", "What is chosen is the VM's.")
+    def chosen_pages_are_mine(s: Any, vm: Vm) -> Any:
+        return implies(s.chosen[vm] != NOTHING, s.mine[vm, s.chosen[vm]])
+
+
+@attrs.frozen
+class Picked:
+    gfn: Gfn = NOTHING
+
+
+class Asked(ChoosesItsOwn):
+    flows = {"pick": "the page that was picked"}
+
+    @guest
+    def pick(self, vm: Vm) -> Picked:  # type: ignore[override]
+        super().pick(vm)
+        return Picked(self.chosen[vm])
+
+    @guest
+    def is_cached(self, vm: Vm) -> Told:
+        return Told(cached("an entry"))
+
+
+def test_what_a_design_chooses_by_itself_is_told_apart_from_what_others_do() -> None:
+    """And which cached translations a processor uses is nobody's secret."""
+    design = outline(ChoosesItsOwn)
+    found = search(design, design.cls.geometry)
+    assert found.leak is not None and found.leak.condition == CHOICE
+    told = refmodel("leaks", f"{__file__}:ChoosesItsOwn")
+    assert told.returncode == 1 and "if no other VM can affect the choice, let pick return what it chose" in told.stdout
+    asked = search(outline(Asked), design.cls.geometry)
+    assert asked.leak is None and asked.complete and "is_cached" in asked.outcomes

@@ -152,7 +152,8 @@ def check(
     why: Annotated[
         bool,
         typer.Option(
-            help="print for each law which other laws its proof uses; the last row names the laws that every proof may use"
+            help="print for each law which other laws its proof uses; the last row names the laws that every proof may use "
+            "(such a proof can take fifty times as long)"
         ),
     ] = False,
     suggest: Annotated[

@@ -107,7 +107,10 @@ def _states(design: Outline, geometry: Geometry, seed: int) -> Iterator[tuple[An
     """States in which something is pending, and the runs that lead there, the shortest first."""
     search, work = Search(design, geometry, f"progress {seed}", machine=_Unjudged), _Work(design, geometry)
     conditions, looked_at = {each.name for each in design.pending}, 0
-    found: list[_Found] = []
+    first = search.machine
+    first.begin(design.initial(geometry))
+    first.power_on(search.draw.choice)
+    found: list[_Found] = [(copy_of(design, first.state), Run(first.initial_answers, ()), work.pending_in(first.state))]
     at_the_end: dict[Any, _Found] = {}
     for _ in range(ROUNDS):
         right = True

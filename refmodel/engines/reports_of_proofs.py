@@ -236,6 +236,10 @@ class _Judged:
         assumed = len(set(self.needed.laws) - set(self.laws))
         if clause is not None and not unproved and not done.refuted and assumed:
             notes += (f"the proof leans on {many(assumed, 'other law')} of states, proved here too",)
+        waits = [each.name for each in self.design.pending if each.after and verdicts.get(each.law) == Verdict.PROVED]
+        if waits:
+            names = f"{waits[0]} and {len(waits) - 1} more" if len(waits) > 1 else waits[0]
+            notes += (f"{names}: proved to end, unless work that has to end before begins again and again (specs/progress.md)",)
         if self.design.cls.no_bare_machine:
             notes += (f"nothing is said of a bare machine: {self.design.cls.no_bare_machine}",)
         return notes + restated(self.design)

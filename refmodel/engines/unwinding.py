@@ -33,6 +33,8 @@ from refmodel.language.sizes import Geometry
 OUTPUT = "what a VM is shown depends on state that it must not learn"
 STEP = "what a VM can learn depends on state that it must not learn"
 RESPECT = "a VM can learn what others do"
+CHOICE = "what a VM is shown or can learn depends on a choice of the design's, which may depend on state that it must not learn"
+"""Said where two runs were in one state before the last step, and only the answers to ``choose`` or ``fails`` tell them apart."""
 
 
 @attrs.frozen
@@ -121,6 +123,7 @@ class _Search:
         self.changes: set[str] = set()
         self.observers: set[int] = set()
         self.met: set[str] = set()
+        self._used: tuple[str, ...] = ()
         self.flowing: dict[Any, Any] = {}
         """What a guest's instruction by which it is meant to know of others has shown first, where things looked alike."""
 
@@ -183,12 +186,18 @@ class _Search:
                     continue
                 step, outcome = taken
                 after = self.machine.state
+                self._used = self._cached_translations_used()
                 yield from self._respected(op, step, node, views, after)
                 if op.by_guest:
                     vm = op.actor(arguments)
                     completes = not self._will_be_tried_again(outcome, state, after)
                     yield from self._alike(op, step, node, vm, state, views[vm], self.view(after, vm), outcome, completes)
                 self._visit(node, step, after)
+
+    def _cached_translations_used(self) -> tuple[str, ...]:
+        """Which cached translations the processor chose to use in the step just taken: two runs are compared that decide alike.
+        Where a bare machine says what may come of such a decision, that is compared instead."""
+        return () if self.beside else tuple(asked for asked in self.machine.last_questions if asked.endswith("cached? yes"))
 
     def _respected(self, op: Operation, step: Step, node: int, views: dict[int, Any], after: Any) -> Iterator[Leak]:
         for vm, view in views.items():
@@ -214,7 +223,7 @@ class _Search:
     ) -> Iterator[Leak]:
         """What is shown, and what is known afterwards, beside what it was when things looked the same. What the bare machine shows
         (it may use what it has cached, or not) is part of how they look."""
-        look: tuple[Any, ...] = op.name, step.arguments, view, self._due(op, step, state, view, outcome)
+        look: tuple[Any, ...] = op.name, step.arguments, view, self._due(op, step, state, view, outcome), self._used
         shown = shown_to_guest(outcome)
         if op.name in self.flows:  # what it shows is meant to be known
             self._met(op, look, shown)
@@ -268,6 +277,7 @@ class _Search:
             (self.outcomes if condition == OUTPUT else self.changes).add(now.step.operation)
             self.observers.add(vm)
             if before.shown != now.shown:
+                condition = CHOICE if before.node == now.node else condition
                 yield Leak(condition, vm, self._run(now.node, now.step), self._run(before.node, before.step))
 
     def _run(self, node: int, last: Step) -> Run:
