@@ -32,6 +32,7 @@ AS_MET = {
     "sent_without_a_log_and_stored_to": (10, "EQV-4"), "marked_sent_and_fetched": None,
     "cancelled_and_sent_again_without_marks": None,
     "ring_overflows_after_it_was_full": (12, "EQV-4"), "ring_full_and_reset": None,
+    "inflated_after_a_silent_unmap": None, "inflated_after_a_silent_flush": None,
     # Nobody borrows from a VM that is gone.
     "lender_destroyed_and_its_name_used_again": (7, "ISO-1"), "lender_destroyed_while_its_page_is_mapped": (5, "ISO-1"),
     "lender_destroyed_after_its_page_was_unmapped": None,

@@ -242,6 +242,12 @@ def counts_as_marked(k: Knowledge, key: Key) -> None:
     k.late.discard(key)
 
 
+def is_no_memory(k: Knowledge, key: Key) -> None:
+    """A page has gone. That is so whatever was not told before, so that the rest of what was known of it may be forgotten."""
+    if k.state.plugged.find(key) is None:
+        k.state.plugged[key] = False
+
+
 def noticed(k: Knowledge, key: Key) -> None:
     """A page is about to be written to, it is not said what. Raises ``Deviates`` if the dirty log would miss that."""
     if k.state.sent.find(key) in (Sent.PROTECTED, Sent.THERE):

@@ -20,6 +20,7 @@ from refmodel.oracle.trace.changes import (
     given_untold,
     hold,
     is_new,
+    is_no_memory,
     is_shared,
     let_go,
     lose_sight,
@@ -132,6 +133,8 @@ def inflate(k: Knowledge, event: e.Inflate) -> None:
             k.untouchable.add(event.vm)
             k.state.p2m[key] = P2mEntry(Backing.BALLOONED)
             k.state.unplug(*key)
+    if not event.touchable:
+        is_no_memory(k, key)
 
 
 def deflate(k: Knowledge, event: e.Deflate) -> None:

@@ -21,6 +21,7 @@ from refmodel.oracle.trace.changes import (
     counts_as_marked,
     hold,
     is_new,
+    is_no_memory,
     is_shared,
     let_go,
     lose_sight,
@@ -85,6 +86,7 @@ def _gone(k: Knowledge, key: Key) -> None:
         k.state.unplug(*key)
         counts_as_marked(k, key)
         k.state.private[key] = False
+    is_no_memory(k, key)
 
 
 def populate(k: Knowledge, event: e.Populate) -> None:
@@ -397,6 +399,7 @@ def _left(k: Knowledge, key: Key) -> None:
         k.state.unplug(*key)
         counts_as_marked(k, key)
         k.state.private[key] = False
+    is_no_memory(k, key)
 
 
 def _stand_as_before(k: Knowledge, stood: dict[Key, Behind]) -> None:
