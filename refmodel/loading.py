@@ -25,6 +25,7 @@ from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.scope import sorts_of
 from refmodel.language import BadDesign, Design, geometry
 from refmodel.language.design import Outline, claims_of, hashable, outline
+from refmodel.language.elsewhere import refuse_laws_of_the_file
 from refmodel.language.kinds import NameKind
 from refmodel.language.nearly import did_you_mean, nearly_or
 from refmodel.language.places import home_of, place_of
@@ -289,6 +290,7 @@ def _class_in(module: ModuleType, place: str, name: str) -> type[Design]:
                 f"expected one of {', '.join(there)}" if there else "expected a class derived from refmodel.language.Design"
             )
             raise BadDesign(f"{place}: {name} is no design there; {hint}")
+        refuse_laws_of_the_file(found, module)
         return found
     own = _own_designs(module)
     if len(own) == 1:

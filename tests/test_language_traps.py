@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
@@ -14,6 +15,7 @@ from refmodel.engines.verdicts import FAILS, HOLDS, status_of
 from refmodel.language import BadDesign, Bits, Design, Fault, Name, Natural, Total, Unsound, geometry, law, operation, outline
 from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Refused, answering, require
+from tests.commands import refmodel
 
 Byte = Annotated[int, Bits(8)]
 Vm = Annotated[int, Name("Vm")]
@@ -314,3 +316,70 @@ def test_what_follows_from_a_refused_line_is_not_complained_about_too() -> None:
     with pytest.raises(BadDesign) as refused:
         outline(NamesWhatIsRefused)
     assert len(str(refused.value).splitlines()) == 2, str(refused.value)
+
+
+# ---------------------------------------------------------------- laws in other files
+
+COUNTS = """
+from refmodel.language import Design, Total, geometry, law, operation, require
+from refmodel.machine.names import Count, Vm
+
+class Counts(Design):
+    number: Total[Vm, Count]
+    geometry = geometry(Vm=2, naturals=3)
+
+    @operation
+    def add(self, vm: Vm) -> None:
+        require(self.number[vm] < 2)
+        self.number[vm] += 1
+
+@law("RES-1", "No VM counts beyond two.")
+def two_at_most(s: Counts, vm: Vm) -> bool:
+    return s.number[vm] <= 2
+"""
+ONE = """
+from refmodel.language import law
+from refmodel.machine.names import Vm
+{how}
+
+@law("RES-2", "No VM counts beyond one.")
+def one_at_most(s: {cls}, vm: Vm) -> bool:
+    return s.number[vm] <= 1
+"""
+DERIVED = "from counts import Counts\n{how}\nclass Derived(Counts):\n    pass\n"
+
+
+@pytest.mark.parametrize(
+    "files, named",
+    [
+        ({"others": ONE.format(how="from counts import Counts", cls="Counts")}, "others.py:Counts"),
+        (
+            {"others": ONE.format(how="from counts import Counts", cls="Counts"), "mine": DERIVED.format(how="import others")},
+            "mine.py:Derived",
+        ),
+        (
+            {"others": ONE.format(how="import counts", cls="counts.Counts"), "counts": COUNTS + "import others\n"},
+            "counts.py:Counts",
+        ),
+    ],
+    ids=["of the file that is named", "of a file that is imported whole", "of a file that imports the design's"],
+)
+def test_a_law_in_another_file_is_not_passed_over(files: dict[str, str], named: str, tmp_path: Path) -> None:
+    for name, text in {"counts": COUNTS, **files}.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    done = refmodel("check", str(tmp_path / named), "--engine", "prove")
+    assert done.returncode == 2 and "others.py:6: law RES-2 (one_at_most) would never be judged" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("how", ["from others import one_at_most", "from others import *"])
+def test_a_law_that_is_imported_by_name_is_judged(how: str, tmp_path: Path) -> None:
+    for name, text in {
+        "counts": COUNTS,
+        "others": ONE.format(how="from counts import Counts", cls="Counts"),
+        "mine": DERIVED.format(how=how),
+    }.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    assert refmodel("check", str(tmp_path / "mine.py:Derived"), "--quick").returncode == 1
+    assert refmodel("check", str(tmp_path / "counts.py:Counts"), "--engine", "prove").returncode == 0, (
+        "nobody imports the law there"
+    )

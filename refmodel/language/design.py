@@ -37,6 +37,7 @@ from refmodel.language.attributes import (
     refuse_odd_attributes,
     refuse_unknown_names,
 )
+from refmodel.language.elsewhere import refuse_laws_elsewhere
 from refmodel.language.examination import Examination, acting, examine
 from refmodel.language.gathering import EveryLaw, laws_about
 from refmodel.language.kinds import Kind, NameKind, PageKind, TableKind
@@ -348,6 +349,7 @@ def _outline(cls: Any) -> Outline:
     claims = _claims(cls)
     operations, laws, pending = claims.operations, claims.laws, claims.pending
     refuse_lost(cls, claims.all)
+    refuse_laws_elsewhere(cls, claims.all)
     text = _read(cls, tables, operations, claims.all, acting(operations))
     refuse_misspelt_attributes(cls, [table.name for table in tables])
     refuse_unknown_names(cls, [table.name for table in tables], [op.name for op in operations])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
@@ -20,6 +21,16 @@ def noted(made: M, function: FunctionType) -> M:
     if frame is not None:
         _made.append((made, function, its.get("__spec__")))
     return made
+
+
+def made_by_files(of: type[M]) -> list[tuple[ModuleType, M]]:
+    """What of this type was made while texts of files ran, when each was last run; with its module."""
+    found = []
+    for made, function, run in _made:
+        module = sys.modules.get(function.__module__)
+        if module is not None and isinstance(made, of) and function.__globals__ is vars(module) and run is module.__spec__:
+            found.append((module, made))
+    return found
 
 
 def made_in(module: ModuleType, of: type[M]) -> list[M]:
