@@ -33,6 +33,8 @@ AS_MET = {
     "cancelled_and_sent_again_without_marks": None,
     "ring_overflows_after_it_was_full": (12, "EQV-4"), "ring_full_and_reset": None,
     "inflated_after_a_silent_unmap": None, "inflated_after_a_silent_flush": None,
+    # What is not known of one page after a race says nothing of the others that an event is about.
+    "marks_taken_of_many_pages_next_to_a_race": (11, "EQV-1"), "resumed_after_a_race": (48, "EQV-1"),
     # Nobody borrows from a VM that is gone.
     "lender_destroyed_and_its_name_used_again": (7, "ISO-1"), "lender_destroyed_while_its_page_is_mapped": (5, "ISO-1"),
     "lender_destroyed_after_its_page_was_unmapped": None,

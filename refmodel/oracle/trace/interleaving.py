@@ -12,6 +12,7 @@ from collections import deque
 
 import attrs
 
+from refmodel.oracle.trace import apart
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.forgetting import forget
@@ -123,16 +124,20 @@ class Interleaving:
     def _note(self, item: Item) -> None:
         """An event has happened: what it and another write is not known for certain if they race, nor what is made of that."""
         others = [other for other in self.recent.related(item.names) if other.event.cpu != item.event.cpu]
-        about = Raced.of(item.names.unsure(other.names) for other in others)
+        about = Raced.of(self._about(item, other.names).unsure(self._about(other, item.names)) for other in others)
         if about:
             self.raced.add(about)
-        about.add(Raced(self.raced.made_of(item.names)))
+        about.add(Raced(self.raced.made_of(self._about(item, self.raced))))
         if about:
             self.races.append((item, about))
             self.raced.add(about)
         self.recent.append(item)
         if len(self.raced) > MOST_RACED:
             self._lose()
+
+    def _about(self, item: Item, other: Names | Raced) -> Names:
+        """What an event looks at and changes, as far as it has to do with the other."""
+        return apart.about(self.k, item.event, item.names, other)
 
     def _forget_old(self, item: Item) -> None:
         """What happened before all that is still to come races with nothing more."""
@@ -190,14 +195,25 @@ class Interleaving:
         if not self._may_be_of_another_order(item):
             return item
         self.undecided += 1
-        self._rely_on_nothing(self._with_other_names(item))
-        if not self._try(item) and isinstance(item.why, Inconsistent):
+        concerned = self._concerned(item)
+        self._rely_on_nothing(self._with_other_names(attrs.evolve(item, names=concerned)))
+        if concerned != item.names and not self._try(item):  # what there is no race about is wrong, too
+            concerned = item.names
+            self._rely_on_nothing(self._with_other_names(item))
+        if concerned == item.names and not self._try(item) and isinstance(item.why, Inconsistent):
             self._lose()
             if not self._try(item):
                 return item  # it is no event, whatever came before
-        self._rely_on_nothing(item.names)  # what it says may be of a time before events that were judged already
+        self._rely_on_nothing(concerned)  # what it says may be of a time before events that were judged already
         self._try_waiting()
         return None
+
+    def _concerned(self, item: Item) -> Names:
+        """What an event looks at and changes, as far as there is a race about it, or events of other CPUs have to do with it."""
+        others = [other.names for other in (*self.recent, *self.waiting) if other.event.cpu != item.event.cpu]
+        names = {name for other in others for name in other.reads | other.writes | other.tells}
+        spans = {span for other in others for span in (*other.spans, *other.looks)}
+        return self._about(item, Raced.of([self.raced, Raced(names, spans)]))
 
     def _with_other_names(self, item: Item) -> Names:
         """What an event is about, and what it changes of a page's memory if the page had another owner then."""

@@ -243,6 +243,8 @@ def names_of(k: Knowledge, event: e.Event) -> Names:
         else frozenset[Name]()
     )
     looks = tuple(((kind, event.vm), 0, 1 << 64) for kind in OF_PAGES) if isinstance(event, OF_VM) else ()
+    if isinstance(event, e.Resume):  # what is there is compared, and stays as it is
+        return Names(vms | near | frozenset(own), NOTHING, looks=looks)
     spans = tuple(_spans(event))
     if not isinstance(event, TRANSLATIONS):
         spans += tuple((("content", *before[1:]), first, last) for before, first, last in spans if before[0] == "page")
