@@ -32,6 +32,8 @@ AS_MET = {
     "sent_without_a_log_and_stored_to": (10, "EQV-4"), "marked_sent_and_fetched": None,
     "cancelled_and_sent_again_without_marks": None,
     "ring_overflows_after_it_was_full": (12, "EQV-4"), "ring_full_and_reset": None,
+    "leaf_mapped_next_to_its_unmap": None, "revoked_after_a_silent_flush": None,
+    "made_private_after_a_silent_unmap": None,
     "inflated_after_a_silent_unmap": None, "inflated_after_a_silent_flush": None,
     # What is not known of one page after a race says nothing of the others that an event is about.
     "marks_taken_of_many_pages_next_to_a_race": (11, "EQV-1"), "resumed_after_a_race": (48, "EQV-1"),

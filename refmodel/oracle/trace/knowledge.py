@@ -408,6 +408,8 @@ class Knowledge:
             frames |= {entry.mfn} if entry is not None and entry.resident else set()
             for name in ("p2m", "derived", "borrowed", "dma", "sent", "tracked", "plugged"):
                 self.tables[name].forget(key)
+            if "lingering" in self.silent_changes and self.lingering[key]:
+                self.lingering[key] = ()  # it may have been flushed
         for mfn in frames:
             self.tables["frames"].forget(mfn)
             for key in self.pages_of(mfn):
@@ -487,9 +489,12 @@ class Judging:
             found = None
             if kind is None:
                 k.related()
-                found = broken(k, self.about)
-                if found is not None and k.opens(found, self.about, judged=True):
-                    found = broken(k, self.about)
+                found, about = broken(k, self.about), self.about
+                while found is not None and k.opens(found, about, judged=True):
+                    more = _with_named(about, found := broken(k, self.about))
+                    if more == about:
+                        break
+                    about = more  # another page than those of the event may be elsewhere, such as a borrower's
         finally:
             end_answering()
         if kind is Open:  # what was done depends on what is not known, so what it concerns is not known either
@@ -501,6 +506,14 @@ class Judging:
         if found is not None:
             raise found
         return False
+
+
+def _with_named(about: About, found: Deviates | None) -> About:
+    """What an event is about, and the page that a deviation names."""
+    named = dict(found.names) if found is not None else {}
+    if not {"vm", "gfn"} <= named.keys():
+        return about
+    return about._replace(pages=frozenset({*about.pages, (named["vm"], named["gfn"])}))
 
 
 __all__ = ["CALM", "About", "Judging", "Knowledge", "Lingering", "Open", "deviates", "holds"]

@@ -105,13 +105,16 @@ class Names(NamedTuple):
             return Raced(self._left(other) | other._left(self) | told)
         within = self.within(other) | other.within(self)
         looked_at = (self.reads & other.writes) | (self.writes & other.reads)
+        both = {span for span in _in_both(self.spans, other.spans) if span[0][0] not in PASSING}
         if within or any(name[0] != "ring" for name in self.writes & other.writes) or any(name[0] == "vm" for name in looked_at):
             unsure = {*self.writes, *other.writes, *within}
         elif any(name[0] == "lingers" for name in looked_at):
             unsure = {*self.writes, *other.writes}
+        elif both:
+            unsure = set[Name]()
         else:  # one looked whether it was allowed, and neither leaves anything else
             return Raced()
-        return Raced(lasting(unsure), {span for span in _in_both(self.spans, other.spans) if span[0][0] not in PASSING})
+        return Raced(lasting(unsure), both)
 
     def _left(self, other: Names) -> set[Name]:
         """What memory holds that this has seen or changed, if the other may have changed it. An event that only looks at what is
