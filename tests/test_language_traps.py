@@ -371,6 +371,39 @@ def test_a_law_in_another_file_is_not_passed_over(files: dict[str, str], named: 
     assert done.returncode == 2 and "others.py:6: law RES-2 (one_at_most) would never be judged" in done.stderr, done.stderr
 
 
+@pytest.mark.parametrize("subject", ["Any", "Union[Counts, int]", "T"])
+def test_a_law_about_no_design_is_refused_in_a_bases_file_too(subject: str, tmp_path: Path) -> None:
+    odd = f"""
+from typing import Any, TypeVar, Union
+
+T = TypeVar("T", bound=Counts)
+
+@law("RES-2", "No VM counts beyond one.")
+def one_at_most(s: {subject}, vm: Vm) -> bool:
+    return s.number[vm] <= 1
+"""
+    (tmp_path / "counts.py").write_text(COUNTS + odd)
+    (tmp_path / "mine.py").write_text(DERIVED.format(how=""))
+    for named in ("counts.py:Counts", "mine.py:Derived"):
+        done = refmodel("check", str(tmp_path / named), "--engine", "prove")
+        assert done.returncode == 2 and "law RES-2 (one_at_most)" in done.stderr, (named, done.stdout, done.stderr)
+
+
+def test_every_law_of_a_package_is_of_packages_within_it_and_of_what_it_imports(tmp_path: Path) -> None:
+    within = tmp_path / "rules" / "within"
+    within.mkdir(parents=True)
+    (tmp_path / "counts.py").write_text(COUNTS)
+    one = ONE.format(how="from counts import Counts", cls="Counts")
+    (tmp_path / "others.py").write_text(one)
+    (within.parent / "__init__.py").write_text("from others import one_at_most\n")
+    (within / "__init__.py").write_text("")
+    (within / "deep.py").write_text(one.replace("one_at_most", "deep_at_most").replace("<= 1", "<= 2"))
+    by_package = DERIVED.format(how="from refmodel.language import every_law").replace("pass", "laws = every_law('rules')")
+    (tmp_path / "ruled.py").write_text(by_package)
+    done = refmodel("check", str(tmp_path / "ruled.py:Derived"), "--quick")
+    assert done.returncode == 1 and "one at most" in done.stdout and "deep at most" in done.stdout, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("how", ["from others import one_at_most", "from others import *"])
 def test_a_law_that_is_imported_by_name_is_judged(how: str, tmp_path: Path) -> None:
     for name, text in {

@@ -38,7 +38,7 @@ def computed(sign: str, a: Any, b: Any, width: int) -> Any:
     if sign in ("//", "%") and not b:
         raise LeavesKind(f"{a} {sign} 0")
     if sign == "<<" and b >= (width or 64):
-        raise LeavesKind(f"{a} << {b} leaves the values of a word")
+        raise LeavesKind(f"{a} << {b}: expected a shift by less than the {width or 64} bits of the word")
     result = _OPERATORS[sign](a, b)
     if result < 0 or (width and result >> width):
         raise LeavesKind(f"{a} {sign} {b} leaves the values of a {'word' if width else 'natural number'}")

@@ -48,8 +48,10 @@ def laws_about(cls: type, returned: Iterable[type | None], gathered: EveryLaw) -
     modules = [sys.modules[base.__module__] for base in reversed(cls.__mro__) if base.__module__ in sys.modules]
     general = [law for law in laws_of_packages(gathered.packages) if law.outcome in outcomes]
     for law in _laws_in(sys.modules[cls.__module__]):
-        _is_about_something(cls, law)
+        _is_about_something(cls, law, sys.modules[cls.__module__])
     stated = [law for module in modules for law in laws_of_module(module)]
+    for law in stated:
+        _is_about_something(cls, law, sys.modules[law.function.__module__])
     imported = [law for module in modules for law in _laws_in(module)]  # by a base's file, too: what is claimed of it holds here
     subjects = _subjects(gathered.packages)
     return tuple(
@@ -66,13 +68,13 @@ def left_out_by(cls: Any, returned: Iterable[type | None]) -> tuple[Law, ...]:
     return tuple(law for law in laws_about(cls, returned, EveryLaw(())) if law not in cls.laws)
 
 
-def _is_about_something(cls: type, law: Law) -> None:
-    """A law that a design's own file has is about the design, or about a class or a protocol that another design there is."""
+def _is_about_something(cls: type, law: Law, module: ModuleType) -> None:
+    """A law that a file of the design's classes has is about the design, or about a class or a protocol that a design there is."""
     subject = subject_of(law)
     here = [
         each
-        for each in vars(sys.modules[cls.__module__]).values()
-        if isinstance(each, type) and each.__module__ == cls.__module__ and issubclass(each, design_of(cls))
+        for each in vars(module).values()
+        if isinstance(each, type) and each.__module__ == module.__name__ and issubclass(each, design_of(cls))
     ]
     if not any(_is_a(each, subject) for each in (cls, *here)):
         raise BadDesign(
@@ -94,14 +96,15 @@ def _lacking(cls: type, kind: Any) -> str:
 
 @functools.cache
 def laws_of_packages(packages: tuple[str, ...]) -> tuple[Law, ...]:
-    """Every law that the modules of these packages state, in the order in which they stand there."""
+    """Every law that the modules of these packages, and of packages within them, state or import by name, in their order."""
     modules: list[ModuleType] = []
     for name in packages:
         package = importlib.import_module(name)
         modules.append(package)
-        within = pkgutil.iter_modules(getattr(package, "__path__", []))
-        modules += [importlib.import_module(f"{name}.{each.name}") for each in within]
-    return tuple(law for module in modules for law in laws_of_module(module))
+        within = pkgutil.walk_packages(getattr(package, "__path__", []), f"{name}.")
+        modules += [importlib.import_module(each.name) for each in within]
+    stated = [law for module in modules for law in laws_of_module(module)]
+    return tuple(dict.fromkeys([*stated, *(law for module in modules for law in _laws_in(module))]))  # those that they import, too
 
 
 @functools.cache
