@@ -100,10 +100,10 @@ def agree(told: Iterable[Told], deep: int = 1) -> tuple[bool, int]:
             except BadDesign as why:
                 ends.append(str(why))
         assert ends[0] == ends[1], (number, event)
-        if number % deep == 0:
-            same(one.knowledge, other.knowledge)
         if ends[0] is not None:
             return False, number
+        if number % deep == 0:
+            same(one.knowledge, other.knowledge)
     same(one.knowledge, other.knowledge)
     return True, number
 
@@ -208,3 +208,16 @@ def test_of_the_ranges_that_were_mapped_the_last_are_remembered_and_of_the_other
     assert len(judge.knowledge.ranges_mapped) == exits.MOST_RANGES
     found = judge.block(len(told) + 1, json.dumps(told[-1]).encode())
     assert found is not None and found.clause == "EFF-1"
+
+
+def test_a_page_that_may_be_anothers_is_no_page_like_the_rest() -> None:
+    """A page was borrowed before a gap, and whose it is is not known after it: what a translation of it says is not said of it."""
+    told: list[Told] = [
+        {"e": "trace", "start": "power-on", "flushes": "told"},
+        {"e": "grant", "vm": 2, "gfn": 37, "to_vm": 3, "to_gfn": 5002, "writable": True},
+        {"e": "gap"},
+        *({"e": "map", "vm": 3, "gfn": gfn, "mfn": 100 + gfn, "writable": True} for gfn in range(12)),
+        {"e": "map", "vm": 3, "gfn": 5002, "mfn": 50, "writable": True},
+        {"e": "p2m", "vm": 2, "gfn": 37, "mfn": 50},
+    ]
+    assert agree(told) == (True, len(told)) and taken() > 0

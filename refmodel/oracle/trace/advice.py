@@ -12,7 +12,7 @@ import msgspec
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.knowledge import Knowledge
-from refmodel.oracle.trace.tables import Key
+from refmodel.oracle.trace.tables import Journal, Key
 
 MOST = 4
 """Suggestions."""
@@ -90,16 +90,17 @@ def pages_of(k: Knowledge, event: e.Event) -> list[Key]:
 
 def lawful_after(k: Knowledge, steps: tuple[e.Event, ...], event: e.Event) -> bool:
     """Whether these events are lawful now, and this one after them. Nothing has changed afterwards."""
-    flushed, undone = dict(k.flushed), []
+    flushed, undone = dict(k.flushed), Journal()
     try:
         for step in steps:
             k.effect(step)
-            undone += k.journal
+            undone.go_on_with(k.journal)
         return k.try_out(event)
     except (Deviates, Inconsistent):
         return False
     finally:
-        k.journal[:] = undone
+        k.journal.clear()
+        k.journal.go_on_with(undone)
         k.undo()
         k.flushed = flushed
 

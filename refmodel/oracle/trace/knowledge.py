@@ -27,7 +27,7 @@ from refmodel.oracle.trace.flushes import MOST_ENDED, Ended, Flush
 from refmodel.oracle.trace.holding import About, broken, deviates, holds
 from refmodel.oracle.trace.memory_slots import MemorySlots
 from refmodel.oracle.trace.ranges import Mentioned
-from refmodel.oracle.trace.tables import Counting, Key, Known, Open, Pages, Relation, Stretch
+from refmodel.oracle.trace.tables import Counting, Journal, Key, Known, Open, Pages, Relation, Stretch
 
 CONTENTS = ("memory", "bare_memory", "swap", "destination")
 BY_PAGE = (
@@ -118,7 +118,7 @@ class Knowledge:
         self.by_step = self.may_step and not self.silent and not self.marks_late
         self.alike: dict[Key, Any] = {}
         """By page: where it belongs among the shapes, until something of it changes."""
-        self.journal: list[tuple[Known, Any, Any]] = []
+        self.journal = Journal()
         self.begun, self.joined = 0, False
         """Where in the journal the event begins that is judged; and whether it is one of many that are one."""
         self.mentioned_pages, self.mentioned_frames = Mentioned(), Mentioned()
@@ -318,8 +318,7 @@ class Knowledge:
 
     def undo(self, since: int = 0) -> None:
         """The last event has not happened; or what was done since then."""
-        for table, key, old in reversed(self.journal[since:]):
-            table.take_back(key, old)
+        self.journal.take_back(since)
         self.begun = since
         self.related()
         del self.journal[since:]

@@ -135,7 +135,7 @@ def shape_of(k: Knowledge, pages: list[Key], frames: list[int]) -> Shape | None:
 def _of_page(k: Knowledge, pages: list[Key], frames: list[int], at: int, said: list[Any]) -> None:
     """Append what the tables say of a page."""
     key = pages[at]
-    if key in k.borrowers.holders or key in k.table_pages:
+    if key in k.borrowers.holders or key in k.table_pages or key in k.lent:
         raise Singular
     for table, stored, at_hand, names in k.by_page:
         value = stored(key)

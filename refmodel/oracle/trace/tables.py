@@ -38,6 +38,35 @@ class Stretch(NamedTuple):
     undo: Undo
 
 
+class Journal(list[tuple["Known", Any, Any]]):
+    """What was stored since an event began, each with what it replaced."""
+
+    __slots__ = ("opened",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened: list[tuple[int, Known, Any]] = []
+        """The entries of which nothing is known any more, and something was; each with its place in the journal."""
+
+    def clear(self) -> None:
+        super().clear()
+        self.opened.clear()
+
+    def go_on_with(self, other: Journal) -> None:
+        """What another journal says was done after this."""
+        self.opened += [(at + len(self), table, key) for at, table, key in other.opened]
+        self += other
+
+    def take_back(self, since: int) -> None:
+        """Undo what was done since then."""
+        for table, key, old in reversed(self[since:]):
+            table.take_back(key, old)
+        while self.opened and self.opened[-1][0] >= since:
+            _, table, key = self.opened.pop()
+            table.opened.discard(key)
+            table.at_hand.pop(key, None)
+
+
 class Known(Total[Any, Any]):
     """A table of which some entries are known. While it is ``closed``, what nobody stored is the default; otherwise it is open.
 
@@ -46,9 +75,7 @@ class Known(Total[Any, Any]):
 
     __slots__ = ("at_hand", "closed", "journal", "mentioned", "name", "opened", "ranges")
 
-    def __init__(
-        self, name: str, default: Any, closed: bool, journal: list[tuple[Known, Any, Any]], mentioned: Mentioned | None = None
-    ) -> None:
+    def __init__(self, name: str, default: Any, closed: bool, journal: Journal, mentioned: Mentioned | None = None) -> None:
         super().__init__()
         self.name, self.default, self.closed, self.journal = name, default, closed, journal
         self.opened: set[Any] = set()
@@ -96,6 +123,8 @@ class Known(Total[Any, Any]):
 
     def forget(self, key: Any) -> None:
         """This entry is open from now on."""
+        if key not in self.opened:
+            self.journal.opened.append((len(self.journal), self, key))
         self.journal.append((self, key, self.get(key, Open)))
         dict.pop(self, key, None)
         self.at_hand.pop(key, None)
