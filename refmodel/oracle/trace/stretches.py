@@ -148,9 +148,9 @@ def _as_one(k: Knowledge, begun: int, vm: int, first: int, last: int) -> None:
 
 def _spread(k: Knowledge, table: Known, key: object, whose: int, first: int, last: int) -> None:
     value = table.get(key)
+    table.opened.discard(key)
     if value is None:
         value = Open
-        table.opened.discard(key)
     elif table.name in ZEROES_OR_NOT:
         assert isinstance(value, Contents)
         value = value.zeroed
