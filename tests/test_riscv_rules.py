@@ -1,5 +1,6 @@
 """The table of RISC-V's rules names what there is, and vectors can be written, read back and carried out."""
 
+import itertools
 import json
 from collections import Counter
 from importlib import import_module
@@ -15,7 +16,7 @@ from refmodel.oracle.riscv import vectors
 from refmodel.oracle.riscv.outcomes import due
 from refmodel.oracle.riscv.reasons import reason
 from refmodel.oracle.riscv.rules import rules_of
-from refmodel.oracle.riscv.vectors import PROFILE, SETS, SETS_32, SETS_64, file_name, read, write
+from refmodel.oracle.riscv.vectors import FLAGS, PROFILE, SETS, SETS_32, SETS_64, chosen, file_name, read, write
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
 from refmodel.oracle.riscv.walk_tests import Stages, make
 from refmodel.report.riscv_rules import in_vectors, main, manual, page, table
@@ -138,6 +139,16 @@ def test_vectors_of_32_bits_have_words_and_addresses_of_32_bits(folder: Path, st
             assert way.outcome.trap.tval2 < 1 << 32 and way.outcome.trap.tinst in (0, 0x2000, 0x2020)
         changed[vector.because.partition(" ")[0]] += 1
     assert min(changed["plain"], changed["bit"], changed["drawn"]) > 10
+
+
+@pytest.mark.parametrize("stages", [each for each in SETS if each.first and each.second], ids=lambda s: s.name)
+def test_flags_are_set_where_the_second_stage_lets_nobody_store(stages: Stages) -> None:
+    """A hart that writes to a page which its hypervisor made read-only, because it is to set a flag there, is found out."""
+    tinsts = Counter[int]()
+    for because, _, way in itertools.islice(chosen(stages), 1200):
+        if because == FLAGS and way.outcome.trap:
+            tinsts[way.outcome.trap.tinst] += 1
+    assert tinsts[0x2020 if stages.sv32 else 0x3020] > 3
 
 
 def test_a_machine_made_of_the_text_carries_them_out(folder: Path) -> None:

@@ -21,11 +21,11 @@ from refmodel.language import BadDesign
 from refmodel.language.asking import Fault
 from refmodel.language.unsound import UNDECODABLE
 from refmodel.machine.riscv.hart import Hart, Instruction, Trap, translate
-from refmodel.machine.riscv.words import N
+from refmodel.machine.riscv.words import A, D, N, R, W, X
 from refmodel.machine.words import Marked
 from refmodel.oracle.judging import Deviation, Finding, Verdict
 from refmodel.oracle.riscv.host import Profile
-from refmodel.oracle.riscv.layout import TABLES, WINDOW
+from refmodel.oracle.riscv.layout import BASE, TABLES, TABLES_1, WINDOW, is_vs
 from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, due
 from refmodel.oracle.riscv.rules import rules_of
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign, compare
@@ -116,6 +116,10 @@ def chosen(stages: Stages) -> Iterator[tuple[str, WalkTest, Lawful]]:
     """Tests for ever, no two alike: of every plain test in turn the test itself and one that differs in a bit; and drawn ones."""
     draw, seen = random.Random(f"{stages}"), set[Any]()
     near = [_neighbours(test, random.Random(f"{stages} {number}")) for number, test in enumerate(plain(stages))]
+    every = list(plain(stages)) if stages.first and stages.second else []
+    near += [
+        _where_flags_are_set(every[at : at + TOGETHER], random.Random(f"{stages} {at}")) for at in range(0, len(every), TOGETHER)
+    ]
     for number in itertools.count():
         if near and number % 2 == 0:
             source = near[number // 2 % len(near)]
@@ -184,6 +188,26 @@ def _neighbours(test: WalkTest, draw: random.Random) -> Iterator[tuple[str, Walk
     ]
     draw.shuffle(near)
     yield from near
+
+
+FLAGS = "flags to be set in a page without rights"
+TOGETHER = 6
+"""Plain tests of which such tests are chosen in turn."""
+
+
+def _where_flags_are_set(tests: Sequence[WalkTest], draw: random.Random) -> Iterator[tuple[str, WalkTest]]:
+    """Tests with flags to be set in the VS-stage leaf, and without some rights and flags in the G-stage entry that maps the table
+    of that leaf: the hart has to store to that page (specs/hgatp.md has the faults). In a drawn order."""
+    found: list[tuple[str, WalkTest]] = []
+    for test in tests:
+        leaf = next(at for at, entry in test.entries.items() if is_vs(at) and entry & (R | W | X))
+        below = TABLES_1 + test.stages.size * ((leaf & ~0xFFF) - BASE >> 12)
+        for missing, withheld, adue in itertools.product((A, D, A | D), (0, W, D, A | D, W | D, R | W | A | D), (True, False)):
+            changed = {leaf: test.entries[leaf] & ~missing, below: test.entries[below] & ~withheld}
+            hart = attrs.evolve(test.hart, vs_adue=True, adue=adue)
+            found.append((FLAGS, attrs.evolve(test, entries={**test.entries, **changed}, hart=hart)))
+    draw.shuffle(found)
+    yield from found
 
 
 # ---------------------------------------------------------------- writing
