@@ -106,7 +106,7 @@ def _doubt(
     answer = solver.check(says=says)
     if answer == z3.unsat:
         return ""
-    return "it does not follow from the initial state" if answer == z3.sat else f"the solver gave up: {solver.reason_unknown()}"
+    return "it is not proved of the initial state" if answer == z3.sat else f"the solver gave up: {solver.reason_unknown()}"
 
 
 class _Initially(Symbolic):
