@@ -92,7 +92,7 @@ def explore_stepwise(
         frozenset(met),
         judged=depth,
         visited=tuple(visited),
-        whole=len(seen) <= KEPT,
+        whole=len(visited) == len(seen),
     )
 
 

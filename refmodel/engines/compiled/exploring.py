@@ -104,7 +104,7 @@ def explored(
     failure = _failure(native, initial, standings, reached)
     too_large = failure is None and any(each.trouble == TOO_LARGE for each in standings)
     wants_states = bool(native.design.pending) and failure is None
-    classes = some_of([each.classes for each in standings]) if wants_states else []
+    states = visited(native, initial, some_of([each.classes for each in standings]), reached) if wants_states else ()
     return Exploration(
         failure,
         is_over and failure is None and not too_large,
@@ -123,8 +123,8 @@ def explored(
         frozenset(native.parts),
         frozenset(part for part in native.parts if part in seen),
         judged,
-        visited(native, initial, classes, reached),
-        len(classes) == sum(each.classes for each in standings),
+        states,
+        len(states) == sum(each.classes for each in standings),
         native.layout.scalars_among(np.flatnonzero(changed)),
     )
 

@@ -27,14 +27,18 @@ def some_of(classes: Sequence[int]) -> list[int]:
 
 
 def visited(native: Native, initial: Sequence[tuple[object, ...]], numbers: Iterable[int], reached: Reached) -> Visited:
-    """These classes, by a state of each; but for those in which a split operation is under way."""
+    """These classes, by a state of each, the nearest to power-on first; but for those in which a split operation is under way."""
     if any(op.split for op in native.design.operations):
-        return _each_from_power_on(native, initial, numbers, reached)
-    tree = _Tree(native, initial, reached)
-    return tuple(tree.at(number) for number in numbers)
+        found = _each_from_power_on(native, initial, numbers, reached)
+    else:
+        tree = _Tree(native, initial, reached)
+        found = [tree.at(number) for number in numbers]
+    return tuple(sorted(found, key=lambda each: len(each[1].steps)))
 
 
-def _each_from_power_on(native: Native, initial: Sequence[tuple[object, ...]], numbers: Iterable[int], reached: Reached) -> Visited:
+def _each_from_power_on(
+    native: Native, initial: Sequence[tuple[object, ...]], numbers: Iterable[int], reached: Reached
+) -> list[tuple[Any, Run]]:
     """An operation that waits belongs to a state, and cannot be copied: each run is taken from its beginning."""
     found = []
     for number in numbers:
@@ -45,7 +49,7 @@ def _each_from_power_on(native: Native, initial: Sequence[tuple[object, ...]], n
         machine = run_again(native.design, native.geometry, initial[-1 - at], ways[-2::-1])
         if not machine.pending:
             found.append((copy_of(native.design, machine.state), Run(machine.initial_answers, tuple(machine.taken))))
-    return tuple(found)
+    return found
 
 
 class _Tree:
