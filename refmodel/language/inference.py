@@ -42,12 +42,16 @@ from refmodel.language.unsound import BadDesign
 
 MOST = 100_000
 """Statements that are followed, every call and every turn of a loop counted."""
+MOST_FORKS = 24
+"""Conditions in loops behind which the text goes on either way, in every turn: the ways through a loop double with each."""
 
 
 class Inference(Calls):
     """One design's text."""
 
     _done = 0
+    _loops = _forks = 0
+    """How many loops are around what is read, and how many of these conditions were met in the outermost."""
 
     def call(self, text: Text, given: Sequence[Type], named: Mapping[str, Type], node: ast.AST | None) -> Type:
         """What a text returns for arguments of these types."""
@@ -194,7 +198,7 @@ class Inference(Calls):
                 self.complain("the value of this expression is not used", node)
             case ast.If(test, body, orelse):
                 self.flag(test)
-                return self._branches(body, orelse)
+                return self._branches(body, orelse, node)
             case ast.For() if any(isinstance(each, ast.Yield) for each in ast.walk(node)):
                 self.complain("a yield stands in no loop, which would remember how far it is; write the steps out", node)
             case ast.For():
@@ -231,12 +235,20 @@ class Inference(Calls):
             return
         self.expect(given, kind, value, f"annotated as {ast.unparse(annotation)}")
 
-    def _branches(self, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt]) -> bool:
+    def _branches(self, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], condition: ast.If | None = None) -> bool:
         frame = self._frames[-1]
         before = dict(frame.names)
         one = self.block(body)
         after, frame.names = frame.names, before
         other = self.block(orelse)
+        if one and other and condition is not None and self._loops:
+            self._forks += 1
+            if self._forks == MOST_FORKS + 1:
+                self.complain(
+                    f"a loop that is written out has more than {MOST_FORKS} conditions behind which it goes on either way: with "
+                    "each, the ways through it may double; expected fewer rounds, or assign, reset or count over all entries",
+                    condition,
+                )
         if one and other:
             frame.names = {n: joined(t, frame.names[n]) for n, t in after.items() if n in frame.names}
         elif one:
@@ -271,10 +283,16 @@ class Inference(Calls):
     def _for(self, node: ast.For) -> bool:
         if node.orelse:
             self.complain("a for loop may have no else; write what it does behind the loop, since no loop is left by a break", node)
-        for value in self.several(node.iter):
-            self.assign(node.target, value, node.iter)
-            if not self._branches(node.body, []):
-                break
+        if not self._loops:
+            self._forks = 0
+        self._loops += 1
+        try:
+            for value in self.several(node.iter):
+                self.assign(node.target, value, node.iter)
+                if not self._branches(node.body, []):
+                    break
+        finally:
+            self._loops -= 1
         return True
 
     def _delete(self, target: ast.expr) -> None:
