@@ -13,6 +13,7 @@ from refmodel.engines.initially import odd_at_first
 from refmodel.engines.prover import Induction
 from refmodel.engines.questions import TIMEOUT, Solver, about
 from refmodel.engines.symbolic import Symbolic
+from refmodel.engines.terms import ANY
 from refmodel.language.abstraction import Abstraction
 from refmodel.language.asking import answering
 from refmodel.language.design import Outline
@@ -35,7 +36,7 @@ def _wrong(design: Outline, other: Outline, each: Abstraction) -> list[str]:
     with answering(reading):
         state = reading.state(induction.base)
         table = Computed(reading, other.table(each.table), induction.base, state, each)
-        names = [reading.arbitrary(kind, f"any!!{each.table}.{i}") for i, kind in enumerate(each.keys)]
+        names = [reading.arbitrary(kind, f"{ANY}{each.table}.{i}") for i, kind in enumerate(each.keys)]
         table.first(tuple(name.term for name in names))
     known = induction.hypotheses(induction.base)
     known.rounds = FAR

@@ -16,7 +16,7 @@ from refmodel.engines.paths import Path, Segment, base_of
 from refmodel.engines.questions import Solver
 from refmodel.engines.scope import Scope, Witness
 from refmodel.engines.symbolic import Obligation, Symbolic
-from refmodel.engines.terms import Term, called, is_given, real_term
+from refmodel.engines.terms import ANY, Term, called, is_given, real_term
 from refmodel.engines.unknowns import bases_of
 from refmodel.language.kinds import NameKind, NaturalKind, Scalar
 from refmodel.language.laws import Law
@@ -53,10 +53,7 @@ class Discharge:
         self.counts = [*path.counts.values(), *reading.counts.values()]
         self.terms: dict[int, tuple[Scalar, Term]] = {**path.noted, **reading.noted}
         self.real = [
-            real
-            for leaf, t in self.terms.values()
-            if z3.is_const(t) and called(t).startswith("any!!")
-            for real in real_term(leaf, t)
+            real for leaf, t in self.terms.values() if z3.is_const(t) and called(t).startswith(ANY) for real in real_term(leaf, t)
         ]
         """That arbitrary names are not NOTHING."""
 

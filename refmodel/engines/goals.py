@@ -16,7 +16,7 @@ from refmodel.engines.connectives import number_of
 from refmodel.engines.formulas import Formula, claimed
 from refmodel.engines.paths import Path, Segment, base_of
 from refmodel.engines.symbolic import Symbolic
-from refmodel.engines.terms import Term, constant, sort_name
+from refmodel.engines.terms import ANY, Term, constant, sort_name
 from refmodel.language.annotations import kind_of
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
@@ -130,5 +130,5 @@ def arbitrary_names(law: Law, reading: Symbolic) -> list[Any]:
     for _, kind in law.names:
         sort = sort_name(kind)
         used[sort] = used.get(sort, 0) + 1
-        names.append(reading.arbitrary(kind, f"any!!{sort}.{used[sort]}"))
+        names.append(reading.arbitrary(kind, f"{ANY}{sort}.{used[sort]}"))
     return names

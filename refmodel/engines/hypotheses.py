@@ -19,7 +19,7 @@ from refmodel.engines.connectives import conj, number_of
 from refmodel.engines.counts import applied
 from refmodel.engines.formulas import Formula, bind
 from refmodel.engines.instances import Identity, Instances
-from refmodel.engines.terms import Term, called, real_term, sort_of
+from refmodel.engines.terms import ANY, Term, called, real_term, sort_of
 from refmodel.language.kinds import FlagKind, Scalar
 
 NEAR, FAR, FARTHEST, BEYOND = 1, 2, 3, 5
@@ -39,9 +39,6 @@ MANY = 4_000
 
 MOST = 50_000
 """Instances that are made where nothing is to be left out that may help: more would take hours and all of memory."""
-
-ANY = "any!!"
-"""What a term's name begins with that stands for some name, of which nothing is known but that it is one."""
 
 EVERYWHERE = 512
 """Ways to give a law names, at most, for it to be instantiated at all of them."""

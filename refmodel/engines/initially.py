@@ -19,7 +19,7 @@ from refmodel.engines.judgements import INITIAL, Judgement, Proof
 from refmodel.engines.questions import TIMEOUT, Solver, about
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Table
-from refmodel.engines.terms import Term, real_term
+from refmodel.engines.terms import ANY, Term, real_term
 from refmodel.language.abstraction import Abstraction
 from refmodel.language.asking import answering
 from refmodel.language.design import Outline
@@ -94,7 +94,7 @@ def _doubt(
         for kind in design.tables:
             if kind.name not in design.arbitrary:
                 getattr(state, kind.name).reset(lambda *_: True)
-        names = [reading.arbitrary(kind, f"any!!{n}") for n, kind in names_of]
+        names = [reading.arbitrary(kind, f"{ANY}{n}") for n, kind in names_of]
         reading.names = [(leaf, name.term) for (_, leaf), name in zip(names_of, names, strict=True)]
         reading.real = [real for (_, leaf), name in zip(names_of, names, strict=True) for real in real_term(leaf, name.term)]
         goal = claim(reading, state, names)

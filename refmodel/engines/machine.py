@@ -424,6 +424,11 @@ def copy_of(design: Outline, state: Any) -> Any:
     return other
 
 
+def identity_of(design: Outline, state: Any) -> Any:
+    """What two states have in common that hold the same, and no others."""
+    return tuple(frozenset(getattr(state, table.name).items()) for table in design.tables)
+
+
 # ---------------------------------------------------------------- runs
 
 

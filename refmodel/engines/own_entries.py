@@ -16,7 +16,7 @@ from refmodel.engines.prover import TIMEOUT, Induction
 from refmodel.engines.questions import Solver, about
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Table
-from refmodel.engines.terms import Term
+from refmodel.engines.terms import ANY, Term
 from refmodel.language.asking import answering
 from refmodel.language.design import Outline
 from refmodel.language.joining import joined
@@ -70,7 +70,7 @@ def _wrong(design: Outline, path: Path, segment: Segment, vm: Term) -> list[str]
 def _changes_others(reading: Symbolic, before: Table, after: Table, vm: Term) -> list[Term]:
     """That an entry of another VM's is not what it was."""
     kind = before.kind
-    key = tuple(reading.arbitrary(k, f"any!!{kind.name}.{i}").term for i, k in enumerate(kind.keys))
+    key = tuple(reading.arbitrary(k, f"{ANY}{kind.name}.{i}").term for i, k in enumerate(kind.keys))
     leaves = []
     for table in (before, after):
         table.reading = reading

@@ -32,7 +32,7 @@ from refmodel.engines.prover import Induction
 from refmodel.engines.questions import TIMEOUT, Solver, about
 from refmodel.engines.refused import refused_in
 from refmodel.engines.symbolic import Symbolic
-from refmodel.engines.terms import Term, argument
+from refmodel.engines.terms import ANY, Term, argument
 from refmodel.language.asking import FAILS, answering
 from refmodel.language.design import Outline
 from refmodel.language.joining import joined
@@ -249,7 +249,7 @@ class _Ending:
         """Where it is pending: the operation's arguments, and any other names that the condition has."""
         given = {name for name, _ in self.op.parameters}
         return [
-            self._arbitrary(argument(name) if name in given else f"any!!{self.ended.name}.{name}", kind)
+            self._arbitrary(argument(name) if name in given else f"{ANY}{self.ended.name}.{name}", kind)
             for name, kind in self.ended.law.names
         ]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines.machine import Broken, Failure, Machine, Run, Step, aborted, copy_of, recorded
+from refmodel.engines.machine import Broken, Failure, Machine, Run, Step, aborted, copy_of, identity_of, recorded
 from refmodel.engines.random import Search
 from refmodel.engines.shrink import nearly
 from refmodel.language.asking import FAILS, Refused, answering
@@ -118,7 +118,7 @@ def _states(design: Outline, geometry: Geometry, seed: int) -> Iterator[tuple[An
             right = right and search.run() is None
             if right and not search.machine.pending:
                 state = copy_of(design, search.machine.state)
-                at_the_end.setdefault(work.identity(state), (state, search.last, work.pending_in(state)))
+                at_the_end.setdefault(identity_of(design, state), (state, search.last, work.pending_in(state)))
         for mark in search.landmarks[looked_at:]:
             found.append((mark.state, mark.run, work.pending_in(mark.state)))
         looked_at = len(search.landmarks)
@@ -208,10 +208,6 @@ class _Work:
         """What the operation is given that ends it."""
         given = dict(zip((name for name, _ in pending.law.names), names, strict=True))
         return tuple(given[name] for name, _ in self.design.operation(pending.until).parameters)
-
-    def identity(self, state: Any) -> Any:
-        """What two states have in common that hold the same."""
-        return tuple(frozenset(getattr(state, table.name).items()) for table in self.design.tables)
 
     def entries(self, state: Any) -> dict[str, dict[Any, Any]]:
         """A copy of all that a state holds."""

@@ -40,7 +40,7 @@ from refmodel.engines.questions import TIMEOUT, Solver
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_differences import FREELY, Comparison, Step
 from refmodel.engines.symbolic_tables import Lookup
-from refmodel.engines.terms import FALSE, Term, constant
+from refmodel.engines.terms import ANY, FALSE, Term, constant
 from refmodel.language.asking import Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Kind
@@ -284,7 +284,7 @@ class _Simulation:
         options = [asking(reading, each) for each in given if not is_nothing(kind, each)] or offer.of_kind(kind)
         found = [(each, [] if offer.is_named(kind, each) else [negation(term) for term in real(kind, each)]) for each in options]
         if all(unreal for _, unreal in found):
-            found.append((reading.arbitrary(kind, f"any!!{self.op.name}.{name}"), []))
+            found.append((reading.arbitrary(kind, f"{ANY}{self.op.name}.{name}"), []))
         return found
 
     # ------------------------------------------------------------ the solver

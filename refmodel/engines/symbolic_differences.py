@@ -19,7 +19,7 @@ from refmodel.engines.corresponding import replies, shared
 from refmodel.engines.paths import Segment, base_of
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Lookup, Reset, Table
-from refmodel.engines.terms import FALSE, TRUE, Term
+from refmodel.engines.terms import ANY, FALSE, TRUE, Term
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
 
@@ -106,7 +106,7 @@ class Comparison:
         """That a table is not the same in two states, at an entry of which nothing is known; nor what the other design may make of
         it by itself, before the step or after it. The entry is another one for each step: a step has to be right everywhere."""
         kind, number = one.kind, 0 if step is None else step.number
-        names = [reading.arbitrary(k, f"any!!{kind.name}.{i}.{number}") for i, k in enumerate(kind.keys)]
+        names = [reading.arbitrary(k, f"{ANY}{kind.name}.{i}.{number}") for i, k in enumerate(kind.keys)]
         key = tuple(name.term for name in names)
         leaves = []
         for table in (one, other):
@@ -136,7 +136,7 @@ class Comparison:
         base = base_of(self.other, self._seen(reading, segment.before))
         known = self.freely.get((base, table.kind.name, number))
         if known is None:
-            value = reading.arbitrary(table.kind.value, f"any!!{table.kind.name}.value")
+            value = reading.arbitrary(table.kind.value, f"{ANY}{table.kind.name}.value")
             may_be = getattr(self.other.cls, f"{table.kind.name}_may_be")
             with answering(reading):
                 may = reading.fold(may_be, self._seen(reading, segment.before), *names, value)

@@ -68,6 +68,10 @@ def called(term: Term) -> str:
     return str(term.decl().name())
 
 
+ANY = "any!!"
+"""What a term is called at first that stands for any name or value, of which nothing is known but its kind."""
+
+
 def argument(parameter: str) -> str:
     """What the argument for a parameter is called. Operations call theirs alike, so that laws which are instantiated there are the
     same ones. No law's names are called so, since a law has no space in its name."""

@@ -31,7 +31,7 @@ from refmodel.engines.prover import TIMEOUT, Induction, Path
 from refmodel.engines.questions import Solver, about
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Lookup, SymbolicPage, Table
-from refmodel.engines.terms import Term, constant, real_term
+from refmodel.engines.terms import ANY, Term, constant, real_term
 from refmodel.engines.unwinding import flows_of, known_tables
 from refmodel.language.annotations import kind_of
 from refmodel.language.asking import answering
@@ -131,7 +131,7 @@ def _will_be_tried_again(end: Segment) -> bool:
 
 def _alike_after(reading: Symbolic, kind: TableKind, vm: Term, states: Sequence[Any]) -> Iterator[Term]:
     """That the VM's own entries of a table are the same in both states, at an arbitrary key."""
-    key = (vm, *(reading.arbitrary(k, f"any!!{k}.{i}").term for i, k in enumerate(kind.keys[1:])))
+    key = (vm, *(reading.arbitrary(k, f"{ANY}{k}.{i}").term for i, k in enumerate(kind.keys[1:])))
     leaves = []
     for state in states:
         table: Table = getattr(state, kind.name)
@@ -193,7 +193,7 @@ class _Alike:
             [
                 term
                 for leaf, name in reading.noted.values()
-                if str(name).startswith("any!!") or isinstance(leaf, NameKind)
+                if str(name).startswith(ANY) or isinstance(leaf, NameKind)
                 for term in real_term(leaf, name)
             ]
         )  # under NOTHING nothing is ever stored

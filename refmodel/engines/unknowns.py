@@ -9,7 +9,7 @@ import z3
 
 from refmodel.engines.connectives import number_of
 from refmodel.engines.hypotheses import FARTHEST, Hypotheses
-from refmodel.engines.terms import Term
+from refmodel.engines.terms import ANY, Term
 
 CONDITIONS = 6
 """Conditions of a path that are printed."""
@@ -195,7 +195,7 @@ def _symbol(name: str, inside: Sequence[str], several: bool) -> str:
         _, table, *path = name.replace("!", ".").split(".")
         place = f"{table}[{', '.join(inside) or '()'}]"
         return "".join([place, *(f".{part}" for part in path if path != ["value"]), when])
-    if arbitrary := re.fullmatch(r"any!!(\w+)\.(\d+)", name):
+    if arbitrary := re.fullmatch(rf"{ANY}(\w+)\.(\d+)", name):
         return f"some {arbitrary[1].lower()} {arbitrary[2]}" if arbitrary[2] != "1" else f"some {arbitrary[1].lower()}"
     if answer := re.fullmatch(r"(?:\w+\.)?choice!(\d+)(.*)", name):
         return f"choice {int(answer[1]) + 1}{answer[2]}"

@@ -23,7 +23,7 @@ import attrs
 
 from refmodel.bare_machines import bare_machine_of
 from refmodel.engines.corresponding import in_place_of, parameters_for
-from refmodel.engines.machine import Machine, Run, Step, copy_of
+from refmodel.engines.machine import Machine, Run, Step, copy_of, identity_of
 from refmodel.engines.outcomes import exits, reply_in, shown_by, shown_to_guest, step_of
 from refmodel.engines.simulation_runs import SimulatedMachine
 from refmodel.engines.stepwise import every_answer
@@ -157,7 +157,7 @@ class _Search:
         yield from every_answer(start)
 
     def _visit(self, parent: int, step: Step | None, state: Any) -> None:
-        identity = tuple(frozenset(getattr(state, t.name).items()) for t in self.design.tables)
+        identity = identity_of(self.design, state)
         if identity not in self.seen:
             self.seen.add(identity)
             self.todo.append((len(self.nodes), state))

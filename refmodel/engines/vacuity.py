@@ -22,7 +22,7 @@ from refmodel.engines.instances import Instances
 from refmodel.engines.paths import base_of
 from refmodel.engines.prover import TIMEOUT, Induction
 from refmodel.engines.symbolic import Symbolic
-from refmodel.engines.terms import Term, real_term
+from refmodel.engines.terms import ANY, Term, real_term
 from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault, Premises, answering
 from refmodel.language.design import Operation, Outline
@@ -75,7 +75,7 @@ def _in_a_state(design: Outline, law: Law) -> bool:
     reading = _Noting(design)
     with answering(reading), reading.noting(design, law):
         state = reading.state("s")
-        names = [reading.arbitrary(kind, f"any!!{n}") for n, kind in law.names]
+        names = [reading.arbitrary(kind, f"{ANY}{n}") for n, kind in law.names]
         reading.fold(law.function, state, *names)
     known = induction.hypotheses("s")
     known.admit(list(reading.lookups.values()), list(reading.counts.values()))

@@ -27,7 +27,7 @@ from refmodel.engines.prover import Induction, Path
 from refmodel.engines.questions import Solver
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import SymbolicPage
-from refmodel.engines.terms import Term, sort_of
+from refmodel.engines.terms import ANY, Term, sort_of
 from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault, answering
 from refmodel.language.changing import change
@@ -118,7 +118,7 @@ def _entries(design: Outline, state: Any, reading: Symbolic) -> list[Term]:
     for kind in design.tables:
         table = getattr(state, kind.name)
         table.reading = reading
-        leaves += table.peek(tuple(z3.Const(f"any!!{sort_of(k)}.{i}", sort_of(k)) for i, k in enumerate(kind.keys)))
+        leaves += table.peek(tuple(z3.Const(f"{ANY}{sort_of(k)}.{i}", sort_of(k)) for i, k in enumerate(kind.keys)))
     return leaves
 
 

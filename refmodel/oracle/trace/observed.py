@@ -27,7 +27,7 @@ class Granted:
     writable: bool = False
 
 
-class Told(enum.Enum):
+class MarkTold(enum.Enum):
     """What a trace has told of a page's mark in the dirty log. A monitor may begin with all marks set, or with none."""
 
     NOTHING = "nothing"
@@ -49,12 +49,12 @@ class Observed(Memory):
     """Whether the translation of a page lets the guest fetch instructions, where that is reported."""
     tracked: Total[tuple[Vm, Gfn], bool]
     """Whether a page's writes are tracked: no store to it may go unnoticed."""
-    marks_told: Total[tuple[Vm, Gfn], Told]
+    marks_told: Total[tuple[Vm, Gfn], MarkTold]
     """What was told of a page's mark, since the page is there and since migration was last cancelled."""
 
     def mark(self, vm: Vm, gfn: Gfn) -> None:
         super().mark(vm, gfn)
-        self.marks_told[vm, gfn] = Told.NOTHING
+        self.marks_told[vm, gfn] = MarkTold.NOTHING
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         """The implementation's business."""

@@ -25,11 +25,8 @@ from refmodel.oracle.x86.walk_tests import WalkTest
 
 KINDS = (Access(), Access(write=True), Access(fetch=True))
 IMPLICIT = tuple(attrs.evolve(kind, implicit=True) for kind in KINDS if not kind.fetch)
-ACCESSES = tuple(
-    attrs.evolve(access, ac=ac)
-    for access in (*KINDS, *(attrs.evolve(kind, user=True) for kind in KINDS), *IMPLICIT)
-    for ac in (False, True)
-)
+BY_ALL = (*KINDS, *(attrs.evolve(kind, user=True) for kind in KINDS), *IMPLICIT)
+ACCESSES = tuple(attrs.evolve(access, ac=ac) for access in BY_ALL for ac in (False, True))
 """An implicit access is none of a user, at any CPL."""
 DENIED = tuple(sum(bits) for bits in itertools.product((0, US), (0, RW), (0, NX)))
 """What a page does not give: U/S and R/W by being clear, execution by being set."""
@@ -102,7 +99,7 @@ def through_ept() -> Iterator[tuple[WalkTest, Ept, int]]:
     """Of the guest's walk and of the EPT entry that maps its page: a walk, the EPT, and the rights that this entry gives."""
     draw, number = random.Random(6), itertools.count()
     settings = itertools.product((False, True), repeat=2)
-    for (advanced, by_mode), access, denied, rights in itertools.product(settings, (*KINDS_BY_ALL, *IMPLICIT), DENIED, EPT_RIGHTS):
+    for (advanced, by_mode), access, denied, rights in itertools.product(settings, BY_ALL, DENIED, EPT_RIGHTS):
         cpu, access = _smap(draw), attrs.evolve(access, ac=draw.random() < 0.5)  # noqa: PLW2901
         ept = Ept(ROOT, accessed_dirty=draw.random() < 0.5, mode_based_execute=by_mode, advanced=advanced)
         yield _guest(cpu, access, denied, next(number), draw), ept, rights | WRITE_BACK
@@ -112,7 +109,7 @@ def through_npt() -> Iterator[tuple[WalkTest, Cpu, int]]:
     """The same for the nested tables' entry, and the host's registers."""
     draw, number = random.Random(7), itertools.count()
     settings = itertools.product((False, True), repeat=2)
-    for (nxe, smep), access, denied, rights in itertools.product(settings, (*KINDS_BY_ALL, *IMPLICIT), DENIED, NPT_RIGHTS):
+    for (nxe, smep), access, denied, rights in itertools.product(settings, BY_ALL, DENIED, NPT_RIGHTS):
         cpu, access = _smap(draw), attrs.evolve(access, ac=draw.random() < 0.5)  # noqa: PLW2901
         host = Cpu(ROOT, nxe=nxe, smep=smep, beyond=lacking(40))
         yield _guest(cpu, access, denied, next(number), draw), host, rights
@@ -121,9 +118,6 @@ def through_npt() -> Iterator[tuple[WalkTest, Cpu, int]]:
 def _smap(draw: random.Random) -> Cpu:
     """The guest's registers, with or without SMAP."""
     return Cpu(cr3=TABLES[4], smap=draw.random() < 0.5, beyond=lacking(40))
-
-
-KINDS_BY_ALL = tuple(attrs.evolve(kind, user=user) for kind in KINDS for user in (False, True))
 
 
 def with_rights(test: NestedTest, rights: int) -> NestedTest:

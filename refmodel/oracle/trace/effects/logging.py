@@ -16,7 +16,7 @@ from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.effects.translations import protect
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
-from refmodel.oracle.trace.observed import Told
+from refmodel.oracle.trace.observed import MarkTold
 from refmodel.oracle.trace.shapes import as_kept
 from refmodel.oracle.trace.stretches import stretch, together
 from refmodel.oracle.trace.tables import Key, Nowhere, Open
@@ -36,7 +36,7 @@ def _mark(k: Knowledge, key: Key) -> None:
     k.late.discard(key)
     with k.judging(about(k, key)):
         k.state.mark(*key)
-        k.state.marks_told[key] = Told.MARKED
+        k.state.marks_told[key] = MarkTold.MARKED
 
 
 def _by_step(k: Knowledge, key: Key, kind: type[e.Pages], judge: Callable[[Knowledge, Any], None]) -> None:
@@ -56,7 +56,7 @@ def take_mark(k: Knowledge, event: e.TakeMark) -> None:
 def _take_mark(k: Knowledge, key: Key) -> None:
     with k.judging(about(k, key)):
         k.state.sent[key] = Sent.TAKEN
-        k.state.marks_told[key] = Told.MARKED
+        k.state.marks_told[key] = MarkTold.MARKED
 
 
 def send(k: Knowledge, event: e.Send) -> None:
@@ -70,8 +70,8 @@ def send(k: Knowledge, event: e.Send) -> None:
             rest(k, key)
         if k.state.sent.find(key) not in (None, Sent.MARKED):
             k.state.sent[key] = Sent.TAKEN if k.devices_may_write(key) else Sent.THERE
-        elif k.state.marks_told.find(key) == Told.NOTHING:
-            k.state.marks_told[key] = Told.SENT
+        elif k.state.marks_told.find(key) == MarkTold.NOTHING:
+            k.state.marks_told[key] = MarkTold.SENT
 
 
 def resume(k: Knowledge, event: e.Resume) -> None:
@@ -91,7 +91,7 @@ def _resumed(k: Knowledge, key: Key, fetched: bool) -> None:
     sent = k.state.sent.find(key)
     if sent is None or k.state.plugged.find(key) is False:
         return
-    first = sent == Sent.MARKED and not k.silent & LOGGING and k.state.marks_told.find(key) == Told.SENT
+    first = sent == Sent.MARKED and not k.silent & LOGGING and k.state.marks_told.find(key) == MarkTold.SENT
     if fetched and not first and (sent == Sent.MARKED or k.silent & MARKING):
         return
     is_marked = sent == Sent.MARKED and not first and key[0] in k.logged and not k.silent & LOGGING
