@@ -54,6 +54,11 @@ FINE: dict[str, tuple[Told, ...]] = {
         page("take_mark"), page("protect"), page("send"), event("cancelled", vm=1), event("resume", fetched=False)),
     "a migration that is cancelled, and pages that are fetched": (
         START, *TWO, store(0, 5), page("take_mark"), page("protect"), page("send"), event("cancelled"), event("resume")),
+    "the last round, with the VM paused": (
+        START, *TWO, page("take_mark"), page("protect"), page("send"), page("mark"), page("map", mfn=5, writable=True), store(0, 6),
+        event("pause"), page("take_mark"), page("send"), event("resume", fetched=False)),
+    "a VM that is paused in a gap": (START, *TWO, event("gap"), page("populate", mfn=5), page("map", mfn=5, writable=True),
+                                     page("take_mark"), page("send"), event("unpause")),
     "the monitor loads an image": (START, event("ram", gpa=0, bytes=1 << 20), page("fill", 1, pages=3, source="image"),
                                    load(0x1000, 99), load(0x8000, 0)),
     "a large leaf": (START, BIG_MEMORY, BIG, store(0x200008, 5), load(0x200008, 5), page("entry", 0x233, mfn=0x433, writable=True),
@@ -175,6 +180,18 @@ WRONG: dict[str, tuple[str, tuple[Told, ...]]] = {
     "a page from the balloon is served as it was saved": ("EQV-1", (
         START, event("slot_add", slot=0, gfn=0, pages=64), page("fill", 3, source="restore"), load(0x3000, 7), page("inflate", 3),
         page("deflate", 3), page("fill", 3, source="userfaultfd"), load(0x3000, 7))),
+    "a page is sent after the VM runs again": ("EQV-4", (START, *TWO, event("pause"), event("unpause"), page("take_mark"),
+                                                         page("send"))),
+    "a store that was not sent, since the VM ran again": ("EQV-4", (START, *TWO, event("pause"), page("take_mark"), page("send"),
+                                                                    event("unpause"), store(0, 4), event("resume"))),
+    "a page that is protected and sent while the VM is paused": ("EQV-4", (
+        START, *TWO, event("pause"), page("take_mark"), page("protect"), page("send"), event("unpause"),
+        page("map", mfn=5, writable=True))),
+    "the next VM of that number runs": ("EQV-4", (START, *TWO, event("pause"), event("vm_destroyed"), page("populate", mfn=8), page("map", mfn=8, writable=True), page("take_mark"),
+                                                  page("send"))),
+    "a frame that more refer to than use it, beside memory whose frames nobody told": ("RES-1", (
+        START, page("populate", vm=1, mfn=5), event("ram", vm=1, gpa=0x1000, bytes=0x2000), event("exit", vm=1, gpa=0x1000),
+        event("frame", mfn=5, references=2))),
     "a mark that never comes": ("EQV-4", (LATE, *TWO, page("take_mark"), page("send"), store(0, 4), event("resume"))),
     "the bitmap misses a page": ("EQV-4", (START, page("populate", 0, mfn=8, pages=16), page("map", 0, mfn=8, pages=16, writable=True),
                                            page("take_mark", 0, pages=16), page("protect", 0, bits="feff"), page("send", 0, pages=16))),

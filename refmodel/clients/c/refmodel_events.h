@@ -357,6 +357,16 @@
     refmodel_tell(rm, "\"e\":\"resume\",\"vm\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_MORE(more))
 
+/* pause: The VM's CPUs stop running. Until they run again, a page may be sent without being write-protected first. */
+#define refmodel_event_pause(rm, vm, more) \
+    refmodel_tell(rm, "\"e\":\"pause\",\"vm\":%llu%s%s", \
+                  REFMODEL_NUMBER(vm), REFMODEL_MORE(more))
+
+/* unpause: The VM's CPUs run again on this machine. */
+#define refmodel_event_unpause(rm, vm, more) \
+    refmodel_tell(rm, "\"e\":\"unpause\",\"vm\":%llu%s%s", \
+                  REFMODEL_NUMBER(vm), REFMODEL_MORE(more))
+
 /* cancelled: Migration has ended without moving the VM. The destination's copy is lost, and every page has to be
  * sent again. */
 #define refmodel_event_cancelled(rm, vm, more) \

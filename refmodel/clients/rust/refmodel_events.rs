@@ -416,6 +416,19 @@ impl Refmodel {
         self.event(&format!(r#""e":"resume","vm":{vm}"#), more)
     }
 
+    /// pause: The VM's CPUs stop running. Until they run again, a page may be sent without being write-protected
+    /// first.
+    #[track_caller]
+    pub fn event_pause(&mut self, vm: u64, more: &str) -> io::Result<Answer> {
+        self.event(&format!(r#""e":"pause","vm":{vm}"#), more)
+    }
+
+    /// unpause: The VM's CPUs run again on this machine.
+    #[track_caller]
+    pub fn event_unpause(&mut self, vm: u64, more: &str) -> io::Result<Answer> {
+        self.event(&format!(r#""e":"unpause","vm":{vm}"#), more)
+    }
+
     /// cancelled: Migration has ended without moving the VM. The destination's copy is lost, and every page has to
     /// be sent again.
     #[track_caller]

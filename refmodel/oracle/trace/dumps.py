@@ -12,7 +12,6 @@ from refmodel.oracle.trace import reported
 from refmodel.oracle.trace.changes import MANY, about, given_untold, keep_as_last_sharer, may_be_left, own
 from refmodel.oracle.trace.deviations import Deviates
 from refmodel.oracle.trace.knowledge import About, Knowledge, Lingering
-from refmodel.oracle.trace.tables import Open
 
 
 def entry_(k: Knowledge, event: e.Entry) -> None:
@@ -84,8 +83,7 @@ def _any_is_untold(k: Knowledge) -> bool:
     p2m = k.tables["p2m"]
     return (
         not p2m.closed
-        or any(key not in p2m for key in p2m.opened)
-        or any(piece.value is Open for of_vm in p2m.ranges.pieces.values() for piece in of_vm)  # type: ignore[union-attr]
+        or p2m.any_is_open()
         or any(entry.backing == Backing.PROMISED and vm not in k.populating for (vm, _), entry in p2m.items())
     )
 

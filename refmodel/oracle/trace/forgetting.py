@@ -43,6 +43,7 @@ class Unsure:
 
 def forget(k: Knowledge, names: Names) -> bool:
     """Nothing is relied on any more that is known of these; False if that cannot be told from the rest, so it is not forgotten."""
+    k.answers.lost_sight = True
     unsure = _named(names)
     vms = {name[1] for name in names.writes if name[0] == "vm"}
     if any(_is_lent(k, run) for run in unsure.pages):
@@ -68,6 +69,8 @@ def forget(k: Knowledge, names: Names) -> bool:
     for name in names.reads | names.writes:
         if name[0] == "ring":
             k.rings[name[1], name[2]] = DirtyRing()
+        elif name[0] == "paused":
+            k.paused[name[1]] = True
     k.journal.clear()
     k.alike.clear()
     return True

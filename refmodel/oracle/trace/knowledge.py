@@ -87,8 +87,6 @@ class Knowledge:
         self.judging_class: type[Judging] = Judging
         self.keeps_what_breaks = False
         """Whether an event that breaks a law has happened all the same: for those who want to see the state after it."""
-        self.answers = Counting()
-        """What laws that count ask."""
         self.silent: frozenset[str] = frozenset()
         self.silent_fills = False
         """Whether events of the silent kinds change what a guest finds in its memory."""
@@ -111,6 +109,7 @@ class Knowledge:
             if grant.present:
                 self.lent |= {borrower, (grant.vm, grant.gfn)}
         self.start(closed=False)
+        self.paused_otherwise = True
 
     def start(self, closed: bool) -> None:
         """Begin anew: knowing that nothing has happened yet (``closed``), or knowing nothing."""
@@ -171,6 +170,8 @@ class Knowledge:
         """The same of the last range that is not remembered."""
         self.range_forgotten = 0
         """The last of these that mapped a range that is not remembered; 0 if there is none."""
+        self.answers = Counting()
+        """What laws that count ask."""
         self.time = 0
         self.flushed: dict[tuple[int, int | None], tuple[Flush, ...]] = {}
         """By VM and first page, or None for all: the flushes under way, in the order in which they began."""
@@ -181,6 +182,10 @@ class Knowledge:
         self.memory_slots = MemorySlots()
         self.logged: set[int] = set()
         """VMs of which the dirty log was used."""
+        self.paused: dict[int, bool] = {}
+        """By VM of which that was told: whether its CPUs are stopped."""
+        self.paused_otherwise = False
+        """Whether those of the others may be: after a gap."""
         self.populating: set[int] = set()
         """VMs of which it is told which frames pages are given."""
         self.obscure: set[int] = set()
@@ -252,6 +257,11 @@ class Knowledge:
             self.populating.add(vm)
             self.alike.clear()
 
+    def runs(self, vm: int, running: bool) -> None:
+        """A VM's CPUs are stopped, or run, from now on."""
+        self.paused[vm] = not running
+        self.alike.clear()
+
     def is_read_only(self, key: Key) -> bool:
         """Whether a page lies in a slot that guests may only read."""
         return self.memory_slots.is_read_only(*key)
@@ -304,7 +314,7 @@ class Knowledge:
 
     def try_out(self, event: Event) -> bool:
         """Whether an event would be lawful now. Nothing has changed afterwards."""
-        flushed, by_step = dict(self.flushed), self.by_step
+        flushed, paused, by_step = dict(self.flushed), dict(self.paused), self.by_step
         self.by_step = False
         self.journal.clear()
         try:
@@ -313,7 +323,7 @@ class Knowledge:
             return False
         finally:
             self.undo()
-            self.flushed, self.by_step = flushed, by_step
+            self.flushed, self.paused, self.by_step = flushed, paused, by_step
         return True
 
     def undo(self, since: int = 0) -> None:
@@ -401,6 +411,7 @@ class Knowledge:
 
     def open(self, about: About) -> None:
         """Things may have happened to all this that were not told."""
+        self.answers.lost_sight = True
         frames = set(about.frames)
         for key in about.pages:
             entry = self.tables["p2m"].told(key)

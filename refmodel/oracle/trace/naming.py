@@ -16,7 +16,8 @@ Name: TypeAlias = tuple[Any, ...]
 """``("frame", mfn)``; ``("ring", vm, ring, part)``.
 Of a page, ``("page", vm, gfn)``: what it is and where; ``("content", vm, gfn)`` and ``("word", vm, address / 8)``: what it holds;
 ``("cached", vm, gfn)``: its translations that a flush forgets.
-Of a VM, ``("vm", vm)``: all of it; ``("lingers", vm)``: what a flush will forget; ``("flushes", vm)``: flushes under way."""
+Of a VM, ``("vm", vm)``: all of it; ``("lingers", vm)``: what a flush will forget; ``("flushes", vm)``: flushes under way;
+``("paused", vm)``: whether its CPUs are stopped."""
 Span: TypeAlias = tuple[Name, int, int]
 """Names that follow each other: what comes before the number, and the first and last number."""
 MANY = 64
@@ -240,10 +241,10 @@ def names_of(k: Knowledge, event: e.Event) -> Names:
     if isinstance(event, READS):
         return Names(near | words | vms | content, frozenset(), tells=_told(k, event, near, content, words))
     changed = frozenset[Name]() if isinstance(event, TRANSLATIONS) else content
-    rings = (
+    besides = (
         frozenset[Name](("ring", event.vm, event.ring, part) for part in _parts(k, event))
         if isinstance(event, e.RingPush | e.RingHarvest | e.RingReset | e.RingFull)
-        else frozenset[Name]()
+        else frozenset[Name]({("paused", event.vm)} if isinstance(event, e.Send) else ())
     )
     looks = tuple(((kind, event.vm), 0, 1 << 64) for kind in OF_PAGES) if isinstance(event, OF_VM) else ()
     if isinstance(event, e.Resume):  # what is there is compared, and stays as it is
@@ -251,7 +252,7 @@ def names_of(k: Knowledge, event: e.Event) -> Names:
     spans = tuple(_spans(event))
     if not isinstance(event, TRANSLATIONS):
         spans += tuple((("content", *before[1:]), first, last) for before, first, last in spans if before[0] == "page")
-    return Names(vms | rings, near | frozenset(own) | changed, spans, looks)
+    return Names(vms | besides, near | frozenset(own) | changed, spans, looks)
 
 
 def _parts(k: Knowledge, event: e.RingPush | e.RingHarvest | e.RingReset | e.RingFull) -> tuple[str, ...]:
@@ -329,6 +330,8 @@ def _also(k: Knowledge, event: e.Event) -> Iterator[Name]:
         yield "page", event.to_vm, event.to_gfn
     elif isinstance(event, e.Alias):
         yield "page", event.vm, event.of_gfn
+    elif isinstance(event, e.Pause | e.Unpause):
+        yield "paused", event.vm
     elif isinstance(event, e.VmDestroyed):
         yield from (("ring", *ring, part) for ring in sorted(k.rings) if ring[0] == event.vm for part in PARTS)
     elif isinstance(event, e.RingPush | e.RingHarvest | e.RingReset | e.RingFull):

@@ -66,6 +66,7 @@ def header(k: Knowledge, event: e.Header) -> None:
     k.silent_moves_few = bool(k.silent_changes) and {row.kind for row in rows if _changed_in_silence(row)} <= silence.NARROW
     k.lent.clear()
     k.start(closed=event.start == "power-on")
+    k.paused_otherwise = "pause" in k.silent
 
 
 ROWS: tuple[Row, ...] = (
@@ -119,7 +120,7 @@ ROWS: tuple[Row, ...] = (
         "ISO-1", "QEMU kvm_set_user_memory; cloud-hypervisor create_user_memory_region; Firecracker "
         "set_user_memory_region", fills=True),
     Row(e.SlotMove, memory.slot_move, "bare_memory frames marks_told memory p2m plugged private sent slots",
-        "ISO-1 ISO-3", "QEMU kvm_set_user_memory; OpenVMM map_region", fills=True),
+        "ISO-1 ISO-3 EQV-5", "QEMU kvm_set_user_memory; OpenVMM map_region", fills=True),
     Row(e.SlotDelete, memory.slot_delete, "bare_memory frames marks_told p2m plugged private sent slots",
         "ISO-1 ISO-3", "QEMU kvm_set_user_memory; cloud-hypervisor remove_user_memory_region", fills=True),
     Row(e.VmDestroyed, memory.vm_destroyed, "bare_memory borrowed derived dma frames grants lingering marks_told "
@@ -202,6 +203,10 @@ ROWS: tuple[Row, ...] = (
         "EQV-4", "QEMU ram_save_page; cloud-hypervisor send_memory_ranges; Firecracker dump_dirty"),
     Row(e.Resume, logging.resume, "",
         "EQV-4", "QEMU run states; cloud-hypervisor migration events"),
+    Row(e.Pause, logging.pause, "",
+        "", "QEMU vm_stop; cloud-hypervisor vm.pause; Firecracker PATCH /vm, Paused; Xen domain_pause"),
+    Row(e.Unpause, logging.unpause, "",
+        "", "QEMU vm_start; cloud-hypervisor vm.resume; Firecracker PATCH /vm, Resumed; Xen domain_unpause"),
     Row(e.Cancelled, logging.cancelled, "destination marks_told sent",
         "", "QEMU migrate_cancel, a migration that failed; also cloud-hypervisor and propolis"),
     # what the hardware held

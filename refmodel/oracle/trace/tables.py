@@ -160,6 +160,11 @@ class Known(Total[Any, Any]):
                     raise Open
                 yield key, piece.at(key[1])
 
+    def any_is_open(self) -> bool:
+        """Whether anything was forgotten, and nothing told of it since."""
+        pieces = self.ranges.pieces.values() if self.ranges is not None else ()
+        return any(key not in self for key in self.opened) or any(piece.value is Open for of_vm in pieces for piece in of_vm)
+
     def store_from_piece(self, key: Any) -> bool:
         """Store what a piece says of this, if nothing is stored of it by itself."""
         if key in self or self.ranges is None or not self.ranges.pieces or key in self.opened:
@@ -253,10 +258,13 @@ class Relation:
 
 
 class Counting:
-    """The answerer of laws that count: they can if everything is known. Nothing else is asked of a trace."""
+    """The answerer of laws that count: they can if everything is known. Nothing else is asked of a trace. A page of which only
+    its frame was not told has one of its own: it counts nowhere."""
 
     among: Iterable[Key] | None = None
     """The pages that can count, where that is known: those that a frame stands behind."""
+    lost_sight = False
+    """Whether pages may be anywhere that nothing is known of: something was not told, or its order was not."""
 
     def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
         raise Open
@@ -265,7 +273,7 @@ class Counting:
         raise Open
 
     def count(self, table: Known, where: Callable[..., Any]) -> int:
-        if not table.closed or any(key not in table for key in table.opened):
+        if not table.closed or (self.lost_sight and table.any_is_open()):
             raise Open
         if self.among is not None:
             return sum(bool(where(table[key], *key)) for key in self.among)

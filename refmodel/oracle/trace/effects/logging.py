@@ -60,7 +60,8 @@ def _take_mark(k: Knowledge, key: Key) -> None:
 
 
 def send(k: Knowledge, event: e.Send) -> None:
-    """What a device may write to goes on being written to: it is on its way until the VM is stopped."""
+    """What a device may write to goes on being written to: it is on its way until the VM is stopped. So is a page that is sent
+    while the VM is paused, of which the mark was taken, and that nobody has write-protected."""
     key = event.vm, event.gfn
     if k.state.plugged.find(key) is False:
         return  # the range that is sent has a page that is no memory now, as in the balloon: nothing is copied
@@ -69,9 +70,25 @@ def send(k: Knowledge, event: e.Send) -> None:
         if k.backing(key) is not None:
             rest(k, key)
         if k.state.sent.find(key) not in (None, Sent.MARKED):
-            k.state.sent[key] = Sent.TAKEN if k.devices_may_write(key) else Sent.THERE
+            k.state.sent[key] = Sent.TAKEN if k.devices_may_write(key) or _is_paused_unwatched(k, key) else Sent.THERE
         elif k.state.marks_told.find(key) == MarkTold.NOTHING:
             k.state.marks_told[key] = MarkTold.SENT
+
+
+def _is_paused_unwatched(k: Knowledge, key: Key) -> bool:
+    """Whether a page may be sent as it is, although its VM's processors could write to it if they ran."""
+    if not k.paused.get(key[0], k.paused_otherwise) or k.state.sent.find(key) != Sent.TAKEN:
+        return False
+    entry = k.backing(key)
+    return entry is None or entry.writable
+
+
+def pause(k: Knowledge, event: e.Pause) -> None:
+    k.runs(event.vm, False)
+
+
+def unpause(k: Knowledge, event: e.Unpause) -> None:
+    k.runs(event.vm, True)
 
 
 def resume(k: Knowledge, event: e.Resume) -> None:

@@ -451,6 +451,7 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
         del k.memory_slots[vm, slot]
     k.mapped_by.pop(vm, None)
     kept: tuple[dict[Any, Any], ...] = (k.rings, k.processors, k.emulated, k.ranges_mapped, k.allowed, k.ranges_allowed)
+    k.paused[vm] = False
     for each in kept:
         for key in [key for key in each if key[0] == vm]:
             del each[key]

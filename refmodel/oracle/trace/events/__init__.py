@@ -15,6 +15,7 @@ from refmodel.oracle.trace.events.mechanisms import (
     Deflate,
     Inflate,
     Mark,
+    Pause,
     Resume,
     Ring,
     RingFull,
@@ -26,6 +27,7 @@ from refmodel.oracle.trace.events.mechanisms import (
     SwapIn,
     SwapOut,
     TakeMark,
+    Unpause,
     WriteBack,
 )
 from refmodel.oracle.trace.events.memory import (
@@ -102,6 +104,7 @@ __all__ = [
     "Move",
     "Page",
     "Pages",
+    "Pause",
     "Plug",
     "Populate",
     "Promise",
@@ -129,6 +132,7 @@ __all__ = [
     "TakeMark",
     "Track",
     "Unmap",
+    "Unpause",
     "Unplug",
     "Unprotect",
     "Untrack",

@@ -87,6 +87,14 @@ class Resume(Event, tag="resume", kw_only=True):
     """Whether pages that were still marked are fetched before they are used (post-copy). If not, each had to be sent before."""
 
 
+class Pause(Event, tag="pause", kw_only=True):
+    """The VM's CPUs stop running. Until they run again, a page may be sent without being write-protected first."""
+
+
+class Unpause(Event, tag="unpause", kw_only=True):
+    """The VM's CPUs run again on this machine."""
+
+
 class Cancelled(Event, tag="cancelled", kw_only=True):
     """Migration has ended without moving the VM. The destination's copy is lost, and every page has to be sent again."""
 
