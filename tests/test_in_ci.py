@@ -252,10 +252,12 @@ for line in sys.stdin:
 
 def test_what_is_known_of_a_program_is_skipped_and_not_passed(tmp_path: Path) -> None:
     junit = tmp_path / "junit.xml"
-    file = known(tmp_path, '[[known]]\nclause = "EQV-1"\nreason = "Forgets 1."\n')
+    other = '[[known]]\nclause = "ISO-2"\nreason = "Issue 13."\n'
+    file = known(tmp_path, '[[known]]\nclause = "EQV-1"\nreason = "Forgets 1."\n' + other)
     done = refmodel("drive", "--runs", "25", "--known", file, "--junit", str(junit), *program(tmp_path, 1))
     [suite] = xml.parse(junit).getroot()
     assert done.returncode == 0 and suite.get("skipped") == "1" and "runs were lawful to their end" in done.stdout
+    assert done.stderr == "known, and not met in these runs: clause ISO-2 (Issue 13.)\n"
 
 
 def test_the_report_of_a_command_that_fails_is_no_earlier_success(tmp_path: Path) -> None:

@@ -105,6 +105,11 @@ class Driven:
     repeated: bool = True
     """Whether the deviation came again when the commands were carried out once more, by a process that had just begun."""
 
+    @property
+    def deviations(self) -> list[Deviation]:
+        """Every deviation that was met, known or new."""
+        return [*(each.first.deviation for each in self.known), *([] if self.deviation is None else [self.deviation])]
+
 
 class Implementation:
     """A process that carries out commands."""
