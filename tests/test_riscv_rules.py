@@ -11,12 +11,13 @@ import pytest
 
 from proofs.theorems import THEOREMS
 from refmodel.language import BadDesign
+from refmodel.machine.riscv.hart import SUPERVISOR, Instruction
 from refmodel.machine.riscv.words import N
 from refmodel.oracle.riscv import vectors
 from refmodel.oracle.riscv.outcomes import due
 from refmodel.oracle.riscv.reasons import reason
 from refmodel.oracle.riscv.rules import rules_of
-from refmodel.oracle.riscv.vectors import FLAGS, PROFILE, SETS, SETS_32, SETS_64, chosen, file_name, read, write
+from refmodel.oracle.riscv.vectors import FLAGS, M_MODE, PROFILE, SETS, SETS_32, SETS_64, chosen, file_name, read, write
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
 from refmodel.oracle.riscv.walk_tests import Stages, make
 from refmodel.report.riscv_rules import in_vectors, main, manual, page, table
@@ -149,6 +150,20 @@ def test_flags_are_set_where_the_second_stage_lets_nobody_store(stages: Stages) 
         if because == FLAGS and way.outcome.trap:
             tinsts[way.outcome.trap.tinst] += 1
     assert tinsts[0x2020 if stages.sv32 else 0x3020] > 3
+
+
+@pytest.mark.parametrize("stages", SETS, ids=lambda s: s.name)
+def test_accesses_of_m_mode_are_not_translated(stages: Stages) -> None:
+    """A hart that translates them, since MPRV is set or tables are there, is found out by each kind of instruction."""
+    wrong = Counter[Instruction]()
+    for because, test, way in itertools.islice(chosen(stages), 1200):
+        if because == M_MODE:
+            assert way.outcome.physical == test.address and not way.must
+            as_s_mode = attrs.evolve(test.hart, mpp=SUPERVISOR, privilege=SUPERVISOR, virtual=stages.virtual)
+            ending = due({**test.fixed, **test.entries}, as_s_mode, test.instruction, test.address)
+            wrong[test.instruction] += ending.outcome != way.outcome
+    plain = (Instruction.LOAD, Instruction.STORE, Instruction.AMO, Instruction.FETCH)
+    assert set(wrong) == set(plain) and min(wrong.values()) > 2
 
 
 def test_a_machine_made_of_the_text_carries_them_out(folder: Path) -> None:

@@ -124,7 +124,9 @@ def drive(
         if coverage:
             out.print("\n".join(exercised([done.met]).lines()), soft_wrap=True, markup=False)
     for entry in expected.unused(done.deviations):
-        err.print(f"known, and not met in these runs: {entry.said()} ({entry.reason})", style="yellow", soft_wrap=True, markup=False)
+        err.print(
+            f"known, and not met in these runs: {entry.said()} ({entry.reason})", style="yellow", soft_wrap=True, markup=False
+        )
     ci.save(ci.of_driving(done, command[0]), junit, sarif)
     if html is not None:
         write_page(_page(done), html)

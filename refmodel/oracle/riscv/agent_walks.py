@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from refmodel.machine.riscv.hart import SUPERVISOR, Hart, Instruction, Trap
+from refmodel.machine.riscv.hart import Hart, Instruction, Trap
 from refmodel.oracle.judging import Lost
 from refmodel.oracle.riscv.host import ADUE, PBMTE, RiscvHost
 from refmodel.oracle.riscv.layout import STORED, WINDOW, fetched, slot, told
@@ -29,8 +29,8 @@ WRITES = (Instruction.STORE, Instruction.AMO, Instruction.HSV)
 MPRV, MPV, SUM, MXR, MPP = 1 << 17, 1 << 39, 1 << 18, 1 << 19, 11
 """Of mstatus."""
 NO_TRAP, NO_TRAP_32 = (1 << 64) - 1, (1 << 32) - 1
-ECALLS = range(8, 11)
-"""Environment calls from U- or VU-mode, S-mode and VS-mode: what a fetched slot ends in."""
+ECALLS = range(8, 12)
+"""Environment calls from U- or VU-mode, S-mode, VS-mode and M-mode: what a fetched slot ends in."""
 
 
 @attrs.frozen
@@ -97,10 +97,9 @@ def status_of(hart: Hart) -> tuple[int, int, int]:
 
 
 def mstatus_of(hart: Hart, instruction: Instruction) -> int:
-    """The bits of mstatus that the access is made with."""
+    """The bits of mstatus that the access is made with. A fetch is an mret to the mode in MPP, which leaves U-mode there."""
     privilege = hart.privilege if instruction is Instruction.FETCH else hart.mpp
     virtual = hart.virtual if instruction is Instruction.FETCH else hart.mpv
-    assert privilege <= SUPERVISOR
     return (
         privilege << MPP
         | (MPRV if hart.mprv else 0)

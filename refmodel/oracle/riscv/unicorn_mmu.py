@@ -19,7 +19,7 @@ from typing import Any
 
 from refmodel.machine.riscv.hart import INSTRUCTION_FAULT, LOAD_FAULT, MACHINE, STORE_FAULT, Instruction, Trap
 from refmodel.oracle.judging import Lost
-from refmodel.oracle.riscv.agent_walks import WRITES, mstatus_of
+from refmodel.oracle.riscv.agent_walks import MPP, WRITES, mstatus_of
 from refmodel.oracle.riscv.host import Profile
 from refmodel.oracle.riscv.layout import BASE, MEMORY, SLOTS, STORED, TABLES, VS_TABLES, WINDOW, fetched, slot, told
 from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, due
@@ -126,7 +126,8 @@ class UnicornRiscv:
     def _access(self, test: WalkTest, places: Sequence[int]) -> Outcome:
         """Make a test's access. A store is looked for in these places, then from the tables to the window's end, and undone."""
         fetch = test.instruction is Instruction.FETCH
-        self._set("MSTATUS", mstatus_of(test.hart, test.instruction) & (1 << self.xlen) - 1)
+        status = mstatus_of(test.hart, test.instruction) & ~(3 << MPP) | test.hart.mpp << MPP
+        self._set("MSTATUS", status & (1 << self.xlen) - 1)
         self._set("A0", test.address)
         if fetch:
             self._set("PRIV", test.hart.privilege)

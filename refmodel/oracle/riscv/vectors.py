@@ -20,7 +20,7 @@ from msgspec import Meta
 from refmodel.language import BadDesign
 from refmodel.language.asking import Fault
 from refmodel.language.unsound import UNDECODABLE
-from refmodel.machine.riscv.hart import Hart, Instruction, Trap, translate
+from refmodel.machine.riscv.hart import MACHINE, USER, Hart, Instruction, Trap, translate
 from refmodel.machine.riscv.words import A, D, N, R, W, X
 from refmodel.machine.words import Marked
 from refmodel.oracle.judging import Deviation, Finding, Verdict
@@ -120,6 +120,7 @@ def chosen(stages: Stages) -> Iterator[tuple[str, WalkTest, Lawful]]:
     near += [
         _where_flags_are_set(every[at : at + TOGETHER], random.Random(f"{stages} {at}")) for at in range(0, len(every), TOGETHER)
     ]
+    near += [_of_m_mode(list(plain(stages)), random.Random(f"{stages} M"))] * (1 + len(near) // 12)
     for number in itertools.count():
         if near and number % 2 == 0:
             source = near[number // 2 % len(near)]
@@ -206,6 +207,26 @@ def _where_flags_are_set(tests: Sequence[WalkTest], draw: random.Random) -> Iter
             changed = {leaf: test.entries[leaf] & ~missing, below: test.entries[below] & ~withheld}
             hart = attrs.evolve(test.hart, vs_adue=True, adue=adue)
             found.append((FLAGS, attrs.evolve(test, entries={**test.entries, **changed}, hart=hart)))
+    draw.shuffle(found)
+    yield from found
+
+
+M_MODE = "an access of M-mode"
+
+
+def _of_m_mode(tests: Sequence[WalkTest], draw: random.Random) -> Iterator[tuple[str, WalkTest]]:
+    """Accesses that no table translates, beside tables that would: explicit ones with MPRV set and M-mode in MPP, whatever MPV is,
+    and fetches of M-mode with MPRV set, since MPRV is about explicit accesses only. In a drawn order."""
+    found: list[tuple[str, WalkTest]] = []
+    for at, test in enumerate(tests):
+        physical = attrs.evolve(test, address=WINDOW[at % len(WINDOW)] | 0x800 | test.address & 0x7F8)
+        if test.instruction is Instruction.FETCH:
+            hart = attrs.evolve(test.hart, privilege=MACHINE, virtual=False, mprv=True, mpv=False, mpp=USER)
+        elif test.hart.mprv:
+            hart = attrs.evolve(test.hart, mpp=MACHINE)
+        else:
+            continue
+        found.append((M_MODE, attrs.evolve(physical, hart=hart)))
     draw.shuffle(found)
     yield from found
 

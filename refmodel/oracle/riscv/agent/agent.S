@@ -301,8 +301,8 @@ trap:   csrr    t5, mstatus
         csrr    t0, mcause
         csrr    t1, mtval
         addi    t4, t0, -8
-        li      t6, 3
-        bgeu    t4, t6, 1f              # 8 to 10: the ecall that was fetched
+        li      t6, 4
+        bgeu    t4, t6, 1f              # 8 to 11: the ecall that was fetched
         mv      t1, t2
 1:      andi    t5, t5, 0x100
         or      t5, t5, t0
