@@ -28,6 +28,7 @@ from refmodel.engines.tokens import Said, decode, has_changed, places, spec_of
 from refmodel.engines.verdicts import EngineReport, Numbers, Status, Verdict, conclusion, status_of
 from refmodel.language import BadDesign, Design, Geometry, Law
 from refmodel.language.design import Outline
+from refmodel.language.kept import forget
 from refmodel.loading import find, in_geometry, load, read
 from refmodel.report import documents, figures, pages
 from refmodel.report import stories as stories_of
@@ -253,6 +254,8 @@ def named(design: type[Design] | Outline | str, geometry: Geometry | Mapping[str
     cls = find(design) if isinstance(design, str) else design.cls if isinstance(design, Outline) else design
     if not (isinstance(cls, type) and issubclass(cls, Design)):
         raise BadDesign(f"{design!r} is no design; expected a class derived from refmodel.Design, or a name")
+    if isinstance(design, type):
+        forget()
     spec = design if isinstance(design, str) else spec_of_class(cls)
     if not (
         geometry is None

@@ -6,7 +6,6 @@ Behind any of these may stand how many names there are of some sorts: ``ept@Vm=1
 from __future__ import annotations
 
 import ast
-import functools
 import hashlib
 import importlib
 import importlib.util
@@ -26,6 +25,7 @@ from refmodel.engines.scope import sorts_of
 from refmodel.language import BadDesign, Design, geometry
 from refmodel.language.design import Outline, claims_of, hashable, outline
 from refmodel.language.elsewhere import refuse_laws_of_the_file
+from refmodel.language.kept import kept
 from refmodel.language.kinds import NameKind
 from refmodel.language.nearly import did_you_mean, nearly_or
 from refmodel.language.places import home_of, place_of
@@ -95,7 +95,7 @@ def sizes_of(text: str) -> dict[str, int]:
     return sizes
 
 
-@functools.cache
+@kept
 def _resized(cls: Any, sizes: tuple[tuple[str, int], ...]) -> type[Design]:
     """The same design in another geometry, and in that alone."""
     numbers: dict[str, Any] = dict(sizes)

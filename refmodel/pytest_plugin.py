@@ -61,9 +61,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str, obj: object) -> pytest.Collector | None:
-    if not isinstance(obj, type) or not _is_design(obj) or not isinstance(collector, pytest.Module):
+    module = collector.getparent(pytest.Module)
+    if not isinstance(obj, type) or not _is_design(obj) or module is None:
         return None
-    if obj.__module__ != collector.obj.__name__:
+    if obj.__module__ != module.obj.__name__:
         return None  # it was imported: it is a test where it is written
     marked = any(mark.name == "refmodel" for mark in _own_marks(obj))
     return DesignOfSuite.from_parent(collector, name=name, design=obj) if marked or collector.classnamefilter(name) else None

@@ -17,6 +17,7 @@ from refmodel.engines.machine import Machine, recorded
 from refmodel.engines.rule_machine import Start, starts_of
 from refmodel.language.annotations import kind_of
 from refmodel.language.design import Design, Outline, hashable, outline
+from refmodel.language.kept import forget
 from refmodel.language.sizes import Geometry
 
 
@@ -35,6 +36,7 @@ def states(design: type[Design], geometry: Geometry | None = None) -> st.SearchS
     The exploration of ``refmodel check`` finds the states. It runs once, and always finds the same states. If a run breaks a law,
     the states include those of a shortest such run. A test may change a state that it is given.
     """
+    forget()
     read = outline(design)
     sizes = geometry or design.geometry
     starts = st.deferred(lambda: st.sampled_from(_starts(hashable(design), _Same(sizes))))

@@ -49,6 +49,19 @@ def test_designs_are_collected_as_a_test_for_each_law_and_engine(project: Path) 
     assert set(found.values()) == {"PASSED"}
 
 
+def test_a_design_within_a_test_class_is_collected_too(project: Path) -> None:
+    """As pytest does with test classes within test classes."""
+    file = project / "tests" / "test_within.py"
+    text = (project / "tests" / "test_designs.py").read_text()
+    file.write_text(f"{text}\n\nclass TestAll:\n    class TestWithin(TestLeaky):\n        pass\n")
+    done = pytest_in(project, "tests/test_within.py", "-k", "TestWithin")
+    assert {node.split("::", 1)[1]: outcome for node, outcome in outcomes(done).items()} == {
+        f"TestAll::TestWithin::{law}[{engine}]": "FAILED" if law == "an_empty_cell_holds_nothing" else "PASSED"
+        for law in ("a_full_cell_holds_one", "an_empty_cell_holds_nothing")
+        for engine in ("exhaustive", "prove")
+    }
+
+
 def test_without_a_cache_a_failure_has_the_run_and_no_picture(project: Path) -> None:
     done = pytest_in(project, "-p", "no:cacheprovider", "-k", "TestLeaky and exhaustive and nothing")
     assert "picture: none, since pytest's cache is off" in done.stdout and "refmodel replay rm1" in done.stdout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from refmodel.engines.outcomes import fields_of, is_silent, refuse_odd_step_of, 
 from refmodel.language.abstraction import abstractions
 from refmodel.language.asking import Fault
 from refmodel.language.design import Operation, Outline, hashable
+from refmodel.language.kept import kept
 from refmodel.language.kinds import Kind, PageKind, TableKind
 from refmodel.language.nearly import nearly_or
 from refmodel.language.places import home_of, place_of
@@ -161,7 +161,7 @@ def step_names(design: Outline) -> dict[str, tuple[str, ...]]:
     return _step_names(hashable(design.cls))
 
 
-@functools.cache
+@kept
 def _step_names(cls: Any) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for base in reversed(cls.__mro__):

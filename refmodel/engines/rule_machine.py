@@ -18,6 +18,7 @@ from refmodel.engines.random import Instance, Search, by_operation
 from refmodel.engines.shrink import shortened
 from refmodel.engines.words import call
 from refmodel.language.design import Design, Operation, Outline, outline
+from refmodel.language.kept import forget
 from refmodel.language.sizes import Geometry
 from refmodel.language.unsound import BadDesign
 
@@ -219,7 +220,9 @@ def rule_machine(design: type[Design] | Outline, geometry: Geometry | None = Non
     """
     if geometry is not None and not isinstance(geometry, Geometry):
         raise BadDesign(f"geometry: {geometry!r}; expected a Geometry, such as refmodel.geometry(Vm=2, Mfn=4)")
-    design = design if isinstance(design, Outline) else outline(design)
+    if not isinstance(design, Outline):
+        forget()
+        design = outline(design)
     further = design.cls.further_geometries if geometry is None else ()
     geometry = geometry or design.cls.geometry
     there = [(each, _instances(design, each)) for each in (geometry, *further)]

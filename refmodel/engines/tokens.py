@@ -14,6 +14,7 @@ import json
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import attrs
@@ -22,6 +23,7 @@ from refmodel.engines.aborts import Aborted
 from refmodel.engines.machine import RESUME, Machine, Pick, Run, Step, recorded
 from refmodel.language import BadDesign
 from refmodel.language.design import Outline
+from refmodel.language.kinds import TableKind
 from refmodel.language.sizes import MOST_UNDER_WAY, Geometry
 from refmodel.language.sources import definition_of
 
@@ -31,11 +33,15 @@ LARGEST = 8
 """Names of a sort, natural numbers and words that a token may have, unless its design has more: it is not to fill the memory."""
 
 
-@functools.cache
 def text_digest(design: Outline) -> str:
     """A digest of the text that a design consists of: its tables, its methods and laws, and what they call."""
-    total = hashlib.sha256(repr([(t.name, t.keys, t.value, t.partial) for t in design.tables]).encode())
-    for function in sorted(design.text.functions, key=lambda f: (f.__module__ or "", f.__qualname__, f.__code__.co_firstlineno)):
+    return _digest(design.tables, design.text.functions)
+
+
+@functools.cache
+def _digest(tables: tuple[TableKind, ...], functions: tuple[FunctionType, ...]) -> str:
+    total = hashlib.sha256(repr([(t.name, t.keys, t.value, t.partial) for t in tables]).encode())
+    for function in sorted(functions, key=lambda f: (f.__module__ or "", f.__qualname__, f.__code__.co_firstlineno)):
         definition = definition_of(function)
         total.update(f"{function.__qualname__}\0{'' if definition is None else ast.unparse(definition)}".encode())
     return total.hexdigest()[:12]

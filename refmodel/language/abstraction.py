@@ -7,7 +7,6 @@ Lamport, *The existence of refinement mappings*, 1991).
 
 from __future__ import annotations
 
-import functools
 import inspect
 import typing
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 import attrs
 
 from refmodel.language.annotations import kind_of
+from refmodel.language.kept import kept
 from refmodel.language.kinds import Kind
 from refmodel.language.places import decorated, not_evaluated, place_of
 from refmodel.language.unsound import BadDesign
@@ -68,7 +68,7 @@ def abstractions(cls: type) -> tuple[Abstraction, ...]:
     return _abstractions(stated)
 
 
-@functools.cache
+@kept
 def _abstractions(cls: Any) -> tuple[Abstraction, ...]:
     found: dict[str, Abstraction] = {}
     for name in dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base)):

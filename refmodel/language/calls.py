@@ -13,6 +13,7 @@ import attrs
 
 from refmodel.language.asking import Site
 from refmodel.language.expressions import Expressions
+from refmodel.language.kept import kept
 from refmodel.language.kinds import EnumKind, FlagKind, Kind, NameKind, NaturalKind, PageKind, RecordKind, TableKind, WordKind
 from refmodel.language.laws import Law
 from refmodel.language.meanings import WORDS, Effects
@@ -39,7 +40,7 @@ LONGEST = 64
 """How often a loop may be gone through: it is written out."""
 
 
-@functools.cache
+@kept
 def _signature(cls: Any, name: str) -> inspect.Signature:
     return inspect.signature(getattr(cls, name))
 

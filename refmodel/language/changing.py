@@ -11,8 +11,8 @@ import sys
 from types import FunctionType
 from typing import Any
 
-from refmodel.language.design import forget_outlines
 from refmodel.language.held import let_go
+from refmodel.language.kept import forget
 from refmodel.language.sources import code_in, code_of, forget_replaced
 from refmodel.language.unsound import BadDesign
 
@@ -30,7 +30,7 @@ def change(function: FunctionType, text: str) -> None:
     linecache.cache[file] = (len(text), None, [f"{line}\n" for line in text.split("\n")], file)
     forget_replaced(function)
     let_go(function)
-    forget_outlines()
+    forget()
     if new.co_freevars == code.co_freevars:
         function.__code__ = new
     else:

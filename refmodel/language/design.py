@@ -40,6 +40,7 @@ from refmodel.language.attributes import (
 from refmodel.language.elsewhere import refuse_laws_elsewhere
 from refmodel.language.examination import Examination, acting, examine
 from refmodel.language.gathering import EveryLaw, laws_about
+from refmodel.language.kept import kept
 from refmodel.language.kinds import Kind, NameKind, PageKind, TableKind
 from refmodel.language.laws import Law, part_of
 from refmodel.language.lost import refuse_lost
@@ -331,13 +332,13 @@ def claims_of(cls: type[Design]) -> Claims:
     return _claims(hashable(cls))
 
 
-@functools.cache
+@kept
 def _claims(cls: Any) -> Claims:
     operations = _operations(cls)
     return Claims(operations, _laws(cls, operations), pendings(cls, operations))
 
 
-@functools.cache
+@kept
 def _outline(cls: Any) -> Outline:
     refuse_odd_attributes(cls)
     _refuse_hidden(cls)
@@ -364,7 +365,7 @@ def _names(code: types.CodeType) -> frozenset[str]:
     return frozenset(code.co_names).union(*inner)
 
 
-@functools.cache
+@kept
 def _read(
     cls: Any,
     tables: tuple[TableKind, ...],
@@ -381,12 +382,6 @@ def _read(
     if text.complaints:
         raise BadDesign("\n".join(map(str, text.complaints)))
     return text
-
-
-def forget_outlines() -> None:
-    """A text has changed: every design is read again when it is asked for."""
-    for each in (_outline, _read, _claims, _operations):
-        each.cache_clear()
 
 
 def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
@@ -422,7 +417,7 @@ def _refuse_other_tables(cls: type[Design]) -> None:
                 )
 
 
-@functools.cache
+@kept
 def _annotations(cls: Any) -> dict[str, Any]:
     """The annotations of a class and of those that it is made of; ``BadDesign`` says where one is that means nothing."""
     try:
@@ -444,7 +439,7 @@ def _guilty(cls: type[Design]) -> str:
     return place_of(cls)
 
 
-@functools.cache
+@kept
 def _operations(cls: Any) -> tuple[Operation, ...]:
     found = []
     for name in dir(cls):

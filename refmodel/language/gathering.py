@@ -11,7 +11,6 @@ Laws that stand in the file of a class that the design is made of are among them
 
 from __future__ import annotations
 
-import functools
 import importlib
 import pkgutil
 import sys
@@ -22,6 +21,7 @@ from typing import Any
 
 import attrs
 
+from refmodel.language.kept import kept
 from refmodel.language.laws import Law
 from refmodel.language.unsound import BadDesign
 
@@ -77,10 +77,9 @@ def _is_about_something(cls: type, law: Law, module: ModuleType) -> None:
         if isinstance(each, type) and each.__module__ == module.__name__ and issubclass(each, design_of(cls))
     ]
     if not any(_is_a(each, subject) for each in (cls, *here)):
-        raise BadDesign(
-            f"{law.place}: law {law.clause} ({law.name}) is about {getattr(subject, '__name__', subject)}, which "
-            f"{cls.__name__} is not{_lacking(cls, subject)}: it would never be judged"
-        )
+        name = getattr(subject, "__name__", subject)
+        which = f"an earlier {name}" if name == cls.__name__ else f"{name}, which {cls.__name__} is not{_lacking(cls, subject)}"
+        raise BadDesign(f"{law.place}: law {law.clause} ({law.name}) is about {which}: it would never be judged")
 
 
 def design_of(cls: type) -> type:
@@ -94,7 +93,7 @@ def _lacking(cls: type, kind: Any) -> str:
     return f", since it has no {' and no '.join(missing)}" if missing else ""
 
 
-@functools.cache
+@kept
 def laws_of_packages(packages: tuple[str, ...]) -> tuple[Law, ...]:
     """Every law that the modules of these packages, and of packages within them, state or import by name, in their order."""
     modules: list[ModuleType] = []
@@ -107,7 +106,7 @@ def laws_of_packages(packages: tuple[str, ...]) -> tuple[Law, ...]:
     return tuple(dict.fromkeys([*stated, *(law for module in modules for law in _laws_in(module))]))  # those that they import, too
 
 
-@functools.cache
+@kept
 def _subjects(packages: tuple[str, ...]) -> dict[Law, Any]:
     """What each law of these packages is about."""
     return {law: subject_of(law) for law in laws_of_packages(packages)}

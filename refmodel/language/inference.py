@@ -9,7 +9,6 @@ wants; laws and conditions only look.
 from __future__ import annotations
 
 import ast
-import functools
 import inspect
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from refmodel.language.annotations import kind_of, refuse_odd_fault
 from refmodel.language.arithmetic import place
 from refmodel.language.calls import Calls
 from refmodel.language.grammar import instead
+from refmodel.language.kept import kept
 from refmodel.language.kinds import Kind
 from refmodel.language.meanings import Complaint, Effects, Frame, Stop
 from refmodel.language.sources import code_of, definition_of
@@ -314,7 +314,7 @@ def _assigned(node: ast.AST) -> Iterator[str]:
             yield (each.asname or each.name).partition(".")[0]
 
 
-@functools.cache
+@kept
 def _kinds_stated(function: FunctionType) -> dict[str, Kind]:
     """The kinds that a function's annotations state, where they state one."""
     try:

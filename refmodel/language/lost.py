@@ -7,6 +7,7 @@ one that its author reads.
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from collections.abc import Iterator
 from types import FunctionType, ModuleType
@@ -33,13 +34,13 @@ def refuse_lost(cls: type, judged: tuple[Law, ...]) -> None:
         _refuse_stated_twice(base)
     for module in {name: sys.modules[name] for name in (base.__module__ for base in cls.__mro__) if name in sys.modules}.values():
         for law in made_in(module, Law):
-            if law not in judged and not _is_kept(module, law):
+            if law not in judged and not _is_kept(module, law) and not _is_stated_anew(module, law):
                 raise BadDesign(
                     f"{law.place}: law {law.clause} ({law.name}) would never be judged: {_why(module, law)}; expected "
                     "it in the body of a class, at the top of its file under a name of its own, or in a tuple laws"
                 )
         for method in made_in(module, FunctionType):
-            if "<locals>" not in method.__qualname__ and not _is_taken(module, method):
+            if "<locals>" not in method.__qualname__ and not _is_taken(cls, module, method):
                 raise BadDesign(
                     f"{_place(method)}: the operation {method.__name__} would never be taken: no class of this file has it under "
                     "its name; expected @operation or @guest alone, on a method in the body of a class"
@@ -132,16 +133,16 @@ def _place(method: FunctionType) -> str:
     return f"{code_of(method).co_filename}:{code_of(method).co_firstlineno}"
 
 
-def _is_taken(module: ModuleType, method: FunctionType) -> bool:
-    """Whether a class of a file has an operation under its own name, and as an operation."""
-    classes = [each for each in vars(module).values() if isinstance(each, type)]
+def _is_taken(cls: type, module: ModuleType, method: FunctionType) -> bool:
+    """Whether a class of a file, or one that a design is made of, has an operation under its own name, and as an operation."""
+    classes = [*cls.__mro__, *(each for each in vars(module).values() if isinstance(each, type))]
     while classes:
-        cls = classes.pop()
-        found = vars(cls).get(method.__name__)
+        each = classes.pop()
+        found = vars(each).get(method.__name__)
         if type(found) is FunctionType and hasattr(found, "__refmodel__") and found.__qualname__ == method.__qualname__:
             return True
         classes += [
-            value for value in vars(cls).values() if isinstance(value, type) and value.__qualname__.startswith(cls.__qualname__)
+            value for value in vars(each).values() if isinstance(value, type) and value.__qualname__.startswith(each.__qualname__)
         ]
     return False
 
@@ -157,6 +158,16 @@ def _is_in(cls: type, law: Law) -> bool:
     within = [value for value in vars(cls).values() if isinstance(value, type) and value.__qualname__.startswith(cls.__qualname__)]
     stated = any(law in (value, getattr(value, "law", None)) for value in vars(cls).values())
     return stated or (isinstance(listed, tuple | list) and law in listed) or any(_is_in(each, law) for each in within)
+
+
+def _is_stated_anew(module: ModuleType, law: Law) -> bool:
+    """Whether a cell of a notebook states a law that another cell, or the same one when it ran before, had stated."""
+    now = vars(module).get(law.name)
+    if not isinstance(now, Law):
+        return False
+    mine, its = law.function.__code__, now.function.__code__
+    in_cells = not any(os.path.exists(code.co_filename) for code in (mine, its))
+    return in_cells and (mine.co_filename != its.co_filename or mine.co_firstlineno == its.co_firstlineno)
 
 
 def _why(module: ModuleType, law: Law) -> str:

@@ -1,0 +1,114 @@
+"""In a notebook a design is checked again and again, with laws, helpers and operations that cells state anew."""
+
+import linecache
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+import refmodel
+from refmodel import BadDesign, Status
+
+DESIGN = """
+from refmodel import Design, Total, geometry, law, operation
+from refmodel.machine.names import Vm
+
+def both() -> bool:
+    return True
+
+class Pairs(Design):
+    a: Total[Vm, bool]
+    b: Total[Vm, bool]
+    geometry = geometry(Vm=2)
+
+    @operation
+    def set(self, vm: Vm) -> None:
+        self.a[vm] = True
+        self.b[vm] = both()
+"""
+LAW = """
+@law("X-1", "The two are the same.")
+def alike(s: Pairs, vm: Vm) -> bool:
+    return s.a[vm] == s.b[vm]
+"""
+NEVER = """
+@law("X-2", "No flag is set.")
+def never(s: Pairs, vm: Vm) -> bool:
+    return not s.a[vm]
+"""
+NOT_BOTH = """
+def both() -> bool:
+    return False
+"""
+
+
+class Notebook:
+    """Cells that run in one module, and whose text only ``linecache`` has."""
+
+    def __init__(self) -> None:
+        self.module = ModuleType("a_notebook")
+        sys.modules["a_notebook"] = self.module
+
+    def run(self, text: str, cell: str) -> None:
+        name = f"<ipython-input-{cell}>"
+        linecache.cache[name] = (len(text), None, text.splitlines(True), name)
+        exec(compile(text, name, "exec"), vars(self.module))
+
+    def found(self) -> tuple[Status, list[str]]:
+        report = refmodel.check(self.module.Pairs, ["random", "prove"], runs=20)
+        return report.status, sorted(report.verdicts)
+
+
+@pytest.fixture
+def notebook() -> Iterator[Notebook]:
+    made = Notebook()
+    made.run(DESIGN, "1")
+    made.run(LAW, "2")
+    assert made.found() == (Status.HOLDS, ["alike"])
+    yield made
+    del sys.modules["a_notebook"]
+
+
+def test_a_law_of_a_later_cell_is_judged(notebook: Notebook) -> None:
+    notebook.run(NEVER, "3")
+    assert notebook.found() == (Status.FAILS, ["alike", "never"])
+
+
+def test_a_law_that_is_stated_anew_takes_the_place_of_the_first(notebook: Notebook) -> None:
+    notebook.run(LAW.replace("s.a[vm] == s.b[vm]", "not s.a[vm]"), "3")
+    assert notebook.found() == (Status.FAILS, ["alike"])
+
+
+def test_a_helper_that_is_stated_anew_is_read_anew(notebook: Notebook) -> None:
+    notebook.run(NOT_BOTH, "3")
+    assert notebook.found() == (Status.FAILS, ["alike"])
+
+
+@pytest.mark.parametrize("cell", ["2", "3"])
+def test_a_cell_may_run_twice(notebook: Notebook, cell: str) -> None:
+    notebook.run(LAW, cell)
+    assert notebook.found() == (Status.HOLDS, ["alike"])
+
+
+def test_an_operation_that_is_put_into_the_class_is_taken(notebook: Notebook) -> None:
+    notebook.run("@operation\ndef clear(self: Pairs, vm: Vm) -> None:\n    self.a[vm] = False\n", "3")
+    notebook.run("Pairs.clear = clear", "4")
+    assert notebook.found() == (Status.FAILS, ["alike"])
+
+
+def test_a_law_about_the_class_of_an_earlier_run_is_refused(notebook: Notebook) -> None:
+    notebook.run(DESIGN, "3")
+    with pytest.raises(BadDesign, match=r"<ipython-input-2>:2: law X-1 .alike. is about an earlier Pairs"):
+        notebook.found()
+
+
+def test_a_class_that_a_cell_extends_under_its_name_is_judged_as_it_is_now(notebook: Notebook) -> None:
+    notebook.run("class Pairs(Pairs):\n    @operation\n    def clear(self, vm: Vm) -> None:\n        self.a[vm] = False\n", "3")
+    assert notebook.found() == (Status.FAILS, ["alike"])
+
+
+def test_two_laws_of_one_name_in_one_cell_are_refused(notebook: Notebook) -> None:
+    notebook.run(LAW + LAW.replace("==", "!="), "2")
+    with pytest.raises(BadDesign, match="would never be judged"):
+        notebook.found()
