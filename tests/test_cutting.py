@@ -77,3 +77,43 @@ def test_a_trace_is_not_cut_after_a_page_was_granted(tmp_path: Path) -> None:
     (tmp_path / "lent").write_text("\n".join(['{"e":"grant","gfn":0,"to_vm":1,"to_gfn":5,"writable":true}', *lines]) + "\n")
     assert len(cut(str(tmp_path / "plain"), 16)) > 1
     assert len(cut(str(tmp_path / "lent"), 16)) == 1
+
+
+HOLES = [{"e": "hole", "gpa": 0}] * 20
+BLANK = [
+    (
+        {"e": "trace", "start": "power-on", "silent": ["store"]},
+        [{"e": "ram", "gpa": 0, "bytes": 4096}, {"e": "load", "gpa": 0, "value": 5}],
+    ),
+    (
+        {"e": "trace", "start": "power-on", "flushes": "told"},
+        [
+            {"e": "populate", "gfn": 1, "mfn": 5},
+            {"e": "map", "gfn": 1, "mfn": 5, "writable": True},
+            {"e": "unmap", "gfn": 1},
+            {"e": "inflate", "gfn": 1},
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize("header, after", BLANK)
+@pytest.mark.parametrize("blank", ["", "\n", " \r\n\n"])
+def test_every_piece_goes_by_the_header(
+    header: dict[str, object], after: list[dict[str, object]], blank: str, tmp_path: Path
+) -> None:
+    """Also where blank lines come before it."""
+    file = tmp_path / "trace.jsonl"
+    file.write_text(blank + "".join(json.dumps(each) + "\n" for each in [header, *HOLES, {"e": "gap"}, *after]))
+    whole, pieces = judge_trace(str(file)), judge_in_pieces(str(file), Where(2))
+    found = [done.deviation and (done.deviation.line, done.deviation.clause) for done in (whole, pieces)]
+    assert len(cut(str(file), 8)) > 1 and found[0] == found[1]
+    assert (found[0] is None) == ("silent" in header)
+
+
+@pytest.mark.parametrize("late", [b'{"e":"hole","gpa":0,"seq":5}', b'{"e":"gr\\u0061nt","gfn":0,"to_vm":1,"to_gfn":0}'])
+def test_what_comes_late_keeps_a_trace_whole(late: bytes, tmp_path: Path) -> None:
+    """Numbers of events, and escapes that may spell anything, are looked for in the whole file."""
+    file, hole = tmp_path / "trace.jsonl", b'{"e":"hole","gpa":0}\n'
+    file.write_bytes(hole * 40_000 + b'{"e":"gap"}\n' + hole * 10_000 + late + b"\n")
+    assert cut(str(file), 8) == []

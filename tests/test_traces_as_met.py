@@ -209,7 +209,19 @@ AS_MET = {
     "frame_of_a_page_forgotten_after_a_race": None, "load_that_waits_teaches_nothing": None,
     # What a processor may remember, and which flags it may set of its own accord.
     "xd_remembered_and_nxe_cleared": None, "first_page_walked_and_the_second_faults": None, "walked_of_its_own_accord": None,
-    "invlpg_with_global_pages_off": None, "faults_at_power_on_with_pcids": (8, "EQV-2")}
+    "invlpg_with_global_pages_off": None, "faults_at_power_on_with_pcids": (8, "EQV-2"),
+    # A page keeps its slot in the swap cache, and loses it with its contents.
+    "swapped_out_again_from_the_swap_cache": None, "reported_page_loses_its_copy_on_swap": None,
+    "reported_on_swap_and_its_slot_is_anothers": None, "reported_on_swap_and_populated": None,
+    # A race leaves nothing that is certain: whether a page was reported, has a copy on swap, or is marked.
+    "report_races_with_a_store_and_the_page_is_freed": None, "report_races_with_a_store_and_the_page_is_promised": None,
+    "report_races_with_a_dump": None, "written_back_beside_a_store_of_the_monitors": None,
+    "stored_before_the_flush_of_the_ring_ended": None, "stored_before_the_flush_of_the_ring_ended_begun_in_the_middle":
+    None,
+    # What another CPU has lost may have come before.
+    "loaded_before_a_gap_of_another_cpu": None, "loaded_while_another_cpu_lost_events": None,
+    "loaded_though_no_cpu_lost_events": (3, "EQV-2"),
+    "marks_taken_of_what_is_no_memory": None}
 """Where each deviates, and from what."""
 
 

@@ -60,7 +60,8 @@ def serve(
 
     specs/traces.md describes the format of a line.
 
-    Exit status: 0 every event was lawful, 1 an event deviated, 2 a line was no event, 3 there were no events.
+    Exit status: 0 every event was lawful, 1 an event deviated, 2 a line was no event, 3 there were no events; with --socket 0 after
+    Ctrl-C, whatever the connections were told.
     """
     if socket is None:
         done = converse("standard input", sys.stdin.buffer, sys.stdout.buffer)

@@ -47,7 +47,7 @@ OF_64_BITS = ("pbmte", "vs_pbmte")
 SWITCHES = ("sum", "mxr", "vs_sum", "vs_mxr", "adue", "pbmte", "vs_adue", "vs_pbmte")
 """Registers' bits. Machines of 32 bits have no Svpbmt."""
 
-Hex = Annotated[str, Meta(pattern="^0x[0-9a-f]{1,16}$", description="an unsigned 64-bit number")]
+Hex = Annotated[str, Meta(pattern=r"^0x[0-9a-f]{1,16}(?!\n)$", description="an unsigned 64-bit number")]
 Words = dict[Hex, Hex]
 
 

@@ -66,30 +66,32 @@ def judge_in_pieces(name: str, where: Where) -> TraceVerdict:
 
 
 def cut(name: str, most: int) -> list[Piece]:
-    """The pieces of a file; one where it cannot be cut: it is standard input or compressed, its events are numbered, only each
-    CPU's order is known, or it has no gaps. It is not cut any more where pages are granted: a gap does not end that."""
+    """The pieces of a file; none where it cannot be cut: it is standard input or compressed, its events are numbered, an escape may
+    spell any field, only each CPU's order is known, or it has no gaps. It is not cut any more where pages are granted: a gap does
+    not end that."""
     if name == "-" or not Path(name).is_file():
         return []
     header = _header(name)
-    with Path(name).open("rb") as stream:
-        beginning = stream.read(BLOCK)
-    if any(beginning.startswith(magic) for magic in MAGIC) or b'"seq"' in beginning:
-        return []
     if header is not None and header[1].order != "total":
         return []
     size = Path(name).stat().st_size
     pieces, start, first = [], 0, 1
-    for offset, line in _gaps(name):
-        if offset - start >= size // most and offset > 0:
-            pieces.append(Piece(start, offset, first))
-            start, first = offset, line
+    try:
+        for offset, line in _gaps(name):
+            if offset - start >= size // most and offset > 0:
+                pieces.append(Piece(start, offset, first))
+                start, first = offset, line
+    except Whole:
+        return []
     return [*pieces, Piece(start, size, first)]
 
 
 def _header(name: str) -> tuple[bytes, e.Header] | None:
-    """The first line, if it is a header."""
+    """The first line that is not blank, if it is a header."""
     with Path(name).open("rb") as stream:
         line = stream.readline(LONGEST)
+        while line and not line.strip():
+            line = stream.readline(LONGEST)
     try:
         found = msgspec.json.decode(line, type=ANY)
     except UNDECODABLE:
@@ -97,15 +99,22 @@ def _header(name: str) -> tuple[bytes, e.Header] | None:
     return (line, found) if isinstance(found, e.Header) else None
 
 
+class Whole(Exception):
+    """A file is not to be cut."""
+
+
 def _gaps(name: str) -> Iterator[tuple[int, int]]:
-    """Where a line is that tells of a gap, and its number."""
-    offset, number, rest = 0, 1, b""
+    """Where a line is that tells of a gap, and its number. Raises ``Whole``."""
+    offset, number, rest, granted = 0, 1, b"", False
     with Path(name).open("rb") as stream:
         while data := stream.read(BLOCK):
+            if offset == 0 and any(data.startswith(magic) for magic in MAGIC):
+                raise Whole
             whole, newline, after = (rest + data).rpartition(b"\n")
-            if b'"grant"' in whole or b'"alias"' in whole:
-                return  # pages that were granted are not relied on after any gap
-            if b'"gap"' in whole:
+            if len(after) > LONGEST or b'"seq"' in whole or b"\\" in whole:
+                raise Whole
+            granted = granted or b'"grant"' in whole or b'"alias"' in whole  # what was granted is not relied on after any gap
+            if b'"gap"' in whole and not granted:
                 at = offset
                 for by, line in enumerate(whole.split(b"\n")):
                     if b'"gap"' in line and _is_gap(line):
@@ -114,8 +123,8 @@ def _gaps(name: str) -> Iterator[tuple[int, int]]:
             offset += len(whole) + len(newline)
             number += whole.count(b"\n") + len(newline)
             rest = after
-            if len(rest) > LONGEST:
-                return
+    if b'"seq"' in rest or b"\\" in rest:
+        raise Whole
 
 
 def _is_gap(line: bytes) -> bool:

@@ -58,7 +58,7 @@ def forget(k: Knowledge, names: Names) -> bool:
     for run in sorted(_runs(names, "content")):
         _forget_contents(k, run)
     for name in names.reads | names.writes:
-        if name[0] == "word":
+        if name[0] == "word" and ("content", name[1], name[2] >> 9) not in names.writes:
             page = k.pages.get(guest.reached(k, name[1], name[2] >> 9))
             if page is not None:
                 page.doubt_bytes((name[2] & 0x1FF) * WORD, WORD)
@@ -69,6 +69,8 @@ def forget(k: Knowledge, names: Names) -> bool:
     for name in names.reads | names.writes:
         if name[0] == "ring":
             k.rings[name[1], name[2]] = DirtyRing()
+        elif name[0] == "marked":
+            k.late.discard(name[1:])
         elif name[0] == "paused":
             k.paused[name[1]] = True
     k.journal.clear()
@@ -176,8 +178,10 @@ def _forget_pages(k: Knowledge, run: Run) -> None:
 
 
 def _forget_contents(k: Knowledge, run: Run) -> None:
-    """Nothing is known any more of what pages hold, nor of copies of it."""
+    """Nothing is known any more of what pages hold, nor of copies of it. What was reported as free may be lost as before."""
     keys: list[Key] = [(run.whose, gfn) for gfn in k.mentioned_pages.within(run.whose, run.first, run.last)]
+    pages = k.tables["bare_memory"]
+    lost = [key for key in keys if (page := pages.get(key)) is not None and page.either is not None]
     _forget_slots(k, run, keys)
     for key in keys:
         entry = k.backing(key)
@@ -185,6 +189,15 @@ def _forget_contents(k: Knowledge, run: Run) -> None:
             dict.pop(k.tables["memory"], entry.mfn, None)
     for name in HELD:
         _open(k.tables[name], run, keys)
+    for key in lost:
+        pages[key] = _lost_perhaps()
+
+
+def _lost_perhaps() -> Contents:
+    """A page of whose contents nothing is known, and which may lose them."""
+    found = Contents()
+    found.either = Contents()
+    return found
 
 
 def _open(table: Known, run: Run, keys: Iterable[object]) -> None:

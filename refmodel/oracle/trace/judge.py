@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import attrs
 import msgspec
 
 from refmodel.engines.collecting import rarely_collected
@@ -38,6 +39,17 @@ MORE_THAN_JUDGED = (b'"seq"', b'"trace"', b'"gap"', b"\\")
 """What is in the text of events with which more is done than to judge them; an escape may spell any of it."""
 
 
+@attrs.define
+class Postponed:
+    """A deviation that is told once it is certain that no CPU has lost events which may explain it."""
+
+    deviation: Deviation
+    line: int
+    """The last line that was judged."""
+    cpus: set[int]
+    """The CPUs of which no event came since."""
+
+
 class Judge:
     """Judges events one after the other; after the first that deviates it has nothing more to say."""
 
@@ -64,6 +76,9 @@ class Judge:
         """By CPU: the time of the last event that has one."""
         self.interleaving: Interleaving | None = None
         """What judges events of which only each CPU's order is known."""
+        self._lines: dict[int, int] = {}
+        """By CPU, if only CPUs have an order: the line of the last event."""
+        self._postponed: Postponed | None = None
         self.notes: list[str] = []
         self._looked = 0
 
@@ -152,6 +167,10 @@ class Judge:
 
     def one(self, line: int, event: e.Event, text: bytes = b"", before: list[bytes] | None = None) -> Deviation | None:
         """Judge one event."""
+        if self._postponed is not None and (found := self._after_postponed(self._postponed, line, event)) is not None:
+            return found
+        if self._postponed is not None:
+            return None
         self._in_order(line, event)
         if event.time is not None and not self._clocks_run([event]):
             raise self.bad(
@@ -164,10 +183,14 @@ class Judge:
             raise self.bad(line, "e", "a trace header comes first, or not at all")
         self.events += 1
         self.met[type(event)] += 1
-        if self.interleaving is not None and isinstance(event, e.Header | e.Gap) and (found := self.finish()) is not None:
+        if self.interleaving is not None and isinstance(event, e.Header) and (found := self.finish()) is not None:
             return found
+        if self.interleaving is not None and isinstance(event, e.Gap):
+            while self.interleaving.end() is not None:  # what was lost may have come before it
+                self.interleaving.undecided += 1
         if self.interleaving is not None and not isinstance(event, e.Header | e.Gap):
-            return self._ended(self.interleaving.add(Item(line, event, text, before or [])))
+            self._lines[event.cpu] = line
+            return self._postpone(self.interleaving.add(Item(line, event, text, before or [])), line)
         try:
             event.judge(self.knowledge)
         except Deviates as why:
@@ -187,7 +210,41 @@ class Judge:
 
     def finish(self) -> Deviation | None:
         """There are no more events: judge those that may have happened after others that never came."""
+        if self._postponed is not None:
+            return self._postponed.deviation
         return None if self.interleaving is None else self._ended(self.interleaving.end())
+
+    def _postpone(self, item: Item | None, line: int) -> Deviation | None:
+        """A deviation waits for the next event of every other CPU: that tells whether events were lost which may explain it."""
+        found = self._ended(item)
+        if item is None or found is None:
+            return None
+        silent = {cpu for cpu, last in self._lines.items() if last < item.line} - {item.event.cpu}
+        if not silent:
+            return found
+        self._postponed = Postponed(found, line, silent)
+        return None
+
+    def _after_postponed(self, waits: Postponed, line: int, event: e.Event) -> Deviation | None:
+        """Look whether a CPU has lost events that may explain a deviation: then it is none, and judging goes on here."""
+        if isinstance(event, e.Header):
+            return waits.deviation
+        last = self.sequence.get(event.cpu)
+        lost = isinstance(event, e.Gap) or (event.seq is not None and last is not None and event.seq > last + 1)
+        if lost and (event.cpu in waits.cpus or line - waits.deviation.line <= self._window()):
+            self._postponed = None
+            assert self.interleaving is not None
+            self.interleaving.undecided += 1
+            if line > waits.line + 1:
+                self.notes.append(f"nothing from line {waits.line + 1} to {line - 1} was judged: CPU {event.cpu} lost events then")
+            return None
+        waits.cpus.discard(event.cpu)
+        if event.seq is not None:
+            self.sequence[event.cpu] = max(event.seq, -1 if last is None else last)
+        return None if waits.cpus else waits.deviation
+
+    def _window(self) -> int:
+        return 0 if self.interleaving is None else self.interleaving.order.window
 
     def _ended(self, item: Item | None) -> Deviation | None:
         """What is wrong with an event that no order makes lawful."""

@@ -16,6 +16,7 @@ Name: TypeAlias = tuple[Any, ...]
 """``("frame", mfn)``; ``("ring", vm, ring, part)``.
 Of a page, ``("page", vm, gfn)``: what it is and where; ``("content", vm, gfn)`` and ``("word", vm, address / 8)``: what it holds;
 ``("cached", vm, gfn)``: its translations that a flush forgets.
+``("copy", vm, gfn)``: whether a slot holds what it holds; ``("marked", vm, gfn)``: whether a mark came since it was written to.
 Of a VM, ``("vm", vm)``: all of it; ``("lingers", vm)``: what a flush will forget; ``("flushes", vm)``: flushes under way;
 ``("paused", vm)``: whether its CPUs are stopped."""
 Span: TypeAlias = tuple[Name, int, int]
@@ -123,11 +124,17 @@ class Names(NamedTuple):
         if not self.writes and not self.tells:
             return set()
         held = {name for name in self.reads | self.writes if name[0] in ("word", "content")}
-        return (
-            held
-            if any(name[0] == "vm" for name in other.writes)
-            else (held & other.writes) | {name for name in held if _are_within(other.spans, name)}
-        )
+        if any(name[0] == "vm" for name in other.writes):
+            return held
+        return (held & other.writes) | {name for name in held if _are_within(other.spans, name)} | self._stored_beside(other)
+
+    def _stored_beside(self, other: Names) -> set[Name]:
+        """What a store leaves of its page beside what is in it: whether a slot holds a copy, if the other writes one; whether a
+        mark is due, if the other ends a flush."""
+        pages = {(name[1], name[2] >> 9) for name in self.writes if name[0] == "word"}
+        copies = {("page", *page) for page in pages if ("copy", *page) in other.writes}
+        flushed = {page for page in pages if ("cached", *page) in other.writes or _are_within(other.spans, ("cached", *page))}
+        return copies | {("marked", *page) for page in flushed}
 
 
 PASSING = ("cached", "flushes", "lingers", "ring")
@@ -197,7 +204,7 @@ class Raced:
         return len(self.names) + len(self.spans)
 
 
-OF_PAGES = ("page", "word", "content")
+OF_PAGES = ("page", "word", "content", "marked")
 """Names of what belongs to a VM's pages."""
 
 
@@ -330,6 +337,8 @@ def _also(k: Knowledge, event: e.Event) -> Iterator[Name]:
         yield "page", event.to_vm, event.to_gfn
     elif isinstance(event, e.Alias):
         yield "page", event.vm, event.of_gfn
+    elif isinstance(event, e.WriteBack | e.SwapIn):
+        yield "copy", event.vm, event.gfn
     elif isinstance(event, e.Pause | e.Unpause):
         yield "paused", event.vm
     elif isinstance(event, e.VmDestroyed):

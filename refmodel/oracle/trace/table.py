@@ -126,7 +126,7 @@ ROWS: tuple[Row, ...] = (
     Row(e.VmDestroyed, memory.vm_destroyed, "bare_memory borrowed derived dma frames grants lingering marks_told "
         "p2m plugged private sent slots tracked",
         "ISO-1 ISO-3", "cloud-hypervisor vm/deleted; the end of the VMM's process", fills=True),
-    Row(e.Report, memory.report, "bare_memory memory",
+    Row(e.Report, memory.report, "bare_memory frames memory p2m slots",
         "ISO-2 EQV-1", "cloud-hypervisor process_reporting_queue; Firecracker process_free_page_reporting_queue",
         fills=True),
     Row(e.Move, memory.move, "frames memory p2m",

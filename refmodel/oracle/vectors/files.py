@@ -36,7 +36,7 @@ VERSION = 2
 SETS = ("guest-32", "guest-pae", "guest-4", "guest-5", "ept-4", "ept-5", "npt-4", "nested-ept", "nested-npt")
 """The sets of walks, each a file."""
 
-Hex = Annotated[str, Meta(pattern="^0x[0-9a-f]{1,16}$", description="an unsigned 64-bit number")]
+Hex = Annotated[str, Meta(pattern=r"^0x[0-9a-f]{1,16}(?!\n)$", description="an unsigned 64-bit number")]
 Memory = dict[Hex, Hex]
 
 

@@ -116,10 +116,15 @@ def _resumed(k: Knowledge, key: Key, fetched: bool) -> None:
     if k.closed and there is Nowhere:
         if k.page(*key) != Contents(zeroed=True):
             _not_there(k, key, "it was never sent")
-    elif is_marked and not _may_both_be_zeroes(k.page(*key), k.state.destination[key], there is Open):
+    elif is_marked and _is_memory(k, key) and not _may_both_be_zeroes(k.page(*key), k.state.destination[key], there is Open):
         _not_there(k, key, "it is marked, and was not sent after that")
     elif not is_marked and (first or sent != Sent.MARKED or key[0] not in k.logged):
         _compared(k, key)
+
+
+def _is_memory(k: Knowledge, key: Key) -> bool:
+    """Whether it is known that there is memory at a page, or what it is: marks are also taken of ranges in which there is none."""
+    return k.state.plugged.find(key) is not None or k.backing(key) is not None or key in k.pages
 
 
 def cancelled(k: Knowledge, event: e.Cancelled) -> None:

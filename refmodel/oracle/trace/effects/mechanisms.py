@@ -254,6 +254,14 @@ def _some_slot(k: Knowledge, key: Key) -> int:
     return slot
 
 
+def _slot_that_was_told(k: Knowledge, key: Key) -> int:
+    """The slot that holds the copy of a page of which it was not known where it is: the last that it was written to, if any was
+    told."""
+    slot = k.untold_copies.get(key)
+    use = None if slot is None else k.state.slots.find(slot)
+    return slot if slot is not None and use == SlotUse(True, *key) else _some_slot(k, key)
+
+
 def _is_of_its_frame(k: Knowledge, key: Key, slot: int) -> bool:
     """Whether a slot holds the copy of another page that stood on the same frame: what pages share is written to one slot."""
     entry, use = k.backing(key), k.state.slots.find(slot)
@@ -302,7 +310,7 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
         take(k, event.mfn)
         let_go(k, entry)
         if event.keep and entry is None:
-            kept = _some_slot(k, key)
+            kept = _slot_that_was_told(k, key)
         own(
             k,
             key,

@@ -184,10 +184,15 @@ def _arriving(k: Knowledge, event: e.Fill) -> Contents:
 
 
 def report(k: Knowledge, event: e.Report) -> None:
-    """What a page holds may be lost from now on: it is that, or zeroes."""
+    """What a page holds may be lost from now on: it is that, or zeroes. Its copy on swap goes with that."""
     key = event.vm, event.gfn
-    old = k.page(*key)
-    zero, entry = old.zeroed and not old.words, k.backing(key)
+    old, entry = k.page(*key), k.backing(key)
+    if entry is not None and entry.slot != NOTHING:
+        with k.judging(about(k, key, actor=event.vm)):
+            lose_sight(k, key)
+            copy_is_good_no_more(k, key)
+        entry = None
+    zero = old.zeroed and not old.words
     if zero and (old.either is not None or entry is None or not entry.resident):
         return
     with k.judging(about(k, key, actor=event.vm)):

@@ -83,7 +83,7 @@ class Pages(Page, kw_only=True):
     """
 
     pages: Count | None = None
-    bits: Annotated[str, Meta(pattern="^([0-9a-f]{2})*$", max_length=1 << 16)] | None = None
+    bits: Annotated[str, Meta(pattern=r"^([0-9a-f]{2})*(?!\n)$", max_length=1 << 16)] | None = None
 
     @property
     def is_of_one_page(self) -> bool:
