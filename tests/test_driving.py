@@ -143,8 +143,20 @@ for line in sys.stdin:
     command = script(tmp_path, GO + body)
     assert repeat(command, ONCE).deviation is None
     monkeypatch.setattr(driving, "MOST_EVENTS", 10_000)
-    with pytest.raises(BadDesign, match="told more than 10,000 events of one command; expected"):
+    with pytest.raises(BadDesign, match="told more than 10,000 lines of one command; expected"):
         repeat(command, ONCE)
+
+
+def test_blank_lines_without_end_are_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come faster than anybody waits for, and are no events."""
+    monkeypatch.setattr(driving, "MOST_EVENTS", 10_000)
+    body = f"""
+for line in sys.stdin:
+    while '"go"' in line:
+        print('\\n' * 1000)
+    {DONE}"""
+    with pytest.raises(BadDesign, match="told more than 10,000 lines of one command; expected"):
+        repeat(script(tmp_path, GO + body), ONCE)
 
 
 def test_many_may_ask_at_once_to_be_judged(tmp_path: Path) -> None:

@@ -179,6 +179,17 @@ def test_saved_commands_are_carried_out_again(tmp_path: Path) -> None:
     assert again.runs == 1 and again.deviation is not None and again.deviation.clause == "EQV-1"
     assert refmodel("drive", "--commands", str(saved), *program(tmp_path, 1)).returncode == 1
     assert refmodel("drive", "--commands", str(saved), *program(tmp_path, 99)).returncode == 0
+    saved.write_text('{"do":"load","do":"store","vm":0,"gpa":0,"value":1}\n')
+    twice = refmodel("drive", "--commands", str(saved), *program(tmp_path, 99))
+    assert twice.returncode == 2 and "do is given twice in one object" in twice.stderr
+
+
+def test_what_an_earlier_run_saved_is_taken_for_no_finding_of_this_one(tmp_path: Path) -> None:
+    trace, commands = tmp_path / "trace.jsonl", tmp_path / "commands.jsonl"
+    for each in (trace, commands):
+        each.write_text("old")
+    done = refmodel("drive", "--runs", "2", "--save", str(trace), "--save-commands", str(commands), *program(tmp_path, 99))
+    assert done.returncode == 0 and not trace.exists() and not commands.exists()
 
 
 @pytest.mark.parametrize(

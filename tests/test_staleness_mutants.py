@@ -27,6 +27,8 @@ MUTANTS = (
     ("level < 4 and entry & PS != 0", "entry & PS != 0"),
     ("chain.leaf and access.write and not chain.entries[-1] & D", "False"),
     ("chain.leaf and access.write and not chain.entries[-1] & D", "access.write and not chain.entries[-1] & D"),
+    ("                if may_succeed:\n", "                if True:\n"),
+    ("yield fresh, fault", "if may_succeed:\n                    yield fresh, fault"),
     ("if self.reads > len(self.entries):", "if self.reads >= len(self.entries):"),
     ("if self.reads > len(self.entries):", "if True:"),
     ("todo.append(())\n", "pass\n"),

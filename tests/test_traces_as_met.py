@@ -221,7 +221,16 @@ AS_MET = {
     # What another CPU has lost may have come before.
     "loaded_before_a_gap_of_another_cpu": None, "loaded_while_another_cpu_lost_events": None,
     "loaded_though_no_cpu_lost_events": (3, "EQV-2"),
-    "marks_taken_of_what_is_no_memory": None}
+    "marks_taken_of_what_is_no_memory": None,
+    "promised_beside_a_store": None, "inflated_and_touchable_beside_a_store": None, "privacy_is_not_known_after_a_race": None,
+    "private_before_a_gap": None, "converted_in_silence_no_more": (6, "EQV-1"),
+    # The guest's page tables: silent stores, flags that processors set, rights that were added.
+    "accesses_go_by_tables_that_silent_stores_change": None, "accessed_flag_of_an_unknown_table": None,
+    "accessed_flag_of_an_unknown_table_that_was_walked": None, "spurious_fault_of_a_store_after_rights_were_added": None,
+    "faults_once_more_than_spuriously": (12, "EQV-2"),
+    "rom_begun_in_the_middle": None, "rom_told_as_memory": (4, "EQV-2"),
+    "shared_though_it_is_in_the_balloon": (5, "EQV-1"), "shared_though_there_is_no_memory": (4, "EQV-1"),
+    "dumps_that_are_silent_change_nothing": (4, "EQV-1")}
 """Where each deviates, and from what."""
 
 

@@ -152,8 +152,17 @@ def _page(done: Driven) -> Page:
 
 
 def _save(file: Path | None, lines: Sequence[str]) -> None:
-    if file is not None and lines:
+    """What an earlier run has left there goes, so that nobody takes it for what this one found."""
+    if file is None:
+        return
+    if lines:
         put("\n".join(lines) + "\n", file)
+        return
+    try:
+        if file.is_file() and not file.is_symlink():
+            file.unlink()
+    except OSError as why:
+        raise BadDesign(f"{file}: cannot be removed: {why.strerror or why}") from None
 
 
 @app.command()

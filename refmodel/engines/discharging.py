@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import z3
 
 from refmodel.engines.hypotheses import Hypotheses
-from refmodel.engines.judgements import Judgement
+from refmodel.engines.judgements import GAVE_UP, Judgement
 from refmodel.engines.leaning import laws_used
 from refmodel.engines.paths import Path, Segment, base_of
 from refmodel.engines.questions import Solver
@@ -73,6 +73,11 @@ class Discharge:
         for hypotheses in self.known.values():
             solver.add(*hypotheses.asserted)
         return solver
+
+    @property
+    def assumed(self) -> int:
+        """How many terms are assumed of this path's states."""
+        return sum(len(hypotheses.asserted) for hypotheses in self.known.values())
 
     def go_by_values(self) -> None:
         """Assume laws that count entries at what the entries contain that the path looks at."""
@@ -144,7 +149,7 @@ class Discharge:
             self._solver.add(*claim, *self.real)
             answer = self._solver.check(says=says)
             if answer == z3.unknown:
-                return f"the solver gave up: {self._solver.reason_unknown()}"
+                return f"{GAVE_UP}: {self._solver.reason_unknown()}"
             return "proved" if answer == z3.unsat else "not proved"
         finally:
             self._solver.pop()

@@ -15,6 +15,10 @@ INITIAL = "initial state"
 """What the proof is called that is of no operation."""
 
 
+GAVE_UP = "the solver gave up"
+"""How the reason of an ``unknown`` begins where the solver has no answer within its time."""
+
+
 @attrs.frozen
 class Judgement:
     """One obligation: an operation keeps a law (or, with no operation, the initial states satisfy it)."""

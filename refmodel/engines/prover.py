@@ -266,8 +266,10 @@ class Induction:
         """Where nobody knows, ask again with all that may help."""
         left = {number for number, (shown, _) in enumerate(asked) if shown.verdict == "unknown"}
         for go in (ask.go_by_values, ask.go_farthest, ask.go_beyond, ask.go_everywhere):
+            before = ask.assumed
             if left:
                 go()
+            if left and ask.assumed > before:
                 left = {number for number in left if not ask.refutes(asked[number][1])}
         for number, (shown, claim) in enumerate(asked):
             proved = shown.verdict == "unknown" and number not in left

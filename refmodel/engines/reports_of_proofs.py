@@ -14,6 +14,7 @@ from refmodel.engines.audit import Audited
 from refmodel.engines.corresponding import NEVER_DONE, never_completed, never_done
 from refmodel.engines.counterexamples import counterexample, counterexamples
 from refmodel.engines.disagreeing import claims, disagreement
+from refmodel.engines.judgements import GAVE_UP
 from refmodel.engines.machine import Failure
 from refmodel.engines.progress import Progress, prove_progress
 from refmodel.engines.progress_runs import end_everything
@@ -288,7 +289,7 @@ class _Judged:
         refuted = self._refuted(done) or done.refuted
         if refuted is not None and not not_needed:
             report = self._of_refuted(report, refuted)
-        elif reached.failure is None and any(j.law is None and j.verdict == "unknown" for j in done.judgements()):
+        elif reached.failure is None and any(_may_be_explained(j) for j in done.judgements()):
             self.notice("prove", "the text may go wrong; looking for counterexamples")
             wrong = self._with_witness(induction.prove(self.needed, all_failures=True).judgements())
             report, found = self._looked_for(report, wrong[0], ()) if wrong else (report, False)
@@ -371,6 +372,11 @@ class _Judged:
         if not told:
             return attrs.evolve(report, operation=first.operation)
         return attrs.evolve(report, witness=told[0].witness, operation=told[0].operation, counterexamples=told)
+
+
+def _may_be_explained(judgement: induction.Judgement) -> bool:
+    """Whether the text may go wrong in a step that asking again may show: where the solver gave up, it would give up again."""
+    return judgement.law is None and judgement.verdict == "unknown" and not judgement.why.startswith(GAVE_UP)
 
 
 def _unknown(judgements: Iterable[induction.Judgement]) -> list[str]:

@@ -151,20 +151,24 @@ class Remembered:
     ) -> Iterator[tuple[WalkMemory, Translation | Fault]]:
         """Every way in which an access may go: over fresh memory each, from nothing or from a chain that is remembered.
 
-        A translation remembered with a clear dirty flag is not used for a write: the processor walks again to set the flag. What is
-        remembered with XD set is used also after EFER.NXE is cleared, which forgets nothing (SDM Vol. 3A 4.10.4.1), and XD then
-        says nothing.
+        By a translation remembered with a clear dirty flag no write succeeds: the processor walks again to set the flag. A write
+        that such a translation does not allow may fault all the same, also where memory allows it by now (SDM Vol. 3A 4.10.4.3).
+        What is remembered with XD set is used also after EFER.NXE is cleared, which forgets nothing (SDM Vol. 3A 4.10.4.1), and XD
+        then says nothing.
         """
-        starts: list[tuple[Word, ...]] = [()]
+        starts: list[tuple[tuple[Word, ...], bool]] = [((), True)]
         for chain in self.usable(tag, cpu, gva):
-            if not (chain.leaf and access.write and not chain.entries[-1] & D):
-                starts.append(chain.entries if cpu.nxe else tuple(entry & ~NX for entry in chain.entries))
-        for entries in starts:
+            entries = chain.entries if cpu.nxe else tuple(entry & ~NX for entry in chain.entries)
+            starts.append((entries, not (chain.leaf and access.write and not chain.entries[-1] & D)))
+        for entries, may_succeed in starts:
             fresh = memory()
             try:
-                yield fresh, walk(_Through(fresh, entries), cpu, gva, access)
+                done = walk(_Through(fresh, entries), cpu, gva, access)
             except Fault as fault:
                 yield fresh, fault
+            else:
+                if may_succeed:
+                    yield fresh, done
 
     # ------------------------------------------------------------ forgetting
     #

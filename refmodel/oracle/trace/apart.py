@@ -10,7 +10,7 @@ from refmodel.oracle.trace.naming import OF_PAGES, Name, Names, Raced, Span
 
 MOST = 256
 """Pages that are told apart; of more, an event is taken as a whole."""
-BY_PAGE = (*OF_PAGES, "cached")
+BY_PAGE = (*OF_PAGES, "cached", "touched")
 
 
 def about(k: Knowledge, event: e.Event, own: Names, other: Names | Raced) -> Names:

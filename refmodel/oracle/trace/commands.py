@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from refmodel.language import BadDesign
 from refmodel.language.encoding import undecodable
+from refmodel.oracle.trace.duplicates import duplicate_in
 
 PARAMETERS = ("vm", "with_vm", "cpu", "gfn", "with_gfn", "gpa", "value", "size", "write", "slot", "count")
 
@@ -147,6 +148,8 @@ def _read(place: str, line: str) -> Command:
         command = json.loads(line)
     except (ValueError, RecursionError) as why:
         raise BadDesign(f"{place}: not a command: {undecodable(line.encode(), why)}") from None
+    if (key := duplicate_in(line.encode())) is not None:
+        raise BadDesign(f"{place}: {key} is given twice in one object; expected one value")
     if not isinstance(command, dict) or not isinstance(command.get("do"), str):
         raise BadDesign(f'{place}: do: expected the name of a command, as in {{"do":"load","vm":0,"gpa":4096}}')
     for name, value in command.items():

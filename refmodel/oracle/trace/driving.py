@@ -154,11 +154,9 @@ class Implementation:
         self._ask(json.dumps(command, separators=(",", ":")).encode() + b"\n")
         number = 0
         while not _is_done(line := self._line()):
-            number += bool(line.strip())
+            number += 1
             if number > MOST_EVENTS:
-                raise BadDesign(
-                    f"{self.command[0]}: told more than {MOST_EVENTS:,} events of one command; expected {DONE.decode()}"
-                )
+                raise BadDesign(f"{self.command[0]}: told more than {MOST_EVENTS:,} lines of one command; expected {DONE.decode()}")
             if line.strip():
                 yield line
 

@@ -30,7 +30,7 @@ def load(k: Knowledge, event: Load) -> None:
         parts.sort(key=lambda part: _may_be(k, *part))
     for key, offset, bits, mask in parts:
         at = reached(k, *key)
-        if event.by == "guest" or not k.state.private.find(at):
+        if event.by == "guest" or not k.may_be_private(at):
             learn(k, at, offset, bits, mask)
         if event.by == "guest":
             reported.access(k, event.cpu, key, write=False)
@@ -54,7 +54,7 @@ def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
     if key in k.lent:
         return
     page = k.page(*key)
-    if key in k.table_pages and _is_walked(page, offset, bits & mask):
+    if (key in k.table_pages or not k.closed) and _is_walked(page, offset, bits & mask):
         for contents in held(k, key):
             contents.doubt(offset, A)
     if not page.learn(offset, bits, mask):
@@ -200,7 +200,7 @@ def dma_read(k: Knowledge, event: DmaRead) -> None:
     if event.value is not None:
         for key, offset, bits, mask in pieces(event.vm, event.gpa, event.value, event.size):
             at = reached(k, *key)
-            if not k.state.private.find(at):  # of a private page it sees what it may, such as ciphertext
+            if not k.may_be_private(at):  # of a private page it sees what it may, such as ciphertext
                 learn(k, at, offset, bits, mask)
 
 
@@ -281,7 +281,7 @@ def hole(k: Knowledge, event: Hole) -> None:
 def mmio(k: Knowledge, event: Mmio) -> None:
     """A device model has answered. Memory that guests may only read answers their stores so."""
     key = event.vm, event.gpa >> 12
-    if not (event.write and k.is_read_only(key)):
+    if not (event.write and k.may_be_read_only(key)):
         hole(k, Hole(vm=event.vm, gpa=event.gpa, write=event.write))
 
 

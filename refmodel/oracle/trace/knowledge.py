@@ -99,6 +99,8 @@ class Knowledge:
         """Whether the dirty log may note a store after it has happened."""
         self.looked_at = 0
         """Pages that were looked at since an access may have stored to any of them."""
+        self.converting: set[int] = set()
+        """VMs of which pages were told to become private or shared, also before what was known was lost."""
         self.lent: set[Key] = set()
         """Pages that were granted or borrowed before what was known was lost: who else writes to them is not known any more."""
         self.start(closed=False)
@@ -265,6 +267,17 @@ class Knowledge:
     def is_read_only(self, key: Key) -> bool:
         """Whether a page lies in a slot that guests may only read."""
         return self.memory_slots.is_read_only(*key)
+
+    def may_be_read_only(self, key: Key) -> bool:
+        """Whether a page may lie in such a slot: also where nobody told in which slot it lies."""
+        untold = not self.closed or key[0] in self.obscure
+        return self.is_read_only(key) or (untold and next(self.memory_slots.overlapping(*key, 1), None) is None)
+
+    def may_be_private(self, key: Key) -> bool:
+        """Whether only its VM knows what a page holds: also where it was forgotten whether it is so. Of a page of which nothing was
+        told it is taken that it is not, unless its VM is known to convert pages, and what it did before is not known."""
+        found = shapes.as_kept(self.tables["private"], key)
+        return found is True or found is Open or (found is not False and not self.closed and key[0] in self.converting)
 
     def look(self, key: Key) -> None:
         """Find out anew which accesses to a page have to be looked into."""

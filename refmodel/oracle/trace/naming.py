@@ -16,7 +16,8 @@ Name: TypeAlias = tuple[Any, ...]
 """``("frame", mfn)``; ``("ring", vm, ring, part)``.
 Of a page, ``("page", vm, gfn)``: what it is and where; ``("content", vm, gfn)`` and ``("word", vm, address / 8)``: what it holds;
 ``("cached", vm, gfn)``: its translations that a flush forgets.
-``("copy", vm, gfn)``: whether a slot holds what it holds; ``("marked", vm, gfn)``: whether a mark came since it was written to.
+``("touched", vm, gfn)``: what a store changes of it beside what is in it: whether a slot holds a copy, whether it has a frame;
+``("marked", vm, gfn)``: whether a mark came since it was written to.
 Of a VM, ``("vm", vm)``: all of it; ``("lingers", vm)``: what a flush will forget; ``("flushes", vm)``: flushes under way;
 ``("paused", vm)``: whether its CPUs are stopped."""
 Span: TypeAlias = tuple[Name, int, int]
@@ -52,6 +53,8 @@ RINGS: dict[type[e.Event], tuple[tuple[str, ...], tuple[str, ...]]] = {
 """What an event looks at of a ring, and what it changes."""
 PARTS = ("pushed", "harvested", "reset")
 """All that is kept of a ring."""
+TOUCHED = (e.WriteBack, e.SwapIn, e.Promise, e.Inflate, e.Report)
+"""Events by which a page has a copy on swap, or no frame, until it is stored to."""
 OF_VM = (e.Linear, e.Registers, e.Invlpg, e.Invpcid, e.SlotMove, e.SlotDelete, e.VmDestroyed, e.Resume, e.Cancelled)
 """Events that are taken to be about a whole VM."""
 
@@ -132,9 +135,11 @@ class Names(NamedTuple):
         """What a store leaves of its page beside what is in it: whether a slot holds a copy, if the other writes one; whether a
         mark is due, if the other ends a flush."""
         pages = {(name[1], name[2] >> 9) for name in self.writes if name[0] == "word"}
-        copies = {("page", *page) for page in pages if ("copy", *page) in other.writes}
-        flushed = {page for page in pages if ("cached", *page) in other.writes or _are_within(other.spans, ("cached", *page))}
-        return copies | {("marked", *page) for page in flushed}
+        both = {
+            sort: {page for page in pages if (sort, *page) in other.writes or _are_within(other.spans, (sort, *page))}
+            for sort in ("touched", "cached")
+        }
+        return {("page", *page) for page in both["touched"]} | {("marked", *page) for page in both["cached"]}
 
 
 PASSING = ("cached", "flushes", "lingers", "ring")
@@ -304,8 +309,7 @@ def _named(k: Knowledge, event: e.Event) -> Iterator[Name]:
     if isinstance(event, OF_VM):
         yield "vm", event.vm
     elif isinstance(event, e.Pages):
-        if _number(event) <= MANY:
-            yield from (("page", event.vm, gfn) for first, last in event.runs() for gfn in range(first, last + 1))
+        yield from (("page", event.vm, gfn) for gfn in _few(event))
     elif isinstance(event, e.Page):
         yield "page", event.vm, event.gfn
     elif isinstance(event, e.Load | e.Store | e.DmaRead | e.DmaWrite | e.Hole | e.Mmio | e.Exit | e.Cell):
@@ -318,6 +322,13 @@ def _named(k: Knowledge, event: e.Event) -> Iterator[Name]:
         if mfn is not None and _number(event) <= MANY:
             yield from (("frame", mfn + by) for by in range(_number(event)))
     yield from _also(k, event)
+
+
+def _few(event: e.Page) -> Iterable[int]:
+    """The pages that an event is about; none if they are many."""
+    if not isinstance(event, e.Pages):
+        return (event.gfn,)
+    return (gfn for first, last in event.runs() for gfn in range(first, last + 1)) if _number(event) <= MANY else ()
 
 
 def _words(k: Knowledge, vm: int, first: int, last: int) -> Iterator[Name]:
@@ -337,8 +348,8 @@ def _also(k: Knowledge, event: e.Event) -> Iterator[Name]:
         yield "page", event.to_vm, event.to_gfn
     elif isinstance(event, e.Alias):
         yield "page", event.vm, event.of_gfn
-    elif isinstance(event, e.WriteBack | e.SwapIn):
-        yield "copy", event.vm, event.gfn
+    elif isinstance(event, TOUCHED):
+        yield from (("touched", event.vm, gfn) for gfn in _few(event))
     elif isinstance(event, e.Pause | e.Unpause):
         yield "paused", event.vm
     elif isinstance(event, e.VmDestroyed):
@@ -356,6 +367,8 @@ def _spans(event: e.Event) -> Iterator[Span]:
     number = _number(event)
     if isinstance(event, e.SlotAdd) or (number > MANY and isinstance(event, e.Page)):
         yield ("page", event.vm), event.gfn, event.gfn + number - 1
+        if isinstance(event, TOUCHED):
+            yield ("touched", event.vm), event.gfn, event.gfn + number - 1
     elif isinstance(event, e.Ram):
         yield ("page", event.vm), event.gpa >> 12, event.gpa + event.bytes >> 12
     for field in ("mfn", "to_mfn"):

@@ -65,6 +65,7 @@ def header(k: Knowledge, event: e.Header) -> None:
     k.silent_changes = frozenset().union(*(_changed_in_silence(row) for row in rows))
     k.silent_moves_few = bool(k.silent_changes) and {row.kind for row in rows if _changed_in_silence(row)} <= silence.NARROW
     k.lent.clear()
+    k.converting.clear()
     k.start(closed=event.start == "power-on")
     k.paused_otherwise = "pause" in k.silent
 
@@ -217,7 +218,7 @@ ROWS: tuple[Row, ...] = (
     Row(e.FrameIs, dumps.frame_, "bare_memory frames memory p2m slots",
         "RES-1 RES-2", "Linux /proc/kpagecount; Xen page_info"),
     Row(e.Cell, guest.dumped, "",
-        "EQV-1 EQV-2", "a memory dump, a debugger", fills=True),
+        "EQV-1 EQV-2", "a memory dump, a debugger"),
     Row(e.Abort, abort, "", "EFF-3", "any: BUG, panic, an assertion"),
 )
 

@@ -44,6 +44,9 @@ def share(k: Knowledge, event: e.Share) -> None:
         raise Inconsistent("with_gfn", "a page cannot be shared with itself")
     for key in (one, other):
         given_untold(k, key)
+        if k.state.plugged.find(key) is False:
+            why = f"there is no memory at vm {key[0]}, gfn {key[1]:#x}"
+            k.unless_silent(deviates(equivalence.memory_is_the_bare_machines, key, why), about(k, one, other))
     with k.judging(about(k, one, other, frames=(event.mfn,))):
         if event.mfn is None:
             _shared_somewhere(k, one, other)

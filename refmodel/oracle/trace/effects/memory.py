@@ -207,6 +207,7 @@ def report(k: Knowledge, event: e.Report) -> None:
 def convert(k: Knowledge, event: e.Convert) -> None:
     """Of a page that is so already, KVM leaves everything as it is; others may bring it anew."""
     key = event.vm, event.gfn
+    k.converting.add(event.vm)
     changes = k.state.private.find(key) is (not event.private)
     if changes and any(k.translations(page) for page in (key, *k.borrowers.of(key))):
         why = "a translation leads to what it was before"
