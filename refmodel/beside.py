@@ -47,9 +47,12 @@ class AsItIs(SourceFileLoader):
 
 
 @contextlib.contextmanager
-def importing(folder: Path) -> Iterator[None]:
+def importing(folder: Path | None) -> Iterator[None]:
     """What is imported within this from a folder is what its files hold. It is noted, also what is below the folder; installed
     packages and refmodel itself are not."""
+    if folder is None:
+        yield
+        return
     before = set(sys.modules)
     place = str(folder)
     sys.path_importer_cache[place] = FileFinder(place, (ExtensionFileLoader, EXTENSION_SUFFIXES), (AsItIs, SOURCE_SUFFIXES))

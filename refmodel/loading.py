@@ -141,8 +141,10 @@ def _named_design(name: str) -> type[Design]:
 def _from_package(name: str) -> ModuleType:
     if not all(part.isidentifier() for part in name.split(".")):
         raise BadDesign(f"{name}: no name of a module; expected package.module:Class, or file.py:Class")
+    _forget_edited()
     try:
-        return importlib.import_module(name)
+        with importing(_folder_of(name.partition(".")[0])):
+            return importlib.import_module(name)
     except BadDesign as why:
         raise _with_line(why) from None
     except SyntaxError as why:
@@ -154,6 +156,21 @@ def _from_package(name: str) -> ModuleType:
     except Exception as why:
         last = traceback.extract_tb(why.__traceback__)[-1]
         raise BadDesign(f"{last.filename}:{last.lineno}: {type(why).__name__}: {why}") from None
+
+
+def _folder_of(top: str) -> Path | None:
+    """The folder that a module or a package is found in; None if it is not there, Python's own, or installed."""
+    if top in sys.stdlib_module_names:
+        return None
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError, AttributeError):
+        return None
+    places = [spec.origin] if spec is not None and spec.origin else list(spec.submodule_search_locations or ()) if spec else []
+    if not places or "site-packages" in Path(places[0]).parts:
+        return None
+    place = Path(places[0]).resolve()
+    return place.parent.parent if place.name == "__init__.py" else place.parent
 
 
 def _with_line(why: BadDesign) -> BadDesign:
@@ -178,14 +195,19 @@ def _from_file(path: Path) -> ModuleType:
         text = file.read_bytes()
     except OSError as why:
         raise BadDesign(f"{path}: cannot be read: {why.strerror or why}") from None
-    if forget_edited():
-        for module in _LOADED.values():
-            sys.modules.pop(module.__name__, None)
-        _LOADED.clear()
+    _forget_edited()
     key = file, hashlib.sha256(text).hexdigest()
     if key not in _LOADED:
         _LOADED[key] = imported_from(*key) or _executed(path, file, text)
     return _LOADED[key]
+
+
+def _forget_edited() -> None:
+    """Where a file has changed that a design was loaded from, all are loaded again when they are next asked for."""
+    if forget_edited():
+        for module in _LOADED.values():
+            sys.modules.pop(module.__name__, None)
+        _LOADED.clear()
 
 
 def _executed(path: Path, file: Path, text: bytes) -> ModuleType:

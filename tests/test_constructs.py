@@ -108,6 +108,12 @@ CONSTRUCTS: dict[str, tuple[str, Any, Any]] = {
         "t[0].on",
         True,
     ),
+    "match": (
+        "match self.t[vm].use:\n    case Use.HELD:\n        pass\n    case Use.FREE if self.t[vm].on:\n        pass\n"
+        "    case Use.FREE | Use.HELD:\n        self.t[vm] = Entry(True, Use.HELD)\n    case _:\n        pass",
+        "t[0].on",
+        True,
+    ),
     "conditional expression": ("self.t[vm] = Entry(n=1 if self.t[vm].on else 2)", "t[0].n", 2),
     "for over a tuple": ("for on in (True, False, True):\n    self.u[vm, mfn] = on != self.u[vm, mfn]", "u[0, 1]", False),
     "for over a range of constants": ("for n in range(2, LIMIT):\n    self.t[vm] = Entry(n=n)", "t[0].n", 2),

@@ -11,7 +11,7 @@ import refmodel
 from refmodel import BadDesign, Status
 
 DESIGN = """
-from refmodel import Design, Total, geometry, law, operation
+from refmodel import Design, Total, geometry, implies, law, operation
 from refmodel.machine.names import Vm
 
 def both() -> bool:
@@ -30,7 +30,7 @@ class Pairs(Design):
 LAW = """
 @law("X-1", "The two are the same.")
 def alike(s: Pairs, vm: Vm) -> bool:
-    return s.a[vm] == s.b[vm]
+    return implies(s.a[vm], s.b[vm]) and implies(s.b[vm], s.a[vm])
 """
 NEVER = """
 @law("X-2", "No flag is set.")
@@ -56,7 +56,10 @@ class Notebook:
         exec(compile(text, name, "exec"), vars(self.module))
 
     def found(self) -> tuple[Status, list[str]]:
-        report = refmodel.check(self.module.Pairs, ["random", "prove"], runs=20)
+        report = refmodel.check(self.module.Pairs, ["random", "exhaustive", "prove"], runs=20)
+        again = refmodel.check(refmodel.outline(self.module.Pairs), ["exhaustive"])
+        assert all(each.failure is not None or not each.why for each in report.engines) and again.status == report.status
+        assert all(refmodel.draw(run).startswith("<svg") for run in report.broken_runs)
         return report.status, sorted(report.verdicts)
 
 
@@ -76,7 +79,7 @@ def test_a_law_of_a_later_cell_is_judged(notebook: Notebook) -> None:
 
 
 def test_a_law_that_is_stated_anew_takes_the_place_of_the_first(notebook: Notebook) -> None:
-    notebook.run(LAW.replace("s.a[vm] == s.b[vm]", "not s.a[vm]"), "3")
+    notebook.run(LAW.replace("implies(s.a[vm], s.b[vm]) and", "not s.a[vm] and"), "3")
     assert notebook.found() == (Status.FAILS, ["alike"])
 
 
@@ -109,6 +112,13 @@ def test_a_class_that_a_cell_extends_under_its_name_is_judged_as_it_is_now(noteb
 
 
 def test_two_laws_of_one_name_in_one_cell_are_refused(notebook: Notebook) -> None:
-    notebook.run(LAW + LAW.replace("==", "!="), "2")
+    notebook.run(LAW + LAW.replace(" and ", " or "), "2")
     with pytest.raises(BadDesign, match="would never be judged"):
+        notebook.found()
+
+
+def test_a_law_about_another_class_takes_no_law_s_place(notebook: Notebook) -> None:
+    notebook.run(DESIGN.replace("Pairs", "Others"), "3")
+    notebook.run(LAW.replace("Pairs", "Others"), "4")
+    with pytest.raises(BadDesign, match=r"<ipython-input-2>:2: law X-1 .alike. would never be judged"):
         notebook.found()

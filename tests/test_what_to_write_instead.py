@@ -219,7 +219,7 @@ def test_what_is_refused_comes_with_what_replaces_it(line: str, tmp_path: Path) 
 
 
 def test_match_and_the_else_of_a_loop_come_with_what_replaces_them(tmp_path: Path) -> None:
-    branches = "match self.levels[vm]:\n            case Level.LOW:\n                return"
+    branches = "match self.levels[vm]:\n            case low:\n                return"
     assert "write if x == A: ... elif x == B: ..." in refusal_of_a_design(tmp_path, VALUES.format(branches))
     loop = "for each in (vm,):\n            self.levels[each] = Level.LOW\n        else:\n            return"
     assert "write what it does behind the loop" in refusal_of_a_design(tmp_path, VALUES.format(loop))

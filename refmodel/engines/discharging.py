@@ -208,7 +208,8 @@ class Discharge:
             solver.set("random_seed", seed)
             answer = solver.check()
             if answer == z3.unsat:
-                return "unknown", None, f"not proved, and {NO_COUNTEREXAMPLE} {scope.geometry}; a larger geometry may have one"
+                where, more = str(scope.geometry) or f"numbers up to {scope.geometry.naturals}", "a larger geometry may have one"
+                return "unknown", None, f"not proved, and {NO_COUNTEREXAMPLE} {where}; {more}"
             if answer == z3.unknown:
                 why = why or f"not proved; looking for a counterexample, the solver gave up: {solver.reason_unknown()}"
                 continue

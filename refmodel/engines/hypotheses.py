@@ -15,12 +15,12 @@ from functools import partial
 import z3
 
 from refmodel.engines.conditions import Counted, Later, Lookup
-from refmodel.engines.connectives import conj, number_of
+from refmodel.engines.connectives import choice, conj, number_of
 from refmodel.engines.counts import applied
 from refmodel.engines.formulas import Formula, bind
 from refmodel.engines.instances import Identity, Instances
-from refmodel.engines.terms import ANY, Term, called, real_term, sort_of
-from refmodel.language.kinds import FlagKind, Scalar
+from refmodel.engines.terms import ANY, Term, called, constant, real_term, sort_of
+from refmodel.language.kinds import EnumKind, FlagKind, Scalar
 
 NEAR, FAR, FARTHEST, BEYOND = 1, 2, 3, 5
 """How far from the run a lookup may be for laws to be instantiated there: with 1, where the run looks; with 2, also where laws
@@ -30,6 +30,9 @@ each speaks of what only the one before it names."""
 
 TOGETHER = 12
 """Entries of which two at a time are taken, to say that they are two."""
+
+FEW = 16
+"""Entries that can count, at most, for their number to be written as a sum."""
 
 TRIED = 8
 """Names of a sort that a law is instantiated at where it does not look anything up for that name."""
@@ -288,11 +291,34 @@ class Hypotheses:
         given = [*number.number.children(), *(other.number.children() if other else ())]
         kinds = self.instances.design.table(number.table).keys
         key = tuple(applied(f"{name}{i}", given, sort_of(kind)) for i, kind in enumerate(kinds))
-        holds = self.instances.counts(number, Lookup(self.base, number.table, key)).holds
+        named = self._named(number, key)
+        return tuple(named.get(number_of(part), part) for part in key)
+
+    def _named(self, number: Counted, key: Sequence[Term]) -> dict[int, Term]:
+        """The names that parts of a key have to equal, for the entry to count: by the part."""
+        holds = self._holds(number, tuple(key))
         equal = [each.children() for each in _conjuncts(holds) if z3.is_eq(each)]
         names = {number_of(name): name for name in number.number.children()}
-        named = {number_of(a): names[number_of(b)] for pair in equal for a, b in (pair, pair[::-1]) if number_of(b) in names}
-        return tuple(named.get(number_of(part), part) for part in key)
+        return {number_of(a): names[number_of(b)] for pair in equal for a, b in (pair, pair[::-1]) if number_of(b) in names}
+
+    def _holds(self, number: Counted, key: tuple[Term, ...]) -> Term:
+        """Whether the entry under a key counts."""
+        return self.instances.counts(number, Lookup(self.base, number.table, key)).holds
+
+    def _every_key(self, number: Counted) -> list[tuple[Term, ...]]:
+        """The keys of all entries that can count, where these are few: each part is a flag, a member of an enum, or a name that it
+        has to equal. None of them where there may be more."""
+        kinds = self.instances.design.table(number.table).keys
+        given = {name.sort() for name in number.number.children()}
+        if not all(members(kind) or sort_of(kind) in given for kind in kinds):
+            return []
+        unknown = [z3.Const(f"part.{i}", sort_of(kind)) for i, kind in enumerate(kinds)]
+        named = self._named(number, unknown)
+        parts = [
+            [named[number_of(part)]] if number_of(part) in named else members(kind)
+            for part, kind in zip(unknown, kinds, strict=True)
+        ]
+        return list(itertools.product(*parts)) if math.prod(map(len, parts)) <= FEW else []
 
     def counted_keys(self, number: Counted) -> list[Lookup]:
         """The entries near the run that may count."""
@@ -313,6 +339,9 @@ class Hypotheses:
             return
         self._bounded[number.which] = size
         self._once(("count", number.which), lambda: number.number >= 0)
+        if keys := self._every_key(number):
+            total = [choice(self._holds(number, key), z3.IntVal(1), z3.IntVal(0)) for key in keys]
+            self._once(("all", number.which), lambda: number.number == z3.Sum(total))
         found = [counts for x in near if not (counts := self.instances.counts(number, x)).never]
         for counts in found:
             self._once(("count", number.which, counts.at.identity), partial(getattr, counts, "one"))
@@ -332,6 +361,12 @@ def _conjuncts(term: Term) -> Iterator[Term]:
             yield from _conjuncts(each)
     else:
         yield term
+
+
+def members(kind: Scalar) -> list[Term]:
+    """The terms for every flag, or for every member of an enum; none for what there may be more of."""
+    values = (False, True) if isinstance(kind, FlagKind) else tuple(kind.cls) if isinstance(kind, EnumKind) else ()
+    return [constant(kind, value) for value in values]
 
 
 def _values(kind: Scalar) -> list[Term]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from refmodel.engines.verdicts import Verdict
 from refmodel.language.asking import Site
 from refmodel.language.design import Operation, Outline
 from refmodel.language.laws import Law
-from refmodel.language.places import home_of, place_of
+from refmodel.language.places import file_of, home_of, place_of
 from refmodel.language.plurals import many
 from refmodel.language.sources import definition_of
 
@@ -92,7 +91,7 @@ def never_changed(design: Outline, changed: frozenset[tuple[str, str]]) -> tuple
     found = []
     for table in design.tables:
         home = home_of(design.cls, table.name)
-        for path in paths_of(table) if is_own(design, inspect.getfile(home)) else ():
+        for path in paths_of(table) if is_own(design, file_of(home)) else ():
             asking = [
                 law.name
                 for law in design.laws

@@ -130,8 +130,20 @@ def _kind_of(annotation: Any) -> Kind:
         return record
     raise BadDesign(
         f"{annotation_in_words(annotation)} is no type of the language: expected bool, an enum, a frozen attrs record, "
-        f"Annotated[int, Bits(n) | Name(sort) | Natural()], tuple[...] or Page[...]{_without_none(annotation)}"
+        "Annotated[int, Bits(n) | Name(sort) | Natural()], tuple[...] or Page[...]"
+        f"{_without_none(annotation)}{_as_a_table(annotation)}"
     )
+
+
+def _as_a_table(annotation: Any) -> str:
+    """What to write in place of a value that is a collection."""
+    if (typing.get_origin(annotation) or annotation) not in COLLECTIONS:
+        return ""
+    return "; what one entry has several of is a table with one more key, such as Total[tuple[Vm, Gfn], bool]"
+
+
+COLLECTIONS = (set, frozenset, list, dict, Total)
+"""Types of values that have any number of parts."""
 
 
 def _without_none(annotation: Any) -> str:
@@ -185,9 +197,9 @@ def _refuse_odd_enum(cls: type[enum.Enum]) -> None:
     if type(cls) is not enum.EnumType:
         odd.append(type(cls).__name__)
     if odd or own or issubclass(cls, enum.Flag):
-        raise BadDesign(
-            f"the enum {cls.__qualname__} is more than its members ({', '.join(odd + own) or 'Flag'}); expected a plain enum.Enum"
-        )
+        more = list(dict.fromkeys([*odd, *own])) or ["Flag"]
+        few = ", ".join(more[:3]) + (f" and {len(more) - 3} more" if len(more) > 3 else "")
+        raise BadDesign(f"the enum {cls.__qualname__} is more than its members ({few}); expected a plain enum.Enum")
 
 
 def is_written(kind: Kind, value: Any) -> bool:

@@ -40,7 +40,7 @@ from refmodel.language.attributes import (
 from refmodel.language.elsewhere import refuse_laws_elsewhere
 from refmodel.language.examination import Examination, acting, examine
 from refmodel.language.gathering import EveryLaw, laws_about
-from refmodel.language.kept import kept
+from refmodel.language.kept import forget, kept
 from refmodel.language.kinds import Kind, NameKind, PageKind, TableKind
 from refmodel.language.laws import Law, part_of
 from refmodel.language.lost import refuse_lost
@@ -302,10 +302,31 @@ def outline(cls: type[Design], *, may_lack_laws: bool = False) -> Outline:
     """Read a design; ``BadDesign`` says what is wrong with it and where. ``may_lack_laws``: nothing is to be shown of it."""
     if not (isinstance(cls, type) and issubclass(cls, Design)):
         raise BadDesign(f"{cls!r:.200} is no design; expected a class derived from refmodel.Design")
+    _forget_if_changed(cls)
     design = _outline(hashable(cls))
     if not design.claims and not may_lack_laws:
         raise BadDesign(f"{place_of(cls)}: no laws; expected functions decorated with @law, or a tuple called laws")
     return design
+
+
+_read_of: dict[str, Any] = {}
+"""By a class that no file of refmodel's own has: what stood in it and in its files when it was last read."""
+
+
+def _forget_if_changed(cls: type[Design]) -> None:
+    """Laws, operations and helpers may have been stated in a class, or in the files of its classes, since it was read."""
+    theirs = [base for base in cls.__mro__ if not base.__module__.startswith(("refmodel.", "builtins"))]
+    modules = dict.fromkeys(sys.modules[base.__module__] for base in theirs if base.__module__ in sys.modules)
+    stated = [
+        (name, id(value))
+        for space in (*theirs, *modules)
+        for name, value in list(vars(space).items())
+        if isinstance(value, Law | types.FunctionType | type)
+    ]
+    which = f"{cls.__module__}.{cls.__qualname__}"
+    if _read_of.setdefault(which, (cls, stated)) != (cls, stated):
+        forget()
+        _read_of[which] = cls, stated
 
 
 def hashable(cls: type[Design]) -> Any:
@@ -397,10 +418,17 @@ def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
         if kind is None:
             raise BadDesign(
                 f"{place_of(home_of(cls, name), name)} is {annotation_in_words(annotation)}; state is kept in tables: "
-                "Total[Vm, Entry], or dict[Vm, Entry] where a key may be missing"
+                f"Total[Vm, Entry], or dict[Vm, Entry] where a key may be missing{_as_a_constant(cls, name)}"
             )
         tables.append(kind)
     return tuple(tables)
+
+
+def _as_a_constant(cls: type[Design], name: str) -> str:
+    """What to write in place of an annotated attribute that has a value."""
+    return (
+        f"; a constant has no annotation, or ClassVar or Final: {name} = {getattr(cls, name)!r:.60}" if hasattr(cls, name) else ""
+    )
 
 
 def _refuse_other_tables(cls: type[Design]) -> None:

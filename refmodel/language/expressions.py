@@ -134,11 +134,11 @@ class Expressions(Meanings):
             case TupleOf(parts) | TupleKind(parts):
                 return tuple(parts)
             case what:
-                self.complain(
-                    f"a loop goes through a tuple or a range of constants, not through {said(what)}; use count, reset or "
-                    "assign for a table",
-                    node,
-                )
+                instead = "use count, reset or assign for a table"
+                if isinstance(what, Known) and isinstance(what.value, enum.EnumType):
+                    name = what.value.__name__
+                    instead = f"write its members out: ({', '.join(f'{name}.{each}' for each in what.value.__members__)})"
+                self.complain(f"a loop goes through a tuple or a range of constants, not through {said(what)}; {instead}", node)
                 return ()
 
     def assign(self, target: ast.expr, value: Type, node: ast.AST) -> None:
@@ -328,6 +328,8 @@ class Expressions(Meanings):
         mine = () if bound is None else (bound,)
         match found:
             case None:
+                if isinstance(bound, State) and len(mro) < len(cls.__mro__):
+                    return self.complain(f"no class that {cls.__name__} is derived from has {name}", node)
                 has = [*self.tables] if isinstance(bound, State) else [a.name for a in attrs.fields(cls)] if attrs.has(cls) else []
                 return self.complain(f"{cls.__name__} has no {name}" + (f"; it has {', '.join(has)}" if has else ""), node)
             case FunctionType():

@@ -6,6 +6,8 @@ What is not listed here is refused: the language is what the readings are known 
 from __future__ import annotations
 
 import ast
+import builtins
+from typing import Any
 
 STATEMENTS: tuple[type[ast.stmt], ...] = (
     ast.Return,
@@ -43,7 +45,7 @@ INSTEAD: dict[type[ast.AST], str] = {
     ast.Try: "try would swallow what the engines raise; test the condition with if, and raise a Fault where an operation fails",
     ast.TryStar: "try would swallow what the engines raise; test the condition with if, and raise a Fault where an operation fails",
     ast.With: "a with statement runs code that is not read; call a helper",
-    ast.Match: "match compares flags and types by identity; write if x == A: ... elif x == B: ... in place of match x",
+    ast.Match: "match takes patterns of values only, such as Use.FREE; write if x == A: ... elif x == B: ... in place of this",
     ast.Assert: "an assertion that fails aborts the monitor; use require where an operation does not apply, or state a law",
     ast.Global: "state outside the tables is not explored; declare a table",
     ast.Nonlocal: "state outside the tables is not explored; declare a table",
@@ -111,6 +113,9 @@ def not_known(name: str) -> str:
     """What is said of a name that a text does not know."""
     if name in BUILTINS:
         return f"{name}() is no word of the language; {BUILTINS[name]}"
+    python: Any = getattr(builtins, name, None)
+    if isinstance(python, type) and issubclass(python, BaseException):
+        return f"{name} is no word of the language; use require(...) where a step does not apply, or a Fault that a guest is to see"
     return f"{name} is not known, or not part of the language (specs/reading.md lists what is)"
 
 

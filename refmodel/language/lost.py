@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
-from refmodel.language.gathering import design_of
+from refmodel.language.gathering import design_of, subject_of
 from refmodel.language.laws import Law
 from refmodel.language.made import made_in
 from refmodel.language.sources import class_body, code_of
@@ -163,11 +163,17 @@ def _is_in(cls: type, law: Law) -> bool:
 def _is_stated_anew(module: ModuleType, law: Law) -> bool:
     """Whether a cell of a notebook states a law that another cell, or the same one when it ran before, had stated."""
     now = vars(module).get(law.name)
-    if not isinstance(now, Law):
+    if not isinstance(now, Law) or _subject(now) != _subject(law):
         return False
-    mine, its = law.function.__code__, now.function.__code__
+    mine, its = code_of(law.function), code_of(now.function)  # type: ignore[arg-type]
     in_cells = not any(os.path.exists(code.co_filename) for code in (mine, its))
     return in_cells and (mine.co_filename != its.co_filename or mine.co_firstlineno == its.co_firstlineno)
+
+
+def _subject(law: Law) -> str:
+    """What a law is about, by name: a cell that runs again makes another class of the same name."""
+    subject = subject_of(law)
+    return getattr(subject, "__name__", str(subject))
 
 
 def _why(module: ModuleType, law: Law) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import enum
-import inspect
 import types
 import typing
 from abc import ABCMeta
@@ -23,8 +22,9 @@ from refmodel.language.arithmetic import Place
 from refmodel.language.asking import Site
 from refmodel.language.kinds import Kind, RecordKind, TableKind
 from refmodel.language.laws import Law
+from refmodel.language.places import file_of
 from refmodel.language.remedies import for_value
-from refmodel.language.sources import code_of, definition_of
+from refmodel.language.sources import code_of, definition_of, is_of_a_library
 from refmodel.language.tables import NOTHING
 from refmodel.language.types import (
     FLAG,
@@ -153,7 +153,7 @@ class Meanings:
         """What is wrong with a place."""
         line = getattr(node, "lineno", 0) or self._line
         of = self._frames[-1].text.scope.function if of is None and self._frames else of
-        return Complaint(inspect.getfile(self.cls) if of is None else code_of(of).co_filename, line, what)
+        return Complaint(file_of(self.cls) if of is None else code_of(of).co_filename, line, what)
 
     def expect(self, what: Type, kind: Kind, node: ast.AST, where: str) -> None:
         if not fits(what, kind):
@@ -212,7 +212,10 @@ class Meanings:
             raise AssertionError from None
 
     def text(self, function: FunctionType, node: ast.AST | None = None) -> Text:
-        """A function's text; refused if it has none."""
+        """A function's text; refused if it has none, or if it is a library's that is no word of the language."""
+        if function not in self._texts and self._frames and is_of_a_library(function):
+            instead = "; write attrs.evolve(record, field=value)" if function.__name__ in ("replace", "assoc") else ""
+            self.complain(f"{function.__module__}.{function.__name__} is no word of the language{instead}", node)
         if function not in self._texts:
             definition = definition_of(function)
             if definition is None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from types import FunctionType
 from typing import Any
+
+from refmodel.language.sources import code_of
 
 WITHIN = ("__func__", "fget", "func", "function", "__wrapped__")
 """Where Python's decorators, and a law, keep the function that they are made of."""
@@ -28,6 +31,13 @@ def place_of(cls: type, name: str = "") -> str:
     return f"{file}:{max(first, 1) + at}: {shown}"
 
 
+def file_of(cls: type) -> str:
+    """The file in which a class stands; of one from a notebook's cell, that of its functions; empty if it is not known."""
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    codes = (code_of(each).co_filename for each in vars(cls).values() if isinstance(each, FunctionType))
+    return file or next(codes, "")
+
+
 def home_of(cls: type, name: str) -> type:
     """The class that states an attribute, or annotates it: the class itself, or one that it is made of."""
     return next((base for base in cls.__mro__ if name in vars(base) or name in vars(base).get("__annotations__", {})), cls)
@@ -35,7 +45,8 @@ def home_of(cls: type, name: str) -> type:
 
 def line_of(function: Any) -> str:
     """``file:line`` of a function's text."""
-    return f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
+    code = code_of(function)
+    return f"{code.co_filename}:{code.co_firstlineno}"
 
 
 def decorated(what: Any) -> str:

@@ -9,18 +9,35 @@ from __future__ import annotations
 import ast
 import functools
 import linecache
+import os
 import sys
+import sysconfig
 from collections.abc import Iterator, Sequence
 from types import CodeType, FunctionType
 
+from refmodel.language.matching import without_match
+
 Definition = ast.FunctionDef | ast.Lambda
+
+
+@functools.cache
+def _python() -> str:
+    """Where Python's own modules are."""
+    return sysconfig.get_paths()["stdlib"] + os.sep
+
+
+def is_of_a_library(function: FunctionType) -> bool:
+    """Whether a function is Python's or attrs' own. ``typing.cast`` says what its argument is, and is read as any other."""
+    file, module = code_of(function).co_filename, (function.__module__ or "").partition(".")[0]
+    is_python_s = file.startswith(_python()) and "site-packages" not in file and module != "typing"
+    return is_python_s or module in ("attr", "attrs")
 
 
 @functools.cache
 def _parsed(name: str, source: str) -> tuple[ast.Module | None, frozenset[CodeType]]:
     """A file's syntax tree, and the code of every function in it."""
     try:
-        tree = ast.parse(source)
+        tree = without_match(ast.parse(source))
         return tree, frozenset(_nested(compile(source, name, "exec", dont_inherit=True)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None, frozenset()

@@ -130,7 +130,8 @@ def said(what: Type) -> str:
         case PageKind():
             return "a page"
         case Ints(values):
-            return f"the number {'/'.join(map(str, sorted(values)))}"
+            some = sorted(values)
+            return f"the number {'/'.join(map(str, some[:4]))}{'/...' if len(some) > 4 else ''}"
         case Nothing():
             return "NOTHING (a name)"
         case Table(kind):

@@ -1,5 +1,6 @@
 """Designs that are right, and were once accused: the readings were said to disagree about them."""
 
+import enum
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import attrs
@@ -211,7 +212,42 @@ class KeepsOneFree(Design):
         return count(s.used, lambda used, frame: not used) >= 1
 
 
+class Zone(enum.Enum):
+    DMA = "DMA"
+    NORMAL = "normal"
+    HIGH = "high"
+
+
+class CountsOfZones(Design):
+    """A VM has as many flags as there are zones, so no more of them count."""
+
+    reclaimed: Total[tuple[Vm, Zone], bool]
+    zones: Total[Vm, Count]
+    geometry = geometry(Vm=2, naturals=3)
+
+    @operation
+    def begin(self, vm: Vm, zone: Zone) -> None:
+        require(not self.reclaimed[vm, zone])
+        self.reclaimed[vm, zone] = True
+        self.zones[vm] += 1
+
+    @operation
+    def end(self, vm: Vm, zone: Zone) -> None:
+        require(self.reclaimed[vm, zone])
+        self.reclaimed[vm, zone] = False
+        self.zones[vm] -= 1
+
+    @law("RES-1", "The number of zones is exact.")
+    def counted(s: Any, vm: Vm) -> bool:
+        return s.zones[vm] == count(s.reclaimed, lambda flag, of, zone: of == vm and flag)
+
+    @law("RES-2", "No VM has more than three.")
+    def three_at_most(s: Any, vm: Vm) -> bool:
+        return s.zones[vm] <= 3
+
+
 RIGHT = (
+    CountsOfZones,
     KeepsOneFree,
     CountsAfterAReset,
     AFieldCalledDomain,

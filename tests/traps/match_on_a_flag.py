@@ -1,6 +1,6 @@
 """match compares a flag by identity, which no term has.
 
-Expected: refused: match compares
+Expected: refused: match takes patterns of values only
 """
 
 from typing import Any

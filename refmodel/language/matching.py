@@ -1,0 +1,71 @@
+"""``match`` as the if, elif and else that it stands for, where its patterns are values: members of an enum, numbers, constants.
+
+Python compares what is matched with such a pattern by ``==``. Patterns that take a value apart, give it a name or compare it by
+identity (``True``, ``None``) stay as they are, and are refused.
+"""
+
+import ast
+import copy
+
+
+def without_match(tree: ast.Module) -> ast.Module:
+    """A file's syntax with an if in the place of each ``match`` that has patterns of values only."""
+    changed: ast.Module = _Rewritten().visit(tree)
+    return ast.fix_missing_locations(changed)
+
+
+class _Rewritten(ast.NodeTransformer):
+    def visit_Match(self, node: ast.Match) -> ast.stmt | list[ast.stmt]:
+        self.generic_visit(node)
+        if not all(_is_of_values(case.pattern) for case in node.cases):
+            return node
+        subject, before = node.subject, list[ast.stmt]()
+        if not _is_looked_up(subject) or any(case.guard for case in node.cases):
+            name = f"match {node.lineno}:{node.col_offset}"  # no text can use this name
+            before = [ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], subject), node)]
+            subject = ast.Name(name, ast.Load())
+        left: list[ast.stmt] = []
+        for case in reversed(node.cases):
+            tests = [*_tests(case.pattern, subject), *([case.guard] if case.guard else [])]
+            left = [_under(tests, case, left)] if tests else case.body
+        return [*before, *left]
+
+
+def _under(tests: list[ast.expr], case: ast.match_case, otherwise: list[ast.stmt]) -> ast.stmt:
+    """The body of a case, if its tests are passed."""
+    test = tests[0] if len(tests) == 1 else ast.copy_location(ast.BoolOp(ast.And(), tests), case.pattern)
+    return ast.copy_location(ast.If(test, case.body, otherwise), case.pattern)
+
+
+def _is_of_values(pattern: ast.pattern) -> bool:
+    match pattern:
+        case ast.MatchValue() | ast.MatchAs(None, None):
+            return True
+        case ast.MatchOr(patterns):
+            return all(isinstance(each, ast.MatchValue) for each in patterns)
+    return False
+
+
+def _is_looked_up(subject: ast.expr) -> bool:
+    """Whether looking at it once more changes nothing, and gives the same."""
+    match subject:
+        case ast.Name() | ast.Constant():
+            return True
+        case ast.Attribute(value):
+            return _is_looked_up(value)
+        case ast.Subscript(value, key):
+            return _is_looked_up(value) and all(map(_is_looked_up, key.elts if isinstance(key, ast.Tuple) else [key]))
+    return False
+
+
+def _tests(pattern: ast.pattern, subject: ast.expr) -> list[ast.expr]:
+    """What a pattern asks of the subject: nothing, if it is the wildcard."""
+    match pattern:
+        case ast.MatchValue(value):
+            return [ast.copy_location(ast.Compare(copy.deepcopy(subject), [ast.Eq()], [value]), pattern)]
+        case ast.MatchOr(patterns):
+            return [ast.copy_location(ast.BoolOp(ast.Or(), [test for each in patterns for test in _tests(each, subject)]), pattern)]
+    return []
+
+
+__all__ = ["without_match"]
