@@ -230,7 +230,13 @@ AS_MET = {
     "faults_once_more_than_spuriously": (12, "EQV-2"),
     "rom_begun_in_the_middle": None, "rom_told_as_memory": (4, "EQV-2"),
     "shared_though_it_is_in_the_balloon": (5, "EQV-1"), "shared_though_there_is_no_memory": (4, "EQV-1"),
-    "dumps_that_are_silent_change_nothing": (4, "EQV-1")}
+    "dumps_that_are_silent_change_nothing": (4, "EQV-1"),
+    # A reported page loses its frame untold, unless it is mapped.
+    "reported_unmapped_and_mapped_elsewhere": None, "reported_and_its_frame_is_mapped_by_another_page": None,
+    "reported_and_its_frame_is_a_table": None, "reported_and_nobody_refers_to_its_frame": None,
+    "reported_and_its_frame_reused_while_it_is_mapped": (5, "RES-2"),
+    # What follows a loss closely may have come before what was lost; what a CPU lost explains none of its own events before.
+    "populated_beside_a_loss": None, "populated_long_after_a_loss": (105, "EQV-1"), "one_cpu_deviates_before_its_gap": (3, "EQV-1")}
 """Where each deviates, and from what."""
 
 

@@ -39,6 +39,7 @@ def about(k: Knowledge, *pages: Key, frames: tuple[int | None, ...] = (), slots:
 
 def take(k: Knowledge, mfn: int, by: Key | None = None) -> None:
     """A frame is taken from the free ones; or by a page that may be the last that shares it."""
+    lost_if_reported(k, mfn)
     frame = k.state.frames.find(mfn)
     if frame is None or frame.use == Use.FREE:
         return
@@ -103,7 +104,10 @@ def vacate(k: Knowledge, key: Key) -> None:
 
 def given_untold(k: Knowledge, key: Key, stored_to: bool = False) -> None:
     """A page that was promised may have a frame by now, where nobody tells which frames the VM's pages are given. One that is
-    stored to has one, where nobody tells translations."""
+    stored to has one, where nobody tells translations. One that was reported as free may have another than before."""
+    if may_be_lost(k, key):
+        with k.judging(about(k, key)):
+            lose_sight(k, key)
     entry = k.backing(key)
     if (
         entry is not None
@@ -112,6 +116,21 @@ def given_untold(k: Knowledge, key: Key, stored_to: bool = False) -> None:
     ):
         with k.judging(about(k, key)):
             k.tables["p2m"].forget(key)
+
+
+def may_be_lost(k: Knowledge, key: Key) -> bool:
+    """Whether a page may have lost its frame, and nobody has to tell: its guest has reported it as free and not written to it
+    since, and no translation leads there."""
+    page, entry = k.pages.get(key), k.backing(key)
+    is_reported = page is not None and page.either is not None and not page.words
+    return is_reported and entry is not None and entry.resident and not k.translations(key)
+
+
+def lost_if_reported(k: Knowledge, mfn: int) -> None:
+    """A frame is somebody else's now if its page may have lost it."""
+    frame = k.state.frames.find(mfn)
+    if frame is not None and frame.use == Use.PRIVATE and may_be_lost(k, (frame.vm, frame.gfn)):
+        lose_sight(k, (frame.vm, frame.gfn))
 
 
 def lose_sight(k: Knowledge, key: Key) -> None:

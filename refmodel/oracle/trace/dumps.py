@@ -9,7 +9,7 @@ from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import reported
-from refmodel.oracle.trace.changes import MANY, about, given_untold, keep_as_last_sharer, may_be_left, own
+from refmodel.oracle.trace.changes import MANY, about, given_untold, keep_as_last_sharer, lost_if_reported, may_be_left, own
 from refmodel.oracle.trace.deviations import Deviates
 from refmodel.oracle.trace.knowledge import About, Knowledge, Lingering
 
@@ -66,6 +66,8 @@ def frame_(k: Knowledge, event: e.FrameIs) -> None:
 
 def _as_told(k: Knowledge, event: e.FrameIs) -> bool:
     """Whether what was told of a frame is all that is known of it: no more, if another may stand on it, or nobody."""
+    with k.judging(about(k, frames=(event.mfn,))):
+        lost_if_reported(k, event.mfn)
     frame = k.state.frames.find(event.mfn)
     if frame is None:
         return False

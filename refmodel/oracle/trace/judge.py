@@ -79,6 +79,8 @@ class Judge:
         self._lines: dict[int, int] = {}
         """By CPU, if only CPUs have an order: the line of the last event."""
         self._postponed: Postponed | None = None
+        self._lost: Item | None = None
+        """The event that told of a loss, while others that come after it may have happened before what was lost."""
         self.notes: list[str] = []
         self._looked = 0
 
@@ -182,12 +184,15 @@ class Judge:
         if isinstance(event, e.Header) and self.events:
             raise self.bad(line, "e", "a trace header comes first, or not at all")
         self.events += 1
+        if self._lost is not None and not isinstance(event, e.Gap) and self._is_unsure(self._lost, line, event):
+            return None
         self.met[type(event)] += 1
         if self.interleaving is not None and isinstance(event, e.Header) and (found := self.finish()) is not None:
             return found
         if self.interleaving is not None and isinstance(event, e.Gap):
-            while self.interleaving.end() is not None:  # what was lost may have come before it
-                self.interleaving.undecided += 1
+            if self._lines.keys() <= {event.cpu} and (found := self.finish()) is not None:  # what came after it explains nothing
+                return found
+            self._begin_anew(self.interleaving, line, event)
         if self.interleaving is not None and not isinstance(event, e.Header | e.Gap):
             self._lines[event.cpu] = line
             return self._postpone(self.interleaving.add(Item(line, event, text, before or [])), line)
@@ -269,7 +274,27 @@ class Judge:
             )
             self.gaps += 1
             self.knowledge.lose()
+            if self.interleaving is not None:
+                self._begin_anew(self.interleaving, line, event)
         self.sequence[whose] = event.seq
+
+    def _begin_anew(self, several: Interleaving, line: int, event: e.Event) -> None:
+        """A CPU has lost events. Those that wait may have come after them; and of those that follow closely it is not known whether
+        they came before: they are not judged."""
+        while several.end() is not None:
+            several.undecided += 1
+        several.forget()
+        self.knowledge.lose()
+        self._lost = Item(line, event, b"", [])
+
+    def _is_unsure(self, lost: Item, line: int, event: e.Event) -> bool:
+        """Whether an event may have happened before others that a CPU has lost. The first that did not ends that."""
+        assert self.interleaving is not None
+        if self.interleaving.order.apart(lost, Item(line, event, b"", [])):
+            self._lost = None
+            return False
+        self._lines[event.cpu] = line
+        return True
 
     def _clocks_run(self, events: list[e.Event]) -> bool:
         """Whether no CPU's clock runs backwards in these events. They are the last then."""

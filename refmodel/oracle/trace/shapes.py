@@ -157,6 +157,8 @@ def _of_page(k: Knowledge, pages: list[Key], frames: list[int], at: int, said: l
         raise Singular
     said.append(tuple([(_derived(each.derived, pages, frames), each.protects) for each in cached or ()]))
     page = k.pages.get(key)
+    if page is not None and page.either is not None:
+        raise Singular  # what it holds decides whether it may have lost its frame
     said.append(as_kept(k.pages, key) if page is None else (page.plain, page.shut))
     if (copy := k.tables["destination"].get(key)) is None:
         said.append(as_kept(k.tables["destination"], key))

@@ -136,7 +136,7 @@ ROWS: tuple[Row, ...] = (
         "ISO-1", "KVM kvm_vm_set_mem_attributes; QEMU kvm_convert_memory", fills=True),
     Row(e.Free, memory.free, "bare_memory frames p2m",
         "ISO-1 ISO-3", "Linux mm_page_free"),
-    Row(e.Table, memory.table_, "frames",
+    Row(e.Table, memory.table_, "frames p2m",
         "ISO-3 RES-2", "KVM kvm_tdp_mmu_spte_changed to a table, the sptep of kvm_mmu_set_spte"),
     # translations
     Row(e.Map, translations.map_, "bare_memory borrowed derived executable frames lingering memory p2m slots",

@@ -19,6 +19,7 @@ from refmodel.oracle.trace.changes import (
     as_it_may_be_written,
     copy_is_good_no_more,
     counts_as_marked,
+    given_untold,
     hold,
     is_new,
     is_no_memory,
@@ -91,8 +92,9 @@ def _gone(k: Knowledge, key: Key) -> None:
 
 def populate(k: Knowledge, event: e.Populate) -> None:
     key = event.vm, event.gfn
-    entry = k.backing(key)
     k.is_populated(event.vm)
+    given_untold(k, key)
+    entry = k.backing(key)
     with k.judging(about(k, key, frames=(event.mfn,))):
         take(k, event.mfn)
         if entry is None or entry.backing != Backing.PROMISED:

@@ -17,6 +17,7 @@ from refmodel.oracle.trace.changes import (
     keep_as_last_sharer,
     let_write,
     linger,
+    lost_if_reported,
     may_be_last,
     own,
     protected,
@@ -53,6 +54,7 @@ def _map_page(k: Knowledge, event: e.Map) -> None:
     table = reported.translating(k, key)
     given_untold(k, guest.reached(k, *key))
     with k.judging(about(k, key, frames=(event.mfn,))):
+        lost_if_reported(k, event.mfn)
         if event.writable:
             reported.within_its_slot(k, key)
             let_write(k, guest.reached(k, *key))
@@ -249,6 +251,7 @@ def dma_map(k: Knowledge, event: e.DmaMap) -> None:
         k.alike.clear()
     given_untold(k, guest.reached(k, *key))
     with k.judging(about(k, key, frames=(event.mfn,))):
+        lost_if_reported(k, event.mfn)
         k.state.dma[key] = Derived(True, event.mfn, event.writable)
         reached = guest.reached(k, *key)
         if event.writable:
