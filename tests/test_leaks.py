@@ -16,7 +16,7 @@ from refmodel.engines.exhaustive import explore
 from refmodel.engines.outcomes import partly_shown
 from refmodel.engines.replaying import replay
 from refmodel.engines.twins import prove_twins
-from refmodel.engines.unwinding import CHOICE, OUTPUT, RESPECT, STEP, flows_of, search, watching
+from refmodel.engines.unwinding import CACHED, CHOICE, OUTPUT, RESPECT, STEP, flows_of, search, watching
 from refmodel.language import (
     NOTHING,
     BadDesign,
@@ -682,3 +682,71 @@ def test_what_a_design_chooses_by_itself_is_told_apart_from_what_others_do() -> 
     assert told.returncode == 1 and "if no other VM can affect the choice, let pick return what it chose" in told.stdout
     asked = search(outline(Asked), design.cls.geometry)
     assert asked.leak is None and asked.complete and "is_cached" in asked.outcomes
+
+
+class Tagged(Design):
+    """A TLB whose entries carry the VM that made them. (Right: whether there is one is the VM's own affair.)"""
+
+    mine: Total[Vm, bool]
+    tlb: Total[Vm, bool]
+    known = ("mine",)
+    geometry = geometry(Vm=2)
+
+    @guest
+    def access(self, vm: Vm) -> None:
+        self.tlb[vm] = True
+
+    @guest
+    def probe(self, vm: Vm) -> Told:
+        return Told(self.tlb[vm] and cached("the TLB"))
+
+    @law("ISO-1", "What is known changes by nothing.")
+    def nothing_known(s: Any, vm: Vm) -> Any:
+        return not s.mine[vm]
+
+
+class Hit(Design):
+    """A hit in a TLB without tags tells a VM that another one has used it."""
+
+    mine: Total[Vm, bool]
+    tlb: Total[tuple[()], bool]
+    known = ("mine",)
+    geometry = geometry(Vm=2)
+
+    @guest
+    def access(self, vm: Vm) -> None:
+        self.tlb[()] = True
+
+    @guest
+    def probe(self, vm: Vm) -> Told:
+        return Told(self.tlb[()] and cached("the TLB"))
+
+    @law("ISO-1", "What is known changes by nothing.")
+    def nothing_known(s: Any, vm: Vm) -> Any:
+        return not s.mine[vm]
+
+
+class Learns(Hit):
+    """The same, learnt instead of shown."""
+
+    @guest
+    def probe(self, vm: Vm) -> Told:
+        if self.tlb[()] and cached("the TLB"):
+            self.mine[vm] = True
+        return Told()
+
+    @law("ISO-1", "Nothing is asked.")
+    def nothing_known(s: Any, vm: Vm) -> Any:
+        return implies(s.mine[vm], s.tlb[()])
+
+
+def test_what_is_cached_because_of_others_tells_of_them() -> None:
+    """Whether it is asked if something cached is used depends on a secret: that differs from nothing that is asked alike."""
+    own = search(outline(Tagged), Tagged.geometry)
+    assert own.leak is None and own.complete and "probe" in own.outcomes
+    for design in (Hit, Learns):
+        found = search(outline(design), design.geometry)
+        assert found.leak is not None and found.leak.condition == CACHED
+    told = refmodel("leaks", f"{__file__}:Hit")
+    assert told.returncode == 1
+    assert "in the first run probe uses something cached, which is there only because of other VMs" in told.stdout

@@ -14,7 +14,7 @@ from refmodel.engines.layout import fits_bytes
 from refmodel.engines.outcomes import partly_shown
 from refmodel.engines.replaying import replay as run_again
 from refmodel.engines.reports_of_runs import there_is
-from refmodel.engines.unwinding import CHOICE, OUTPUT, RESPECT, Leak, Unwinding, flows_of, known_tables, search, watching
+from refmodel.engines.unwinding import CACHED, CHOICE, OUTPUT, RESPECT, Leak, Unwinding, flows_of, known_tables, search, watching
 from refmodel.engines.words import shown
 from refmodel.language import Geometry
 from refmodel.language import outline as outline_of
@@ -242,6 +242,8 @@ def _gives_away(outline: Outline, leak: Leak) -> str:
     if leak.condition == CHOICE:
         by = f"let {step} return what it chose, and list {step} in flows"
         return f"two runs differ only in what {step} chose; if no other VM can affect the choice, {by}"
+    if leak.condition == CACHED:
+        return f"in the first run {step} uses something cached, which is there only because of other VMs; in the second it cannot"
     what = f"the answer of {step}" if leak.condition == OUTPUT else f"{vm}'s entries of {known} after {step}"
     return f"two runs that looked the same to {vm} differ in {what}"
 

@@ -23,7 +23,7 @@ import attrs
 
 from refmodel.bare_machines import bare_machine_of
 from refmodel.engines.corresponding import in_place_of, parameters_for
-from refmodel.engines.machine import Machine, Run, Step, copy_of, identity_of
+from refmodel.engines.machine import Machine, Run, Step, copy_of, identity_of, recorded
 from refmodel.engines.outcomes import exits, reply_in, shown_by, shown_to_guest, step_of
 from refmodel.engines.simulation_runs import SimulatedMachine
 from refmodel.engines.stepwise import every_answer
@@ -35,6 +35,8 @@ STEP = "what a VM can learn depends on state that it must not learn"
 RESPECT = "a VM can learn what others do"
 CHOICE = "what a VM is shown or can learn depends on a choice of the design's, which may depend on state that it must not learn"
 """Said where two runs were in one state before the last step, and only the answers to ``choose`` or ``fails`` tell them apart."""
+CACHED = "what a VM is shown or can learn depends on something cached, which is there only because of what other VMs did"
+"""Said where one run could use something cached and another could not, and the first cannot without the steps of other VMs."""
 
 
 @attrs.frozen
@@ -124,6 +126,10 @@ class _Search:
         self.observers: set[int] = set()
         self.met: set[str] = set()
         self._used: tuple[str, ...] = ()
+        self.using: dict[Any, list[_Told]] = {}
+        """Runs that used something cached, by how things looked."""
+        self.not_asked: dict[Any, _Told] = {}
+        """The first run there that could use nothing cached."""
         self.flowing: dict[Any, Any] = {}
         """What a guest's instruction by which it is meant to know of others has shown first, where things looked alike."""
 
@@ -225,6 +231,9 @@ class _Search:
         (it may use what it has cached, or not) is part of how they look."""
         look: tuple[Any, ...] = op.name, step.arguments, view, self._due(op, step, state, view, outcome), self._used
         shown = shown_to_guest(outcome)
+        if self.beside is None and op.name not in self.flows and completes:
+            yield from self._beside_what_is_cached((*look[:-1], "shown"), _Told(shown, node, step), vm)
+            yield from self._beside_what_is_cached((*look[:-1], "learnt"), _Told(view_after, node, step), vm)
         if op.name in self.flows:  # what it shows is meant to be known
             self._met(op, look, shown)
             look = *look, shown
@@ -232,6 +241,42 @@ class _Search:
             yield from self._compare(self.shown, look, _Told(shown, node, step), OUTPUT, vm)
         if view_after != view or completes:
             yield from self._compare(self.changed, look, _Told(view_after, node, step), STEP, vm)
+
+    def _beside_what_is_cached(self, look: Any, now: _Told, vm: int) -> Iterator[Leak]:
+        """A run that uses something cached, beside one that was never asked whether it does. They may differ, unless what is cached
+        is there because of others."""
+        if self._used:
+            using = [now]
+            self.using.setdefault(look, []).append(now)
+        elif any("cached?" in asked for asked in self.machine.last_questions) or look in self.not_asked:
+            return
+        else:
+            self.not_asked[look], using = now, self.using.get(look, [])
+        other = self.not_asked.get(look)
+        for each in using if other is not None else ():
+            if each.shown != other.shown and not self._is_of_its_own(look[-1], each, vm):  # type: ignore[union-attr]
+                assert other is not None
+                yield Leak(CACHED, vm, self._run(each.node, each.step), self._run(other.node, other.step))
+
+    def _is_of_its_own(self, sort: str, told: _Told, vm: int) -> bool:
+        """Whether a run can come to the same without the steps of other VMs."""
+        run, machine = self._run(told.node, told.step), Machine(self.design, self.machine.geometry)
+        machine.power_on(recorded(run.initial))
+        for step in run.steps[:-1]:
+            op = self.design.operation(step.operation)
+            if not op.by_guest or op.actor(step.arguments) == vm:
+                machine.attempt(op, step.arguments, recorded(step.answers))
+        state, op = copy_of(self.design, machine.state), self.design.operation(told.step.operation)
+
+        def attempt(pick: Any) -> Any:
+            machine.state = copy_of(self.design, state)
+            return machine.attempt(op, told.step.arguments, pick)
+
+        return any(
+            told.shown == (shown_to_guest(taken[1]) if sort == "shown" else self.view(machine.state, vm))
+            for taken in every_answer(attempt)
+            if taken is not None
+        )
 
     def _due(self, op: Operation, step: Step, state: Any, view: Any, outcome: Any) -> Any:
         """What the bare machine shows, as the design's text says and the guest is shown; None where that is no step of the bare
