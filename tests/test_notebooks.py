@@ -122,3 +122,32 @@ def test_a_law_about_another_class_takes_no_law_s_place(notebook: Notebook) -> N
     notebook.run(LAW.replace("Pairs", "Others"), "4")
     with pytest.raises(BadDesign, match=r"<ipython-input-2>:2: law X-1 .alike. would never be judged"):
         notebook.found()
+
+
+IN_ITS_BODY = """
+    @law("X-3", "The first flag is set only with the second.")
+    def with_the_second(s: Any, vm: Vm) -> bool:
+        return implies(s.a[vm], s.b[vm])
+
+    @pending("EFF-4", "A flag that is set can be cleared.", until="clear")
+    def not_cleared(self, vm: Vm) -> bool:
+        return self.a[vm]
+
+    @operation
+    def clear(self, vm: Vm) -> None:
+        self.a[vm] = False
+        self.b[vm] = False
+"""
+
+
+@pytest.mark.parametrize("cell", ["4", "5"])
+def test_a_class_with_laws_in_its_body_may_be_stated_again(notebook: Notebook, cell: str) -> None:
+    """Also without some of them, or without an operation."""
+    whole = f"from typing import Any\nfrom refmodel import pending\n{DESIGN}{IN_ITS_BODY}"
+    for which in ("4", cell):
+        notebook.run(whole, which)
+        notebook.run(LAW, "2")
+        assert notebook.found() == (Status.HOLDS, ["alike", "not_cleared", "with_the_second"])
+    notebook.run(DESIGN, "6")
+    notebook.run(LAW, "2")
+    assert notebook.found() == (Status.HOLDS, ["alike"])

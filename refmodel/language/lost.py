@@ -10,7 +10,7 @@ import ast
 import os
 import sys
 from collections.abc import Iterator
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from refmodel.language.gathering import design_of, subject_of
@@ -40,7 +40,11 @@ def refuse_lost(cls: type, judged: tuple[Law, ...]) -> None:
                     "it in the body of a class, at the top of its file under a name of its own, or in a tuple laws"
                 )
         for method in made_in(module, FunctionType):
-            if "<locals>" not in method.__qualname__ and not _is_taken(cls, module, method):
+            if (
+                "<locals>" not in method.__qualname__
+                and not _is_taken(cls, module, method)
+                and not _is_of_an_earlier_cell(module, method)
+            ):
                 raise BadDesign(
                     f"{_place(method)}: the operation {method.__name__} would never be taken: no class of this file has it under "
                     "its name; expected @operation or @guest alone, on a method in the body of a class"
@@ -161,17 +165,42 @@ def _is_in(cls: type, law: Law) -> bool:
 
 
 def _is_stated_anew(module: ModuleType, law: Law) -> bool:
-    """Whether a cell of a notebook states a law that another cell, or the same one when it ran before, had stated."""
-    now = vars(module).get(law.name)
-    if not isinstance(now, Law) or _subject(now) != _subject(law):
+    """Whether the text that states a law has run again, or another cell of a notebook states it or its class instead."""
+    now, mine = _now(module, law.function.__qualname__), code_of(law.function)  # type: ignore[arg-type]
+    if not isinstance(now, Law):
+        return _is_of_an_earlier_cell(module, law.function)
+    its = code_of(now.function)  # type: ignore[arg-type]
+    again = (mine.co_filename, mine.co_firstlineno) == (its.co_filename, its.co_firstlineno)
+    elsewhere = _is_of_a_cell(mine) and _is_of_a_cell(its) and mine.co_filename != its.co_filename
+    return (again or elsewhere) and _subject(now) == _subject(law)
+
+
+def _now(module: ModuleType, path: str) -> Any:
+    """What stands under a name now, in a module or in a class of it: also the law of a condition that is pending."""
+    found: Any = module
+    for name in path.split("."):
+        found = vars(found).get(name) if isinstance(found, type | ModuleType) else None
+    return getattr(found, "law", found)
+
+
+def _is_of_a_cell(code: CodeType) -> bool:
+    """Whether a text is a notebook's, which no file has."""
+    return not os.path.exists(code.co_filename)
+
+
+def _is_of_an_earlier_cell(module: ModuleType, function: Any) -> bool:
+    """Whether a cell of a notebook stated a function in a class that another cell states now."""
+    cls, code = vars(module).get(function.__qualname__.partition(".")[0]), code_of(function)
+    if not isinstance(cls, type) or not _is_of_a_cell(code):
         return False
-    mine, its = code_of(law.function), code_of(now.function)  # type: ignore[arg-type]
-    in_cells = not any(os.path.exists(code.co_filename) for code in (mine, its))
-    return in_cells and (mine.co_filename != its.co_filename or mine.co_firstlineno == its.co_firstlineno)
+    files = {code_of(each).co_filename for each in vars(cls).values() if type(each) is FunctionType}
+    return bool(files) and code.co_filename not in files
 
 
 def _subject(law: Law) -> str:
-    """What a law is about, by name: a cell that runs again makes another class of the same name."""
+    """What a law is about, by name: a cell that runs again makes another class of the same name. One in a class is about that."""
+    if "." in law.function.__qualname__:
+        return law.function.__qualname__.rpartition(".")[0]
     subject = subject_of(law)
     return getattr(subject, "__name__", str(subject))
 
