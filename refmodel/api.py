@@ -254,7 +254,7 @@ def named(design: type[Design] | Outline | str, geometry: Geometry | Mapping[str
     cls = find(design) if isinstance(design, str) else design.cls if isinstance(design, Outline) else design
     if not (isinstance(cls, type) and issubclass(cls, Design)):
         raise BadDesign(f"{design!r} is no design; expected a class derived from refmodel.Design, or a name")
-    if isinstance(design, type):
+    if not isinstance(design, Outline) and not cls.__module__.startswith("refmodel."):
         forget()
     spec = design if isinstance(design, str) else spec_of_class(cls)
     if not (

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from hypothesis import strategies as st
@@ -17,7 +16,7 @@ from refmodel.engines.machine import Machine, recorded
 from refmodel.engines.rule_machine import Start, starts_of
 from refmodel.language.annotations import kind_of
 from refmodel.language.design import Design, Outline, hashable, outline
-from refmodel.language.kept import forget
+from refmodel.language.kept import forget, kept
 from refmodel.language.sizes import Geometry
 
 
@@ -61,7 +60,7 @@ class _Same:
         return hash(str(self.geometry))
 
 
-@functools.lru_cache(maxsize=16)
+@kept
 def _starts(design: Any, geometry: _Same) -> list[Start]:
     return starts_of(outline(design), geometry.geometry)[1]
 

@@ -267,3 +267,26 @@ def test_the_chapter_lists_every_construct() -> None:
     chapter = (Path(__file__).parent.parent / "specs" / "reading.md").read_text()
     listed = set(re.findall(r"^\| ([^|`]+?) \|", chapter[chapter.index("## The grammar") :], re.MULTILINE))
     assert listed >= set(CONSTRUCTS), sorted(set(CONSTRUCTS) - listed)
+
+
+def test_words_of_the_language_may_be_named_by_the_package() -> None:
+    """They are loaded when they are first asked for."""
+    text = """
+import refmodel as rm
+from refmodel.machine.names import Vm
+
+class Generated(rm.Design):
+    t: rm.Total[Vm, bool]
+    geometry = rm.geometry(Vm=1)
+
+    @rm.operation
+    def op(self, vm: Vm) -> None:
+        rm.require(not self.t[vm])
+        self.t[vm] = rm.fails("x") or True
+
+    @rm.law("ISO-1", "It is so.")
+    def so(s: "Generated", before: "Generated", vm: Vm) -> bool:
+        return rm.implies(before.t[vm], s.t[vm])
+"""
+    made = loaded(text, "by_the_package")
+    assert {law.name for law in made.laws} == {"so"}

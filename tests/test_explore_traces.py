@@ -53,6 +53,17 @@ def test_what_is_known_before_and_after_an_event(lawful: str) -> None:
     assert not seen.before["derived"] and seen.after["derived"][0, 5].mfn == 7
 
 
+def test_a_deviation_that_waits_for_another_cpu_is_shown_at_its_line(tmp_path: Path) -> None:
+    told = [{**TOLD[0], "order": "cpu", "window": 2}, *TOLD[1:5], {"e": "load", "gpa": 0x5008, "value": 41}]
+    others = [{"e": "load", "cpu": 1, "gpa": 0x5008, "value": 42}]
+    file = tmp_path / "t.jsonl"
+    for more in ([], others * 4):  # another CPU that is silent afterwards, or tells more
+        file.write_text("".join(json.dumps(each) + "\n" for each in [*told[:5], *others, *[told[4]] * 4, told[5], *more]))
+        seen = Follower(str(file)).at(11)
+        assert seen is not None and seen.deviation is not None and seen.deviation.clause == "EQV-1"
+        assert Follower(str(file)).at(12) is None
+
+
 def test_going_back_shows_what_going_on_showed(lawful: str) -> None:
     on, back = Follower(lawful), Follower(lawful)
     going_on = [on.at(line) for line in range(1, 8)]

@@ -231,6 +231,7 @@ AS_MET = {
     "rom_begun_in_the_middle": None, "rom_told_as_memory": (4, "EQV-2"),
     "shared_though_it_is_in_the_balloon": (5, "EQV-1"), "shared_though_there_is_no_memory": (4, "EQV-1"),
     "dumps_that_are_silent_change_nothing": (4, "EQV-1"),
+    "mapped_writable_after_it_was_sent_while_paused": None, "pauses_are_silent": None,
     # A reported page loses its frame untold, unless it is mapped.
     "reported_unmapped_and_mapped_elsewhere": None, "reported_and_its_frame_is_mapped_by_another_page": None,
     "reported_and_its_frame_is_a_table": None, "reported_and_nobody_refers_to_its_frame": None,

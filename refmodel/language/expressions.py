@@ -292,6 +292,8 @@ class Expressions(Meanings):
             case PageKind() if name in ("put", "is_zero", "scrubbed"):
                 return Known((of, name))
             case Known(ModuleType() as module):
+                if module.__name__ == "refmodel":
+                    getattr(module, name, None)  # its names are loaded when they are first asked for
                 if name not in vars(module):
                     self.complain(f"{module.__name__} has no {name}", node)
                 return self.meaning(vars(module)[name], node, f"{module.__name__}.{name}")

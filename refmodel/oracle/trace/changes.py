@@ -188,10 +188,13 @@ def _may_be_written(k: Knowledge, key: Key) -> bool:
 
 
 def let_write(k: Knowledge, key: Key) -> None:
-    """A page may be written to from now on: a copy on swap is good no more. Whether it may, the laws say."""
+    """A page may be written to from now on: a copy on swap is good no more. Whether it may, the laws say. One that was sent while
+    its VM is paused is on its way again: nobody writes to it before the VM runs."""
     copy_is_good_no_more(k, key)
     keep_as_last_sharer(k, key)
     entry = k.backing(key)
+    if k.may_be_paused(key[0]) and k.state.sent.find(key) in (Sent.PROTECTED, Sent.THERE):
+        k.state.sent[key] = Sent.TAKEN
     if entry is not None and entry.mapped and not entry.writable:
         k.state.drop_copy(*key)
         k.state.p2m[key] = attrs.evolve(k.state.p2m[key], writable=True)

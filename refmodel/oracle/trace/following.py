@@ -16,7 +16,7 @@ from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.concerned import OUTLINE
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
-from refmodel.oracle.trace.judge import Judge
+from refmodel.oracle.trace.judge import Judge, judge_trace
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.naming import names_of
 from refmodel.oracle.trace.reading import Source
@@ -201,6 +201,13 @@ class Follower:
         self.name = name
         self._seen: dict[int, Followed] = {}
         self._begin()
+        self._found = judge_trace(name).deviation if self._waits() else None
+        """What deviates, where that is not known at its line: it may wait for events of other CPUs."""
+
+    def _waits(self) -> bool:
+        number, text = next(lines(self.name), (0, b"{}"))
+        event = self._judge.decode(number, text) if number else None
+        return isinstance(event, e.Header) and event.order == "cpu"
 
     def _begin(self) -> None:
         self._judge, self._lines = Judge(self.name), lines(self.name)
@@ -227,6 +234,8 @@ class Follower:
         event."""
         if line in self._seen:
             return self._seen[line]
+        if self._found is not None and line > self._found.line:
+            return None
         if line <= self._done or self._over:
             self._begin()
         for number, text in self._lines:
@@ -252,6 +261,8 @@ class Follower:
         add_names(k, event, pages, frames)
         before = known(k, Concerned(tuple(pages), tuple(frames)))
         deviation = self._judge.one(line, event, text)
+        if self._found is not None and self._found.line == line:
+            deviation = self._found
         if deviation is not None:
             self._over = True
             happens_all_the_same(self._judge, event)

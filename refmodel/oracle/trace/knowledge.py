@@ -259,8 +259,12 @@ class Knowledge:
             self.populating.add(vm)
             self.alike.clear()
 
+    def may_be_paused(self, vm: int) -> bool:
+        """Whether a VM's CPUs may be stopped."""
+        return self.paused.get(vm, self.paused_otherwise)
+
     def runs(self, vm: int, running: bool) -> None:
-        """A VM's CPUs are stopped, or run, from now on."""
+        """A VM's CPUs may be stopped, or run, from now on."""
         self.paused[vm] = not running
         self.alike.clear()
 

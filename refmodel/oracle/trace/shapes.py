@@ -169,7 +169,7 @@ def _of_page(k: Knowledge, pages: list[Key], frames: list[int], at: int, said: l
             vm in k.dma_mapping,
             bool(k.memory_slots) and k.is_read_only(key),
             copy is None,
-            k.paused.get(vm, k.paused_otherwise),
+            k.may_be_paused(vm),
             next(place for place, other in enumerate(pages) if other[0] == vm),
         )
     )

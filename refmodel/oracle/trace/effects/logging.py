@@ -77,7 +77,7 @@ def send(k: Knowledge, event: e.Send) -> None:
 
 def _is_paused_unwatched(k: Knowledge, key: Key) -> bool:
     """Whether a page may be sent as it is, although its VM's processors could write to it if they ran."""
-    if not k.paused.get(key[0], k.paused_otherwise) or k.state.sent.find(key) != Sent.TAKEN:
+    if not k.may_be_paused(key[0]) or k.state.sent.find(key) != Sent.TAKEN:
         return False
     entry = k.backing(key)
     return entry is None or entry.writable
@@ -88,7 +88,7 @@ def pause(k: Knowledge, event: e.Pause) -> None:
 
 
 def unpause(k: Knowledge, event: e.Unpause) -> None:
-    k.runs(event.vm, True)
+    k.runs(event.vm, "pause" not in k.silent)
 
 
 def resume(k: Knowledge, event: e.Resume) -> None:
