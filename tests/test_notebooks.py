@@ -9,6 +9,7 @@ import pytest
 
 import refmodel
 from refmodel import BadDesign, Status
+from tests.designs.lacking import WantsAnOwner
 
 DESIGN = """
 from refmodel import Design, Total, geometry, implies, law, operation
@@ -151,3 +152,10 @@ def test_a_class_with_laws_in_its_body_may_be_stated_again(notebook: Notebook, c
     notebook.run(DESIGN, "6")
     notebook.run(LAW, "2")
     assert notebook.found() == (Status.HOLDS, ["alike"])
+
+
+def test_a_search_for_missing_laws_leaves_none_behind() -> None:
+    """What it writes down is about the design, and stands in no file of the user's."""
+    first = refmodel.check(WantsAnOwner, ["prove"], suggest=True)
+    again = refmodel.check(WantsAnOwner, ["prove"])
+    assert first.engine("prove").suggested and again.status == first.status

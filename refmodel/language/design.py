@@ -24,6 +24,7 @@ import typing
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, ClassVar, Final, TypeVar
+from weakref import WeakKeyDictionary
 
 import attrs
 
@@ -309,8 +310,8 @@ def outline(cls: type[Design], *, may_lack_laws: bool = False) -> Outline:
     return design
 
 
-_read_of: dict[str, Any] = {}
-"""By a class that no file of refmodel's own has: what stood in it and in its files when it was last read."""
+_read_of: WeakKeyDictionary[Any, list[tuple[str, int]]] = WeakKeyDictionary()
+"""By class: what stood in it and in its files when it was last read, but for refmodel's own files."""
 
 
 def _forget_if_changed(cls: type[Design]) -> None:
@@ -323,10 +324,9 @@ def _forget_if_changed(cls: type[Design]) -> None:
         for name, value in list(vars(space).items())
         if isinstance(value, Law | types.FunctionType | type)
     ]
-    which = f"{cls.__module__}.{cls.__qualname__}"
-    if _read_of.setdefault(which, (cls, stated)) != (cls, stated):
+    if _read_of.setdefault(hashable(cls), stated) != stated:
         forget()
-        _read_of[which] = cls, stated
+        _read_of[hashable(cls)] = stated
 
 
 def hashable(cls: type[Design]) -> Any:

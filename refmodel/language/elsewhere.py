@@ -51,8 +51,9 @@ def _is_of(cls: type, module: ModuleType) -> bool:
 
 
 def _is_ours(module: ModuleType) -> bool:
-    """Whether a file is refmodel's own: its laws are gathered by package."""
-    return module.__name__.partition(".")[0] == "refmodel"
+    """Whether a file is refmodel's own, whose laws are gathered by package; or what is written in search of missing laws."""
+    is_written = module.__name__.startswith("refmodel_written_") and getattr(module, "__file__", None) is None
+    return is_written or module.__name__.partition(".")[0] == "refmodel"
 
 
 def _subject(law: Law) -> Any:
