@@ -114,6 +114,12 @@ CONSTRUCTS: dict[str, tuple[str, Any, Any]] = {
         "t[0].on",
         True,
     ),
+    "match of what asks something": (
+        "match fails('x'), fails('y'):\n    case _:\n        pass\nmatch Use.HELD if fails('x') else Use.FREE:\n    case Use.HELD:\n"
+        "        self.t[vm] = Entry(True)\n    case Use.FREE:\n        self.t[vm] = Entry(n=1)\n    case _:\n        self.t[vm] = Entry(n=2)",
+        "t[0].n",
+        1,
+    ),
     "conditional expression": ("self.t[vm] = Entry(n=1 if self.t[vm].on else 2)", "t[0].n", 2),
     "for over a tuple": ("for on in (True, False, True):\n    self.u[vm, mfn] = on != self.u[vm, mfn]", "u[0, 1]", False),
     "for over a range of constants": ("for n in range(2, LIMIT):\n    self.t[vm] = Entry(n=n)", "t[0].n", 2),

@@ -20,7 +20,7 @@ class _Rewritten(ast.NodeTransformer):
         if not all(_is_of_values(case.pattern) for case in node.cases):
             return node
         subject, before = node.subject, list[ast.stmt]()
-        if not _is_looked_up(subject) or any(case.guard for case in node.cases):
+        if not isinstance(subject, ast.Name):  # a property may ask something, and is asked once
             name = f"match {node.lineno}:{node.col_offset}"  # no text can use this name
             before = [ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], subject), node)]
             subject = ast.Name(name, ast.Load())
@@ -43,18 +43,6 @@ def _is_of_values(pattern: ast.pattern) -> bool:
             return True
         case ast.MatchOr(patterns):
             return all(isinstance(each, ast.MatchValue) for each in patterns)
-    return False
-
-
-def _is_looked_up(subject: ast.expr) -> bool:
-    """Whether looking at it once more changes nothing, and gives the same."""
-    match subject:
-        case ast.Name() | ast.Constant():
-            return True
-        case ast.Attribute(value):
-            return _is_looked_up(value)
-        case ast.Subscript(value, key):
-            return _is_looked_up(value) and all(map(_is_looked_up, key.elts if isinstance(key, ast.Tuple) else [key]))
     return False
 
 
