@@ -237,7 +237,8 @@ AS_MET = {
     "reported_and_its_frame_is_a_table": None, "reported_and_nobody_refers_to_its_frame": None,
     "reported_and_its_frame_reused_while_it_is_mapped": (5, "RES-2"),
     # What follows a loss closely may have come before what was lost; what a CPU lost explains none of its own events before.
-    "populated_beside_a_loss": None, "populated_long_after_a_loss": (105, "EQV-1"), "one_cpu_deviates_before_its_gap": (3, "EQV-1")}
+    "granted_beside_a_loss": None, "reported_beside_a_loss": None, "populated_beside_a_loss": None,
+    "populated_long_after_a_loss": (105, "EQV-1"), "one_cpu_deviates_before_its_gap": (3, "EQV-1")}
 """Where each deviates, and from what."""
 
 

@@ -78,6 +78,30 @@ def forget(k: Knowledge, names: Names) -> bool:
     return True
 
 
+def told_too_early(k: Knowledge, event: e.Event) -> None:
+    """Of an event that is not judged, since it may have come before others that were lost, what makes later ones lawful."""
+    if isinstance(event, e.Grant):
+        k.lent |= {(event.vm, event.gfn), (event.to_vm, event.to_gfn)}
+    elif isinstance(event, e.Alias):
+        k.lent |= {(event.vm, event.gfn), (event.vm, event.of_gfn)}
+    elif isinstance(event, e.Convert):
+        k.converting.add(event.vm)
+    elif isinstance(event, e.Inflate) and event.touchable:
+        k.touchable.add(event.vm)
+    elif isinstance(event, e.Pause):
+        k.runs(event.vm, False)
+    elif isinstance(event, e.Report):
+        for first, last in event.runs():
+            for gfn in range(first, min(last, first + FEW) + 1):
+                k.tables["bare_memory"][event.vm, gfn] = _lost_perhaps()
+        k.journal.clear()
+    k.alike.clear()
+
+
+FEW = 1 << 12
+"""Pages of one report that are kept in mind."""
+
+
 def forget_vm(k: Knowledge, vm: int) -> bool:
     """The same for all of a VM."""
     return forget(k, NONE._replace(writes=frozenset({("vm", vm)})))

@@ -21,6 +21,7 @@ from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.advice import lawful_instead
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.duplicates import duplicate_in, may_have_duplicates
+from refmodel.oracle.trace.forgetting import told_too_early
 from refmodel.oracle.trace.interleaving import Interleaving, Item, Order
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.reading import Source
@@ -294,6 +295,7 @@ class Judge:
             self._lost = None
             return False
         self._lines[event.cpu] = line
+        told_too_early(self.knowledge, event)
         return True
 
     def _clocks_run(self, events: list[e.Event]) -> bool:
