@@ -90,7 +90,7 @@ def pages_of(k: Knowledge, event: e.Event) -> list[Key]:
 
 def lawful_after(k: Knowledge, steps: tuple[e.Event, ...], event: e.Event) -> bool:
     """Whether these events are lawful now, and this one after them. Nothing has changed afterwards."""
-    flushed, paused, undone = dict(k.flushed), dict(k.paused), Journal()
+    beside, undone = k.beside_the_journal(), Journal()
     try:
         for step in steps:
             k.effect(step)
@@ -102,7 +102,7 @@ def lawful_after(k: Knowledge, steps: tuple[e.Event, ...], event: e.Event) -> bo
         k.journal.clear()
         k.journal.go_on_with(undone)
         k.undo()
-        k.flushed, k.paused = flushed, paused
+        k.flushed, k.paused = beside
 
 
 def told(event: e.Event) -> str:

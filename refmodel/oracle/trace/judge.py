@@ -170,10 +170,10 @@ class Judge:
 
     def one(self, line: int, event: e.Event, text: bytes = b"", before: list[bytes] | None = None) -> Deviation | None:
         """Judge one event."""
-        if self._postponed is not None and (found := self._after_postponed(self._postponed, line, event)) is not None:
-            return found
         if self._postponed is not None:
-            return None
+            found = self._after_postponed(self._postponed, line, event)
+            if found is not None or self._postponed is not None:
+                return found
         self._in_order(line, event)
         if event.time is not None and not self._clocks_run([event]):
             raise self.bad(
@@ -206,8 +206,6 @@ class Judge:
         if isinstance(event, e.Header):
             order = Order(event.window or e.WINDOW, event.skew) if event.order == "cpu" else None
             self.interleaving = None if order is None else Interleaving(self.knowledge, order)
-        elif self.interleaving is not None:
-            self.interleaving.forget()
         if isinstance(event, e.Gap):
             self.gaps += 1
             self.clocks.clear()
@@ -233,14 +231,14 @@ class Judge:
 
     def _after_postponed(self, waits: Postponed, line: int, event: e.Event) -> Deviation | None:
         """Look whether a CPU has lost events that may explain a deviation: then it is none, and judging goes on here."""
-        if isinstance(event, e.Header):
+        several = self.interleaving
+        if several is None or isinstance(event, e.Header):
             return waits.deviation
         last = self.sequence.get(event.cpu)
         lost = isinstance(event, e.Gap) or (event.seq is not None and last is not None and event.seq > last + 1)
-        if lost and (event.cpu in waits.cpus or line - waits.deviation.line <= self._window()):
+        if lost and (event.cpu in waits.cpus or line - waits.deviation.line <= several.order.window):
             self._postponed = None
-            assert self.interleaving is not None
-            self.interleaving.undecided += 1
+            several.undecided += 1
             if line > waits.line + 1:
                 self.notes.append(f"nothing from line {waits.line + 1} to {line - 1} was judged: CPU {event.cpu} lost events then")
             return None
@@ -248,9 +246,6 @@ class Judge:
         if event.seq is not None:
             self.sequence[event.cpu] = max(event.seq, -1 if last is None else last)
         return None if waits.cpus else waits.deviation
-
-    def _window(self) -> int:
-        return 0 if self.interleaving is None else self.interleaving.order.window
 
     def _ended(self, item: Item | None) -> Deviation | None:
         """What is wrong with an event that no order makes lawful."""

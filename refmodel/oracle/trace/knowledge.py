@@ -329,9 +329,13 @@ class Knowledge:
         """What the event under judgement has changed."""
         return self.journal[self.begun :] if self.begun else self.journal
 
+    def beside_the_journal(self) -> tuple[dict[tuple[int, int | None], tuple[Flush, ...]], dict[int, bool]]:
+        """What events change that the journal does not take back, as it is now: the flushes under way, and who is paused."""
+        return dict(self.flushed), dict(self.paused)
+
     def try_out(self, event: Event) -> bool:
         """Whether an event would be lawful now. Nothing has changed afterwards."""
-        flushed, paused, by_step = dict(self.flushed), dict(self.paused), self.by_step
+        beside, by_step = self.beside_the_journal(), self.by_step
         self.by_step = False
         self.journal.clear()
         try:
@@ -340,7 +344,8 @@ class Knowledge:
             return False
         finally:
             self.undo()
-            self.flushed, self.paused, self.by_step = flushed, paused, by_step
+            self.flushed, self.paused = beside
+            self.by_step = by_step
         return True
 
     def undo(self, since: int = 0) -> None:
