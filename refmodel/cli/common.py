@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -21,6 +21,7 @@ from refmodel.engines.verdicts import BAD_INPUT, FAILS, HOLDS, UNDECIDED, status
 from refmodel.language.unsound import BadDesign
 
 if TYPE_CHECKING:
+    from refmodel.oracle.trace.expected import Entry
     from refmodel.report.pages import Page
 
 __all__ = [
@@ -70,6 +71,12 @@ class Ended(BaseException):
 
 _CONTROL = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
 """What a terminal obeys and does not show, and a trace or a program's name may hold."""
+
+
+def tell_unmet(entries: Iterable[Entry], where: str = "") -> None:
+    """Say which known deviations were not met: what was wrong may have been mended."""
+    for entry in entries:
+        err.print(f"known, and not met{where}: {entry.said()} ({entry.reason})", style="yellow", soft_wrap=True, markup=False)
 
 
 def print_document(document: Any) -> None:

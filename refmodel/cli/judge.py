@@ -25,9 +25,9 @@ from refmodel.cli.common import (
     ReportFiles,
     Sarif,
     app,
-    err,
     out,
     print_document,
+    tell_unmet,
     to_be_written,
     write_page,
 )
@@ -161,8 +161,7 @@ def _judge_traces(
         if coverage:
             out.print("\n".join(exercised(v.met for v in verdicts).lines()), soft_wrap=True, markup=False)
     found = [verdict.deviation for verdict in verdicts if verdict.deviation is not None]
-    for entry in expected.unused(found):
-        err.print(f"known, and not met: {entry.said()} ({entry.reason})", style="yellow", soft_wrap=True, markup=False)
+    tell_unmet(expected.unused(found))
     if any(expected.entry(each) is None for each in found):
         return FAILS
     return HOLDS if all(verdict.judged for verdict in verdicts) else UNDECIDED

@@ -30,6 +30,7 @@ from refmodel.cli.common import (
     err,
     out,
     print_document,
+    tell_unmet,
     to_be_written,
     write_page,
 )
@@ -124,10 +125,7 @@ def drive(
         traces.driven(out, done)
         if coverage:
             out.print("\n".join(exercised([done.met]).lines()), soft_wrap=True, markup=False)
-    for entry in expected.unused(done.deviations):
-        err.print(
-            f"known, and not met in these runs: {entry.said()} ({entry.reason})", style="yellow", soft_wrap=True, markup=False
-        )
+    tell_unmet(expected.unused(done.deviations), " in these runs")
     ci.save(ci.of_driving(done, command[0]), junit, sarif)
     if html is not None:
         write_page(_page(done), html)
