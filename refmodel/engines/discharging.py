@@ -17,6 +17,7 @@ from refmodel.engines.questions import Solver
 from refmodel.engines.scope import Scope, Witness
 from refmodel.engines.symbolic import Obligation, Symbolic
 from refmodel.engines.terms import ANY, Term, called, is_given, real_term
+from refmodel.engines.unchanging import looked_at_together, the_same
 from refmodel.engines.unknowns import bases_of
 from refmodel.language.kinds import NameKind, NaturalKind, Scalar
 from refmodel.language.laws import Law
@@ -65,6 +66,7 @@ class Discharge:
             hypotheses.admit(self.lookups, self.counts)
             hypotheses.saturate()
             hypotheses.go_far()
+        looked_at_together(self.induction.design, known)
         return known
 
     @functools.cached_property
@@ -72,7 +74,12 @@ class Discharge:
         solver = Solver(timeout=self.induction.timeout)
         for hypotheses in self.known.values():
             solver.add(*hypotheses.asserted)
+        solver.add(*self._the_same())
         return solver
+
+    def _the_same(self) -> list[Term]:
+        """That what no operation writes to is the same after each yield."""
+        return list(the_same(self.induction.design, self.known).values())
 
     @property
     def assumed(self) -> int:
@@ -105,7 +112,7 @@ class Discharge:
 
     def laws_used(self, claim: Sequence[Term]) -> frozenset[str]:
         """The laws without which the claim would not be refuted."""
-        return laws_used(self.known.values(), (*claim, *self.real), self.induction.timeout)
+        return laws_used(self.known.values(), (*claim, *self.real, *self._the_same()), self.induction.timeout)
 
     def about(self, law: Law, segment: Segment, denied: Term) -> Judgement:
         """Whether the denied law has no model."""

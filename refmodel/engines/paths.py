@@ -132,5 +132,6 @@ def real(kind: Kind, value: Any) -> list[Term]:
 
 def base_of(design: Outline, state: Any) -> str:
     """Which arbitrary state a state was made from."""
-    base: str = getattr(state, design.tables[0].name).base
+    changing = [table.name for table in design.tables if table.name not in design.constant]
+    base: str = getattr(state, (changing or [design.tables[0].name])[0]).base
     return base

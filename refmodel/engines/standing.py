@@ -16,6 +16,7 @@ from refmodel.engines.hypotheses import Hypotheses
 from refmodel.engines.questions import Solver
 from refmodel.engines.symbolic import CUT_OFF
 from refmodel.engines.terms import Term
+from refmodel.engines.unchanging import looked_at_together, the_same
 from refmodel.language.laws import Law
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class Standing:
         self._known: dict[str, Hypotheses] = {}
         self._sizes: dict[str, int] = {}
         self._real: dict[int, Term] = {}
+        self._alike: set[tuple[object, ...]] = set()
+        """What is known to be the same after each yield."""
         self._first = 0
         """Assumptions that the first path took."""
 
@@ -118,8 +121,13 @@ class Standing:
             hypotheses = self._known[base]
             hypotheses.admit(ask.lookups, ask.counts)
             hypotheses.saturate()
+        looked_at_together(ask.induction.design, self._known)
+        for base, hypotheses in self._known.items():
             self._solver.add(hypotheses.asserted[self._sizes[base] :])
             self._sizes[base] = len(hypotheses.asserted)
+        alike = the_same(ask.induction.design, self._known)
+        self._solver.add([term for said, term in alike.items() if said not in self._alike])
+        self._alike |= alike.keys()
         self._first = self._first or sum(self._sizes.values())
         new = {number_of(t): t for t in ask.real if number_of(t) not in self._real}
         self._real |= new

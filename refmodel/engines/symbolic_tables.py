@@ -119,6 +119,11 @@ def _symbols(kind: TableKind, base: str) -> _Symbols:
     return _Symbols(kind, base)
 
 
+def entry_of(kind: TableKind, base: str, at: Lookup) -> list[Term]:
+    """The leaves of an entry in an arbitrary state (for a partial table, whether it is there first)."""
+    return _symbols(kind, base).at(at.key, at.ids)
+
+
 class Table:
     """A table: an arbitrary function, and what has been written over it since."""
 

@@ -1,11 +1,12 @@
 """Designs that are right, and were once accused: the readings were said to disagree about them."""
 
 import enum
+from collections.abc import Iterator
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import attrs
 
-from refmodel.language import NOTHING, Design, Page, Total, count, geometry, guest, law, operation, require, reset
+from refmodel.language import NOTHING, Design, Page, Total, choose, count, geometry, guest, implies, law, operation, require, reset
 from refmodel.machine.names import Count, Gfn, Mfn, Vm
 
 
@@ -246,7 +247,36 @@ class CountsOfZones(Design):
         return s.zones[vm] <= 3
 
 
+class MapsInTwoSteps(Design):
+    """Who has a frame is decided before power-on, and nobody writes it: what was looked up before a yield is so after it."""
+
+    of: Total[Mfn, Vm]
+    mapped: Total[tuple[Vm, Gfn], Mfn]
+    arbitrary = ("of",)
+    geometry = geometry(Vm=2, Gfn=2, Mfn=2)
+
+    @operation
+    def fault(self, vm: Vm, gfn: Gfn) -> Iterator[None]:
+        mfn = choose(Mfn, lambda mfn: self.of[mfn] == vm)
+        yield
+        require(self.mapped[vm, gfn] == NOTHING)
+        self.mapped[vm, gfn] = mfn
+
+    @operation
+    def lend(self, vm: Vm, gfn: Gfn, to: Vm, at: Gfn) -> Iterator[None]:
+        require(self.mapped[vm, gfn] != NOTHING)
+        mfn = self.mapped[vm, gfn]
+        yield
+        require(self.of[mfn] == to)
+        self.mapped[to, at] = mfn
+
+    @law("ISO-1", "A page is mapped to a frame of its VM.")
+    def own_frames_only(s: Any, vm: Vm, gfn: Gfn) -> bool:
+        return implies(s.mapped[vm, gfn] != NOTHING, s.of[s.mapped[vm, gfn]] == vm)
+
+
 RIGHT = (
+    MapsInTwoSteps,
     CountsOfZones,
     KeepsOneFree,
     CountsAfterAReset,
