@@ -343,7 +343,7 @@ class Machine:
         """The first law that does not hold now; ``op`` is None where no step was taken yet."""
         if isinstance(outcome, Aborted):
             return aborted(outcome)
-        given = {} if op is None else self._about(op, arguments, outcome)
+        given = {} if op is None else self.about(op, arguments, outcome)
         with answering(self):
             state = self.state.__dict__
             changed = None if op is None else {name for name in self._tables if state[name].changed}
@@ -370,7 +370,7 @@ class Machine:
             return None
         return Begun(self._resumed.begun_in, Step(self._resumed.op.name, self._resumed.arguments))
 
-    def _about(self, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> dict[str, Any]:
+    def about(self, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> dict[str, Any]:
         """What laws about a step are given."""
         if op.name == RESUME and self._resumed is not None:
             op, arguments = self._resumed.op, self._resumed.arguments
@@ -379,7 +379,7 @@ class Machine:
     def breaks(self, law: Law, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Broken | None:
         """Whether this one law is broken by the step just taken."""
         with answering(self):
-            return self._violation(law, self.names_of(law), self._about(op, arguments, outcome))
+            return self._violation(law, self.names_of(law), self.about(op, arguments, outcome))
 
     def _violation(self, law: Law, names: list[tuple[Any, ...]], given: dict[str, Any]) -> Broken | None:
         judge, state, about = law.function, self.state, law.about

@@ -57,3 +57,74 @@ class Careless(Allocator):
         yield
         self.owners[mfn] = Owner(vm)
         self.holds[vm] = mfn
+
+
+class EndsAtARequire(Design):
+    """Takes a lock, lets others run, and ends without a release where it is told to stop meanwhile."""
+
+    locked: Total[Vm, bool]
+    stopped: Total[tuple[()], bool]
+    geometry = geometry(Vm=3)
+
+    @operation
+    def work(self, vm: Vm) -> Any:
+        require(not self.locked[vm] and not self.stopped[()])
+        self.locked[vm] = True
+        yield
+        self.locked[vm] = False
+        require(not self.stopped[()])
+
+    @operation
+    def stop(self) -> None:
+        self.stopped[()] = not self.stopped[()]
+
+    @law("RES-1", "Not every VM holds its lock.")
+    def some_lock_is_free(self: Any, vm: Vm, other: Vm, third: Vm) -> Any:
+        apart = vm != other and vm != third and other != third
+        return not (apart and self.locked[vm] and self.locked[other] and self.locked[third])
+
+
+class EndsWithoutAChoice(EndsAtARequire):
+    """Takes a lock, lets others run, and ends without a release where there is no frame left that it may choose."""
+
+    used: Total[Mfn, bool]
+    geometry = geometry(Vm=3, Mfn=2)
+
+    @operation
+    def work(self, vm: Vm) -> Any:
+        require(not self.locked[vm])
+        self.locked[vm] = True
+        yield
+        mfn = choose(Mfn, lambda m: not self.used[m])
+        if fails("mapping"):
+            require(not self.stopped[()])
+        self.used[mfn] = True
+        self.locked[vm] = False
+
+    @operation
+    def free(self, mfn: Mfn) -> None:
+        require(self.used[mfn])
+        self.used[mfn] = False
+
+
+class GoesWrongInAChoice(EndsWithoutAChoice):
+    """The condition of a choice looks up a frame that may not be there."""
+
+    of: dict[Mfn, Vm]
+
+    @operation
+    def free(self, mfn: Mfn) -> None:
+        self.of[mfn] = NOTHING
+
+    @operation
+    def work(self, vm: Vm) -> Any:
+        require(any(mfn in self.of for mfn in (self.last[()],)))
+        yield
+        mfn = choose(Mfn, lambda m: self.of[m] == NOTHING and not self.used[m])
+        self.used[mfn] = True
+
+    last: Total[tuple[()], Mfn]
+
+    @operation
+    def look(self, mfn: Mfn) -> None:
+        self.last[()] = mfn

@@ -24,8 +24,9 @@ def branches(operations: Sequence[Traced], ended: Sequence[bool]) -> tuple[froze
     for traced in operations:
         for end, on_the_way in _paths(traced.tree, ()):
             if id(end) in came:
-                every.update(branch for branch, is_whole in on_the_way if is_whole)
-                taken.update(branch for branch, _ in on_the_way if came[id(end)])
+                way = [(branch, is_whole) for branch, is_whole in on_the_way if end.goes_on or not branch.resumes]
+                every.update(branch for branch, is_whole in way if is_whole)
+                taken.update(branch for branch, _ in way if came[id(end)])
     return frozenset(every), frozenset(taken & every)
 
 

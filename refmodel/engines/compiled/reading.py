@@ -58,6 +58,8 @@ class Event:
     """Whether what is decided is only whether one field of two records is the same."""
     resumes: bool = False
     """Whether what is decided is that an operation goes on there."""
+    of_choice: bool = False
+    """Whether what is required is the condition of the choice just before it."""
 
 
 @attrs.frozen
@@ -164,9 +166,9 @@ class Tracing:
             small = self.graph.negated(self.graph.less(self.graph.constant(NATURAL_LIMIT), term))
             self._from_here_on("keep", small if where is None else self.graph.either(self.graph.negated(where), small))
 
-    def _from_here_on(self, kind: str, term: Node) -> None:
+    def _from_here_on(self, kind: str, term: Node, of_choice: bool = False) -> None:
         if self.known.truth(term) is not True:
-            self.events.append(Event(kind, term))
+            self.events.append(Event(kind, term, of_choice=of_choice))
             self.known.learn(term, True)
 
     def constant(self, kind: Scalar, value: Any) -> Node:
@@ -231,7 +233,7 @@ class Tracing:
         condition = self.fold(where, value)
         if self.known.truth(condition) is False:
             raise Refused
-        self._from_here_on("require", condition)
+        self._from_here_on("require", condition, of_choice=True)
         return value
 
     def _chosen(self, number: int, position: int, options: Sequence[tuple[int, ...]]) -> Node:

@@ -56,6 +56,8 @@ class End:
     outcome: tuple[Node, ...] = ()
     actor: Node | None = None
     """The VM that took the step, or NOTHING."""
+    goes_on: bool = True
+    """False: an operation that waited ends here, because something that it requires does not hold."""
 
 
 @attrs.frozen(eq=False)

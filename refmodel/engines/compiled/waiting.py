@@ -178,10 +178,24 @@ class Waiting:
 
 
 class _Rest:
-    """What comes after one wait, in another graph: what was computed before is read from the slot."""
+    """What comes after one wait, in another graph: what was computed before is read from the slot.
 
-    def __init__(self, waiting: Waiting, point: _Point, graph: Graph, slot: Node, choices: dict[tuple[int, int], int]) -> None:
+    A ``require`` that does not hold ends the operation here, with nothing more done; so does a choice without any option. That is a
+    step like others, since the operation waits no longer.
+    """
+
+    def __init__(
+        self,
+        waiting: Waiting,
+        point: _Point,
+        graph: Graph,
+        slot: Node,
+        choices: dict[tuple[int, int], int],
+        option: dict[tuple[int, int], int] | None = None,
+    ) -> None:
+        """``option``: what a choice falls on, by the choice's number and the position of each leaf."""
         self.waiting, self.point, self.graph, self.slot, self.choices = waiting, point, graph, slot, choices
+        self.option = option or {}
         self._saved = {node.number: at for at, node in enumerate(point.saved)}
         self._known: dict[int, Node] = {}
 
@@ -190,21 +204,53 @@ class _Rest:
             return Tree(end=None if tree.end is None else self._end(tree.end))
         if tree.event.kind == "wait":
             return Tree(end=self._waits_again(tree))
-        choice = tree.event.choice
-        event = attrs.evolve(
-            tree.event,
-            node=self.node(tree.event.node),
-            choice=None if choice is None else Choice(self._choice(choice.number), choice.options),
-        )
+        if tree.event.kind == "require":
+            return self._unless_it_ends(self.node(tree.event.node), self.tree(tree.branches[0]))
+        if tree.event.choice is not None:
+            return self._chosen(tree, tree.event.choice)
+        event = attrs.evolve(tree.event, node=self.node(tree.event.node))
         return Tree(event, branches=[self.tree(branch) for branch in tree.branches], scale=tree.scale)
+
+    def _unless_it_ends(self, goes_on: Node, rest: Tree) -> Tree:
+        """The rest where something holds; elsewhere the operation ends."""
+        ended = Tree(end=self._end(End("refused")))
+        if goes_on.is_constant:
+            return rest if goes_on.value else ended
+        return Tree(Event("decide", goes_on), branches=[ended, rest])
+
+    def _chosen(self, tree: Tree, choice: Choice) -> Tree:
+        """Every option that satisfies the condition, one after the other; where there is none, the operation ends. The condition is
+        worked out for all options, so where it goes wrong for one of them, the operation goes wrong."""
+        musts, fits, rest = _condition_of(tree.branches[0], self.point.reading.graph)
+        each = [self._with(choice, option) for option in choice.options]
+        event = Event("choose", self.graph.yes, choice=Choice(self._choice(choice.number), choice.options))
+        one = Tree(Event("require", self.node(fits)), branches=[self.tree(rest)])
+        chosen = self._unless_it_ends(
+            self._any([other.node(fits) for other in each]), Tree(event, branches=[one], scale=tree.scale)
+        )
+        for must in musts:
+            for other in each:
+                chosen = Tree(Event("must", other.node(must)), branches=[chosen])
+        return chosen
+
+    def _with(self, choice: Choice, option: tuple[int, ...]) -> _Rest:
+        """The same where a choice falls on this option."""
+        option_of = {(choice.number, position): code for position, code in enumerate(option)}
+        return _Rest(self.waiting, self.point, self.graph, self.slot, self.choices, {**self.option, **option_of})
+
+    def _any(self, nodes: Sequence[Node]) -> Node:
+        found = self.graph.no
+        for node in nodes:
+            found = self.graph.either(found, node)
+        return found
 
     def _end(self, end: End) -> End:
         if end.what == "goes wrong":
             return end
         actor = self.node(end.actor or self.point.actor())
         ended = self.waiting.ended(self.graph, self.slot)
-        if end.what == "refused":  # a require after a wait: it ends here, and nothing more is done
-            return End("applies", tuple(ended), actor=actor)
+        if end.what == "refused":
+            return End("applies", tuple(ended), actor=actor, goes_on=False)
         stores = [*map(self._store, end.stores), *ended]
         return End("applies", tuple(stores), end.returns, tuple(map(self.node, end.outcome)), actor)
 
@@ -237,6 +283,8 @@ class _Rest:
             _, at, strides, guard, default = node.args
             moved = tuple((self.node(part), stride) for part, stride in strides)
             return graph.node("entry", ("now", at, moved, self.node(guard), default), node.low, node.high)
+        if node.op == "chosen" and node.args in self.option:
+            return graph.constant(self.option[node.args])
         if node.op == "chosen":
             return graph.node("chosen", (self._choice(node.args[0]), node.args[1]), node.low, node.high)
         if node.op == "arithmetic":
@@ -250,6 +298,18 @@ class _Rest:
             "less": graph.less,
         }
         return make[node.op](*map(self.node, node.args))
+
+
+def _condition_of(tree: Tree, graph: Graph) -> tuple[list[Node], Node, Tree]:
+    """Behind a choice: what must hold for its condition to be worked out, the condition, and what follows where it is met."""
+    musts = []
+    while tree.event is not None and tree.event.kind == "must":
+        musts.append(tree.event.node)
+        [tree] = tree.branches
+    if tree.event is not None and tree.event.kind == "require" and tree.event.of_choice:
+        return musts, tree.event.node, tree.branches[0]
+    never = tree.end is not None and tree.end.what == "refused"
+    return musts, graph.no if never else graph.yes, tree
 
 
 def _known_after(node: Node, reading: Tracing) -> int:

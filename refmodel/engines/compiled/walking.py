@@ -47,7 +47,7 @@ DEEPEST = 400
 
 
 @attrs.define
-class _Mark:
+class Mark:
     """A state that a run got to, and how: what memory held at power-on, and the ways from there."""
 
     state: Any
@@ -67,8 +67,8 @@ class Walks:
         self.width = native.places.padded
         self.steps = self.tried = self._batches = 0
         self.power_on = list(power_ons(native.design, native.geometry))
-        self.marks: list[_Mark] = []
-        self._powered: dict[int, _Mark] = {}
+        self.marks: list[Mark] = []
+        self._powered: dict[int, Mark] = {}
         self._walks = native.function("walks", ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
         self._log = np.zeros(max(LENGTHS) + 1, dtype=np.int64)
         self._weights = np.zeros(PICK, dtype=np.int16)
@@ -131,16 +131,16 @@ class Walks:
         if self.context["trouble"]:
             return failure_of(self.native.design, self.native.geometry, self.power_on[start.initial], ways)
         if self.context["novel"] and len(ways) <= DEEPEST:
-            self._keep(_Mark(self.context.buffer("current", self.width).copy(), start.initial, ways))
+            self._keep(Mark(self.context.buffer("current", self.width).copy(), start.initial, ways))
         return None
 
-    def _keep(self, mark: _Mark) -> None:
+    def _keep(self, mark: Mark) -> None:
         if len(self.marks) < KEPT:
             self.marks.append(mark)
         else:
             self.marks[self.draw.randrange(KEPT)] = mark
 
-    def _chosen(self) -> list[_Mark]:
+    def _chosen(self) -> list[Mark]:
         """The states that a batch starts from."""
         found = [
             self._start()
@@ -154,19 +154,19 @@ class Walks:
         self.context["starts_count"] = STARTS
         return found
 
-    def _start(self) -> _Mark:
+    def _start(self) -> Mark:
         number = self.draw.randrange(len(self.power_on))
         if number not in self._powered:
             self._powered[number] = self._powered_on(number)
         return self._powered[number]
 
-    def _powered_on(self, number: int) -> _Mark:
+    def _powered_on(self, number: int) -> Mark:
         machine = Machine(self.native.design, self.native.geometry)
         machine.power_on(recorded(self.power_on[number]))
         state = np.zeros(self.width, dtype=np.uint8)
         column = self.native.layout.column(machine.state)[:, 0]
         state[: len(column)] = column.view(np.uint8)
-        return _Mark(state, number, (), is_broken=machine.broken(None, (), None) is not None)
+        return Mark(state, number, (), is_broken=machine.broken(None, (), None) is not None)
 
     def _weigh(self) -> None:
         """Weigh the operations for a batch: the seldomer one has applied the more, and some not at all."""
@@ -181,4 +181,4 @@ class Walks:
         self.context["total_weight"] = len(table)
 
 
-__all__ = ["Walks"]
+__all__ = ["Mark", "Walks"]

@@ -17,7 +17,8 @@ from refmodel.language.sizes import Geometry
 class Coded(Machine):
     """A machine that is answered by a number: each answer is what is left when it is divided by how many there are."""
 
-    code = 0
+    code: int | None = 0
+    """None: it is answered as every machine is."""
     found: Broken | None = None
     """What is broken, once something is."""
 
@@ -25,20 +26,24 @@ class Coded(Machine):
         super().__init__(design, geometry)
         self.taken: list[Step] = []
 
-    def _digit(self, base: int) -> int:
-        self.code, digit = divmod(self.code, base)
+    def _digit(self, code: int, base: int) -> int:
+        self.code, digit = divmod(code, base)
         return digit
 
     def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
+        if self.code is None:
+            return super().choose(kind, where)
         options = self.values(kind)
-        value = options[self._digit(len(options))]
+        value = options[self._digit(self.code, len(options))]
         if not where(value):
             raise Refused
         self._pick = lambda _: value
         return super().choose(kind, where)
 
     def yes(self, question: str) -> bool:
-        answer = bool(self._digit(2))
+        if self.code is None:
+            return super().yes(question)
+        answer = bool(self._digit(self.code, 2))
         self._pick = lambda _: answer
         return super().yes(question)
 
