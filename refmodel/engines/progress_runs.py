@@ -58,11 +58,11 @@ def end_everything(design: Outline, geometry: Geometry, seed: int = 0) -> Ended:
 def end_from(design: Outline, geometry: Geometry, states: Iterable[tuple[Any, Run]]) -> Ended:
     """End what is pending in these states, to which these runs lead; the first run that fails, if one does."""
     ended: Counter[str] = Counter()
-    orders = range(len(stated(design.cls)))
-    for (state, run), turn in itertools.product(states, orders):
-        failure = _Ending(design, geometry, ended, turn).from_state(state, run)
+    orders = [_Ending(design, geometry, ended, turn) for turn in range(len(stated(design.cls)))]
+    for (state, run), ending in itertools.product(states, orders):
+        failure = ending.from_state(state, run)
         if failure is not None and _is_lawful(design, geometry, run):
-            return Ended(_shortened(design, geometry, run, turn, failure), ended)
+            return Ended(_shortened(design, geometry, run, ending.turn, failure), ended)
     return Ended(None, ended)
 
 
@@ -213,7 +213,7 @@ class _Work:
         """A copy of all that a state holds."""
         return {table.name: dict(getattr(state, table.name)) for table in self.design.tables}
 
-    def taken(self, pending: Pending, names: Sequence[Any]) -> Iterator[tuple[Step, _Answers]]:
+    def taken(self, pending: Pending, names: Sequence[Any]) -> Iterator[tuple[Step, _Way]]:
         """Each way to take the operation that ends it, in the machine's state, with the answers. Each is undone by the next."""
         op, arguments = self.design.operation(pending.until), self.arguments(pending, names)
         for pick in itertools.islice(_answers(), ANSWERS):
@@ -247,35 +247,71 @@ def broken_by(pending: Pending, names: Sequence[Any], why: str) -> Broken:
     return Broken(law, law.clause, law.sentence, named, f"({law.name}: {why})")
 
 
+@attrs.frozen(eq=False)
+class _Point:
+    """A state from which work is ended, and how it was come to."""
+
+    state: Any
+    identity: Any
+    steps: tuple[Step, ...]
+    left: list[_Way]
+    """How the work that is due can be ended, of what was not tried yet: the first last."""
+    due: Due
+
+
 class _Ending(_Work):
-    """A machine whose pending work is brought to its end."""
+    """A machine whose pending work is brought to its end, however that is answered."""
 
     def __init__(self, design: Outline, geometry: Geometry, ended: Counter[str], turn: int) -> None:
         """``turn`` says which of the conditions that are due is ended first, and where."""
         super().__init__(design, geometry)
         self.ended, self.turn = ended, turn
+        self._done = set[Any]()
+        """States from which all that was tried came to an end."""
 
     def from_state(self, state: Any, run: Run) -> Failure | None:
-        """The run that fails, if this one does when it is gone on with. Where memory is short, or what nobody asked for does not
-        end, nothing can be said."""
-        self.machine.begin(copy_of(self.design, state))
-        steps, seen = list(run.steps), [self.entries(self.machine.state)]
+        """A run that fails, if one does that goes on from here. Where memory is short, or what nobody asked for does not end,
+        nothing can be said."""
+        path: list[_Point] = []
+        failure = self._come_to(path, copy_of(self.design, state), run, ())
         for _ in range(STEPS):
-            found = self._next()
-            if found is None:
-                return None
-            step, why = self._end(*found)
-            if step is not None:
-                steps.append(step)
-                self.machine.settle()
-                why = why or (CAME_BACK if self.entries(self.machine.state) in seen else "")
-            if why and self.is_judged(found[0]):
-                return Failure(Run(run.initial, tuple(steps)), broken_by(*found, why))
-            if why or step is None:
-                return None
-            seen.append(self.entries(self.machine.state))
-            self.ended[found[0].name] += 1
+            while path and not path[-1].left:
+                self._done.add(path.pop().identity)
+            if failure is not None or not path:
+                break
+            at = path[-1]
+            pending, names = at.due
+            self.machine.begin(copy_of(self.design, at.state))
+            op, arguments = self.design.operation(pending.until), self.arguments(pending, names)
+            taken = self.machine.attempt(op, arguments, at.left.pop().again())
+            assert taken is not None
+            self.machine.settle()
+            steps = (*at.steps, taken[0])
+            identity = identity_of(self.design, self.machine.state)
+            if any(point.identity == identity for point in path):
+                failure = self._failing(run, steps, at.due, CAME_BACK)
+            else:
+                self.ended[pending.name] += 1
+                failure = self._come_to(path, copy_of(self.design, self.machine.state), run, steps)
+        return failure
+
+    def _come_to(self, path: list[_Point], state: Any, run: Run, steps: tuple[Step, ...]) -> Failure | None:
+        """Go on from a state, unless nothing is due there, or it is known; the run that fails there, if it does."""
+        identity = identity_of(self.design, state)
+        self.machine.begin(state)
+        found = None if identity in self._done else self._next()
+        if found is None:
+            return None
+        ways, step, why = self._ways(*found)
+        if why:
+            return self._failing(run, (*steps, step) if step is not None else steps, found, why)
+        path.append(_Point(copy_of(self.design, state), identity, steps, ways[::-1], found))
         return None
+
+    def _failing(self, run: Run, steps: tuple[Step, ...], due: Due, why: str) -> Failure | None:
+        if not self.is_judged(due[0]):
+            return None
+        return Failure(Run(run.initial, (*run.steps, *steps)), broken_by(*due, why))
 
     def _next(self) -> Due | None:
         """What is ended next, in the order that was asked for; None if nothing is due."""
@@ -287,19 +323,17 @@ class _Ending(_Work):
         of_one = list(due.values())[self.turn % len(due)]
         return of_one[self.turn % len(of_one)]
 
-    def _end(self, pending: Pending, names: Sequence[Any]) -> tuple[Step | None, str]:
-        """Take the operation that ends it: the step, if it applies, and why that does not end it, if it does not. It is to end it
-        however it is answered."""
-        first: _Answers | None = None
+    def _ways(self, pending: Pending, names: Sequence[Any]) -> tuple[list[_Way], Step | None, str]:
+        """Each way to take the operation that ends it, and why one does not end it, if one does not, with the step that it is. It
+        is to end it however it is answered."""
+        ways = []
         for step, pick in self.taken(pending, names):
             if self.holds(pending, names, self.machine.state):
-                return step, f"it is still pending after {pending.until}"
-            first = first or pick
-        if first is None:
-            return None, "" if self.waits_for_memory(pending, names) else f"{pending.until} is refused"
-        again = self.machine.attempt(self.design.operation(pending.until), self.arguments(pending, names), first.again())
-        assert again is not None
-        return again[0], ""
+                return [], step, f"it is still pending after {pending.until}"
+            ways.append(pick)
+        if ways or self.waits_for_memory(pending, names):
+            return ways, None, ""
+        return [], None, f"{pending.until} is refused"
 
 
 class Watched(_Work):
@@ -338,7 +372,7 @@ class Watched(_Work):
         return next((broken_by(each, names, f"{each.until} is refused") for each, names in refused), None)
 
 
-class _Answers:
+class _Way:
     """Answers to what an operation asks: the first of each, then others in turn."""
 
     def __init__(self, numbers: Sequence[int]) -> None:
@@ -349,9 +383,9 @@ class _Answers:
         """Whether there was nothing to answer, so that other answers change nothing."""
         return not self.sizes
 
-    def again(self) -> _Answers:
+    def again(self) -> _Way:
         """The same answers once more."""
-        return _Answers(self.numbers)
+        return _Way(self.numbers)
 
     def __call__(self, options: Sequence[Any]) -> Any:
         at = len(self.sizes)
@@ -362,11 +396,11 @@ class _Answers:
         return options[number]
 
 
-def _answers() -> Iterator[_Answers]:
+def _answers() -> Iterator[_Way]:
     """Every way to answer, one after the other, each from what the last was asked."""
     numbers: list[int] = []
     while True:
-        pick = _Answers(numbers)
+        pick = _Way(numbers)
         yield pick
         numbers = [pick.numbers[at] if at < len(pick.numbers) else 0 for at in range(len(pick.sizes))]
         while numbers and numbers[-1] + 1 >= pick.sizes[len(numbers) - 1]:
