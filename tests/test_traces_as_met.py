@@ -238,7 +238,15 @@ AS_MET = {
     "reported_and_its_frame_reused_while_it_is_mapped": (5, "RES-2"),
     # What follows a loss closely may have come before what was lost; what a CPU lost explains none of its own events before.
     "granted_beside_a_loss": None, "reported_beside_a_loss": None, "populated_beside_a_loss": None,
-    "populated_long_after_a_loss": (105, "EQV-1"), "one_cpu_deviates_before_its_gap": (3, "EQV-1")}
+    "populated_long_after_a_loss": (105, "EQV-1"), "one_cpu_deviates_before_its_gap": (3, "EQV-1"),
+    # Slots that move, or are given again; accesses that the monitor carries out; what is lent, or told by dumps only.
+    "moved_with_a_page_in_the_balloon": None, "moved_with_an_untold_copy": None, "carried_out_at_a_clean_page": None,
+    "slot_given_again_over_a_hole": None, "slot_given_again_and_deleted": None, "protected_after_a_dump_of_a_tlb": None,
+    "unknown_slot_deleted_with_a_copy": None, "last_sharer_stores_after_an_untold_break": None,
+    "mapped_where_it_was_lent_before_a_gap": None, "silent_exit": None, "silent_ring_reset": None,
+    "fault_in_the_second_page": None, "dump_of_a_page_on_a_table": (3, "RES-1"),
+    "dump_of_two_pages_on_one_frame": (3, "RES-1"), "dump_of_a_table_and_a_page": (3, "RES-1"),
+    "dump_of_two_owners": (3, "RES-1")}
 """Where each deviates, and from what."""
 
 

@@ -137,6 +137,8 @@ def lose_sight(k: Knowledge, key: Key) -> None:
     """A page goes where nobody said: nothing is known of its frame any more, nor of the one that it had."""
     entry = k.backing(key)
     if entry is not None and entry.resident:
+        if is_shared(k, key):  # whoever is left alone with it may write to it
+            k.tables["memory"].forget(entry.mfn)
         k.tables["frames"].forget(entry.mfn)
     if entry is not None and entry.slot != NOTHING:
         copied_untold(k, key, entry.slot)

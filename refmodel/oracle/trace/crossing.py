@@ -22,6 +22,9 @@ def access(k: Knowledge, event: Linear) -> None:
     if event.fault is UNSET and not event.gp:
         linear.access_within_a_page(k, first)
         linear.access_within_a_page(k, second)
+    elif all(linear.may_end_so(k, half) for half in (first, second)):
+        for half in (first, second):  # nothing is forgotten: what only one of the two forgets may still be cached
+            linear.may_have_walked(k, half, faulted=True)
     else:
         try:
             linear.access_within_a_page(k, first)

@@ -9,9 +9,19 @@ from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import reported
-from refmodel.oracle.trace.changes import MANY, about, given_untold, keep_as_last_sharer, lost_if_reported, may_be_left, own
+from refmodel.oracle.trace.changes import (
+    MANY,
+    about,
+    given_untold,
+    keep_as_last_sharer,
+    lost_if_reported,
+    may_be_left,
+    own,
+    unwatched,
+)
 from refmodel.oracle.trace.deviations import Deviates
 from refmodel.oracle.trace.knowledge import About, Knowledge, Lingering
+from refmodel.oracle.trace.tables import Key
 
 
 def entry_(k: Knowledge, event: e.Entry) -> None:
@@ -40,14 +50,39 @@ def backed(k: Knowledge, event: e.Backed) -> None:
         frame = k.state.frames.find(event.mfn)
     if frame is not None and event.shared is not None and entry is not None:
         agree(k, this, event.shared == (frame.use == Use.SHARED), f"mfn {event.mfn:#x} is {frame.use.value}")
-    if entry is None and event.writable is not None and event.shared is not None:
-        with k.judging(about(k, key, frames=(event.mfn,))):
-            if event.shared:
-                k.state.frames[event.mfn] = Frame(Use.SHARED, references=MANY)
-                k.state.memory[event.mfn] = k.page(*key).copy()
-                k.state.p2m[key] = P2mEntry(Backing.MAPPED, event.mfn, event.writable)
-            else:
-                own(k, key, event.mfn, k.page(*key), P2mEntry(Backing.MAPPED, event.mfn, event.writable))
+    if entry is None and not _is_lent(k, key):
+        _may_stand_there(k, this, key, event.mfn)
+        _learned(k, key, event)
+
+
+def _is_lent(k: Knowledge, key: Key) -> bool:
+    """Whether a page may stand on the frame of another that it borrows, or lend its own."""
+    grant = k.state.grants.find(key)
+    return key in k.lent or (grant is not None and grant.present)
+
+
+def _may_stand_there(k: Knowledge, this: About, key: Key, mfn: int) -> None:
+    """A page of which it is not known where it is may be at any frame but a table, and another page's own."""
+    with k.judging(about(k, frames=(mfn,))):
+        lost_if_reported(k, mfn)
+    frame = k.state.frames.find(mfn)
+    if frame is not None and frame.use not in (Use.FREE, Use.SHARED):
+        whose = f" of vm {frame.vm}, gfn {frame.gfn:#x}" if frame.use == Use.PRIVATE else ""
+        agree(k, this, frame.use == Use.PRIVATE and (frame.vm, frame.gfn) == key, f"mfn {mfn:#x} is {frame.use.value}{whose}")
+
+
+def _learned(k: Knowledge, key: Key, event: e.Backed) -> None:
+    """Where a page is, of which that was not known, as far as the dump says it."""
+    if event.shared is None or (event.shared and event.writable is None):
+        return
+    writable = unwatched(k, key) if event.writable is None else event.writable
+    with k.judging(about(k, key, frames=(event.mfn,))):
+        if event.shared:
+            k.state.frames[event.mfn] = Frame(Use.SHARED, references=MANY)
+            k.state.memory[event.mfn] = k.page(*key).copy()
+            k.state.p2m[key] = P2mEntry(Backing.MAPPED, event.mfn, writable)
+        else:
+            own(k, key, event.mfn, k.page(*key), P2mEntry(Backing.MAPPED, event.mfn, writable))
 
 
 def _where(entry: P2mEntry) -> str:
@@ -56,6 +91,9 @@ def _where(entry: P2mEntry) -> str:
 
 def frame_(k: Knowledge, event: e.FrameIs) -> None:
     if not _as_told(k, event):
+        if k.state.frames.find(event.mfn) is None and event.use == Use.TABLE.value and not k.pages_of(event.mfn):
+            with k.judging(about(k, frames=(event.mfn,))):
+                k.state.frames[event.mfn] = Frame(Use.TABLE)
         return
     frame = k.state.frames.find(event.mfn)
     agree(k, about(k, frames=(event.mfn,)), event.use in (None, frame.use.value), f"mfn {event.mfn:#x} is {frame.use.value}")

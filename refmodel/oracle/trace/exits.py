@@ -99,12 +99,20 @@ def may_be_late(k: Knowledge, event: Exit) -> bool:
     return True
 
 
+def may_carry_out(k: Knowledge, vm: int, cpu: int, gfn: int, write: bool) -> bool:
+    """Whether the monitor may carry an access out itself: it exited. Where exits are not told, any may have."""
+    exit_ = k.emulated.get((vm, cpu))
+    return "exit" in k.silent or (exit_ is not None and exit_.gfn == gfn and (exit_.write or not write))
+
+
 def excuses(k: Knowledge, vm: int, cpu: int, gfn: int, write: bool) -> bool:
     """Whether an access may be one that exited, and that the monitor carried out. What it writes it may have read before. Once
     another CPU has mapped the page, the next access is the last that may be it."""
-    exit_ = k.emulated.get((vm, cpu))
-    if exit_ is None or exit_.gfn != gfn or (write and not exit_.write):
+    if not may_carry_out(k, vm, cpu, gfn, write):
         return False
+    exit_ = k.emulated.get((vm, cpu))
+    if exit_ is None:
+        return True
     last = _last(k, vm, gfn)
     if last.number > exit_.maps and (last.writable or not exit_.write):
         del k.emulated[vm, cpu]

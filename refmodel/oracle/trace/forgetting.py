@@ -107,6 +107,11 @@ def forget_vm(k: Knowledge, vm: int) -> bool:
     return forget(k, NONE._replace(writes=frozenset({("vm", vm)})))
 
 
+def forget_pages(k: Knowledge, vm: int, first: int, last: int) -> bool:
+    """The same for a VM's pages from the first to the last, and what they hold."""
+    return forget(k, NONE._replace(spans=((("page", vm), first, last), (("content", vm), first, last))))
+
+
 def _named(names: Names) -> Unsure:
     """The pages and frames that are named."""
     own = names.reads | names.writes
@@ -248,7 +253,9 @@ def _forget_slots(k: Knowledge, run: Run, keys: Iterable[Key]) -> None:
     entries = [p2m.told(key) for key in keys] + [
         piece.value for piece in p2m.ranges.overlapping(run.whose, run.first, run.last) if piece.value is not Open
     ]
-    for slot in {entry.slot for entry in entries if entry is not None and entry.slot != NOTHING}:
+    slots = {entry.slot for entry in entries if entry is not None and entry.slot != NOTHING}
+    slots |= {slot for (vm, gfn), slot in k.untold_copies.items() if vm == run.whose and run.first <= gfn <= run.last}
+    for slot in slots:
         k.tables["swap"].forget(slot)
         k.tables["slots"].forget(slot)
 

@@ -106,7 +106,7 @@ def store(k: Knowledge, event: Store) -> None:
     for key, offset, bits, mask in pieces(event.vm, event.gpa, event.value, event.size):
         if event.by == "guest":
             reported.within_its_slot(k, key)
-        else:
+        if event.by != "guest" or exits.may_carry_out(k, event.vm, event.cpu, key[1], True):
             _copy_is_good_no_more(k, reached(k, *key))
         write(k, event.vm, key, offset, bits, mask)
         if event.by == "guest":

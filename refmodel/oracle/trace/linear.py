@@ -127,9 +127,7 @@ def access_within_a_page(k: Knowledge, event: Linear) -> None:
     if event.fault is UNSET and not event.gp and event.value is UNSET:
         raise Inconsistent("value", "expected a value, a fault or gp")
     try:
-        if k.silent_fills:  # the guest's tables may hold anything
-            raise Open
-        ends = list(_ends(k, event, mine, _kind(event)))
+        ends = _known_ends(k, event, mine)
     except Open:
         _settle_unknown(k, event, mine)
         return
@@ -150,11 +148,22 @@ def access_within_a_page(k: Knowledge, event: Linear) -> None:
         raise Deviates(*law, sorted(set(refusals)), f"for vm {event.vm}, cpu {event.cpu}, linear address {event.gva:#x}")
 
 
-def may_have_walked(k: Knowledge, event: Linear) -> None:
-    """The part of an access in one page may have been walked before that in another faulted: flags may be set."""
+def may_end_so(k: Knowledge, event: Linear) -> bool:
+    """Whether some walk that the processor may make ends as it was told. Nothing is learned from it."""
     mine = processor(k, event.vm, event.cpu)
     try:
-        walked = [tables for tables, end in _ends(k, event, mine, _kind(event)) if isinstance(end, Translation)]
+        return mine.lost or any(_explains(k, event, tables, end) is None for tables, end in _known_ends(k, event, mine))
+    except Open:
+        return True
+
+
+def may_have_walked(k: Knowledge, event: Linear, faulted: bool = False) -> None:
+    """The part of an access in one page may have been walked before that in another faulted: flags may be set. ``faulted``: it may
+    itself have faulted."""
+    mine = processor(k, event.vm, event.cpu)
+    try:
+        ends = _ends(k, event, mine, _kind(event))
+        walked = [tables for tables, end in ends if faulted or isinstance(end, Translation)]
     except Open:
         anywhere.went_anywhere(k, event, mine.cpu.levels)
     else:
@@ -173,6 +182,13 @@ def _law(event: Linear, ends: list[Translation | Fault], refusals: list[str]) ->
     faults = event.fault is not UNSET or event.gp or all("fault" in each for each in refusals)
     law = equivalence.faults_come_when_due if faults else equivalence.data_read_is_data_written
     return law.clause, law.name, law.sentence
+
+
+def _known_ends(k: Knowledge, event: Linear, mine: Processor) -> list[tuple[Tables, Translation | Fault]]:
+    """Every way in which the access may end; ``Open`` if it may end in any."""
+    if k.silent_fills:  # the guest's tables may hold anything
+        raise Open
+    return list(_ends(k, event, mine, _kind(event)))
 
 
 def _ends(k: Knowledge, event: Linear, mine: Processor, kind: Access) -> Iterator[tuple[Tables, Translation | Fault]]:

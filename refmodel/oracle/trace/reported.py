@@ -24,7 +24,7 @@ def translating(k: Knowledge, key: Key) -> Known:
 
 def access(k: Knowledge, cpu: int, key: Key, write: bool) -> None:
     """An access by a processor has completed. Raises ``Deviates``."""
-    if k.emulated and exits.excuses(k, key[0], cpu, key[1], write):
+    if (k.emulated or k.silent) and exits.excuses(k, key[0], cpu, key[1], write):
         return
     found = _wrong(k, accesses_go_by_reported_translations, key, (write,), cached=True)
     if found is not None:

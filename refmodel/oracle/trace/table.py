@@ -132,7 +132,7 @@ ROWS: tuple[Row, ...] = (
         fills=True),
     Row(e.Move, memory.move, "frames memory p2m",
         "ISO-1 ISO-3 RES-2 EQV-1", "Linux set_migration_pte and remove_migration_pte"),
-    Row(e.Convert, memory.convert, "bare_memory frames p2m private",
+    Row(e.Convert, memory.convert, "bare_memory frames memory p2m private",
         "ISO-1", "KVM kvm_vm_set_mem_attributes; QEMU kvm_convert_memory", fills=True),
     Row(e.Free, memory.free, "bare_memory frames p2m",
         "ISO-1 ISO-3", "Linux mm_page_free"),

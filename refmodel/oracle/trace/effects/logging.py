@@ -208,10 +208,17 @@ def ring_push(k: Knowledge, event: e.RingPush) -> None:
     room = ring.size or MOST
     if ring.held >= room:
         _lost(k, event, "ring_reset before", f"it has {room:,} entries that are not reset: one would be overwritten")
-        ring.entries.clear()
+        _reset_untold(ring, event.index + 1 - room)
     ring.next = event.index + 1
     ring.entries[event.index] = event.gfn
     _by_step(k, (event.vm, event.gfn), e.Mark, mark)
+
+
+def _reset_untold(ring: DirtyRing, before: int) -> None:
+    """There is room for another entry, so those before this index were reset."""
+    for index in [index for index in ring.entries if index < before]:
+        del ring.entries[index]
+    ring.reset = max(ring.reset or 0, before)
 
 
 def ring_harvest(k: Knowledge, event: e.RingHarvest) -> None:

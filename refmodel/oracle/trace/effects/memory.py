@@ -34,7 +34,7 @@ from refmodel.oracle.trace.changes import (
 )
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Inconsistent
-from refmodel.oracle.trace.forgetting import forget_vm
+from refmodel.oracle.trace.forgetting import forget_pages, forget_vm
 from refmodel.oracle.trace.knowledge import Knowledge, deviates
 from refmodel.oracle.trace.observed import Granted
 from refmodel.oracle.trace.ranges import frames_of, shifted
@@ -266,11 +266,19 @@ def slot_add(k: Knowledge, event: e.SlotAdd) -> None:
     _overlaps_no_other(k, event, event.pages)
     k.memory_slots[event.vm, event.slot] = new
     k.alike.clear()
-    if old is None:
+    comes_new = old is None and (event.zero or not _may_be_there(k, event.vm))
+    if comes_new:
         _slot_there(k, event.vm, event.gfn, event.pages, event.zero)
     if event.readonly and (old is None or not old[2]):
         with together(k):
             stretch(k, event.vm, event.gfn, event.gfn + event.pages - 1, lambda gfn: _read_only_now(k, (event.vm, gfn)))
+    if old is None and not comes_new and not forget_pages(k, event.vm, event.gfn, event.gfn + event.pages - 1):
+        k.lose()
+
+
+def _may_be_there(k: Knowledge, vm: int) -> bool:
+    """Whether a VM may have slots that nobody told: then one that is added may be one of those, given again with other flags."""
+    return not k.closed or vm in k.obscure or "slot_add" in k.silent
 
 
 GOING = frozenset({"slot_delete", "slot_move", "vm_destroyed"})
@@ -327,7 +335,7 @@ def slot_move(k: Knowledge, event: e.SlotMove) -> None:
     _overlaps_no_other(k, event, pages)
     held = {at - gfn: k.page(vm, at).copy() for vm, at in sorted(k.pages) if vm == event.vm and gfn <= at < gfn + pages}
     stood, stretches = _frames_behind(k, event.vm, gfn, gfn + pages - 1), _pieces_behind(k, event.vm, gfn, gfn + pages - 1)
-    zeroes = _zeroes(k, event.vm, gfn, gfn + pages - 1)
+    zeroes, lacking = _zeroes(k, event.vm, gfn, gfn + pages - 1), _lacking(k, event.vm, gfn, gfn + pages - 1)
     with together(k):
         stretch(k, event.vm, gfn, gfn + pages - 1, lambda gfn: _left(k, (event.vm, gfn)))
     k.memory_slots[event.vm, event.slot] = event.gfn, pages, readonly
@@ -346,6 +354,9 @@ def slot_move(k: Knowledge, event: e.SlotMove) -> None:
             _arrived(k, (event.vm, event.gfn + by), contents)
     _stand_as_before(k, {(event.vm, event.gfn + by): behind for by, behind in stood.items()})
     with together(k):
+        for low, high in lacking:
+            stretch(k, event.vm, low - gfn + event.gfn, high - gfn + event.gfn, lambda at: _may_lack_memory(k, (event.vm, at)))
+    with together(k):
         for by, last, behind in stretches:
             _pieces_stand_as_before(k, event.vm, event.gfn + by, event.gfn + last, behind)
 
@@ -356,7 +367,7 @@ def _frames_behind(k: Knowledge, vm: int, first: int, last: int) -> dict[int, Be
     found = {
         at - first: entry
         for (of_vm, at), entry in k.tables["p2m"].items()
-        if of_vm == vm and first <= at <= last and entry != P2mEntry()
+        if of_vm == vm and first <= at <= last and entry not in (P2mEntry(), P2mEntry(Backing.BALLOONED))
     }
     return {
         by: Behind(
@@ -400,6 +411,7 @@ def _left(k: Knowledge, key: Key) -> None:
     """There is no memory here any more. It lies elsewhere, so neither its frame nor its swap slot is free."""
     entry = k.backing(key)
     with k.judging(about(k, key, actor=key[0])):
+        copy_is_good_no_more(k, key)
         lose_sight(k, key)
         if entry is not None and entry.slot != NOTHING:
             k.tables["slots"].forget(entry.slot)
@@ -434,6 +446,23 @@ def _zeroes(k: Knowledge, vm: int, first: int, last: int) -> list[tuple[int, int
     ]
 
 
+def _lacking(k: Knowledge, vm: int, first: int, last: int) -> list[tuple[int, int]]:
+    """The pages from the first to the last that have no memory, though their slot is there: in the balloon, or unplugged."""
+    found = []
+    for start, end, _ in alike(k, vm, first, last):
+        entry = k.backing((vm, start))
+        if k.state.plugged.find((vm, start)) is False or (entry is not None and entry.backing == Backing.BALLOONED):
+            found.append((start, end))
+    return found
+
+
+def _may_lack_memory(k: Knowledge, key: Key) -> None:
+    """A page came with its slot, and had no memory there. Whether it has some now nobody said."""
+    with k.judging(about(k, key)):
+        k.tables["p2m"].forget(key)
+        k.tables["plugged"].forget(key)
+
+
 def _arrived(k: Knowledge, key: Key, contents: Contents) -> None:
     """A page has come from elsewhere, with what it holds. It is not said on which frame it stands."""
     with k.judging(about(k, key, actor=key[0])):
@@ -442,7 +471,7 @@ def _arrived(k: Knowledge, key: Key, contents: Contents) -> None:
 
 def _slot(k: Knowledge, event: e.SlotDelete | e.SlotMove) -> tuple[int, int, bool] | None:
     found = k.memory_slots.get((event.vm, event.slot))
-    if found is None and k.closed and event.vm not in k.obscure and "slot_add" not in k.silent:
+    if found is None and not _may_be_there(k, event.vm):
         raise Inconsistent("slot", f"no slot {event.slot} of vm {event.vm} was added")
     if found is None and not forget_vm(k, event.vm):  # it was added before the trace began, or in a gap: it may be any memory
         k.lose()

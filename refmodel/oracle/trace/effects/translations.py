@@ -72,11 +72,12 @@ def _map_page(k: Knowledge, event: e.Map) -> None:
 
 def place(k: Knowledge, key: Key, derived: Derived) -> None:
     """A translation tells where a page is of which that was not known, as far as nothing else would make it lawful."""
-    if key in k.lent:
-        return  # it may be another page's
     frame = k.state.frames.find(derived.mfn)
     if frame is not None and frame.use == Use.FREE:
         frame = None  # nobody says which frame this page gets, so a free one may have been taken for it
+        k.tables["frames"].forget(derived.mfn)
+    if key in k.lent:
+        return  # it may be another page's
     entry = P2mEntry(Backing.MAPPED, derived.mfn, derived.writable)
     is_its_own = frame is None or (
         frame.use == Use.SHARED and may_be_last(k, key, frame, derived.mfn) and k.pages_of(derived.mfn) <= {key}
@@ -124,11 +125,11 @@ def protect(k: Knowledge, event: e.Protect) -> None:
     with k.judging(about(k, key)):
         table = reported.translating(k, key)
         old = table.find(key)
-        if old is None and k.flushes_told:
+        if old is None or old.writable:
             linger(k, key, old, protects=True)
+        if old is None and k.flushes_told:
             return
         if old is not None and old.writable:
-            linger(k, key, old, protects=True)
             table[key] = attrs.evolve(old, writable=False)
         protected(k, guest.reached(k, *key))
 
