@@ -196,8 +196,32 @@ def test_where_nothing_can_be_held_to_anything_the_verdict_is_undecided(tmp_path
 def test_the_bits_that_no_end_depends_on_are_such(entry: int) -> None:
     for at in range(4):
         entries = (0x1067,) * at + (entry,)
-        plain = walks._ends.__wrapped__(entries, 4, 0x1000, 6)
-        assert walks.ends(entries, 4, 0x1000, 6) == plain
+        plain = walks._ends.__wrapped__(entries, 4, 0x1000, 6, True)
+        assert walks.ends(entries, 4, 0x1000, 6, keys=True) == plain
+
+
+@pytest.mark.parametrize(
+    "name, judged, guessed",
+    [("walked_again_after_a_failed_flag", 1, 0), ("walks_of_a_nested_guest", 1, 5), ("denied_by_a_protection_key", 1, 0)],
+)
+def test_walks_that_other_walks_interrupt_or_keys_deny_are_lawful(name: str, judged: int, guessed: int) -> None:
+    """KVM walks again where another processor changed an entry whose flag it sets, and walks L1's EPT for each of L2's tables."""
+    verdict = judge_kernel_trace(str(RECORDED.with_name("kvmmmu") / f"{name}.txt"))
+    assert verdict.deviation is None
+    assert (verdict.counted["walks judged"], verdict.counted["walks guessed"]) == (judged, guessed)
+
+
+def test_a_walk_that_begins_again_without_a_reason_is_none(tmp_path: Path) -> None:
+    text = (RECORDED.with_name("kvmmmu") / "walked_again_after_a_failed_flag.txt").read_text()
+    (tmp_path / "t").write_text("".join(line for line in text.splitlines(keepends=True) if "_bit" not in line))
+    found = judge_kernel_trace(str(tmp_path / "t")).deviation
+    assert found is not None and found.clause == "EQV-2"
+
+
+def test_a_byte_order_mark_is_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "t").write_bytes(b"\xef\xbb\xbf" + RECORDED.read_bytes())
+    with pytest.raises(BadDesign, match="t:1: begins with a byte-order mark"):
+        judge_kernel_trace(str(tmp_path / "t"))
 
 
 def test_a_recorded_trace_is_lawful() -> None:
@@ -255,7 +279,7 @@ def test_a_line_that_is_cut_off_is_not_judged(left: int, tmp_path: Path) -> None
     last = max(number for number, line in enumerate(LINES) if "walker_error" in line)
     (tmp_path / "t").write_text("".join(LINES[:last]) + LINES[last][:-left])
     verdict = judge_kernel_trace(str(tmp_path / "t"))
-    said = "has no end; it was not judged" if left < 12 else "they were not judged"  # without its colon it is no event
+    said = "has no end; it was not judged" if left < 12 else "prints no such events"  # without its colon it is no event
     assert verdict.deviation is None and any(f"line {last + 1}" in note and said in note for note in verdict.notes)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import attrs
 
+from refmodel.machine.x86.guest_walk import PK
 from refmodel.machine.x86.words import FRAME, NX, PS, RW, US, A, D
 from refmodel.oracle.kvmmmu.laws import CODES, ENTRIES, MARKS, REUSE, ROLES, SLOTS, SYNC, WALKS, deviates
 from refmodel.oracle.kvmmmu.walks import USER, WRITE, Walk, due_in_words, end_in_words, ends, is_ept
@@ -62,7 +63,7 @@ class KvmMmu:
         self.events = self.others = 0
         """Events of the kinds that are judged, and of other kinds."""
         self.checks = self.judged = self.guessed = self.skipped = 0
-        """What was held to a law; and walks: held to the text, taken for a guest's own EPT since only that explains them, and
+        """What was held to a law; and walks: held to the text, held to the text of a guest's own EPT since they may be of one, and
         neither: not all of it was seen, or its tables are of another format."""
         self.nested = False
         """Whether a guest was seen to have an EPT of its own. Its walks end in ways that cannot be told from page faults."""
@@ -89,7 +90,7 @@ class KvmMmu:
             return
         self.events += 1
         if name not in _OF_A_WALK:
-            self.finish(task)
+            self.finish(task, begins=name == b"kvm_mmu_pagetable_walk")
         handler(line, task, rest)
 
     def forget(self) -> None:
@@ -102,22 +103,29 @@ class KvmMmu:
         """No more events come: walks that are under way are not seen to their end."""
         self.skipped += sum(not walked.ended for walked in self.walks.values())
 
-    def finish(self, task: bytes) -> None:
-        """A task's walk has ended, since it does something else."""
+    def finish(self, task: bytes, begins: bool = False) -> None:
+        """A task's walk has ended, since it does something else. ``begins``: it begins another."""
         walked = self.walks.get(task)
         if walked is None or walked.ended:
             return
+        if begins and walked.whole and walked.error is None and not walked.is_at_leaf and walked.within is None:
+            return  # perhaps a table's address is translated: who begins the other looks
+        self._end(walked)
+        if walked.within is not None:  # it was given up
+            self.skipped += 1
+
+    def _end(self, walked: Walk) -> None:
         walked.ended = True
         if not walked.known():
             self.skipped += 1
             return
-        due = ends(walked.entries(), walked.elements[0][1], walked.address, walked.access)
+        levels = walked.elements[0][1]
+        due = ends(walked.entries(), levels, walked.address, walked.access, bool((walked.error or 0) & PK))
+        if walked.error is None and (self.nested or None not in due) and is_ept(walked.entries(), levels, walked.address):
+            self.nested = True
+            self.guessed += 1
+            return
         if walked.error not in due:
-            completes = walked.error is None and is_ept(walked.entries(), walked.elements[0][1], walked.address)
-            self.nested = self.nested or completes
-            if completes:
-                self.guessed += 1
-                return
             if self.nested and walked.error is not None:
                 self.skipped += 1
                 return
@@ -155,11 +163,25 @@ class KvmMmu:
 
     def pagetable_walk(self, line: int, task: bytes, rest: bytes) -> None:
         address, access = (int(text, 16) for text in _fields(WALK, rest))
-        self.walks[task] = Walk(line, address, access)
+        new, before = Walk(line, address, access), self.walks.get(task)
+        if before is not None and not before.ended:
+            if before.may_go_on_by(new):
+                new.within = before
+            else:
+                self._end(before)
+        self.walks[task] = new
 
     def paging_element(self, line: int, task: bytes, rest: bytes) -> None:
         entry, level = _fields(ELEMENT, rest)
         walked = self.walks.get(task)
+        if walked is not None and walked.within is not None and not walked.goes_on_with(int(level)):
+            outer = walked.within
+            if outer.goes_on_with(int(level)):
+                self.nested, walked.within = True, None
+                self._end(walked)
+                walked = self.walks[task] = outer
+        if walked is not None and not walked.ended and walked.begins_again_with(int(level)):
+            walked.elements.clear()
         if walked is None or walked.ended:  # its beginning was not seen
             walked = self.walks[task] = Walk(line, 0, 0, whole=False)
         if not walked.whole and walked.elements and int(level) != walked.elements[-1][1] - 1:  # nor was the next one's

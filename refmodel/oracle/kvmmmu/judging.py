@@ -88,17 +88,16 @@ class Reader:
         judge, gaps = self.judge, self.gaps
         said = [
             self.source.cut,
-            gaps.number and f"{gaps.number:,} times a CPU lost events: nothing that was in flight then is judged",
+            gaps.number and f"CPUs lost events ({many(gaps.number, 'time')}): nothing that was in flight then is judged",
             gaps.withdrawn and f"{many(gaps.withdrawn, 'event')} would have been deviations, but a CPU was losing events then",
             judge.skipped
-            and f"{judge.skipped:,} walks were not judged: part of them was not seen, or their tables are of other "
-            "formats (32-bit, PAE)",
-            judge.guessed and f"{judge.guessed:,} walks were taken for walks of a guest's own EPT, since only that explains them",
-            judge.others and f"{many(judge.others, 'event')} of other kinds were not judged",
+            and f"{many(judge.skipped, 'walk')} not judged: not all entries were seen, or the format is another (32-bit, PAE)",
+            judge.guessed
+            and f"{many(judge.guessed, 'walk')} may be of a guest's own EPT, and not held to the rules of its page tables",
+            judge.others and f"{many(judge.others, 'event')} of other kinds not judged",
             self.others
-            and f"{many(self.others, 'line')} are no events that the kernel or trace-cmd prints, the "
-            f"first of them line "
-            f"{self.first_other}: they were not judged",
+            and f"{many(self.others, 'line')} not judged, since the kernel or trace-cmd prints no such events; the first is line "
+            f"{self.first_other}",
         ]
         return tuple(note for note in said if note)
 

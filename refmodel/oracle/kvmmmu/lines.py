@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from refmodel.language import BadDesign
 from refmodel.oracle.trace.reading import Source
 
 LINE = re.compile(rb"^\s*(\S.*?-\d+)\s+(?:\([^)]*\)\s+)?\[(\d+)\]\s+(?:\S+\s+)?(\d+(?:\.\d+)?):\s+(\w+):\s*(.*)$")
@@ -55,6 +57,8 @@ class Other(NamedTuple):
 def told(source: Source) -> Iterator[Event | Gap | Cpus | Other]:
     """What the lines of a trace say, blank lines and comments left out."""
     for first, block in source.blocks():
+        if first == 1 and block.startswith(codecs.BOM_UTF8):
+            raise BadDesign(f"{source.name}:1: begins with a byte-order mark; expected text as the kernel prints it")
         texts = block.split(b"\n")
         for number, text in enumerate(texts, first):
             found = LINE.match(text)

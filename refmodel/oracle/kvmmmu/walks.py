@@ -11,11 +11,13 @@ import attrs
 from refmodel.language.asking import Fault
 from refmodel.machine.words import Translation
 from refmodel.machine.x86.ept_walk import Ept, Use, ept_walk
-from refmodel.machine.x86.guest_walk import Access, Cpu, NotCanonical, PageFault, canonical, walk
-from refmodel.machine.x86.words import PS, A, D, lacking
+from refmodel.machine.x86.guest_walk import PK, Access, Cpu, NotCanonical, PageFault, canonical, walk
+from refmodel.machine.x86.words import FRAME, PS, A, D, lacking
 
 FETCH, WRITE, USER = 1 << 4, 1 << 1, 1 << 2
 """Bits of the access that a walk is told to be for."""
+NO_ACCESS, NO_WRITES = 0x5555_5555, 0xAAAA_AAAA
+"""PKRU that denies every access by every key, and every write (SDM Vol. 3A 4.6.2)."""
 LOW_FRAME, MIDDLE_FRAME = (1 << 30) - (1 << 12), (1 << 36) - (1 << 30)
 """Bits of an entry's frame: in a large leaf some of the low ones are reserved. MAXPHYADDR is 36 at least."""
 
@@ -54,19 +56,40 @@ class Walk:
     ended: bool = False
     whole: bool = True
     """Whether its beginning was seen."""
+    within: Walk | None = None
+    """The walk of an L2 guest's own tables that this one, of L1's EPT, is a part of: of the guest-physical address of a table."""
 
     def entries(self) -> tuple[int, ...]:
         return tuple(entry for entry, _ in self.elements)
+
+    @property
+    def is_at_leaf(self) -> bool:
+        """Whether no further entry is read after the last."""
+        return bool(self.elements) and (self.elements[-1][1] == 1 or bool(self.elements[-1][0] & PS))
+
+    def may_go_on_by(self, other: Walk) -> bool:
+        """Whether the next entry may be in a table at the address that another walk translates; before the first it is not told
+        where that is."""
+        return self.whole and not self.is_at_leaf and (not self.elements or self.elements[-1][0] & FRAME == other.address & FRAME)
+
+    def goes_on_with(self, level: int) -> bool:
+        """Whether an entry of this level comes next."""
+        return not self.is_at_leaf and (level == self.elements[-1][1] - 1 if self.elements else level in (4, 5))
+
+    def begins_again_with(self, level: int) -> bool:
+        """Whether an entry of this level is read since another processor changed one of which a flag was to be set."""
+        return bool(self.marks) and bool(self.elements) and self.is_at_leaf and level == self.elements[0][1]
 
     def known(self) -> bool:
         """Whether all of it was seen, and its tables are of a format that the text knows."""
         return self.whole and bool(self.elements) and self.elements[0][1] in (4, 5)
 
 
-def ends(entries: tuple[int, ...], levels: int, address: int, access: int) -> frozenset[int | None]:
-    """The ways in which a walk that reads these entries may end, under any registers: error codes, or None where it completes."""
+def ends(entries: tuple[int, ...], levels: int, address: int, access: int, keys: bool = False) -> frozenset[int | None]:
+    """The ways in which a walk that reads these entries may end, under any registers: error codes, or None where it completes.
+    ``keys``: also those in which PKRU denies the access, whose codes alone have the bit for it (SDM Vol. 3A 4.7)."""
     alike = tuple(_what_matters(entry, levels - at) for at, entry in enumerate(entries))
-    return _ends(alike, levels, 0 if canonical(address, levels) else 1 << 63, access)
+    return _ends(alike, levels, 0 if canonical(address, levels) else 1 << 63, access, keys)
 
 
 def _what_matters(entry: int, level: int) -> int:
@@ -77,12 +100,13 @@ def _what_matters(entry: int, level: int) -> int:
 
 
 @functools.lru_cache(maxsize=1 << 16)
-def _ends(entries: tuple[int, ...], levels: int, address: int, access: int) -> frozenset[int | None]:
+def _ends(entries: tuple[int, ...], levels: int, address: int, access: int, keys: bool) -> frozenset[int | None]:
     kind = Access(user=access & USER != 0, write=access & WRITE != 0, fetch=access & FETCH != 0)
     found: set[int | None] = set()
-    for flags, bits in itertools.product(itertools.product((True, False), repeat=7), (52, 46, 40, 36)):
+    rights = ((False, 0), (True, NO_ACCESS), (True, NO_WRITES)) if keys else ((False, 0),)
+    for flags, bits, (pke, pkru) in itertools.product(itertools.product((True, False), repeat=7), (52, 46, 40, 36), rights):
         wp, smep, smap, nxe, ac, gigabyte_pages, amd = flags
-        cpu = Cpu(0, levels, wp, smep, smap, nxe, beyond=lacking(bits), gigabyte_pages=gigabyte_pages, amd=amd)
+        cpu = Cpu(0, levels, wp, smep, smap, nxe, pke, pkru, lacking(bits), gigabyte_pages, amd)
         memory = _Told(entries)
         try:
             end: Translation | Fault = walk(memory, cpu, address, attrs.evolve(kind, ac=ac))
@@ -117,7 +141,8 @@ def due_in_words(walked: Walk) -> Iterator[str]:
     """The ways in which a walk through these entries may end, and after how many of them."""
     entries, levels = walked.entries(), walked.elements[0][1]
     for number in range(1, len(entries) + 1):
-        for error in sorted(ends(entries[:number], levels, walked.address, walked.access), key=str):
+        keys = bool((walked.error or 0) & PK)
+        for error in sorted(ends(entries[:number], levels, walked.address, walked.access, keys), key=str):
             yield f"the walk {end_in_words(error)} at its {('first', 'second', 'third', 'fourth', 'fifth')[number - 1]} entry"
     if entries[-1] & 1 and levels - len(entries):
         yield "the walk goes on"

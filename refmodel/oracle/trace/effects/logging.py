@@ -114,9 +114,9 @@ def _resumed(k: Knowledge, key: Key, fetched: bool) -> None:
     is_marked = sent == Sent.MARKED and not first and key[0] in k.logged and not k.silent & LOGGING
     there = Open if "send" in k.silent else as_kept(k.tables["destination"], key)
     if k.closed and there is Nowhere:
-        if k.page(*key) != Contents(zeroed=True):
+        if k.pages[key] != Contents(zeroed=True):
             _not_there(k, key, "it was never sent")
-    elif is_marked and _is_memory(k, key) and not _may_both_be_zeroes(k.page(*key), k.state.destination[key], there is Open):
+    elif is_marked and _is_memory(k, key) and not _may_both_be_zeroes(k.pages[key], k.state.destination[key], there is Open):
         _not_there(k, key, "it is marked, and was not sent after that")
     elif not is_marked and (first or sent != Sent.MARKED or key[0] not in k.logged):
         _compared(k, key)
@@ -154,7 +154,7 @@ def _not_there(k: Knowledge, key: Key, why: str) -> None:
 
 def _compared(k: Knowledge, key: Key) -> None:
     """A page is there as the bare machine has it. The VM stands still, so it does not matter whether the page may be written to."""
-    if k.state.destination[key] != k.page(*key):
+    if k.state.destination[key] != k.pages[key]:
         found = deviates(memory.unmarked_pages_are_there, key)
         k.unless_silent(found, about(k, key), contents="send" not in k.silent)
 

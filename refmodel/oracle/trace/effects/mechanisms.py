@@ -327,10 +327,23 @@ def grant_(k: Knowledge, event: e.Grant) -> None:
     borrower = event.to_vm, event.to_gfn
     if borrower == (event.vm, event.gfn):
         raise Inconsistent("to_gfn", "a page is not granted to itself")
-    with k.judging(about(k, borrower, (event.vm, event.gfn))):
-        k.state.grants[borrower] = Granted(True, event.vm, event.gfn, event.writable)
+    lent, writable = _lent_at_last(k, (event.vm, event.gfn), event.writable)
+    if lent == borrower:
+        raise Inconsistent("to_gfn", "a page that is borrowed is not granted back to the page that it is")
+    with k.judging(about(k, borrower, lent)):
+        k.state.grants[borrower] = Granted(True, *lent, writable)
+        for further in sorted(k.borrowers.of(borrower)):
+            k.state.grants[further] = Granted(True, *lent, writable and k.state.grants[further].writable)
         k.tables["bare_memory"].pop(borrower, None)
-    k.page(event.vm, event.gfn).plain = False
+    k.page(*lent).plain = False
+
+
+def _lent_at_last(k: Knowledge, key: Key, writable: bool) -> tuple[Key, bool]:
+    """The page that is lent where a borrowed one is, and whether it may be written to."""
+    grant = k.state.grants.find(key)
+    if grant is None or not grant.present:
+        return key, writable
+    return (grant.vm, grant.gfn), writable and grant.writable
 
 
 def alias(k: Knowledge, event: e.Alias) -> None:
