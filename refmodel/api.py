@@ -202,7 +202,10 @@ def _with_examples(design: Outline, reports: Sequence[EngineReport], number: int
     shortest = min(broken, key=lambda each: len(each.failure.run.steps) if each.failure else 0)
     assert shortest.failure is not None
     found = several(design, shortest.geometry or design.cls.geometry, shortest.failure, number, seed)
-    return [attrs.evolve(each, examples=found) if each is shortest else each for each in reports]
+    fail = {each.broken.law: Verdict.FAILS for each in found if each.broken.law in shortest.verdicts}
+    return [
+        attrs.evolve(each, examples=found, verdicts={**each.verdicts, **fail}) if each is shortest else each for each in reports
+    ]
 
 
 def prove(design: type[Design] | str, *, law: str | None = None, progress: Progress = lambda engine, text: None) -> Report:

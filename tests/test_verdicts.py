@@ -212,6 +212,44 @@ def test_where_a_proof_leans_on_another_law_that_is_refuted_it_is_named() -> Non
     assert "--suggest" not in done.stdout and "no run that breaks the law was found" not in done.stdout
 
 
+class BreaksTwoLaws(Design):
+    """The last operation breaks a law about steps on one of its paths, and another law on another."""
+
+    cached: Total[Mfn, bool]
+    mapped: Total[Mfn, bool]
+    zapped: Total[Mfn, bool]
+    geometry = geometry(Mfn=1)
+
+    @operation
+    def map_frame(self, mfn: Mfn) -> None:
+        self.mapped[mfn] = self.cached[mfn] = True
+
+    @operation
+    def zap(self, mfn: Mfn, lazily: bool) -> None:
+        if not lazily:
+            self.cached[mfn] = False
+            self.zapped[mfn] = not self.zapped[mfn]
+        self.mapped[mfn] = False
+
+    @law("ISO-1", "What is cached is mapped.")
+    def cached_is_mapped(s: "BreaksTwoLaws", mfn: Mfn) -> Any:
+        return s.mapped[mfn] or not s.cached[mfn]
+
+    @law("EFF-1", "What was zapped stays so.")
+    def stays_zapped(s: "BreaksTwoLaws", before: "BreaksTwoLaws", mfn: Mfn) -> Any:
+        return s.zapped[mfn] or not before.zapped[mfn]
+
+
+def test_where_the_proof_of_an_operation_is_cut_short_nothing_else_is_proved() -> None:
+    """Neither order of the paths: what was not looked at on every path is not proved."""
+    done = api.check(BreaksTwoLaws, ["prove"])
+    [report] = done.engines
+    assert Verdict.PROVED not in report.verdicts.values() and Verdict.FAILS in report.verdicts.values()
+    proofs = induction.prove(outline(BreaksTwoLaws), processes=1).proofs
+    cut = [proof for proof in proofs if not proof.is_whole]
+    assert cut and not any(judged.law and judged.verdict == "proved" for proof in cut for judged in proof.judgements)
+
+
 def test_what_is_refuted_and_not_explored_to_the_end_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs_that_break, "WAY_THERE", 0.0)
     reports = judged(small.NotExplored, "prove")

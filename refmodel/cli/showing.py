@@ -10,6 +10,7 @@ from rich.markup import escape
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, out, status_of
 from refmodel.cli.loudness import loudness
 from refmodel.engines.broken_runs import BrokenRun
+from refmodel.engines.reports_of_runs import there_is
 from refmodel.engines.verdicts import EngineReport, conclusion
 from refmodel.engines.words import unlike_the_operation
 from refmodel.language.design import Outline
@@ -112,7 +113,9 @@ def _show_failure(name: str, outline: Outline, report: EngineReport, law: str | 
         found = " (a shortest one, found by exploring)" if report.operation else " (found by random runs)"
         how = found if report.engine == "prove" else ""
         steps = many(len(report.failure.run.steps), "step")
-        out.print(f"\n[bold]{report.engine}[/]: a run of {steps} breaks {_what_is_broken(report, law)}{how}")
+        other = report.geometry != outline.cls.geometry
+        where = f"; in another geometry: {there_is(outline, report.geometry)}" if other else ""
+        out.print(f"\n[bold]{report.engine}[/]: a run of {steps} breaks {_what_is_broken(report, law)}{how}{where}", soft_wrap=True)
         _show_run(run_of(name, outline, report, report.failure))
     if report.leans_on is not None:
         out.print(terminal.leaning_table(report.leans_on))

@@ -36,7 +36,7 @@ class Proved:
 
     proofs: tuple[Proof, ...]
     skipped: tuple[str, ...]
-    """Operations that were not looked at, because a law had been refuted before."""
+    """Operations that were not looked at to the end, because a law was refuted before."""
     seconds: float
     audited: Audited = Audited(0)
     """What of the terms was held against steps on ints."""
@@ -83,7 +83,7 @@ def prove(
     names = [op.name for op in sorted(design.operations, key=_cost)]
     if all(j.verdict == "proved" for j in initial.judgements) or all_failures:
         proofs += _in_parallel(design, names, clause, all_failures, processes, progress)
-    done = {p.operation for p in proofs}
+    done = {p.operation for p in proofs if p.is_whole}
     audited = plain.and_of(p.audited for p in proofs)
     return Proved(tuple(proofs), tuple(n for n in names if n not in done), time.perf_counter() - began, audited)
 

@@ -64,6 +64,8 @@ class Proof:
     seconds: float
     audited: Audited = Audited(0)
     """What of the terms was held against steps on ints."""
+    is_whole: bool = True
+    """False if it ended at a path after which a law is refuted: of the paths behind it, nothing is known of any law."""
     cut_off: frozenset[str] = frozenset()
     """The laws by which paths were cut off as impossible, where it was asked which."""
     simulated: Simulated | None = None

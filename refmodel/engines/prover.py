@@ -162,9 +162,10 @@ class Induction:
         """Every law, after every path; unless asked to go to the end, no further than the first path that breaks one."""
         began = time.perf_counter()
         judged: list[list[Judgement]] = []
-        number, refuted, self.explains = 0, False, to_the_end
+        number, refuted, whole, self.explains = 0, False, True, to_the_end
         for path in self.paths():
             if not to_the_end and refuted:
+                whole = False
                 break
             self._kept = False
             judged.append(list(self._path(path)))
@@ -186,11 +187,11 @@ class Induction:
         for law in self.left:
             verdicts.pop(law.name if law else SOUNDNESS, None)
         self.audit.assumed(self._shared.asserted, self._shared.counts.values())
-        judgements = tuple(attrs.evolve(j, seconds=spent[k]) for k, j in verdicts.items())
+        shown = {k: j for k, j in verdicts.items() if whole or j.verdict != "proved"}
+        judgements = tuple(attrs.evolve(j, seconds=spent[k]) for k, j in shown.items())
         cut_off = frozenset(self._cut_offs.used) if self._cut_offs else frozenset()
-        return Proof(
-            self.op.name, judgements, number, time.perf_counter() - began, self.audit.finished(to_the_end or not refuted), cut_off
-        )
+        spent_in_all, audited = time.perf_counter() - began, self.audit.finished(to_the_end or not refuted)
+        return Proof(self.op.name, judgements, number, spent_in_all, audited, whole, cut_off)
 
     # ------------------------------------------------------------ running the text
 
