@@ -34,6 +34,7 @@ from refmodel.language import (
     Total,
     assign,
     cached,
+    choose,
     count,
     geometry,
     implies,
@@ -47,7 +48,7 @@ from refmodel.language import (
 from refmodel.language.design import Outline, claims_of
 from refmodel.language.laws import Law
 from refmodel.machine.cells import Access, Cell
-from refmodel.machine.names import Count, Gfn, Index, Mfn, ShadowPage, Vcpu, Vm
+from refmodel.machine.names import Count, Cpu, Gfn, Index, Mfn, ShadowPage, Vcpu, Vm
 from refmodel.mmu.replies import Filled, Handled
 from refmodel.mmu.shadow_pages import Role
 from refmodel.mmu.shadow_roles import RoleFilled
@@ -670,3 +671,46 @@ def test_the_hardware_need_not_drop_what_it_has_cached_nor_use_it(cls: type[Desi
     [ending] = prove_progress(outline(cls))
     assert any("may be refused" in each and why in each for each in ending.failing), ending.failing
     assert prove_progress(outline(EndsWhateverIsUsed))[0].proved
+
+
+class ChoosesOnTheWay(Design):
+    """The operation that ends what is pending chooses a flag, and a processor that is not asked: itself, at the latest."""
+
+    asked: Total[Cpu, bool]
+    last: Total[Cpu, Cpu]
+    geometry = geometry(Cpu=2)
+
+    @operation
+    def ask(self, cpu: Cpu) -> None:
+        self.asked[cpu] = True
+
+    @operation
+    def acknowledge(self, cpu: Cpu) -> None:
+        require(self.asked[cpu])
+        self.asked[cpu] = False
+        if choose(bool, lambda flag: True):
+            self.last[cpu] = choose(Cpu, lambda other: not self.asked[other])
+
+    @pending("EFF-4", "A processor acknowledges.", until="acknowledge")
+    def unacknowledged(self, cpu: Cpu) -> bool:
+        return self.asked[cpu]
+
+    @law("ISO-2", "A processor that is asked was not chosen last by itself.")
+    def chosen(s: "ChoosesOnTheWay", cpu: Cpu) -> bool:
+        return s.last[NOTHING] != cpu
+
+
+class ChoosesAnother(ChoosesOnTheWay):
+    """Where there is one processor, there is no other."""
+
+    @operation
+    def acknowledge(self, cpu: Cpu) -> None:
+        require(self.asked[cpu])
+        self.last[cpu] = choose(Cpu, lambda other: other != cpu)
+        self.asked[cpu] = False
+
+
+@pytest.mark.parametrize("design, proved", [(ChoosesOnTheWay, True), (ChoosesAnother, False)])
+def test_what_an_operation_may_choose_is_looked_for_among_the_names_that_it_speaks_of(design: type[Design], proved: bool) -> None:
+    [found] = prove_progress(outline(design))
+    assert found.proved is proved

@@ -15,6 +15,7 @@ pending is counted, for each condition by itself, and the numbers fall in lexico
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -23,9 +24,9 @@ import attrs
 import z3
 
 from refmodel.engines.collecting import rarely_collected
-from refmodel.engines.connectives import conj, disj, negation
+from refmodel.engines.connectives import conj, disj, negation, number_of
 from refmodel.engines.formulas import Formula, Formulas, formula, formulas
-from refmodel.engines.hypotheses import NEAR, Hypotheses
+from refmodel.engines.hypotheses import NEAR, Hypotheses, members
 from refmodel.engines.merging import MOST, attempts
 from refmodel.engines.paths import Path, real
 from refmodel.engines.prover import Induction
@@ -36,8 +37,12 @@ from refmodel.engines.terms import ANY, Term, argument
 from refmodel.language.asking import FAILS, answering
 from refmodel.language.design import Outline
 from refmodel.language.joining import joined
-from refmodel.language.kinds import Scalar
+from refmodel.language.kinds import Kind, Scalar
+from refmodel.language.opaque import Opaque
 from refmodel.language.pending import Pending, led_to
+
+FEW_NAMES, MOST_CHOICES = 6, 64
+"""Names of a sort that a choice is taken to fall on, and ways in which all choices of a path are."""
 
 BASE = "s"
 """What the arbitrary state is called."""
@@ -201,7 +206,7 @@ class _Ending:
         without = disj([z3.BoolVal(False), *(conj(path.segments[-1].conditions) for path in self.paths)])
         if self._unless and self._never((without,), f"{op} applies where {name} holds only if an allocation fails"):
             yield f"{op} applies where {name} holds only if an allocation fails ({', '.join(sorted(self._unless))})"
-        if not self._never((negation(applies),), f"{op} applies wherever {name} holds"):
+        if not self._never(self._refused(self.applying), f"{op} applies wherever {name} holds"):
             first = f", once nothing is pending of {', '.join(self.ended.after)}" if self.ended.after else ""
             state = self._refused_in(negation(applies))
             yield f"{op} may be refused where {name} holds{first}{f', as in this lawful state: {state}' if state else ''}"
@@ -210,13 +215,31 @@ class _Ending:
         if not self._all_hold(ends, f"{op} ends {name}"):
             yield f"after {op}, {name} may still hold there"
 
+    def _refused(self, paths: Sequence[Path]) -> list[Term]:
+        """That the operation takes none of these paths, whatever it chooses: among that, each name that the path speaks of."""
+        ways = [path.segments[-1].conditions for path in paths]
+        chosen = [[z3.substitute(conj(way), *by) for by in self._choices(path)] for way, path in zip(ways, paths, strict=True)]
+        return [negation(taken) for taken in (*map(conj, ways), *itertools.chain(*chosen))]
+
+    def _choices(self, path: Path) -> Iterator[list[tuple[Term, Term]]]:
+        """What the choices along a path may be taken to fall on: names that it looks something up for, flags, members of enums."""
+        keys = [key for lookup in (*path.lookups.values(), *self.reading.lookups.values()) for key in lookup.key]
+        own = [name.term for name in self.names if isinstance(name, Opaque)]
+        leaves = [leaf for answer in path.answers if isinstance(answer, tuple) for leaf in _leaves(*answer)]
+        options = [
+            members(kind) or list({number_of(t): t for t in (*own, *keys) if t.sort() == term.sort()}.values())[:FEW_NAMES]
+            for kind, term in leaves
+        ]
+        if leaves and math.prod(map(len, options)) <= MOST_CHOICES:
+            for chosen in itertools.product(*options):
+                yield [(term, option) for (_, term), option in zip(leaves, chosen, strict=True)]
+
     def _refused_by_hardware(self) -> Iterator[str]:
         """Whether the operation applies, whatever the hardware uses of what it has cached, is asked of all and of nothing."""
         op, name, asked = self.ended.until, self.ended.name, " and ".join(sorted(self._of_hardware))
         for said, paths in self._by_hardware.items():
-            applies = disj([z3.BoolVal(False), *(conj(path.segments[-1].conditions) for path in paths)])
             how = f"{asked} {'is' if said else 'is not'} used"
-            if not self._never((negation(applies),), f"{op} applies wherever {name} holds, if {how}"):
+            if not self._never(self._refused(paths), f"{op} applies wherever {name} holds, if {how}"):
                 yield f"{op} may be refused where {name} holds, if {how}: the hardware may do so always"
 
     def _refused_in(self, refused: Term) -> str:
@@ -314,6 +337,12 @@ def _circle(name: str, begins: Mapping[str, frozenset[str]]) -> Iterator[str]:
         yield f"ending {name} at some names may begin it at others"
     elif name in led_to(name, begins):
         yield f"ending {name} may begin {', '.join(sorted(begins[name]))}, which may lead back to it"
+
+
+def _leaves(kind: Kind, value: Any) -> list[tuple[Scalar, Term]]:
+    """The scalars of a value that is chosen, and what they are called."""
+    leaves = zip(kind.leaves(), kind.flatten(value), strict=True)
+    return [(leaf, part.term) for (_, leaf), part in leaves if isinstance(part, Opaque)]
 
 
 __all__ = ["Progress", "demand_progress", "prove_progress"]
