@@ -103,6 +103,24 @@ def test_a_file_that_cannot_be_written_is_bad_input(tmp_path: Path) -> None:
     assert done.returncode == 2 and "cannot be written" in done.stderr
 
 
+def test_what_was_ended_by_other_bad_input_says_so_and_the_log_is_of_no_success(tmp_path: Path) -> None:
+    bad, right = trace(tmp_path, [{"e": "nothing"}], "bad.jsonl"), trace(tmp_path, RIGHT, "right.jsonl")
+    files = tmp_path / "j.xml", tmp_path / "s.sarif"
+    assert refmodel("judge", bad, right, "--junit", str(files[0]), "--sarif", str(files[1])).returncode == 2
+    said = {case.get("name"): case[0].get("message") for case in xml.parse(files[0]).iter("testcase")}
+    assert (said[bad] or "").startswith(f"{bad}:1:") and (said[right] or "").startswith(f"not judged, because {bad}:1:")
+    [run] = json.loads(files[1].read_text())["runs"]
+    [invocation] = run["invocations"]
+    assert invocation["executionSuccessful"] is False and len(invocation["toolExecutionNotifications"]) == 2
+    assert refmodel("judge", right, "--sarif", str(files[1])).returncode == 0
+    assert json.loads(files[1].read_text())["runs"][0]["invocations"][0]["executionSuccessful"] is True
+
+
+def test_an_implementation_is_not_judged_together_with_traces(tmp_path: Path) -> None:
+    done = refmodel("judge", "qemu", trace(tmp_path, RIGHT, "right.jsonl"))
+    assert done.returncode == 2 and "is an implementation" in done.stderr
+
+
 # ---------------------------------------------------------------- deviations that are known
 
 

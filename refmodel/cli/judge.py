@@ -113,6 +113,8 @@ def judge_command(
 def _refuse_missing(names: list[str]) -> None:
     """``BadDesign`` for a trace that is not there."""
     for name in names:
+        if name in IMPLEMENTATIONS and not Path(name).exists():
+            raise BadDesign(f"{name}: is an implementation, and cannot be judged together with traces; expected it alone")
         if name != "-" and Path(name).is_dir():
             raise BadDesign(f"{name}: is a directory; expected a trace, or one of {', '.join(IMPLEMENTATIONS)}")
         if name != "-" and not Path(name).exists():
@@ -147,7 +149,7 @@ def _judge_traces(
     except BadDesign as why:
         for verdict in () if as_json else verdicts:
             _tell(verdict, expected)
-        errors = [ci.of_error("judge", name, str(why)) for name in names[len(verdicts) :]]
+        errors = ci.of_errors("judge", names[len(verdicts) :], str(why))
         ci.save([*ci.of_traces(verdicts, expected), *errors], files.junit, files.sarif)
         raise
     ci.save(ci.of_traces(verdicts, expected), files.junit, files.sarif)

@@ -51,6 +51,8 @@ class Case:
     file: str = ""
     """Where, as far as it is known: a file, and a line in it, from 1."""
     line: int = 1
+    was_ended: bool = False
+    """Whether the command ended before it had judged this: by bad input, or because it was interrupted."""
 
 
 def of_traces(verdicts: Iterable[TraceVerdict], expected: Expected) -> list[Case]:
@@ -93,7 +95,13 @@ def _commands(commands: Sequence[dict[str, Any]]) -> str:
 
 def of_error(group: str, name: str, message: str) -> Case:
     """The case of what could not be judged, because the command was ended or its input is bad."""
-    return Case(group, name, "undecided", 0.0, message=message)
+    return Case(group, name, "undecided", 0.0, message=message, was_ended=True)
+
+
+def of_errors(group: str, names: Sequence[str], message: str) -> list[Case]:
+    """The cases of what was left when one of these was bad input, which the message names first."""
+    bad = next((name for name in names if message.startswith(f"{name}:")), None)
+    return [of_error(group, name, message if name == bad or bad is None else f"not judged, because {message}") for name in names]
 
 
 def of_implementations(verdicts: Iterable[Verdict]) -> list[Case]:
@@ -192,9 +200,25 @@ def sarif(cases: Sequence[Case]) -> str:
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": SARIF,
-        "runs": [{"tool": {"driver": driver}, "results": [_result(case, list(rules)) for case in wrong]}],
+        "runs": [
+            {
+                "tool": {"driver": driver},
+                "invocations": [_invocation(cases)],
+                "results": [_result(case, list(rules)) for case in wrong],
+            }
+        ],
     }
     return json.dumps(log, indent=2) + "\n"
+
+
+def _invocation(cases: Sequence[Case]) -> dict[str, Any]:
+    """Whether the command came to its end (SARIF 3.20.14), and what was left undecided."""
+    said = [
+        {"level": "error" if case.was_ended else "warning", "message": {"text": f"{case.name}: {case.message}"}}
+        for case in cases
+        if case.outcome == "undecided"
+    ]
+    return {"executionSuccessful": not any(case.was_ended for case in cases), "toolExecutionNotifications": said}
 
 
 def _result(case: Case, rules: list[str]) -> dict[str, Any]:
@@ -221,7 +245,7 @@ def beginning(group: str, names: Sequence[str], junit_file: Path | None, sarif_f
     try:
         yield
     except BadDesign as why:
-        save([of_error(group, name, str(why)) for name in names], junit_file, sarif_file)
+        save(of_errors(group, names, str(why)), junit_file, sarif_file)
         raise
 
 
