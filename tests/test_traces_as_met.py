@@ -246,7 +246,9 @@ AS_MET = {
     "mapped_where_it_was_lent_before_a_gap": None, "silent_exit": None, "silent_ring_reset": None,
     "fault_in_the_second_page": None, "dump_of_a_page_on_a_table": (3, "RES-1"),
     "dump_of_two_pages_on_one_frame": (3, "RES-1"), "dump_of_a_table_and_a_page": (3, "RES-1"),
-    "dump_of_two_owners": (3, "RES-1")}
+    "dump_of_two_owners": (3, "RES-1"), "dump_of_a_page_with_a_copy_on_swap": None,
+    "lost_by_a_cpu_whose_next_event_may_be_earlier": None, "resumed_twice_without_memory": None, "granted_on": None,
+    "alias_of_an_alias": (8, "EQV-1"), "registers_after_a_gap": None, "registers_after_a_race": None}
 """Where each deviates, and from what."""
 
 

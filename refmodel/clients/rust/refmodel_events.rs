@@ -79,9 +79,10 @@ impl Refmodel {
         self.event(&format!(r#""e":"exit","vm":{vm},"gpa":{gpa}"#), more)
     }
 
-    /// registers: A CPU's registers that page walks depend on, reported at the start and after each change. An
-    /// absent field is unchanged. Optional fields: cr3, levels, wp, smep, smap, nxe, pge, pcide, physical_bits,
-    /// keep.
+    /// registers: A CPU's registers that page walks depend on, reported at the start, after a gap and after each
+    /// change. An absent field is unchanged. What is not reported at the start is as at power-on; what is not
+    /// reported after a gap is unknown. Optional fields: cr3, levels, wp, smep, smap, nxe, pge, pcide,
+    /// physical_bits, keep.
     #[track_caller]
     pub fn event_registers(&mut self, vm: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"registers","vm":{vm}"#), more)

@@ -83,6 +83,8 @@ def _learned(k: Knowledge, key: Key, event: e.Backed) -> None:
             k.state.p2m[key] = P2mEntry(Backing.MAPPED, event.mfn, writable)
         else:
             own(k, key, event.mfn, k.page(*key), P2mEntry(Backing.MAPPED, event.mfn, writable))
+    if not event.writable:
+        k.may_have_copies.add(key)
 
 
 def _where(entry: P2mEntry) -> str:

@@ -272,7 +272,9 @@ def _forget_frames(k: Knowledge, run: Run) -> None:
 def _forget_vm(k: Knowledge, vm: int) -> None:
     """What is known of a VM beside its pages."""
     k.obscure.add(vm)
-    for kept in (k.memory_slots, k.processors, k.emulated):
+    for processor in [processor for (of, _), processor in k.processors.items() if of == vm]:
+        processor.lose()
+    for kept in (k.memory_slots, k.emulated):
         for key in [key for key in kept if key[0] == vm]:
             del kept[key]
     for key in [key for key in k.table_pages if key[0] == vm]:

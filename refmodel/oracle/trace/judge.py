@@ -47,8 +47,10 @@ class Postponed:
     deviation: Deviation
     line: int
     """The last line that was judged."""
+    item: Item
+    """The event that deviates."""
     cpus: set[int]
-    """The CPUs of which no event came since."""
+    """The CPUs of which no event came that is known to have happened after it."""
 
 
 class Judge:
@@ -77,8 +79,10 @@ class Judge:
         """By CPU: the time of the last event that has one."""
         self.interleaving: Interleaving | None = None
         """What judges events of which only each CPU's order is known."""
-        self._lines: dict[int, int] = {}
-        """By CPU, if only CPUs have an order: the line of the last event."""
+        self._latest: dict[int, Item] = {}
+        """By CPU, if only CPUs have an order: the last event."""
+        self._newest = 0
+        """The latest time of any of them, where times say which orders there may be."""
         self._postponed: Postponed | None = None
         self._lost: Item | None = None
         """The event that told of a loss, while others that come after it may have happened before what was lost."""
@@ -182,6 +186,8 @@ class Judge:
                 f"{event.time} is before {self.clocks[event.cpu]}, when CPU {event.cpu} reported its last "
                 "event; expected the clock of each cpu to run forwards",
             )
+        if self.interleaving is not None and self.interleaving.order.skew is not None and event.time is not None:
+            self._merged(line, event.time, self.interleaving.order.skew)
         if isinstance(event, e.Header) and self.events:
             raise self.bad(line, "e", "a trace header comes first, or not at all")
         self.events += 1
@@ -191,11 +197,11 @@ class Judge:
         if self.interleaving is not None and isinstance(event, e.Header) and (found := self.finish()) is not None:
             return found
         if self.interleaving is not None and isinstance(event, e.Gap):
-            if self._lines.keys() <= {event.cpu} and (found := self.finish()) is not None:  # what came after it explains nothing
+            if self._latest.keys() <= {event.cpu} and (found := self.finish()) is not None:  # what came after it explains nothing
                 return found
             self._begin_anew(self.interleaving, line, event)
         if self.interleaving is not None and not isinstance(event, e.Header | e.Gap):
-            self._lines[event.cpu] = line
+            self._latest[event.cpu] = Item(line, event, b"", [])
             return self._postpone(self.interleaving.add(Item(line, event, text, before or [])), line)
         try:
             event.judge(self.knowledge)
@@ -209,8 +215,16 @@ class Judge:
         if isinstance(event, e.Gap):
             self.gaps += 1
             self.clocks.clear()
+            self._newest = 0
             self.notes.append(f"line {line} tells of a gap: nothing that came before it is relied on after it")
         return None
+
+    def _merged(self, line: int, time: int, skew: int) -> None:
+        """``BadDesign`` if an event is told after one that happened later for certain."""
+        if time < self._newest - skew:
+            why = f"{time} is more than skew ({skew}) before {self._newest}, the time of an earlier line"
+            raise self.bad(line, "time", f"{why}; expected the lines of all CPUs merged by their times")
+        self._newest = max(self._newest, time)
 
     def finish(self) -> Deviation | None:
         """There are no more events: judge those that may have happened after others that never came."""
@@ -219,15 +233,21 @@ class Judge:
         return None if self.interleaving is None else self._ended(self.interleaving.end())
 
     def _postpone(self, item: Item | None, line: int) -> Deviation | None:
-        """A deviation waits for the next event of every other CPU: that tells whether events were lost which may explain it."""
+        """A deviation waits for the next event of every other CPU that is known to have happened after it: that tells whether
+        events were lost which may explain it."""
         found = self._ended(item)
         if item is None or found is None:
             return None
-        silent = {cpu for cpu, last in self._lines.items() if last < item.line} - {item.event.cpu}
+        silent = {cpu for cpu, last in self._latest.items() if not self._is_after(item, last)} - {item.event.cpu}
         if not silent:
             return found
-        self._postponed = Postponed(found, line, silent)
+        self._postponed = Postponed(found, line, item, silent)
         return None
+
+    def _is_after(self, item: Item, other: Item) -> bool:
+        """Whether the other is known to have happened after an event of another CPU."""
+        assert self.interleaving is not None
+        return other.line > item.line and self.interleaving.order.apart(item, other)
 
     def _after_postponed(self, waits: Postponed, line: int, event: e.Event) -> Deviation | None:
         """Look whether a CPU has lost events that may explain a deviation: then it is none, and judging goes on here."""
@@ -242,7 +262,8 @@ class Judge:
             if line > waits.line + 1:
                 self.notes.append(f"nothing from line {waits.line + 1} to {line - 1} was judged: CPU {event.cpu} lost events then")
             return None
-        waits.cpus.discard(event.cpu)
+        if self._is_after(waits.item, Item(line, event, b"", [])):
+            waits.cpus.discard(event.cpu)
         if event.seq is not None:
             self.sequence[event.cpu] = max(event.seq, -1 if last is None else last)
         return None if waits.cpus else waits.deviation
@@ -289,7 +310,7 @@ class Judge:
         if self.interleaving.order.apart(lost, Item(line, event, b"", [])):
             self._lost = None
             return False
-        self._lines[event.cpu] = line
+        self._latest[event.cpu] = Item(line, event, b"", [])
         told_too_early(self.knowledge, event)
         return True
 

@@ -111,7 +111,7 @@ class Knowledge:
             if grant.present:
                 self.lent |= {borrower, (grant.vm, grant.gfn)}
         self.start(closed=False)
-        self.paused_otherwise = True
+        self.paused_otherwise = self.after_gap = True
 
     def start(self, closed: bool) -> None:
         """Begin anew: knowing that nothing has happened yet (``closed``), or knowing nothing."""
@@ -188,6 +188,8 @@ class Knowledge:
         """By VM of which that was told: whether its CPUs are stopped."""
         self.paused_otherwise = False
         """Whether those of the others may be: after a gap."""
+        self.after_gap = False
+        """Whether something was lost, such as changes of registers."""
         self.populating: set[int] = set()
         """VMs of which it is told which frames pages are given."""
         self.obscure: set[int] = set()
@@ -200,6 +202,8 @@ class Knowledge:
         """Slots that hold copies of pages, it is not known which."""
         self.untold_copies: dict[Key, int] = {}
         """By page that was written back when it was not known where it is: the slot."""
+        self.may_have_copies: set[Key] = set()
+        """Pages of which a dump told where they are, and nobody whether swap has a good copy: they were not written to since."""
         self.untouchable: set[int] = set()
         """VMs of which it was told that what they give to their balloon is taken from them."""
         self.late: set[Key] = set()

@@ -23,14 +23,15 @@ from refmodel.oracle.trace import anywhere, guest, reported
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Invlpg, Invpcid, Linear, Registers
 from refmodel.oracle.trace.knowledge import Knowledge
-from refmodel.oracle.trace.processors import Processor, Runs, Stored, Tables, may_remember
+from refmodel.oracle.trace.processors import REGISTERS, Processor, Runs, Stored, Tables, may_remember
 from refmodel.oracle.trace.tables import Key, Open
 from refmodel.oracle.x86.fault_codes import CODES, is_only_the_code
 
 
 def processor(k: Knowledge, vm: int, cpu: int) -> Processor:
     if (vm, cpu) not in k.processors:  # at power-on nothing is remembered, and registers are reported from the start on
-        k.processors[vm, cpu] = Processor(lost=not k.closed)
+        untold = REGISTERS if k.after_gap or "registers" in k.silent else frozenset[str]()
+        k.processors[vm, cpu] = Processor(lost=not k.closed, untold=untold)
     found: Processor = k.processors[vm, cpu]
     return found
 
@@ -38,6 +39,8 @@ def processor(k: Knowledge, vm: int, cpu: int) -> Processor:
 def registers(k: Knowledge, event: Registers) -> None:
     """MOV to a control register: first CR4, then CR3."""
     mine = processor(k, event.vm, event.cpu)
+    if "registers" not in k.silent:
+        mine.untold -= {name for name in REGISTERS if getattr(event, name) is not None}
     given = {name: value for name in ("cr3", "levels", "wp", "smep", "smap", "nxe") if (value := getattr(event, name)) is not None}
     if event.physical_bits is not None:
         given["beyond"] = lacking(event.physical_bits)
@@ -48,7 +51,7 @@ def registers(k: Knowledge, event: Registers) -> None:
         return
     if not event.keep:
         mine.forgets(functools.partial(Remembered.mov_cr3, tag=mine.tag))
-        if not mine.pcids and not mine.global_pages:
+        if not (mine.pcids or mine.global_pages or mine.untold & {"pge", "pcide"}):
             mine.forgets_everything()
     watch(k, event.vm, mine.cpu.cr3 & FRAME, mine.cpu.levels)
 
@@ -74,7 +77,7 @@ def invlpg(k: Knowledge, event: Invlpg) -> None:
 
 def invpcid(k: Knowledge, event: Invpcid) -> None:
     mine = processor(k, event.vm, event.cpu)
-    if event.kind == 0 and not canonical(event.gva, mine.cpu.levels):
+    if event.kind == 0 and "levels" not in mine.untold and not canonical(event.gva, mine.cpu.levels):
         raise Inconsistent("gva", f"{event.gva:#x} is not canonical: INVPCID ends in #GP and does nothing")
     mine.forgets(
         functools.partial(Remembered.invpcid, kind=event.kind, tag=mine.tag, pcid=event.pcid, gva=event.gva, levels=mine.cpu.levels)
@@ -193,7 +196,7 @@ def _known_ends(k: Knowledge, event: Linear, mine: Processor) -> list[tuple[Tabl
 
 def _ends(k: Knowledge, event: Linear, mine: Processor, kind: Access) -> Iterator[tuple[Tables, Translation | Fault]]:
     """Every way in which the access may end."""
-    if mine.cpu.cr3 == 0:
+    if mine.cpu.cr3 == 0 or mine.untold:
         raise Open
     remembered = may_remember(k, event.vm, mine, event.gva)
     for memory, end in remembered.ways(lambda: Tables(k, event.vm), mine.tag, mine.cpu, event.gva, kind):

@@ -46,6 +46,10 @@ class Forgets:
     how: Callable[[Remembered], None]
 
 
+REGISTERS = frozenset({"levels", "wp", "smep", "smap", "nxe", "pge", "pcide"})
+"""What ``registers`` tells of a processor, beside CR3. What nobody tells at the start is as at power-on; after a gap it is not
+known."""
+
 Step: TypeAlias = Stored | Runs | Forgets
 
 
@@ -85,6 +89,8 @@ class Processor:
     """CR4.PCIDE."""
     global_pages: bool = False
     """CR4.PGE."""
+    untold: frozenset[str] = frozenset()
+    """Those of its registers of which nobody told what they are since a gap."""
     lost: bool = True
     """Whether it may remember more than was seen: until it first has to forget everything, unless it is seen from power-on."""
     start: Runs = Runs(Cpu(0), Tag())
@@ -118,6 +124,11 @@ class Processor:
         self.dropped = 0
         self.lost = False
         self.start, self.start_global = Runs(self.cpu, self.tag), self.global_pages
+
+    def lose(self) -> None:
+        """It is not known any more what it may remember. Its registers are: its own events tell them in their order."""
+        self.forgets_everything()
+        self.lost = True
 
     def page(self, gva: int) -> Page:
         """A copy of what is known for an address. Raises ``Open`` if the steps since then are no longer kept."""

@@ -221,6 +221,10 @@ def swap_out(k: Knowledge, event: e.SwapOut) -> None:
         entry = k.backing(key)
         if entry is None:
             return
+        if entry.slot == NOTHING and key in k.may_have_copies:
+            let_go(k, entry)
+            k.tables["p2m"].forget(key)
+            return
         slot = event.slot
         if slot is not None and _is_of_its_frame(k, key, slot):
             slot = None

@@ -88,7 +88,8 @@ class DmaRead(Event, tag="dma_read", kw_only=True):
 
 
 class Registers(Event, tag="registers", kw_only=True):
-    """A CPU's registers that page walks depend on, reported at the start and after each change. An absent field is unchanged.
+    """A CPU's registers that page walks depend on, reported at the start, after a gap and after each change. An absent field is
+    unchanged. What is not reported at the start is as at power-on; what is not reported after a gap is unknown.
 
     A new ``cr3`` flushes as MOV to CR3 does, unless ``keep`` is set (bit 63 of the source). A new ``pge``, ``pcide`` or ``smep``
     flushes as MOV to CR4 does. With ``pcide``, bits 11:0 of ``cr3`` are the PCID.
