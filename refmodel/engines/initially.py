@@ -12,6 +12,7 @@ import z3
 
 from refmodel.engines.computed import computed
 from refmodel.engines.conditions import counting
+from refmodel.engines.connectives import negation
 from refmodel.engines.counts import applied
 from refmodel.engines.formulas import claimed
 from refmodel.engines.instances import Instances
@@ -110,7 +111,7 @@ def _doubt(
 
 
 class _Initially(Symbolic):
-    """Before anything has happened a count is known where it counts no default: everything is at its default."""
+    """Before anything has happened a count is known where it counts no default, or all: everything is at its default."""
 
     real: Sequence[Term] = ()
     """That the names which the law is claimed for are not NOTHING."""
@@ -130,12 +131,20 @@ class _Initially(Symbolic):
         empty = table.domain is not None and table.kind.name not in self.arbitrary_tables
         if table.kind.name not in self.arbitrary_tables and (empty or self._never(holds)):
             return opaque(self, NaturalKind(), z3.IntVal(0))
+        if table.kind.name not in self.arbitrary_tables and self._never(negation(holds)):
+            return opaque(self, NaturalKind(), self._all_of(table.kind.keys))
         number = applied(f"count.{table.kind.name}.{condition.name}", spoken_of, z3.IntSort())
         if table.kind.name not in self.arbitrary_tables:
             self.at_least += [
                 z3.Implies(condition.holds(list(key), initial, spoken_of), number >= 1) for key in self._keys(table.kind.keys)
             ]
         return opaque(self, NaturalKind(), z3.If(number >= 0, number, z3.IntVal(0)))
+
+    def _all_of(self, kinds: Sequence[Any]) -> Term:
+        """How many keys there are of these sorts: whatever counts all entries of a table counts so many."""
+        number: Term = z3.Int(f"keys.{'.'.join(map(str, kinds))}")
+        self.at_least.append(number >= 1)
+        return number
 
     def _keys(self, kinds: Sequence[Any]) -> Iterator[tuple[Term, ...]]:
         """The keys that can be made of the names which the law is claimed for."""
