@@ -33,6 +33,8 @@ SUCH_AS = {
     SPTE: "gfn 11 spte 138005e67 (rwxu) level 1 at 105324008",
 }
 """The fields of an event, as a kernel prints them."""
+BELOW_KEYS = (1 << 40) - 1
+"""A host that encrypts memory has a C-bit (APM Vol. 2 7.10.1), or a key's number, among the higher bits of its entries."""
 RIGHTS = re.compile(rb"(?:^| )([w-][u-][x-])(?: |$)")
 
 
@@ -56,6 +58,9 @@ class KvmMmu:
         self.shadows: dict[bytes, dict[bytes, Shadow]] = {}
         """By shadow page: what is known of it, by task. No event names the VM, so tasks may mean different pages by one name, or
         the same: what one task does to a page leaves nothing known of it to the others."""
+        self.alike: set[bytes] = set()
+        """Shadow pages of which there may be several by one name: a task made one while it had another, which differs in what is
+        not printed of its role, such as CR0.WP. Nothing is known of them."""
         self.mmio: dict[tuple[bytes, int], tuple[bytes, int]] = {}
         """By task and guest frame: the generation of slots in which it had no memory, and the line that told so."""
         self.mapped: dict[tuple[bytes, int], int] = {}
@@ -213,6 +218,9 @@ class KvmMmu:
         _, gfn, level, size, role, _, state, made = _fields(PAGE, rest)
         page = gfn + b" " + level + b" " + role
         if made == b"new":
+            before = self.shadows.get(page, {}).get(task)
+            if before is not None and before.unsync is not None:
+                self.alike.add(page)
             self.shadows[page] = {task: Shadow(False, line)}
         else:
             self._agrees(line, task, page, state)
@@ -250,7 +258,7 @@ class KvmMmu:
             _, gfn, level, _, role, _, state, _ = _fields(PAGE, rest)
             page = gfn + b" " + level + b" " + role
             self._agrees(line, task, page, state)
-            if (state == b"unsync") == to_unsync:
+            if (state == b"unsync") == to_unsync and page not in self.alike:
                 raise deviates(SYNC, ["sync" if to_unsync else "unsync"], f"it is told to be {state.decode()} already")
             self.shadows[page] = {task: Shadow(to_unsync, line)}
 
@@ -258,6 +266,8 @@ class KvmMmu:
 
     def _agrees(self, line: int, task: bytes, page: bytes, state: bytes) -> None:
         """What is told of a page's state is what the task told last, and it was not zapped."""
+        if page in self.alike:
+            return
         known = self.shadows.setdefault(page, {}).setdefault(task, Shadow(state == b"unsync", line))
         if known.unsync is None:
             raise deviates(REUSE, ["a new page"], f"it was zapped at line {known.line}")
@@ -294,7 +304,8 @@ class KvmMmu:
         asked = self.requested.get(task)
         if level != b"1" or asked is None or asked[0] != gfn:
             return
-        if spte & FRAME != asked[1] << 12:
+        pfn = asked[1] << 12
+        if (spte & FRAME ^ pfn) & BELOW_KEYS or pfn & ~spte:
             raise deviates(ENTRIES, [f"pfn {asked[1]:x}"], f"gfn {gfn:#x}")
         self.checks += 1
         walked = self.walks.get(task)

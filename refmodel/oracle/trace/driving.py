@@ -249,6 +249,8 @@ class Driver:
 
     def __init__(self, implementation: Implementation, expected: Expected = NONE_KNOWN) -> None:
         self.implementation, self.expected = implementation, expected
+        self.carried_out = 0
+        """Commands of the last run that were carried out."""
         self.runs = self.commands = self.events = self.judged = self.hangs = 0
         self.met, self.known = Counter[str](), dict[int, KnownRuns]()
 
@@ -296,7 +298,8 @@ class Driver:
 
     def _run(self, judge: Judge, commands: Sequence[Command], trace: list[bytes]) -> Deviation | None:
         self.runs += 1
-        for command in ({"do": "reset"}, *commands):
+        for number, command in enumerate(({"do": "reset"}, *commands)):
+            self.carried_out = number
             self.commands += 1
             deviation: Deviation | None = None
             try:
@@ -415,7 +418,8 @@ def _smallest_that_repeats(driver: Driver, met: Met) -> tuple[Met, bool]:
 
     def anew(commands: Sequence[Command]) -> Met | None:
         driver.implementation.restart()
-        return driver.new(commands)
+        met = driver.new(commands)  # what was to come after those that were carried out does not matter
+        return None if met is None else attrs.evolve(met, commands=met.commands[: driver.carried_out])
 
     if again := anew(best.commands):
         return again, True
