@@ -28,12 +28,19 @@ def load(k: Knowledge, event: Load) -> None:
     parts = [*pieces(event.vm, event.gpa, event.value, event.size)]
     if len(parts) > 1:  # what is wrong comes first, so that nothing is learned of the rest
         parts.sort(key=lambda part: _may_be(k, *part))
+    k.believed += not any(_is_known(k, *part) for part in parts)
     for key, offset, bits, mask in parts:
         at = reached(k, *key)
         if event.by == "guest" or not k.may_be_private(at):
             learn(k, at, offset, bits, mask)
         if event.by == "guest":
             reported.access(k, event.cpu, key, write=False)
+
+
+def _is_known(k: Knowledge, at: Key, offset: int, bits: int, mask: int) -> bool:
+    """Whether anything is known of what is looked at."""
+    page = k.pages.get(reached(k, *at))
+    return page is not None and page.bits(offset)[1] & mask != 0
 
 
 def _may_be(k: Knowledge, at: Key, offset: int, bits: int, mask: int) -> bool:

@@ -97,6 +97,8 @@ class Knowledge:
         self.flushes_told = False
         self.marks_late = False
         """Whether the dirty log may note a store after it has happened."""
+        self.believed = 0
+        """Loads of words of which nothing was known."""
         self.looked_at = 0
         """Pages that were looked at since an access may have stored to any of them."""
         self.converting: set[int] = set()
