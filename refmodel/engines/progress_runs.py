@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -29,11 +29,13 @@ ROUNDS = 4
 STATES, AT_THE_END = 100, 50
 """States from which everything is ended, for each condition: those in which it holds that the shortest runs lead to, of those which
 a search remembers and of those in which its runs ended."""
-STEPS = 400
-"""Steps after which nothing more is ended from one state."""
+STEPS, OTHERS = 400, 2_000
+"""Steps after which nothing more is ended from one state; and states from which other orders and answers than the first are
+tried."""
 ANSWERS = 64
 """Ways to answer what an operation asks, before it counts as refused."""
 
+T = TypeVar("T")
 Due = tuple[Pending, tuple[Any, ...]]
 """What is pending, and where."""
 
@@ -254,18 +256,19 @@ class _Point:
     state: Any
     identity: Any
     steps: tuple[Step, ...]
-    left: list[_Way]
-    """How the work that is due can be ended, of what was not tried yet: the first last."""
-    due: Due
+    dues: tuple[Due, ...]
+    """What was ended with each of these steps."""
+    left: list[tuple[Due, _Way]]
+    """What is due and how it can be ended, of what was not tried yet: the first last."""
 
 
 class _Ending(_Work):
-    """A machine whose pending work is brought to its end, however that is answered."""
+    """A machine whose pending work is brought to its end, in any order, and however that is answered."""
 
     def __init__(self, design: Outline, geometry: Geometry, ended: Counter[str], turn: int) -> None:
         """``turn`` says which of the conditions that are due is ended first, and where."""
         super().__init__(design, geometry)
-        self.ended, self.turn = ended, turn
+        self.ended, self.turn, self.spare = ended, turn, OTHERS
         self._done = set[Any]()
         """States from which all that was tried came to an end."""
 
@@ -273,55 +276,56 @@ class _Ending(_Work):
         """A run that fails, if one does that goes on from here. Where memory is short, or what nobody asked for does not end,
         nothing can be said."""
         path: list[_Point] = []
-        failure = self._come_to(path, copy_of(self.design, state), run, ())
+        failure = self._come_to(path, copy_of(self.design, state), run, (), ())
         for _ in range(STEPS):
             while path and not path[-1].left:
                 self._done.add(path.pop().identity)
-            if failure is not None or not path:
+                self.spare -= 1
+            if failure is not None or not path or self.spare < 0:
                 break
             at = path[-1]
-            pending, names = at.due
+            due, way = at.left.pop()
+            op, arguments = self.design.operation(due[0].until), self.arguments(*due)
             self.machine.begin(copy_of(self.design, at.state))
-            op, arguments = self.design.operation(pending.until), self.arguments(pending, names)
-            taken = self.machine.attempt(op, arguments, at.left.pop().again())
+            taken = self.machine.attempt(op, arguments, way.again())
             assert taken is not None
             self.machine.settle()
-            steps = (*at.steps, taken[0])
-            identity = identity_of(self.design, self.machine.state)
-            if any(point.identity == identity for point in path):
-                failure = self._failing(run, steps, at.due, CAME_BACK)
+            self.ended[due[0].name] += 1
+            state, steps, dues = copy_of(self.design, self.machine.state), (*at.steps, taken[0]), (*at.dues, due)
+            identity = identity_of(self.design, state)
+            came_back = next((point for point in path if point.identity == identity), None)
+            if came_back is None:
+                failure = self._come_to(path, state, run, steps, dues)
             else:
-                self.ended[pending.name] += 1
-                failure = self._come_to(path, copy_of(self.design, self.machine.state), run, steps)
+                failure = self._failing(run, steps, dues[len(came_back.dues) :], CAME_BACK)
         return failure
 
-    def _come_to(self, path: list[_Point], state: Any, run: Run, steps: tuple[Step, ...]) -> Failure | None:
+    def _come_to(self, path: list[_Point], state: Any, run: Run, steps: tuple[Step, ...], dues: tuple[Due, ...]) -> Failure | None:
         """Go on from a state, unless nothing is due there, or it is known; the run that fails there, if it does."""
         identity = identity_of(self.design, state)
-        self.machine.begin(state)
-        found = None if identity in self._done else self._next()
-        if found is None:
-            return None
-        ways, step, why = self._ways(*found)
-        if why:
-            return self._failing(run, (*steps, step) if step is not None else steps, found, why)
-        path.append(_Point(copy_of(self.design, state), identity, steps, ways[::-1], found))
+        self.machine.begin(copy_of(self.design, state))
+        left: list[tuple[Due, _Way]] = []
+        for due in [] if identity in self._done else self._in_turn():
+            ways, step, why = self._ways(*due)
+            if why and self.is_judged(due[0]):
+                return self._failing(run, (*steps, step) if step is not None else steps, [due], why)
+            left += [(due, way) for way in ways]
+        if left:
+            path.append(_Point(state, identity, steps, dues, left[::-1]))
         return None
 
-    def _failing(self, run: Run, steps: tuple[Step, ...], due: Due, why: str) -> Failure | None:
-        if not self.is_judged(due[0]):
-            return None
-        return Failure(Run(run.initial, (*run.steps, *steps)), broken_by(*due, why))
+    def _failing(self, run: Run, steps: tuple[Step, ...], dues: Sequence[Due], why: str) -> Failure | None:
+        """That one of these does not come to an end, the last that is judged."""
+        judged = [due for due in dues if self.is_judged(due[0])]
+        return Failure(Run(run.initial, (*run.steps, *steps)), broken_by(*judged[-1], why)) if judged else None
 
-    def _next(self) -> Due | None:
-        """What is ended next, in the order that was asked for; None if nothing is due."""
+    def _in_turn(self) -> list[Due]:
+        """What is due, in the order that was asked for."""
         due: dict[str, list[Due]] = {}
         for each in self.due(self.machine.state):
             due.setdefault(each[0].name, []).append(each)
-        if not due:
-            return None
-        of_one = list(due.values())[self.turn % len(due)]
-        return of_one[self.turn % len(of_one)]
+        turned = [_turned(of_one, self.turn) for of_one in _turned(list(due.values()), self.turn)]
+        return [each for of_one in turned for each in of_one]
 
     def _ways(self, pending: Pending, names: Sequence[Any]) -> tuple[list[_Way], Step | None, str]:
         """Each way to take the operation that ends it, and why one does not end it, if one does not, with the step that it is. It
@@ -334,6 +338,12 @@ class _Ending(_Work):
         if ways or self.waits_for_memory(pending, names):
             return ways, None, ""
         return [], None, f"{pending.until} is refused"
+
+
+def _turned(these: list[T], turn: int) -> list[T]:
+    """The same, from another one on."""
+    at = turn % max(1, len(these))
+    return [*these[at:], *these[:at]]
 
 
 class Watched(_Work):
