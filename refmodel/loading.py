@@ -244,8 +244,15 @@ def _executed(path: Path, file: Path, text: bytes) -> ModuleType:
         line = next((f.lineno for f in reversed(traceback.extract_tb(why.__traceback__)) if Path(f.filename) == file), None)
         if line is None and isinstance(why, RecursionError | MemoryError):
             raise BadDesign(f"{path}: nested more deeply than Python can read") from None
-        raise BadDesign(f"{path}:{line or 1}: {type(why).__name__}: {why}{_where_it_is(why, file.parent)}") from None
+        remedy = _where_it_is(why, file.parent) or _parentheses(why)
+        raise BadDesign(f"{path}:{line or 1}: {type(why).__name__}: {why}{remedy}") from None
     return module
+
+
+def _parentheses(why: BaseException) -> str:
+    """That a decorator which takes nothing was called."""
+    found = re.match(r"(operation|guest)\(\) missing 1 required positional argument", str(why))
+    return f"; write @{found[1]} without parentheses" if found else ""
 
 
 def _where_it_is(why: BaseException, near: Path) -> str:

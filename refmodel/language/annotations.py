@@ -120,19 +120,45 @@ def _kind_of(annotation: Any) -> Kind:
     if isinstance(annotation, type) and attrs.has(annotation):
         _refuse_odd_record(annotation)
         hints = typing.get_type_hints(annotation, include_extras=True)
-        record = RecordKind(annotation, tuple((a.name, kind_of(hints[a.name])) for a in attrs.fields(annotation)))
+        record = RecordKind(annotation, tuple((a.name, _field(annotation, a.name, hints)) for a in attrs.fields(annotation)))
         for field, (name, kind) in zip(attrs.fields(annotation), record.fields, strict=True):
             if field.default is not attrs.NOTHING and not is_written(kind, field.default):
-                raise BadDesign(
-                    f"the record {annotation.__qualname__}: the default of {name} is {field.default!r}, which is no "
-                    "value of its type that a text may write down"
-                )
+                raise BadDesign(f"the record {annotation.__qualname__}: {_odd_default(name, kind, field.default)}")
         return record
     raise BadDesign(
         f"{annotation_in_words(annotation)} is no type of the language: expected bool, an enum, a frozen attrs record, "
         "Annotated[int, Bits(n) | Name(sort) | Natural()], tuple[...] or Page[...]"
-        f"{_without_none(annotation)}{_as_a_table(annotation)}"
+        f"{_without_none(annotation)}{_as_a_table(annotation)}{_INSTEAD.get(annotation, '')}{_as_a_record(annotation)}"
     )
+
+
+_INSTEAD = {
+    int: "; for int write Annotated[int, Natural()] or Annotated[int, Bits(64)]",
+    float: "; for float write Annotated[int, Natural()] or Annotated[int, Bits(64)]: there are no fractions",
+    str: "; for str write an enum",
+}
+"""What to write in place of types of Python's that newcomers try."""
+
+
+def _field(record: type, name: str, hints: dict[str, Any]) -> Kind:
+    """The kind of a record's field; ``BadDesign`` that names it if its annotation denotes none."""
+    try:
+        return kind_of(hints[name])
+    except BadDesign as why:
+        raise BadDesign(f"field {name} of the record {record.__qualname__}: {why}") from None
+
+
+def _odd_default(name: str, kind: Kind, value: Any) -> str:
+    """What is wrong with the default of a field."""
+    instead = f"; a name is no number: write {name} = NOTHING" if isinstance(kind, NameKind) else ""
+    return f"the default of {name} is {value!r}, which is no value of its type that a design may state{instead}"
+
+
+def _as_a_record(annotation: Any) -> str:
+    """What to write in place of a class that is no record."""
+    if not isinstance(annotation, type) or annotation.__module__ == "builtins":
+        return ""
+    return f"; write @attrs.frozen above {annotation.__name__}" if vars(annotation).get("__annotations__") else ""
 
 
 def _as_a_table(annotation: Any) -> str:

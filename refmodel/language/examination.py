@@ -199,8 +199,12 @@ def _classes(inference: Inference, cls: type) -> None:
                     inference,
                     base,
                     f"{base.__name__}.{name} changes how Python treats a design; only operations, helpers, laws "
-                    "and tables belong there",
+                    f"and tables belong there{AT_POWER_ON if name == '__init__' else ''}",
                 )
+
+
+AT_POWER_ON = "; a table's entries start with the default of their type, such as the defaults of a record's fields"
+"""What to write in place of ``__init__``."""
 
 
 def _note(inference: Inference, cls: type, what: str) -> None:

@@ -169,7 +169,11 @@ class Expressions(Meanings):
     def _no_attribute_is_set(self, target: ast.Attribute, node: ast.AST) -> str:
         if isinstance(self.expr(target.value), RecordKind):
             return for_store_to_field(target, node)
-        return "state is in tables only: a text sets no attributes; declare a table"
+        name = target.attr
+        return (
+            f"state is in tables only: a design cannot set {ast.unparse(target)}; declare a table, such as "
+            f"{name}: Total[tuple[()], bool], and store to {ast.unparse(target)}[()]"
+        )
 
     def _writes(self, table: Table, node: ast.AST) -> None:
         self.may(node, "change a table", "change it in an operation")

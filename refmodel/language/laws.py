@@ -122,13 +122,19 @@ def _refuse_odd_outcome(hints: dict[str, Any], where: str) -> None:
         )
 
 
-def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
+SUCH_AS = '@law("ISO-1", "No two pages are mapped to one frame.")'
+
+
+def law(clause: str, sentence: str = "") -> Callable[[Callable[..., Any]], Law]:
     """Make a law of a function: ``@law("ISO-1", "No frame has two owners.")``, in a module or in the body of a design's class.
 
     The function's first parameter is the state, and it returns whether the law holds. Each other parameter has a type, such as
     ``Gfn``, and the law is claimed for all its values; ``before`` is the state before a step, and ``outcome`` what the step
     returned or raised. Raises ``BadDesign``, with file and line, where the function is not of this form.
     """
+
+    if isinstance(clause, types.FunctionType):  # a bare @law
+        raise BadDesign(f"{line_of(clause)}: @law is given no clause and no sentence; expected {SUCH_AS}")
 
     def bind(function: Callable[..., Any]) -> Law:
         if type(function) is not types.FunctionType:
@@ -138,9 +144,10 @@ def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
         place = line_of(function)
         if not all(isinstance(given, str) and given.strip() for given in (clause, sentence)):
             raise BadDesign(
-                f"{place}: @law is given {clause!r} and {sentence!r}; expected a clause and a sentence, both strings: "
-                '@law("ISO-1", "No two pages are mapped to one frame.")'
+                f"{place}: @law is given {clause!r} and {sentence!r}; expected a clause and a sentence, both strings: {SUCH_AS}"
             )
+        if len(clause.split()) > 1:
+            raise BadDesign(f"{place}: the clause {clause!r} is more than a word; @law takes the clause first: {SUCH_AS}")
         parameters = _parameters(function)
         where = f"{place}: law {clause} ({function.__name__})"
         if not parameters or parameters[0] in ABOUT_A_STEP:
