@@ -18,7 +18,7 @@ from refmodel.engines.differences import changes
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.induction import prove
 from refmodel.engines.layout import Layout
-from refmodel.engines.machine import RESUME, Machine, Run, recorded
+from refmodel.engines.machine import RESUME, Machine, Run, Step, recorded
 from refmodel.engines.prover import prove_initial, prove_operation
 from refmodel.engines.random import campaign
 from refmodel.engines.replaying import replay
@@ -654,3 +654,36 @@ def test_a_key_that_is_not_there_is_told_from_an_entry_that_is_the_default() -> 
     assert report.failure is not None
     steps = list(replay(outline(Sessions), Sessions.geometry, report.failure.run))
     assert change_text(outline(Sessions), steps[0].changes[0]) == ("open_now[vm0]", "absent", "none")
+
+
+class Recorded(Design):
+    on: Total[Vm, bool]
+    geometry = geometry(Vm=2)
+
+    @operation
+    def turn_on(self, vm: Vm) -> None:
+        self.on[vm] = True
+
+    @law("ISO-1", "Nothing is on.")
+    def off(s: "Recorded", vm: Vm) -> bool:
+        return not s.on[vm]
+
+
+class WithAnother(Recorded):
+    """It has another operation, which comes first."""
+
+    @operation
+    def look(self, vm: Vm) -> None:
+        require(not self.on[vm])
+
+
+def test_a_token_knows_its_operations_by_name_and_not_by_number() -> None:
+    """An operation that was added before another once made a token replay other steps than those that were recorded."""
+    design = outline(Recorded)
+    run = Run((), (Step("turn_on", (1,)),))
+    _, said = spec_of(encode("x", design, Recorded.geometry, run))
+    more = outline(WithAnother)
+    assert [op.name for op in more.operations] == ["look", "turn_on"]
+    assert decode(more, said)[1].steps == run.steps
+    with pytest.raises(BadDesign, match=r"step 1 of the replay token is turn_on\(vm: Vm\), which WithAnother does not have"):
+        decode(attrs.evolve(more, operations=more.operations[:1]), said)

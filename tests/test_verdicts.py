@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from refmodel.engines.verdicts import (
 )
 from refmodel.engines.words import shown
 from refmodel.examples.zap import ZapLazily
-from refmodel.language import BadDesign, Design, Total, count, geometry, law, operation, outline, require
+from refmodel.language import NOTHING, BadDesign, Design, Total, count, geometry, law, operation, outline, require
 from refmodel.language.annotations import kind_of
 from refmodel.loading import load
 from refmodel.machine.names import Mfn
@@ -248,6 +249,36 @@ def test_where_the_proof_of_an_operation_is_cut_short_nothing_else_is_proved() -
     proofs = induction.prove(outline(BreaksTwoLaws), processes=1).proofs
     cut = [proof for proof in proofs if not proof.is_whole]
     assert cut and not any(judged.law and judged.verdict == "proved" for proof in cut for judged in proof.judgements)
+
+
+class StoresUnderWhatItRead(Design):
+    """A name is read, others run, and it is stored under. That it is a name, no law says."""
+
+    on: Total[Mfn, bool]
+    next: Total[Mfn, Mfn]
+    seen: Total[Mfn, bool]
+    geometry = geometry(Mfn=2)
+
+    @operation
+    def follow(self, mfn: Mfn) -> Iterator[None]:
+        require(self.on[mfn])
+        after = self.next[mfn]
+        yield
+        self.seen[after] = True
+
+    @operation
+    def link(self, mfn: Mfn, after: Mfn) -> None:
+        self.next[mfn], self.on[mfn] = after, True
+
+    @law("ISO-1", "What is seen was linked.")
+    def seen_is_something(s: "StoresUnderWhatItRead", mfn: Mfn) -> Any:
+        return not s.seen[NOTHING] or s.on[mfn]
+
+
+def test_what_must_hold_after_a_yield_is_not_held_against_the_part_before_it() -> None:
+    """The readings were said to disagree, since nothing goes wrong in the first part of such a step."""
+    done = api.check(StoresUnderWhatItRead, ["prove"])
+    assert done.status == api.Status.UNDECIDED and "a store to seen under NOTHING" in done.conclusion
 
 
 def test_what_is_refuted_and_not_explored_to_the_end_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:

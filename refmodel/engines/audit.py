@@ -109,7 +109,7 @@ class OnTerms:
             if constants is None:
                 continue
             value = self._valuation(number, constants, by_name)
-            self._objects(number, path, value)
+            self._objects(number, path.obligations[: None if segment is None else segment.owed], value)
             if segment is None:
                 continue
             self.questions += 1
@@ -137,9 +137,10 @@ class OnTerms:
         self._valued[number].append(value)
         return value
 
-    def _objects(self, number: int, path: Path, value: Valuation) -> None:
-        """Note whether something that must hold on this path does not."""
-        for o in path.obligations:
+    def _objects(self, number: int, obligations: Sequence[Obligation], value: Valuation) -> None:
+        """Note whether something that must hold does not in the step that a sample is: of an operation that others interrupt, the
+        first part."""
+        for o in obligations:
             self.questions += 1
             fails = self._fails(o, value)
             if fails is None:

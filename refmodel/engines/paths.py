@@ -36,6 +36,8 @@ class Segment:
     written: frozenset[str] = frozenset()
     model: Any = None
     """What satisfies the conditions, where that is known."""
+    owed: int = 0
+    """How many of the path's obligations arose up to its end."""
 
     @functools.cached_property
     def ids(self) -> frozenset[int]:
@@ -114,7 +116,14 @@ class Runs:
     def _segment(self, reading: Symbolic, before: Any, state: Any, outcome: Any) -> Segment:
         written = frozenset(k.name for k in self.design.tables if getattr(state, k.name).writes)
         return Segment(
-            before, self._snapshot(state), tuple(reading.conditions), outcome, tuple(reading.answers), written, reading.model
+            before,
+            self._snapshot(state),
+            tuple(reading.conditions),
+            outcome,
+            tuple(reading.answers),
+            written,
+            reading.model,
+            len(reading.obligations),
         )
 
 

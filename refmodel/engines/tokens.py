@@ -10,9 +10,10 @@ import ast
 import base64
 import functools
 import hashlib
+import itertools
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -23,7 +24,7 @@ from refmodel.engines.aborts import Aborted
 from refmodel.engines.machine import RESUME, Machine, Pick, Run, Step, recorded
 from refmodel.language import BadDesign
 from refmodel.language.design import Outline
-from refmodel.language.kinds import TableKind
+from refmodel.language.kinds import NameKind, TableKind
 from refmodel.language.sizes import MOST_UNDER_WAY, Geometry
 from refmodel.language.sources import definition_of
 
@@ -74,12 +75,39 @@ def encode(spec: str, design: Outline, geometry: Geometry, run: Run, clause: str
             text_digest(design),
             folder,
             clause or "",
-            *([geometry.also] if geometry.also or lifted else []),
-            *([lifted] if lifted else []),
+            geometry.also,
+            lifted,
+            [[each.signature, each.first, each.number] for each in _groups(machine) if each.holds_any(steps)],
         ],
         separators=(",", ":"),
     )
     return PREFIX + base64.urlsafe_b64encode(zlib.compress(packed.encode(), 9)).decode().rstrip("=")
+
+
+@attrs.frozen
+class _Group:
+    """The steps that are one operation's: with what it is called and given, the number of the first, and how many there are."""
+
+    signature: str
+    first: int
+    number: int
+
+    def holds_any(self, steps: Sequence[Sequence[int]]) -> bool:
+        """Whether any of these steps is one of them."""
+        return any(0 <= step[0] - self.first < self.number for step in steps)
+
+
+def _groups(machine: Machine) -> list[_Group]:
+    """Each operation's steps, in the order in which they are numbered."""
+    first, found = 0, list[_Group]()
+    for name, instances in itertools.groupby(machine.instances(), lambda each: each[0].name):
+        ops = [op for op, _ in instances]
+        op, number = ops[0], len(ops)
+        kinds = ((parameter, kind.sort if isinstance(kind, NameKind) else kind) for parameter, kind in op.parameters)
+        given = ", ".join(f"{parameter}: {kind}" for parameter, kind in kinds)
+        found.append(_Group(f"{name}({given})", first, number))
+        first += number
+    return found
 
 
 UNDER_WAY = "under_way"
@@ -120,6 +148,21 @@ class Said:
     also: tuple[int, ...] = ()
     lifted: tuple[str, ...] = ()
     """What the design's own geometry narrows, and that of the run does not."""
+    operations: tuple[tuple[str, int, int], ...] = ()
+    """The operations of the run, as groups of numbered steps; none in a token of an older refmodel."""
+
+    def present(self, machine: Machine) -> Callable[[int], int | str]:
+        """By the number that a step had when the token was made: its number now, or what it was, if the design has that no more."""
+        now = {group.signature: group for group in _groups(machine)}
+
+        def number(then: int) -> int | str:
+            of = next((_Group(*each) for each in self.operations if 0 <= then - each[1] < each[2]), None)
+            if of is None:
+                return then
+            group = now.get(of.signature)
+            return of.signature if group is None or group.number != of.number else group.first + then - of.first
+
+        return number
 
 
 def spec_of(token: str) -> tuple[str, Said]:
@@ -131,7 +174,9 @@ def spec_of(token: str) -> tuple[str, Said]:
         if not all(isinstance(word, str) for word in (said.spec, said.text, said.folder, said.clause, *said.lifted)):
             raise ValueError
         good = isinstance(said.sizes, dict) and all(isinstance(i, int) for s in said.steps for i in s) and all(said.steps)
-        numbers = [said.naturals, said.words, *said.start, *said.sizes.values(), *said.also]
+        good = good and all(isinstance(s, str) for s, _, _ in said.operations)
+        numbers = [*itertools.chain(*((first, number) for _, first, number in said.operations))]
+        numbers += [said.naturals, said.words, *said.start, *said.sizes.values(), *said.also]
         if not (good and all(isinstance(i, int) for i in numbers)):
             raise ValueError
     except (ValueError, TypeError, zlib.error, RecursionError):
@@ -188,7 +233,11 @@ def decode(design: Outline, said: Said) -> tuple[Geometry, Run]:
     instances = machine.instances()
     machine.power_on(_numbered(said.start, changed))
     steps: list[Step] = []
-    for number, *answers in said.steps:
+    present = said.present(machine)
+    for then, *answers in said.steps:
+        number = present(then)
+        if isinstance(number, str):
+            raise BadDesign(f"step {len(steps) + 1} of the replay token is {number}, which {design.name} does not have{changed}")
         if not 0 <= number < len(instances):
             raise BadDesign(f"step {len(steps) + 1} of the replay token is none of {design.name}'s{changed}")
         op, arguments = instances[number]
