@@ -130,13 +130,13 @@ def check(
     """Check a design with one or more engines, one after the other.
 
     ``design`` is a class, its ``outline``, or a name as ``refmodel check`` takes it. ``engines`` are ``random``, ``exhaustive`` and
-    ``prove`` unless others are named. ``geometry`` is another one than the design's own, or other numbers of names, such as
-    ``{"Vm": 2, "Mfn": 4}``. ``law`` is a clause, such as ``ISO-2``, whose laws alone are judged, or a law
-    by its name or its sentence.
+    ``prove`` unless others are named. ``geometry`` is a ``Geometry``, or a number for some types of names, such as
+    ``{"Vm": 2, "Mfn": 4}``; without it, the design's own is used. ``law`` is a clause, such as ``ISO-2``, whose laws alone are
+    judged, or a law by its name or its sentence.
 
     Random runs take ``seconds``, or there are ``runs`` of them, always the same from the same ``seed``. An exploration takes
     ``explore_seconds`` at most, and judges runs of ``explore_depth`` steps at most; the bounded engine looks ``depth`` steps ahead,
-    and deeper for that long.
+    and with ``explore_seconds`` at longer runs too, until the time is up.
 
     ``remember`` keeps results about refmodel's own designs from one process to the next. ``why`` makes the proof report which laws
     it uses; ``suggest`` makes the proof search for missing laws. ``examples`` is the number of different runs that break laws to

@@ -19,7 +19,7 @@ from refmodel.language.sizes import Geometry
 
 @attrs.frozen
 class BrokenRun:
-    """A run from power-on whose last step breaks a law. Printed, it is the run in words and its token."""
+    """A run from power-on whose last step breaks a law. ``print`` shows its steps and its token."""
 
     design: Outline
     geometry: Geometry

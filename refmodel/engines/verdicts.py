@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Status(enum.IntEnum):
-    """What reports come to, as an exit status."""
+    """The result of a check; as a number it is the exit status of the command."""
 
     HOLDS = 0
     """What was asked was shown."""

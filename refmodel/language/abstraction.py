@@ -42,10 +42,10 @@ class Abstraction:
 
 
 def abstraction(table: str) -> Callable[[F], F]:
-    """The method gives, for each key, what a table of this name of another design holds. Its parameters after ``self`` are the keys
-    of that table, and it returns an entry. It only looks.
+    """Mark a method that works out, from this design's state, an entry of a table of another design. Its parameters after ``self``
+    are the key in that table. It changes nothing.
 
-    ``refine --to`` compares a design with another by it. ``BadDesign`` if it does not stand above a plain method.
+    ``refine --to`` relates the two designs by such methods. Raises ``BadDesign`` if it does not stand above a plain method.
     """
 
     def bind(method: F) -> F:

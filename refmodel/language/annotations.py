@@ -42,7 +42,7 @@ class Bits:
 
 @attrs.frozen
 class Name:
-    """``Annotated[int, Name("Gfn")]``: a name, of which a text may only ask whether it equals another."""
+    """``Annotated[int, Name("Gfn")]``: a name. A design may only compare names for equality."""
 
     sort: str
 

@@ -19,9 +19,9 @@ from refmodel.language.unsound import Unsound
 
 
 class Refused(Exception):
-    """``require`` raises it on ints where its condition does not hold: the operation does not apply, and the state is unchanged.
+    """In plain Python, ``require`` raises this if its condition is false: the operation does not apply, and the state is unchanged.
 
-    Whoever steps through a design by itself catches it. A text may neither raise nor catch it."""
+    Code that runs operations by itself has to catch it. A design may neither raise nor catch it."""
 
 
 class Fault(Exception):
@@ -83,9 +83,9 @@ def current() -> Answerer | None:
 
 
 def require(condition: Any) -> None:
-    """Go on only where the condition holds; where it does not, the operation does not apply, and nothing that it stored is kept.
+    """State when an operation applies: if the condition is false, the operation does not apply, and nothing that it stored is kept.
 
-    On ints it raises ``Refused`` then."""
+    In plain Python, ``require`` raises ``Refused`` if the condition is false."""
     if condition is True:
         return
     if condition is False or (isinstance(condition, int) and not condition):
@@ -98,7 +98,7 @@ def choose(annotation: Any, where: Callable[[Any], Any]) -> Any:
     """Any value of a type for which ``where(value)`` holds: ``choose(Mfn, lambda mfn: self.owner[mfn] == NOTHING)``.
 
     Every such value is explored, and a proof is for all of them. If there is none, the operation does not apply. A monitor
-    that may run out of what it chooses says so with ``fails``. ``Unsound`` if no engine runs the text.
+    that may run out of what it chooses says so with ``fails``. Raises ``Unsound`` outside of refmodel's engines.
     """
     return answerer().choose(kind_of(annotation), where)
 
@@ -109,7 +109,7 @@ FAILS = " fails"
 
 def fails(what: str) -> bool:
     """Does an allocation fail? ``what`` names it, such as ``"swap slot"``, and is shown in runs. Both answers are explored, and a
-    proof is for both, however much is free. ``Unsound`` if no engine runs the text."""
+    proof is for both, however much is free. Raises ``Unsound`` outside of refmodel's engines."""
     answer: bool = answerer().yes(what + FAILS)
     return answer
 
@@ -119,7 +119,7 @@ def cached(what: str) -> bool:
     ``"IOTLB entry"``.
 
     Both answers are explored, since a processor may drop what it has cached at any time (SDM Vol. 3A 4.10.2).
-    ``Unsound`` if no engine runs the text."""
+    Raises ``Unsound`` outside of refmodel's engines."""
     answer: bool = answerer().yes(f"{what} cached")
     return answer
 
@@ -127,7 +127,7 @@ def cached(what: str) -> bool:
 def count(table: Total[Any, Any], where: Callable[..., Any]) -> int:
     """How many entries satisfy ``where(entry, *key)``: ``count(self.p2m, lambda entry, vm, gfn: entry.mfn == mfn)``.
 
-    A proof knows the exact number, for tables of any size. ``Unsound`` if no engine runs the text."""
+    A proof knows the exact number, for tables of any size. Raises ``Unsound`` outside of refmodel's engines."""
     number: int = answerer().count(table, where)
     return number
 
@@ -135,15 +135,15 @@ def count(table: Total[Any, Any], where: Callable[..., Any]) -> int:
 def reset(table: Total[Any, Any], where: Callable[..., Any]) -> None:
     """Give every entry that satisfies ``where(entry, *key)`` the default of its type again: a flush of a cache of any size.
 
-    Entries of a partial table are removed. All entries are looked at before any is changed. ``Unsound`` if no engine runs the
-    text."""
+    Entries of a partial table are removed. All entries are looked at before any is changed. Raises ``Unsound`` outside of
+    refmodel's engines."""
     answerer().reset(table, where)
 
 
 def assign(table: Total[Any, Any], where: Callable[..., Any], value: Any) -> None:
     """Store a value in every entry that satisfies ``where(entry, *key)``, for tables of any size. ``value`` is the value itself, or
-    a function that works it out as ``value(entry, *key)``. All entries are looked at before any is changed. ``Unsound`` if no
-    engine runs the text."""
+    a function that works it out as ``value(entry, *key)``. All entries are looked at before any is changed. Raises ``Unsound``
+    outside of refmodel's engines."""
     answerer().assign(table, where, value)
 
 
@@ -208,9 +208,9 @@ class Premises:
 
 
 def implies(premise: Any, conclusion: Any) -> Any:
-    """Whether the conclusion holds wherever the premise does. Laws are written with it.
+    """True unless the premise is true and the conclusion false. Laws are written with ``implies``.
 
-    Both are evaluated, also where the premise is false. A law none of whose premises can be true is reported as vacuous."""
+    Both arguments are evaluated, even if the premise is false. A law none of whose premises can be true is reported as vacuous."""
     if premise is False:
         return True
     Premises.told(premise, sys._getframe(1))

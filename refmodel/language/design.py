@@ -300,7 +300,8 @@ def empty_table(kind: TableKind, geometry: Geometry) -> Total[Any, Any]:
 
 
 def outline(cls: type[Design], *, may_lack_laws: bool = False) -> Outline:
-    """Read a design; ``BadDesign`` says what is wrong with it and where. ``may_lack_laws``: nothing is to be shown of it."""
+    """A design as the engines see it: its tables, operations and laws, checked. Raises ``BadDesign``, which says what is wrong with
+    the design, and where. ``may_lack_laws``: a design without laws is accepted."""
     if not (isinstance(cls, type) and issubclass(cls, Design)):
         raise BadDesign(f"{cls!r:.200} is no design; expected a class derived from refmodel.Design")
     _forget_if_changed(cls)

@@ -34,7 +34,8 @@ class EveryLaw:
 
 
 def every_law(*packages: str) -> EveryLaw:
-    """Every law of these packages that is about a design, for its ``laws``."""
+    """Gather the laws of these packages whose first parameter is the design or a class that it derives from: ``laws =
+    every_law("my.laws")`` in the design's body."""
     return EveryLaw(packages)
 
 

@@ -14,9 +14,9 @@ V = TypeVar("V")
 
 
 class Total(dict[K, V]):
-    """A table in which every key has a value; what nobody stored reads as the value type's default.
+    """A table in which every key has an entry; an entry to which nothing was stored is the default of its type.
 
-    Nothing can be stored under the name of nobody, so an entry under NOTHING always reads as the default.
+    To store under NOTHING is an error, so the entry under NOTHING is always the default.
     """
 
     __slots__ = ("changed", "default")

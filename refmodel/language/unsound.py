@@ -41,10 +41,10 @@ def _is_machinery(filename: str) -> bool:
 
 
 class Unsound(BaseException):
-    """A value was used in a way in which ints and solver terms would part.
+    """Raised if a design uses a value in a way that would mean something else on solver terms than in plain Python.
 
-    It derives from BaseException so that no ``except Exception`` in a text can swallow it; the explorers
-    look at ``latest`` besides, so that not even a bare ``except`` can.
+    It derives from BaseException so that no ``except Exception`` in a design can swallow it; the engines also look at the class
+    attribute ``latest``, so that not even a bare ``except`` can.
     """
 
     latest: ClassVar[Unsound | None] = None

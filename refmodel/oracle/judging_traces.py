@@ -32,9 +32,9 @@ def judge(
 ) -> TraceVerdict:
     """Judge what an implementation reported of itself, up to the first event that no correct run could produce.
 
-    ``events`` is the path of a trace file (plain, gzip or zstd), or events as they come: dictionaries such as
-    ``{"e": "load", "gpa": 4096, "value": 0}``, or lines of JSON (specs/traces.md). ``format`` is for files: ``kvmmmu`` is
-    Linux's own trace of its shadow MMU. Raises ``BadDesign`` with the line and the field of what is no event.
+    ``events`` is the path of a trace file (plain, gzip or zstd), or events as they come: dictionaries such as ``{"e": "load",
+    "gpa": 4096, "value": 0}``, or lines of JSON (specs/traces.md). ``format`` says how a file is written: ``kvmmmu`` is Linux's
+    own trace of its shadow MMU. Raises ``BadDesign`` with the line and the field of what is no event.
     """
     if isinstance(events, str | PathLike):
         if format not in TRACE_JUDGES:

@@ -37,7 +37,7 @@ MOST_TOLD = 20
 
 @attrs.frozen
 class TraceVerdict:
-    """What judging one trace came to. It is lawful if there is no deviation and ``judged`` is not zero."""
+    """The result of judging one trace. The trace is lawful if there is no deviation and ``judged`` is not zero."""
 
     name: str
     """The file that was judged, or what else the trace is called."""
