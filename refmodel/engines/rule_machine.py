@@ -215,8 +215,8 @@ def rule_machine(design: type[Design] | Outline, geometry: Geometry | None = Non
         TestEpt = rule_machine(Ept).TestCase
 
     Runs start at power-on, or in a state that a search reached before, the random runs of ``refmodel check``. The search has a
-    fixed seed, so that Hypothesis can replay. Without ``geometry``, the design's own is used, or the first of its further geometries in
-    which the search breaks a law. Raises ``BadDesign`` if the arguments are no design and no geometry.
+    fixed seed, so that Hypothesis can replay. Without ``geometry``, the design's own is used, or the first of its further
+    geometries in which the search breaks a law. Raises ``BadDesign`` if the arguments are no design and no geometry.
     """
     if geometry is not None and not isinstance(geometry, Geometry):
         raise BadDesign(f"geometry: {geometry!r}; expected a Geometry, such as refmodel.geometry(Vm=2, Mfn=4)")
