@@ -714,3 +714,81 @@ class ChoosesAnother(ChoosesOnTheWay):
 def test_what_an_operation_may_choose_is_looked_for_among_the_names_that_it_speaks_of(design: type[Design], proved: bool) -> None:
     [found] = prove_progress(outline(design))
     assert found.proved is proved
+
+
+class WaitsForTheHardware(Design):
+    """It applies only where the hardware uses nothing that it has cached, and it may do so always."""
+
+    asked: Total[Vm, bool]
+    geometry = geometry(Vm=1)
+
+    @operation
+    def ask(self, vm: Vm) -> None:
+        self.asked[vm] = True
+
+    @operation
+    def serve(self, vm: Vm) -> None:
+        require(self.asked[vm])
+        require(not cached("TLB entry"))
+        self.asked[vm] = False
+
+    @pending("EFF-4", "What is asked is served.", until="serve")
+    def unserved(self, vm: Vm) -> bool:
+        return self.asked[vm]
+
+    @law("ISO-1", "Nobody is asked under no name.")
+    def names_only(s: "WaitsForTheHardware", vm: Vm) -> bool:
+        return not s.asked[NOTHING]
+
+
+class GoesRound(Design):
+    """Two conditions end one another, and begin one another."""
+
+    ping: Total[Vm, bool]
+    pong: Total[Vm, bool]
+    geometry = geometry(Vm=1)
+
+    @operation
+    def begin(self, vm: Vm) -> None:
+        require(not self.ping[vm] and not self.pong[vm])
+        self.ping[vm] = True
+
+    @operation
+    def to_pong(self, vm: Vm) -> None:
+        require(self.ping[vm])
+        self.ping[vm], self.pong[vm] = False, True
+
+    @operation
+    def to_ping(self, vm: Vm) -> None:
+        require(self.pong[vm])
+        self.ping[vm], self.pong[vm] = True, False
+
+    @pending("EFF-4", "A ping ends.", until="to_pong")
+    def pings(self, vm: Vm) -> bool:
+        return self.ping[vm]
+
+    @pending("EFF-4", "A pong ends.", until="to_ping")
+    def pongs(self, vm: Vm) -> bool:
+        return self.pong[vm]
+
+    @law("ISO-1", "Not both.")
+    def one_at_a_time(s: "GoesRound", vm: Vm) -> bool:
+        return not (s.ping[vm] and s.pong[vm])
+
+
+@pytest.mark.parametrize("engine", ["random", "exhaustive"])
+def test_hardware_may_always_use_what_it_has_cached_in_runs_too(engine: Engine) -> None:
+    [report] = refmodel.check(WaitsForTheHardware, [engine]).engines
+    assert report.failure is not None
+    assert "serve is refused if the cached TLB entry is used" in report.failure.broken.error
+
+
+@pytest.mark.parametrize("name", ["pings", "pongs"])
+@pytest.mark.parametrize("engine", ["prove", "exhaustive", "random"])
+def test_a_livelock_goes_through_conditions_that_nobody_asked_for(engine: Engine, name: str) -> None:
+    """A suite that asks again for what is left, once one condition has failed, said that the other was proved."""
+    asked = outline(GoesRound).judging(lambda law: law.name == name)
+    if engine == "prove":
+        assert [one.proved for one in prove_progress(asked)] == [False]
+    else:
+        assert Verdict.FAILS in refmodel.check(GoesRound, [engine], law=name).engines[0].verdicts.values()

@@ -39,7 +39,7 @@ from refmodel.language.design import Outline
 from refmodel.language.joining import joined
 from refmodel.language.kinds import Kind, Scalar
 from refmodel.language.opaque import Opaque
-from refmodel.language.pending import Pending, led_to
+from refmodel.language.pending import Pending, led_to, stated
 
 FEW_NAMES, MOST_CHOICES = 6, 64
 """Names of a sort that a choice is taken to fall on, and ways in which all choices of a path are."""
@@ -75,7 +75,7 @@ class Progress:
 
 def prove_progress(design: Outline, known: dict[str, Sequence[Formula]] | None = None) -> tuple[Progress, ...]:
     """What is proved of each condition that an operation ends, where all laws hold beforehand. ``known`` keeps the laws as
-    formulas.
+    formulas. What the design states and nobody asked for counts among what may be begun, and is not judged.
 
     Paths of helpers are put together first. Where not all is proved so, it is asked again path by path."""
     if not design.pending:
@@ -90,12 +90,13 @@ def prove_progress(design: Outline, known: dict[str, Sequence[Formula]] | None =
                 done = _progress(design, laws, merges)
                 if all(each.proved for each in done):
                     break
-    return done
+    asked = {each.name for each in design.pending}
+    return tuple(each for each in done if each.pending.name in asked)
 
 
 def _progress(design: Outline, laws: Sequence[Formula], merges: int) -> tuple[Progress, ...]:
     found = []
-    for each in design.pending:
+    for each in stated(design.cls).values():
         with about(each.until, each.name):
             ending = _Ending(design, each, laws, merges)
             found.append((ending, ending.judged()))
@@ -156,7 +157,9 @@ class _Ending:
     def __init__(self, design: Outline, ended: Pending, laws: Sequence[Formula], merges: int) -> None:
         """``merges``: which paths of helpers are put together behind their calls."""
         self.design, self.ended, self.op, self.merges = design, ended, design.operation(ended.until), merges
-        self.first = [formula(design, other.law, BASE, denied=True) for other in design.pending if other.name in ended.after]
+        self.first = [
+            formula(design, other.law, BASE, denied=True) for other in stated(design.cls).values() if other.name in ended.after
+        ]
         """That nothing is pending that has to be ended first."""
         self._known: dict[str, Sequence[Formula]] = {BASE: Formulas((*laws, *self.first)) if self.first else laws}
         self.reading = Symbolic(design, prune=False)
@@ -187,7 +190,7 @@ class _Ending:
         if self._knowing(FAR).check(says=f"{self.ended.name} holds in no lawful state") == z3.unsat:
             return Progress(self.ended, vacuous=True, unless=tuple(sorted(self._unless)))
         failing = tuple(self._failing(ends))
-        self._begun = {other.name: self._nowhere_new(other) for other in self.design.pending}
+        self._begun = {other.name: self._nowhere_new(other) for other in stated(self.design.cls).values()}
         self._know_anew()
         return Progress(self.ended, failing, self.begins(0), unless=tuple(sorted(self._unless)))
 

@@ -17,7 +17,7 @@ import attrs
 from refmodel.engines.machine import Broken, Failure, Machine, Run, Step, aborted, copy_of, identity_of, recorded
 from refmodel.engines.random import Search
 from refmodel.engines.shrink import nearly
-from refmodel.language.asking import FAILS, Refused, answering
+from refmodel.language.asking import CACHED, FAILS, Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.pending import Pending, stated
 from refmodel.language.sizes import Geometry
@@ -158,12 +158,20 @@ class _Plenty(Machine):
     """A machine in which no allocation fails, unless it has to."""
 
     plenty = True
+    used: bool | None = None
+    """Whether the hardware uses all that it has cached, or nothing; None: as it is answered."""
+    hardware = ""
+    """What was asked of the hardware last."""
 
     def yes(self, question: str) -> bool:
-        if not self.plenty or not question.endswith(FAILS):
-            return super().yes(question)
-        self._asked.append((False, 0, question))
-        return False
+        if not question.endswith(FAILS):
+            self.hardware = question
+            return super().yes(question) if self.used is None else self._answered(question, self.used)
+        return self._answered(question, False) if self.plenty else super().yes(question)
+
+    def _answered(self, question: str, answer: bool) -> bool:
+        self._asked.append((answer, int(answer), question))
+        return answer
 
 
 class _Work:
@@ -235,11 +243,26 @@ class _Work:
         self.machine.undo()
         return applies
 
-    def refused(self, pending: Pending, names: Sequence[Any]) -> bool:
-        """Whether the operation does not apply, and would not if an allocation failed."""
+    def refused(self, pending: Pending, names: Sequence[Any]) -> str:
+        """That the operation does not apply, and would not if an allocation failed: at all, or if the hardware always uses what it
+        has cached, or never does. Empty if it applies."""
+        self.machine.hardware = ""
+        if not self._applies(pending, names):
+            return f"{pending.until} is refused"
+        for used in (True, False) if self.machine.hardware else ():
+            self.machine.used = used
+            applies = self._applies(pending, names)
+            self.machine.used = None
+            if not applies:
+                cached = self.machine.hardware.removesuffix(CACHED)
+                return f"{pending.until} is refused if the cached {cached} is {'used' if used else 'not used'}"
+        return ""
+
+    def _applies(self, pending: Pending, names: Sequence[Any]) -> bool:
+        """Whether the operation applies in some way, perhaps only if an allocation fails."""
         applies = any(True for _ in self.taken(pending, names))
         self.machine.undo()
-        return not applies and not self.waits_for_memory(pending, names)
+        return applies or self.waits_for_memory(pending, names)
 
 
 def broken_by(pending: Pending, names: Sequence[Any], why: str) -> Broken:
@@ -331,13 +354,14 @@ class _Ending(_Work):
         """Each way to take the operation that ends it, and why one does not end it, if one does not, with the step that it is. It
         is to end it however it is answered."""
         ways = []
+        self.machine.hardware = ""
         for step, pick in self.taken(pending, names):
             if self.holds(pending, names, self.machine.state):
                 return [], step, f"it is still pending after {pending.until}"
             ways.append(pick)
-        if ways or self.waits_for_memory(pending, names):
+        if ways and not self.machine.hardware:
             return ways, None, ""
-        return [], None, f"{pending.until} is refused"
+        return ways, None, self.refused(pending, names)
 
 
 def _turned(these: list[T], turn: int) -> list[T]:
@@ -378,8 +402,8 @@ class Watched(_Work):
         if self._shown is not None:
             return self._shown
         self.machine.begin(copy_of(self.design, state))
-        refused = (due for due in self.due(state) if self.is_judged(due[0]) and self.refused(*due))
-        return next((broken_by(each, names, f"{each.until} is refused") for each, names in refused), None)
+        refused = ((*due, self.refused(*due)) for due in self.due(state) if self.is_judged(due[0]))
+        return next((broken_by(each, names, why) for each, names, why in refused if why), None)
 
 
 class _Way:

@@ -114,13 +114,17 @@ def fails(what: str) -> bool:
     return answer
 
 
+CACHED = " cached"
+"""What a question about the use of a cached translation ends with."""
+
+
 def cached(what: str) -> bool:
     """Does a processor use a translation that it has cached, rather than walk the tables? ``what`` names what is cached, such as
     ``"IOTLB entry"``.
 
     Both answers are explored, since a processor may drop what it has cached at any time (SDM Vol. 3A 4.10.2).
     Raises ``Unsound`` outside of refmodel's engines."""
-    answer: bool = answerer().yes(f"{what} cached")
+    answer: bool = answerer().yes(what + CACHED)
     return answer
 
 
