@@ -880,3 +880,23 @@ def test_a_law_of_an_outcome_is_told_where_its_names_are_not_the_operation_s(vm:
     done = refmodel("check", f"{tmp_path}/mine.py", "--engine", "random", "--seconds", "0.3")
     assert (done.returncode == 1) == (vm == "vm"), done.stdout + done.stderr
     assert ("vm: another than the operation's here" in done.stdout) == (vm == "vm")
+
+
+class SaysNothing(Design):
+    on: Total[Mfn, bool]
+    geometry = geometry(Mfn=2)
+
+    @operation
+    def turn(self, mfn: Mfn) -> None:
+        self.on[mfn] = not self.on[mfn]
+
+    @law("ISO-1", "It is so.")
+    def so(s: "SaysNothing", mfn: Mfn) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("engine", ["random", "exhaustive", "bounded"])
+def test_a_law_that_looks_at_no_table_is_vacuous_for_engines_that_run(engine: api.Engine) -> None:
+    done = api.check(SaysNothing, [engine], seconds=0.2)
+    assert set(done.engines[0].verdicts.values()) == {Verdict.VACUOUS} and done.status == api.Status.UNDECIDED
+    assert "so: looks at no table, so nothing can break it" in done.engines[0].notes

@@ -175,7 +175,7 @@ def _report(design: Outline, judged: Outline, engine: str, asked: Asked, refused
         return EngineReport(engine, verdicts, "nothing", time.perf_counter() - began, why=why, disagreement=disagreement)
 
     try:
-        return work[engine]()
+        return _without_what_nothing_can_break(judged, work[engine]())
     except ReadingsDisagree as case:
         return nothing(str(case), Disagreement(READINGS_DISAGREE, f"{case} {PLEASE}"))
     except TooLarge as why:  # of the design as a whole: no line of its text is wrong
@@ -186,6 +186,22 @@ def _report(design: Outline, judged: Outline, engine: str, asked: Asked, refused
         return nothing(refused[-1])
     except Exception as why:
         return nothing(f"the engine broke down: {type(why).__name__}: {why}")
+
+
+def _without_what_nothing_can_break(judged: Outline, report: EngineReport) -> EngineReport:
+    """A law of states that looks at no table, and asks nothing else of the design, says nothing: no state was looked at for it. (A
+    proof says so of more laws, by the solver.)"""
+    idle = [
+        law
+        for law in judged.laws
+        if law.of_state
+        and report.verdicts.get(law) in (Verdict.HOLDS, Verdict.NOT_BROKEN, Verdict.NO_RUN)
+        and not judged.reads(law)
+        and judged.mentions(law).isdisjoint(dir(judged.cls))
+    ]
+    verdicts = {**report.verdicts, **dict.fromkeys(idle, Verdict.VACUOUS)}
+    notes = tuple(f"{law.name}: looks at no table, so nothing can break it" for law in idle)
+    return attrs.evolve(report, verdicts=verdicts, notes=(*report.notes, *notes))
 
 
 # ---------------------------------------------------------------- what was shown before

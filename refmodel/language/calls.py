@@ -69,6 +69,15 @@ def takes(text: Text, given: int) -> bool:
     return bool(args.vararg) or most - len(args.defaults) <= given <= most
 
 
+SUCH_AS = {
+    "choose": "it takes a type and a condition, such as choose(Mfn, lambda mfn: not self.used[mfn])",
+    "require": "it takes one condition, and no words",
+    "count": "it takes a table and a condition, such as count(self.p2m, lambda entry, vm, gfn: entry.mfn == mfn)",
+    "implies": "it takes a premise and a conclusion",
+}
+"""How words are called."""
+
+
 class Calls(Expressions):
     """Calls."""
 
@@ -102,7 +111,8 @@ class Calls(Expressions):
             except TypeError:
                 if value is not attrs.evolve:
                     wanted = ", ".join(inspect.signature(value).parameters)
-                    return self.complain(f"{value.__name__}({wanted}): other arguments are given", node)
+                    such = f"; {SUCH_AS[value.__name__]}" if value.__name__ in SUCH_AS else ""
+                    return self.complain(f"{value.__name__}({wanted}): other arguments are given{such}", node)
             return words(node, *given, **named)
         if value is bool:
             if len(given) != 1 or named or given[0] != FLAG:

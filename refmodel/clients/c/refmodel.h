@@ -42,6 +42,7 @@ static inline int refmodel_spawn(struct refmodel *rm)
 {
     int there[2], back[2], failed[2];
     char why;
+    refmodel_file(rm, NULL); /* until it runs, nothing can be told */
     if (pipe(there) || pipe(back) || pipe(failed))
         return -1;
     fcntl(there[1], F_SETFD, FD_CLOEXEC); /* what is started later inherits none of these */
@@ -65,6 +66,7 @@ static inline int refmodel_spawn(struct refmodel *rm)
         waitpid(child, NULL, 0);
         close(there[1]);
         close(back[0]);
+        fputs("refmodel_spawn: refmodel is not on PATH\n", stderr);
         return -1;
     }
     rm->to = fdopen(there[1], "w");
@@ -77,6 +79,8 @@ static inline int refmodel_spawn(struct refmodel *rm)
 static inline int refmodel_tell_at(struct refmodel *rm, const char *file, int line, const char *format, ...)
 {
     va_list arguments;
+    if (!rm->to)
+        return -1;
     va_start(arguments, format);
     fputc('{', rm->to);
     vfprintf(rm->to, format, arguments);
