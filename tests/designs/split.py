@@ -4,7 +4,7 @@ from typing import Any
 
 import attrs
 
-from refmodel.language import NOTHING, Design, Total, choose, fails, geometry, implies, law, operation, require
+from refmodel.language import NOTHING, Design, Total, choose, fails, geometry, guest, implies, law, operation, require
 from refmodel.machine.names import Mfn, Vm
 
 
@@ -128,3 +128,23 @@ class GoesWrongInAChoice(EndsWithoutAChoice):
     @operation
     def look(self, mfn: Mfn) -> None:
         self.last[()] = mfn
+
+
+class EndsWhateverIsSo(Design):
+    """A guest's operation that always ends after others have run: all that is remembered of it is whose it is."""
+
+    on: Total[Vm, bool]
+    geometry = geometry(Vm=2)
+
+    @operation
+    def turn_on(self, vm: Vm) -> None:
+        self.on[vm] = True
+
+    @guest
+    def wait(self, vm: Vm) -> Any:
+        yield
+        require(self.on[vm] and not self.on[vm])
+
+    @law("ISO-5", "A VM is turned on by others only.")
+    def by_others(self: Any, before: Any, actor: Vm, vm: Vm) -> Any:
+        return implies(actor == vm, self.on[vm] == before.on[vm])

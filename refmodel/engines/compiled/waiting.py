@@ -78,9 +78,10 @@ class Waiting:
     # ------------------------------------------------------------ what is remembered
 
     def _needed(self, point: _Point) -> list[Node]:
-        """What comes after a wait and was computed before it: the largest expressions, each once."""
+        """What comes after a wait and was computed before it: the largest expressions, each once. Whoever ends it there has begun
+        it."""
         found: dict[int, Node] = {}
-        todo = [node for tree in point.rest.below() for node in tree.uses()]
+        todo = [point.actor(), *(node for tree in point.rest.below() for node in tree.uses())]
         done = set[int]()
         while todo:
             node = todo.pop()
