@@ -82,7 +82,7 @@ class Report:
         for each in self.engines:
             if each.engine == name:
                 return each
-        raise KeyError(name)
+        raise KeyError(f"{name} did not run, but {', '.join(each.engine for each in self.engines)}")
 
     def document(self) -> dict[str, Any]:
         """What ``refmodel check --json`` prints of the design."""
@@ -163,6 +163,8 @@ def check(
     ):
         if not (isinstance(number, int) and number >= 1):
             raise BadDesign(f"{what}: {number!r}; expected a whole number from 1 on")
+    if not isinstance(law, str | None):
+        raise BadDesign(f"law: {law!r}; expected a clause, such as ISO-2, or a law by its name or its sentence")
     for what, told in (("progress", progress), ("finished", finished), ("so_far", so_far)):
         if not callable(told):
             raise BadDesign(f"{what}: {told!r}; expected a function")

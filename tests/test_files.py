@@ -99,7 +99,7 @@ def test_a_design_in_a_file_whose_name_is_no_text_is_refused(tmp_path: Path) -> 
 
 def test_a_trace_whose_name_is_no_text_is_judged_and_reported(tmp_path: Path) -> None:
     file, page = tmp_path / f"{NO_TEXT}.jsonl", tmp_path / "page.html"
-    file.write_text('{"e":"load","gpa":8,"value":1}\n')
+    file.write_text('{"e":"store","gpa":8,"value":1}\n{"e":"load","gpa":8,"value":1}\n')
     done = refmodel("judge", str(file), "--json", "--html", str(page))
     assert done.returncode == 0 and json.loads(done.stdout)[0]["name"].endswith("n?.jsonl")
     assert page.exists()

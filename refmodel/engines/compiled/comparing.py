@@ -24,7 +24,7 @@ from refmodel.language.asking import Fault
 from refmodel.language.design import Operation
 from refmodel.language.unsound import Unsound
 
-WALKED, RUNS, LONGEST = 100_000, 60, 40
+WALKED, RUNS, LONGEST = 20_000, 40, 20
 """Steps of random runs, how many of the states that they get to are compared, and how many steps may lead there."""
 GOING_ON = 20
 """How many of those states, in which operations wait, are looked at to see how they go on: each way is a run of its own on ints."""

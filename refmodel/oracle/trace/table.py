@@ -14,7 +14,7 @@ from refmodel.language.json_schemas import steady
 from refmodel.oracle.trace import crossing, dumps, guest, linear, silence, stretches
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
-from refmodel.oracle.trace.effects import logging, mechanisms, memory, translations
+from refmodel.oracle.trace.effects import logging, mechanisms, memory, slots, translations
 from refmodel.oracle.trace.knowledge import WHERE_PAGES_LIE, Knowledge
 
 
@@ -117,12 +117,12 @@ ROWS: tuple[Row, ...] = (
     Row(e.Unplug, memory.unplug, "bare_memory frames marks_told p2m plugged private sent slots",
         "ISO-1 ISO-3", "QEMU virtio_mem_unplug_request; cloud-hypervisor state_change_request; Xen DECREASE_RESERVATION",
         fills=True),
-    Row(e.SlotAdd, memory.slot_add, "bare_memory marks_told p2m plugged sent",
+    Row(e.SlotAdd, slots.slot_add, "bare_memory marks_told p2m plugged sent",
         "ISO-1", "QEMU kvm_set_user_memory; cloud-hypervisor create_user_memory_region; Firecracker "
         "set_user_memory_region", fills=True),
-    Row(e.SlotMove, memory.slot_move, "bare_memory frames marks_told memory p2m plugged private sent slots",
+    Row(e.SlotMove, slots.slot_move, "bare_memory frames marks_told memory p2m plugged private sent slots",
         "ISO-1 ISO-3 EQV-5", "QEMU kvm_set_user_memory; OpenVMM map_region", fills=True),
-    Row(e.SlotDelete, memory.slot_delete, "bare_memory frames marks_told p2m plugged private sent slots",
+    Row(e.SlotDelete, slots.slot_delete, "bare_memory frames marks_told p2m plugged private sent slots",
         "ISO-1 ISO-3", "QEMU kvm_set_user_memory; cloud-hypervisor remove_user_memory_region", fills=True),
     Row(e.VmDestroyed, memory.vm_destroyed, "bare_memory borrowed derived dma frames grants lingering marks_told "
         "p2m plugged private sent slots tracked",
