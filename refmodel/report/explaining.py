@@ -80,9 +80,9 @@ def explain(topic: str) -> Explanation:
     of_memory = managing.explain(topic)
     if of_memory is not None:
         return of_memory
-    word = glossary().get(topic.lower())
+    word = next((word for word in glossary() if word.lower() == topic.lower()), None)
     if word is not None:
-        return Explanation(topic.lower(), *word)
+        return Explanation(word, *glossary()[word])
     name_here = here(topic)
     if name_here is not None:
         known = explain(name_here)
