@@ -223,7 +223,7 @@ class _Work:
         """A copy of all that a state holds."""
         return {table.name: dict(getattr(state, table.name)) for table in self.design.tables}
 
-    def taken(self, pending: Pending, names: Sequence[Any]) -> Iterator[tuple[Step, _Way]]:
+    def taken(self, pending: Pending, names: Sequence[Any]) -> Iterator[tuple[Step, _Answers]]:
         """Each way to take the operation that ends it, in the machine's state, with the answers. Each is undone by the next."""
         op, arguments = self.design.operation(pending.until), self.arguments(pending, names)
         for pick in itertools.islice(_answers(), ANSWERS):
@@ -281,7 +281,7 @@ class _Point:
     steps: tuple[Step, ...]
     dues: tuple[Due, ...]
     """What was ended with each of these steps."""
-    left: list[tuple[Due, _Way]]
+    left: list[tuple[Due, _Answers]]
     """What is due and how it can be ended, of what was not tried yet: the first last."""
 
 
@@ -299,7 +299,7 @@ class _Ending(_Work):
         """A run that fails, if one does that goes on from here. Where memory is short, or what nobody asked for does not end,
         nothing can be said."""
         path: list[_Point] = []
-        failure = self._come_to(path, copy_of(self.design, state), run, (), ())
+        failure = self._come_to(path, state, identity_of(self.design, state), run, (), ())
         for _ in range(STEPS):
             while path and not path[-1].left:
                 self._done.add(path.pop().identity)
@@ -318,16 +318,17 @@ class _Ending(_Work):
             identity = identity_of(self.design, state)
             came_back = next((point for point in path if point.identity == identity), None)
             if came_back is None:
-                failure = self._come_to(path, state, run, steps, dues)
+                failure = self._come_to(path, state, identity, run, steps, dues)
             else:
                 failure = self._failing(run, steps, dues[len(came_back.dues) :], CAME_BACK)
         return failure
 
-    def _come_to(self, path: list[_Point], state: Any, run: Run, steps: tuple[Step, ...], dues: tuple[Due, ...]) -> Failure | None:
+    def _come_to(
+        self, path: list[_Point], state: Any, identity: Any, run: Run, steps: tuple[Step, ...], dues: tuple[Due, ...]
+    ) -> Failure | None:
         """Go on from a state, unless nothing is due there, or it is known; the run that fails there, if it does."""
-        identity = identity_of(self.design, state)
         self.machine.begin(copy_of(self.design, state))
-        left: list[tuple[Due, _Way]] = []
+        left: list[tuple[Due, _Answers]] = []
         for due in [] if identity in self._done else self._in_turn():
             ways, step, why = self._ways(*due)
             if why and self.is_judged(due[0]):
@@ -350,7 +351,7 @@ class _Ending(_Work):
         turned = [_turned(of_one, self.turn) for of_one in _turned(list(due.values()), self.turn)]
         return [each for of_one in turned for each in of_one]
 
-    def _ways(self, pending: Pending, names: Sequence[Any]) -> tuple[list[_Way], Step | None, str]:
+    def _ways(self, pending: Pending, names: Sequence[Any]) -> tuple[list[_Answers], Step | None, str]:
         """Each way to take the operation that ends it, and why one does not end it, if one does not, with the step that it is. It
         is to end it however it is answered."""
         ways = []
@@ -406,7 +407,7 @@ class Watched(_Work):
         return next((broken_by(each, names, why) for each, names, why in refused if why), None)
 
 
-class _Way:
+class _Answers:
     """Answers to what an operation asks: the first of each, then others in turn."""
 
     def __init__(self, numbers: Sequence[int]) -> None:
@@ -417,9 +418,9 @@ class _Way:
         """Whether there was nothing to answer, so that other answers change nothing."""
         return not self.sizes
 
-    def again(self) -> _Way:
+    def again(self) -> _Answers:
         """The same answers once more."""
-        return _Way(self.numbers)
+        return _Answers(self.numbers)
 
     def __call__(self, options: Sequence[Any]) -> Any:
         at = len(self.sizes)
@@ -430,11 +431,11 @@ class _Way:
         return options[number]
 
 
-def _answers() -> Iterator[_Way]:
+def _answers() -> Iterator[_Answers]:
     """Every way to answer, one after the other, each from what the last was asked."""
     numbers: list[int] = []
     while True:
-        pick = _Way(numbers)
+        pick = _Answers(numbers)
         yield pick
         numbers = [pick.numbers[at] if at < len(pick.numbers) else 0 for at in range(len(pick.sizes))]
         while numbers and numbers[-1] + 1 >= pick.sizes[len(numbers) - 1]:
