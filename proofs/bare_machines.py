@@ -12,8 +12,8 @@ MACHINES = {machine.__name__: machine for machine in BARE_MACHINES.values() if i
 
 
 def an_instruction_of_the_bare_machine_touches_the_vm_s_own(name: str) -> None:
-    """Whatever a VM does reads and changes entries under its own name only. So what it is shown depends on these, and on what the
-    processor chooses to use of what it has cached; and no VM can tell what another does."""
+    """An instruction of a VM reads and changes only table entries of this VM. So the instruction's outcome depends only on these
+    entries and on which cached translations the processor uses, and a VM learns nothing of what other VMs do."""
     machine = outline(MACHINES[name])
     done = [prove_own_entries(machine, op.name) for op in machine.operations if op.by_guest]
     assert [f"{each.operation}: {why}" for each in done for why in each.failing] == []

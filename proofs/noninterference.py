@@ -11,12 +11,13 @@ from refmodel.language import outline
 
 
 def what_a_vm_is_shown_depends_on_what_it_knows(name: str) -> None:
-    """From two lawful states that look alike to a VM, an instruction of its own shows it the same in both, and leaves it with the
-    same: whatever others have done, and however the monitor chooses among frames, fails allocations, merges, swaps and moves.
+    """Take two lawful states that are equal in everything that a VM may know. An instruction of the VM gives the same outcome in
+    both states, and leaves both equal in what the VM may know. What other VMs have done, and which choices the monitor makes, may
+    differ.
 
-    Of designs whose MMU knows guest-physical addresses only, and of the interpreter. What other MMUs show is what the bare machine
-    shows (EQV-1 and EQV-2, proved of each), which is made of the VM's own entries alone; beside time it may depend on which stale
-    translations a processor has kept, as on hardware.
+    This is proved of designs whose MMU knows guest-physical addresses only, and of the interpreter. The other MMUs show what the
+    bare machine shows (EQV-1 and EQV-2, proved of each), and that depends only on the VM's own entries. Besides time, an outcome
+    may depend on which stale translations a processor has kept, as it does on hardware.
     """
     design = outline(DESIGNS[name])
     known: dict[str, Sequence[Formula]] = {}

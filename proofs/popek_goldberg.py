@@ -124,22 +124,25 @@ def _hybrid(anything: Anything, i: Instruction, virtual: MachineState) -> tuple[
 
 
 def a_monitor_may_be_constructed() -> None:
-    """Theorem 1: if the sensitive instructions are privileged, the monitored machine and the bare one take the same step."""
+    """Theorem 1: if the sensitive instructions are privileged, the machine under a monitor and the bare machine take the same
+    step."""
     _prove(_monitored)
 
 
 def a_machine_is_recursively_virtualizable() -> None:
-    """Theorem 2: then so do a machine under a monitor under a monitor and the bare one."""
+    """Theorem 2: if the sensitive instructions are privileged, a machine under a monitor that runs under another monitor takes the
+    same step as the bare machine."""
     _prove(_recursive)
 
 
 def a_hybrid_monitor_may_be_constructed() -> None:
-    """Theorem 3: for a monitor that interprets virtual supervisor mode, user sensitive instructions have to be privileged only."""
+    """Theorem 3: a hybrid monitor interprets the guest's supervisor mode. It needs only those instructions to be privileged that
+    are sensitive in user mode."""
     _prove(_hybrid)
 
 
 def without_the_condition_there_is_a_counterexample() -> None:
-    """The condition is needed: an instruction that is sensitive and does not trap is found at once."""
+    """For each theorem there is an instruction that is sensitive and does not trap, with which the theorem is false."""
     for claim in (_monitored, _recursive, _hybrid):
         try:
             _prove(claim, needs_class=False)

@@ -14,12 +14,13 @@ INSTRUCTIONS = ({"load_physical", "store_physical"}, {"load", "store", "fetch"},
 
 
 def every_step_is_one_of_the_abstract_mmu(mmu: str, *mechanisms: str) -> None:
-    """Each step of an MMU over some mechanisms is a step of its abstract MMU over the same ones, or changes nothing that they have:
-    the p2m, the frames and what is in them, what is stale, and all tables of the mechanisms. So whatever is proved of them over the
-    abstract MMU holds over this one.
+    """Each step of an MMU over some mechanisms is a step of the abstract MMU over the same mechanisms, or changes nothing of what
+    both have: the p2m, the frames and their contents, what is stale, and the tables of the mechanisms. So what is proved of the
+    mechanisms over the abstract MMU also holds over this MMU.
 
-    An instruction shows what the abstract MMU may show: it went where the p2m says, or where the page lay before its flush has
-    ended, with no more rights. A frame is reused only when the abstract MMU may reuse it.
+    The outcome of an instruction is one that the abstract MMU allows: the access reached the frame in the p2m or, until the flush
+    ends, the page's previous frame, with no more rights than the p2m gave. A frame is reused only when the abstract MMU may reuse
+    it.
     """
     chosen = mechanisms or REFINED_OVER
     to = abstract_of(mmu)

@@ -73,7 +73,7 @@ def same_translation(reading: Symbolic, end: Any, declared: Any) -> Term:
 
 
 def same_translation_on_ints(value: Values, end: Any, declared: Any) -> bool:
-    """The same, of a translation on ints and the values that a model gives the declared one."""
+    """Whether a translation on ints is the declared one, with the values that a model gives the declared one."""
     return tuple(end) == tuple(
         map(value, (declared.physical, declared.leaf_level, declared.rights, declared.denied_somewhere, declared.leaf_entry))
     )

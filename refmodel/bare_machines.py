@@ -90,12 +90,12 @@ class OneLevelMachine(UnpagedInstructions, BareMachine, ControlRegisters):
 
     @operation
     def cache(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
-        """The processor does so."""
+        """The processor drops or fills its cached translation of a linear page."""
         self.bare_tlb[vm, vcpu, page] = choose(Cell, lambda cell: self.bare_tlb_may_be(vm, vcpu, page, cell))
 
 
 class MachineWithL2(L1Instructions, OneLevelMachine):
-    """The same, whose guest runs a guest of its own by shadow tables, as another vCPU."""
+    """A machine with one-level tables whose guest runs a guest of its own (L2) by shadow tables, as another vCPU."""
 
 
 class LinearMachine(UnpagedInstructions, ControlRegisters):
@@ -149,17 +149,18 @@ class TwoLevelMachine(TwoLevelBareMachine, LinearMachine):
         return cell == Cell() or (self.paging[vm, vcpu].enabled and cell.present and cell == self.bare_walk(vm, vcpu, upper, page))
 
     def bare_old_may_be(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, cell: Cell) -> bool:
-        """Likewise, of an entry of a leaf table."""
+        """Whether a processor may have this cached for an entry of a leaf table: nothing, or what the table holds (SDM Vol. 3A
+        4.10.2.3)."""
         return cell == Cell() or cell == self.bare_cell(vm, self.bare_upper(vm, vcpu, upper).gfn, page)
 
     @operation
     def cache(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> None:
-        """The processor does so."""
+        """The processor drops or fills its cached translation of a linear page."""
         self.bare_tlb[vm, vcpu, upper, page] = choose(Cell, lambda cell: self.bare_tlb_may_be(vm, vcpu, upper, page, cell))
 
     @operation
     def cache_leaf(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> None:
-        """The processor does so with an entry of a leaf table."""
+        """The processor drops or fills its cached copy of an entry of a leaf table."""
         self.bare_old[vm, vcpu, upper, page] = choose(Cell, lambda cell: self.bare_old_may_be(vm, vcpu, upper, page, cell))
 
 
@@ -204,7 +205,7 @@ class LargePageMachine(LargePageBareMachine, LinearMachine):
 
     @operation
     def cache(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> None:
-        """The processor does so."""
+        """The processor drops or fills its cached translation of a linear page."""
         self.bare_tlb[vm, vcpu, upper, page] = choose(Cell, lambda cell: self.bare_tlb_may_be(vm, vcpu, upper, page, cell))
 
 
@@ -264,7 +265,7 @@ class NestedMachine(PhysicalMachine, NestedBareMachine):
 
     @operation
     def cache(self, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index) -> None:
-        """The processor does so."""
+        """The processor drops or fills its cached translation of a linear page."""
         self.bare_tlb12[vm, vcpu, eptp, page] = choose(Cell, lambda cell: self.bare_tlb12_may_be(vm, vcpu, eptp, page, cell))
 
 

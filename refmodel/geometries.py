@@ -67,7 +67,7 @@ def two_large_sizes(small: Geometry) -> Geometry:
 
 
 def _sized(small: Geometry, places: int) -> Geometry:
-    """So many pages make up a region, and the frames that those of the largest size can lie in fill blocks."""
+    """A geometry in which a given number of pages make up a region, and the frames of the largest pages fill blocks."""
     pages, frames, within = small.size("Gfn"), small.size("Mfn"), range(max(places, small.size("Index")))
     regions, blocks = pages // places, 2 // places
     given: dict[str, dict[Any, int]] = {
@@ -81,7 +81,8 @@ def _sized(small: Geometry, places: int) -> Geometry:
 
 
 def _larger(small: Geometry, parts: int) -> Geometry:
-    """So many regions in a row make up a larger one, which is the last region; and blocks likewise."""
+    """A geometry in which a given number of adjacent regions make up a larger one, which is the last region; and blocks
+    likewise."""
     regions, blocks, indices = small.size("Region"), small.size("Block"), range(small.size("Index"))
     beyond = {"page_at": {(regions, at): NOTHING for at in indices}, "frame_at": {(blocks, at): NOTHING for at in indices}}
     given: dict[str, dict[Any, int]] = {

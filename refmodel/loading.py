@@ -14,10 +14,11 @@ import re
 import shlex
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from refmodel.beside import AsItIs, forget_edited, imported_from, importing
 from refmodel.designs import COMBINED, SHIPPED
@@ -34,6 +35,8 @@ from refmodel.points import PAIRS, point
 
 _LOADED: dict[tuple[Path, str], ModuleType] = {}
 """What was loaded from files: the same text is loaded once, so that its laws are the same laws."""
+_PLACED: WeakKeyDictionary[type[Design], type[Design]] = WeakKeyDictionary()
+"""Designs in a geometry that was asked for, and the same designs in the geometry of their text."""
 _HERE = Path(__file__).parent
 _READERS = (f"{_HERE / 'language'}{os.sep}", str(_HERE / "beside.py"), __file__, "<")
 """Files, or how their names begin, that a complaint is made in and never about."""
@@ -52,7 +55,8 @@ def read(cls: type[Design], *, may_lack_laws: bool = False) -> Outline:
 
 
 def in_geometry(cls: type[Design], sizes: Geometry | Mapping[str, int]) -> type[Design]:
-    """The same design in another geometry, and in that alone: a whole one, or its own with other numbers of names."""
+    """A copy of a design with another geometry, and no further ones: a whole geometry, or the design's own with other numbers of
+    names."""
     if isinstance(sizes, Geometry):
         return _placed(cls, sizes)
     return _resized(hashable(cls), tuple(sorted(sizes.items())))
@@ -67,10 +71,20 @@ def _sorts_are_mentioned(design: Outline) -> None:
         unknown = sorted(set(each.sizes) - known)
         if unknown:
             raise BadDesign(
-                f"{place_of(home_of(design.cls, attribute), attribute)}: {design.name} mentions no sort of names "
+                f"{_who_stated(design.cls, attribute, unknown)}: {design.name} mentions no sort of names "
                 f"called {', '.join(unknown)}; "
                 f"{nearly_or(unknown[0], sorted(known), expected)}"
             )
+
+
+def _who_stated(cls: type[Design], attribute: str, sorts: Sequence[str]) -> str:
+    """Who stated numbers of names of these sorts: a place in a design's file, or the geometry that somebody asked for."""
+    asked_of = _PLACED.get(cls)
+    if asked_of is None:
+        return place_of(home_of(cls, attribute), attribute)
+    if attribute == "geometry" and not set(sorts) <= set(asked_of.geometry.sizes):
+        return ",".join(f"{sort}={cls.geometry.sizes[sort]}" for sort in sorts)
+    return _who_stated(asked_of, attribute, sorts)
 
 
 SIZES = re.compile(r"(?P<design>.+)@(?P<sizes>\w+=\d+(?:,\w+=\d+)*)")
@@ -97,7 +111,7 @@ def sizes_of(text: str) -> dict[str, int]:
 
 @kept
 def _resized(cls: Any, sizes: tuple[tuple[str, int], ...]) -> type[Design]:
-    """The same design in another geometry, and in that alone."""
+    """A copy of a design with other numbers of names, and no further geometries."""
     numbers: dict[str, Any] = dict(sizes)
     limits = {limit: numbers.get(limit) for limit in ("naturals", "words", "under_way")}
     resized = cls.geometry.resized(**limits, **geometry(**numbers).sizes)
@@ -112,7 +126,9 @@ def _placed(cls: type[Design], other: Geometry) -> type[Design]:
         "__qualname__": cls.__qualname__,
         "__doc__": cls.__doc__,
     }
-    return type(cls.__name__, (cls,), body)
+    placed = type(cls.__name__, (cls,), body)
+    _PLACED[placed] = cls
+    return placed
 
 
 def _named_design(name: str) -> type[Design]:
@@ -174,7 +190,7 @@ def _folder_of(top: str) -> Path | None:
 
 
 def _with_line(why: BadDesign) -> BadDesign:
-    """The same complaint, with the line of the file that was being loaded, where it names none itself."""
+    """A complaint with the file and line that were being loaded, unless it names a line itself."""
     frames = [f for f in traceback.extract_tb(why.__traceback__) if not f.filename.startswith(_READERS)]
     if not frames or re.match(r"[^\n]+:\d+: ", str(why)):
         return why

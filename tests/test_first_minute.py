@@ -201,6 +201,11 @@ def test_a_geometry_or_haste_that_makes_no_sense_is_bad_input(arguments: tuple[s
     assert done.returncode == 2 and done.stderr.startswith("refmodel: ") and "Traceback" not in done.stderr
 
 
+def test_sorts_that_a_design_lacks_are_said_of_the_geometry_that_was_asked_for_and_not_of_its_file() -> None:
+    done = refmodel("check", f"{SMALL}:Pot", "--geometry", "Vmm=3")
+    assert done.stderr.startswith("refmodel: Vmm=3: Pot mentions no sort of names called Vmm; did you mean Vm?")
+
+
 def test_what_is_checked_in_haste_ships() -> None:
     assert set(QUICK) <= set(SHIPPED)
 

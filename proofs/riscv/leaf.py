@@ -23,7 +23,7 @@ BITS = {"present": 0, "readable": 1, "writable": 2, "executable": 3, "user": 4, 
 
 
 def a_leaf_says_what_the_bits_say() -> None:
-    """Field by field, for every word there is."""
+    """Shown for each field and every word."""
     reading = Symbolic(prune=False)
     entry = word(reading, "entry")
     found = list(explore(reading, lambda: text.leaf_of(entry), [text.leaf_of]))
@@ -37,8 +37,9 @@ def a_leaf_says_what_the_bits_say() -> None:
 
 
 def walking_bits_is_asking_the_leaf(scheme: str) -> None:
-    """Below valid pointers, an explicit load, store or fetch goes through a leaf of 4 KiB if and only if the leaf's record lets it,
-    and has the flags unless the hart sets them; and then to the record's frame. Reserved bits are clear, and MXR is."""
+    """Upper entries are valid pointers, reserved bits are clear, and MXR is clear. Then an explicit load, store or fetch completes
+    through a 4 KiB leaf if and only if the decoded leaf permits it and has its A and D flags set, unless the hart sets them. The
+    access reaches the leaf's frame."""
     walk = StageWalk(SCHEMES[scheme])
     declared, access, stage = walk.declared, walk.access_terms, walk.stage_terms
     upper = [z3.And(declared.good[n], z3.Not(declared.leaf[n])) for n in declared.entry if n > 1]

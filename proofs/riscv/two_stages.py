@@ -174,7 +174,8 @@ class BothStages:
 
 
 def two_stages_are_the_vs_stage_over_what_the_second_shows(scheme: str) -> None:
-    """Outcome, guest-physical address, pseudoinstruction, physical address, flags set; for a G-stage or whatever stands for it."""
+    """The same outcome, guest-physical address, pseudoinstruction, physical address, and flags set. The G-stage may be replaced by
+    any function from guest-physical to physical addresses."""
     both = BothStages(scheme)
     reachable(both.paths, both.hypotheses, (PageFault, AccessFault, GuestPageFault, TwoStages))
     show(Claim(both.hypotheses, on_every_path(both.paths, both.agrees), both.replay))

@@ -180,7 +180,7 @@ def same_translation(reading: Symbolic, end: Translation, declared: DeclaredWalk
 
 
 def same_translation_on_ints(value: Values, end: Translation, declared: DeclaredWalk) -> bool:
-    """The same, of a translation on ints and the values that a model gives the declared one."""
+    """Whether a translation on ints is the declared one, with the values that a model gives the declared one."""
     return tuple(end) == tuple(map(value, (declared.physical, declared.leaf_level, declared.leaf_entry, declared.every_entry)))
 
 

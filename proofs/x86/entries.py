@@ -32,7 +32,7 @@ def _paths(reading: Symbolic, run: Callable[[], Any], *texts: Callable[..., Any]
 
 
 def encoding_undoes_decoding(kind: str) -> None:
-    """For every word there is, but for its ignored bits."""
+    """For every 64-bit word; ignored bits may differ."""
     decode, encode, ignored = _codec(kind)
     reading = Symbolic(prune=False)
     w = word(reading, "word")
@@ -42,7 +42,7 @@ def encoding_undoes_decoding(kind: str) -> None:
 
 
 def decoding_undoes_encoding(kind: str) -> None:
-    """For every record whose frame is one and whose numbers fit their fields."""
+    """For every record whose frame number and other numbers fit their fields."""
     decode, encode, _ = _codec(kind)
     reading = Symbolic(prune=False)
     record = arbitrary(reading, entries.Entry if kind == "guest" else entries.EptEntry, "entry")
@@ -92,7 +92,7 @@ BITS: dict[str, dict[str, int | tuple[int, int]]] = {
 
 
 def a_record_says_what_the_bits_say(kind: str) -> None:
-    """Field by field, for every word there is."""
+    """Shown for each field and every word."""
     decode, _, _ = _codec(kind)
     reading = Symbolic(prune=False)
     w = word(reading, "word")
@@ -115,7 +115,7 @@ def _says(reading: Symbolic, entry: Term, value: Any, where: int | tuple[int, in
 
 
 def a_cell_says_what_the_bits_say() -> None:
-    """The entry-level stratum's cell of an entry that maps 4 KiB: P, R/W, the inverse of XD, the frame, U/S, A and D."""
+    """A cell is what designs know of an entry that maps 4 KiB: P, R/W, the inverse of XD, the frame, U/S, A and D."""
     reading = Symbolic(prune=False)
     w = word(reading, "word")
     found = _paths(reading, lambda: entries.cell_of(entries.decode(w)), entries.cell_of, entries.decode)
@@ -146,8 +146,8 @@ def _codec(kind: str) -> tuple[Any, Any, int]:
 
 
 def walking_bits_is_walking_cells(levels: int) -> None:
-    """Under tables that give every right, an access of an instruction's own, with EFER.NXE set and no keys, goes through a 4 KiB
-    leaf if and only if the leaf's cell permits it in that mode, and then to the cell's frame."""
+    """The upper tables give every right, EFER.NXE is set and protection keys are off. Then an explicit access completes through a
+    4 KiB entry if and only if the decoded cell permits it in that mode, and it reaches the cell's frame."""
     walk = GuestWalk(levels)
     declared, cpu, access = walk.declared, walk.cpu, walk.access
     upper = [

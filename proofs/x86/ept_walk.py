@@ -128,7 +128,7 @@ def nothing_leads_beyond_maxphyaddr(levels: int) -> None:
 
 
 def rights_only_shrink(levels: int) -> None:
-    """What the walk lets through, every entry on the way let through."""
+    """If the walk completes, every entry that it read allows the access."""
     walk = EptWalk(levels)
     use, by_mode = walk.use, walk.ept.mode_based_execute
 

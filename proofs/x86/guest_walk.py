@@ -127,7 +127,7 @@ class NptWalk(GuestWalk):
             return Outcome(fault, memory)
 
     def agrees(self, path: Path) -> Term:
-        """As for the guest's walk, with the code of a nested page fault."""
+        """That a path ends as the declared walk does; a nested page fault has the declared code and address."""
         end, declared = path.result.end, self.declared
         if not isinstance(end, NestedPageFault):
             return super().agrees(path)
@@ -162,7 +162,7 @@ def nothing_leads_beyond_maxphyaddr(levels: int) -> None:
 
 
 def rights_only_shrink(levels: int) -> None:
-    """What the walk lets through, every entry on the way let through."""
+    """If the walk completes, every entry that it read allows the access."""
     walk = GuestWalk(levels)
     access, cpu = walk.access, walk.cpu
 
@@ -188,8 +188,8 @@ def rights_only_shrink(levels: int) -> None:
 
 
 def the_nested_page_walk_is_as_declared(levels: int) -> None:
-    """It is the walk of a user's access with the host's registers, of an address that is not a linear one; the code of its fault
-    tells the stage besides."""
+    """The walk is that of an access with user privilege under the host's registers. Its address is guest-physical, so that there is
+    no canonical check, and the error code of a fault also says in which stage the fault arose (APM Vol. 2 15.25.6)."""
     walk = NptWalk(levels)
     reachable(walk.paths, walk.hypotheses, (NestedPageFault, Translation))
     show(Claim(walk.hypotheses, on_every_path(walk.paths, walk.agrees)))

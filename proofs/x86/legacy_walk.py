@@ -138,7 +138,7 @@ def nothing_leads_beyond_maxphyaddr(kind: str) -> None:
 
 
 def rights_only_shrink(kind: str) -> None:
-    """What the walk lets through, every entry on the way let through. A PDPTE gives presence alone."""
+    """If the walk completes, every entry that it read allows the access. Of a PDPTE only the present flag counts."""
     walk = LegacyWalk(kind)
     access, cpu = walk.access, walk.cpu
 

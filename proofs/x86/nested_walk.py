@@ -319,14 +319,16 @@ class WalkThroughNpt(_Walk):
 
 
 def through_ept_it_is_the_guest_s_walk_of_what_ept_shows(levels: int) -> None:
-    """Outcome, qualification, guest-physical and physical address, flags set, for EPT or whatever stands in its place."""
+    """The same outcome, exit qualification, guest-physical and physical address, and flags set. EPT may be replaced by any function
+    from guest-physical to physical addresses."""
     walk = WalkThroughEpt(levels)
     reachable(walk.paths, walk.hypotheses, (PageFault, NotCanonical, EptViolation, EptMisconfiguration, nested_walk.Nested))
     show(Claim(walk.hypotheses, on_every_path(walk.paths, walk.agrees), walk.replay))
 
 
 def through_npt_it_is_the_guest_s_walk_of_what_the_nested_tables_show(levels: int) -> None:
-    """Outcome, code, guest-physical and physical address, flags set, for nested tables or whatever stands in their place."""
+    """The same outcome, error code, guest-physical and physical address, and flags set. The nested tables may be replaced by any
+    function from guest-physical to physical addresses."""
     walk = WalkThroughNpt(levels)
     reachable(walk.paths, walk.hypotheses, (PageFault, NotCanonical, NestedPageFault, nested_walk.Nested))
     show(Claim(walk.hypotheses, on_every_path(walk.paths, walk.agrees), walk.replay))

@@ -21,7 +21,7 @@ from refmodel.machine.x86.nested_walk import most_references
 
 
 def a_walk_reads_an_entry_of_each_level(levels: int) -> None:
-    """At most one of each, and from the root down to the page: whoever finds a page at level k has read levels - k + 1 entries."""
+    """The walk reads from the root down: a walk that ends with a page of level k has read levels - k + 1 entries."""
     for walk in (GuestWalk(levels), EptWalk(levels)):
         _at_most(levels, walk.paths, walk.hypotheses, _reads)
         for path in walk.paths:
@@ -30,7 +30,8 @@ def a_walk_reads_an_entry_of_each_level(levels: int) -> None:
 
 
 def a_walk_in_two_dimensions_takes_so_many_references(levels: int) -> None:
-    """With g levels of the guest's and n of the second translation's: g entries, and g + 1 addresses whose translation takes n."""
+    """With g levels in the guest's tables and n in the second tables, the walk reads g entries of the guest and translates g + 1
+    guest-physical addresses, each with n references: g + (g + 1) * n."""
     for walk in (WalkThroughEpt(levels), WalkThroughNpt(levels)):
         _at_most(levels, walk.paths, walk.hypotheses, _reads)
         _at_most(levels + 1, walk.paths, walk.hypotheses, _translated)

@@ -21,7 +21,7 @@ class Mutant:
 
     @property
     def told(self) -> str:
-        """The same, and where it comes from."""
+        """What is wrong, and where a historical defect is on record."""
         return f"{self.title} ({self.reference})" if self.entry else self.title
 
     @property

@@ -447,7 +447,7 @@ def _outline(name: str, law: str | None) -> Outline:
 
 
 def _counted(names: Sequence[str], law: str | None, seed: int, runs: int, where: Where) -> Iterator[list[EngineReport]]:
-    """So many random runs of each design, batch by batch."""
+    """The reports on a given number of random runs of each design, done in batches."""
     for name in names:
         batches = range(-(-runs // BATCH))
         done = together(list(spread(partial(one_batch, name, law, seed, runs), batches, where)))

@@ -157,6 +157,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="The reference model of memory virtualization: check designs, judge implementations.",
 )
 LazyGroup.app = app

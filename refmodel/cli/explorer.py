@@ -29,7 +29,7 @@ class Explorer(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("backspace", "back", "back"),
         Binding("slash", "filter", "filter"),
-        Binding("n", "near", "how near laws are"),
+        Binding("n", "near", "find a run that breaks a law"),
         Binding("t", "token", "keep a token"),
         Binding("q", "quit", "end"),
     ]

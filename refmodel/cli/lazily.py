@@ -65,6 +65,9 @@ class LazyGroup(TyperGroup):
             command.params += options()
         return command
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [*args[1:], "--help"] if args[:1] == ["help"] else args)
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)

@@ -143,7 +143,7 @@ def _refuse(name: str, outline: Outline) -> None:
     if not known:
         raise BadDesign(
             f"{name}: names no table whose entries a VM may know; "
-            'expected in the class: known = ("TABLE", ...), the tables whose entries for a VM that VM knows '
+            'expected in the class: known = ("TABLE", ...), the tables of which a VM may know its own entries '
             "(specs/noninterference.md)"
         )
     observer = outline.actors

@@ -209,7 +209,7 @@ def _figures(answers: Sequence[Answer], how: How) -> str:
 def _complaints(told: Sequence[Opinion]) -> Iterator[str]:
     for opinion in told:
         if opinion.why:
-            yield f"{opinion.task.theorem} {opinion.task.part}: {opinion.verdict}: {opinion.why}"
+            yield f"{opinion.task.theorem}, {opinion.task.part}: {opinion.why}"
         for a in opinion.answers:
             if a.disagrees:
                 yield f"{a.file}: z3 says unsat, the second solver says sat: {a.says}"

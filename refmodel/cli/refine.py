@@ -169,7 +169,15 @@ def _show(name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs:
         )
         out.verdict(f"{name}: {says}", style="bold red")
         return
-    table = Table("operation", f"steps of {other.name}", "paths", "of them steps", "verdict", box=None, header_style="bold")
+    table = Table(
+        "operation",
+        f"may be a step of {other.name}",
+        "paths",
+        "paths that are such a step",
+        "verdict",
+        box=None,
+        header_style="bold",
+    )
     for each in proofs:
         table.add_row(
             each.operation,

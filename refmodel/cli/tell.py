@@ -191,7 +191,8 @@ def explain(
     Exit status: 0, or 2 for an unknown topic or other bad input.
     """
     if topic not in OF_MEMORY and (workload is not None or html is not None):
-        raise BadDesign("a file and --html go with explain exits, explain policy and explain mechanisms only")
+        what = "--html" if workload is None else f"the second argument, {workload},"
+        raise BadDesign(f"{what} goes with explain exits, explain policy and explain mechanisms only; a topic is one argument")
     to_be_written([html], [workload])
     if topic != "policy" and policy:
         raise BadDesign("--policy goes with explain policy only")

@@ -17,8 +17,9 @@ from textual.worker import get_current_worker
 from refmodel.language import BadDesign
 from refmodel.language.plurals import many
 from refmodel.oracle.trace.expressions import evaluate
-from refmodel.oracle.trace.following import Followed, Follower, Listing, entry_texts
+from refmodel.oracle.trace.following import Followed, Follower, Listing
 from refmodel.oracle.trace.knowledge import Knowledge
+from refmodel.oracle.trace.known_states import entry_texts
 from refmodel.report.traces import deviation_lines
 
 

@@ -285,7 +285,7 @@ def _scalars(value: Any) -> Iterator[Opaque]:
 
 
 def _with(value: Any, scalars: Iterator[Opaque]) -> Any:
-    """The same value with these in place of its scalars."""
+    """A value whose scalars are replaced by these."""
     if isinstance(value, Opaque):
         return next(scalars)
     if attrs.has(type(value)):

@@ -80,7 +80,7 @@ class Program(Machine):
         raise NotImplementedError
 
     def touch_without_tlb(self) -> None:
-        """The same with a processor that remembers nothing."""
+        """Load from a page and store to it, on a processor that caches no translation."""
         self.misses = True
         self.touch()
 
@@ -149,7 +149,7 @@ class Guest(Program):
 
 
 class InShadowPages(Guest):
-    """The same, on shadow pages from a pool: an exit is served in steps, of which the guest sees nothing."""
+    """A guest on shadow pages from a pool: an exit is served in steps, of which the guest sees nothing."""
 
     size = Guest.size.resized(ShadowPage=6)
 
@@ -160,7 +160,7 @@ class InShadowPages(Guest):
         return taken is not None
 
     def found(self, name: str, *arguments: Any) -> bool:
-        """The same for a step that takes a shadow page: one in that role, or a free one."""
+        """Whether a step that takes a shadow page applied: with a page in that role, or with a free one."""
         pool = sorted(range(self.size.size("ShadowPage")), key=lambda shadow: not self.state.roles[shadow].used)
         return any(self.took(name, *arguments, shadow) for shadow in pool)
 
@@ -180,7 +180,7 @@ class InShadowPages(Guest):
 
 
 class Shadowing(Guest):
-    """The same, with a guest of its own which it shadows: L2 is a vCPU whose root is a table of L1's."""
+    """A guest on shadow pages that shadows a guest of its own: L2 is a vCPU whose root is a table of L1's."""
 
     does = Guest.does | {"map_for_l2"}
 

@@ -80,7 +80,7 @@ def _summary(reading: Symbolic, function: Callable[..., Any]) -> Callable[..., A
 
 
 def _identity(value: Any) -> Any:
-    """The same for arguments of which a function makes the same."""
+    """A key of an argument: equal keys make a function return the same."""
     if isinstance(value, Opaque):
         return "term", number_of(value.term)
     return value if isinstance(value, bool | int) else ("record", id(value))

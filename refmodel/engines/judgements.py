@@ -73,7 +73,8 @@ class Proof:
 
     def demand(self) -> None:
         """Raise AssertionError unless every obligation is proved."""
-        missing = [f"{j.law.name if j.law else SOUNDNESS}: {j.verdict}: {j.why}" for j in self.judgements if j.verdict != "proved"]
+        open_ = [j for j in self.judgements if j.verdict != "proved"]
+        missing = [f"{j.law.name if j.law else SOUNDNESS} is {j.verdict}{f' ({j.why})' if j.why else ''}" for j in open_]
         assert not missing, "; ".join(missing)
 
 

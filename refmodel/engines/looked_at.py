@@ -113,7 +113,7 @@ class _Noted(Total[Any, Any]):
 
 
 class _NotedPartial(Partial[Any, Any]):
-    """The same of a table that may lack a key."""
+    """Notes the entries that are looked at in a table that may lack a key."""
 
     __slots__ = ("name", "note")
     name: str

@@ -56,7 +56,8 @@ class Offer:
         return identity(kind, value) in [identity(kind, each) for each in self.named.get(kind, ())]
 
     def to_choose(self, kind: Kind, number: int) -> list[Any]:
-        """The same for a choice, when all else has been tried; unless the path has made one of this number: that is the one."""
+        """Candidates for a choice of the other design's step, when all else has been tried. If the path itself made a choice with
+        this number, that choice is the only candidate."""
         if number < self.chosen:
             return []
         found = self.of_kind(kind)

@@ -366,7 +366,7 @@ class _Ending(_Work):
 
 
 def _turned(these: list[T], turn: int) -> list[T]:
-    """The same, from another one on."""
+    """The elements in turn, beginning with another one."""
     at = turn % max(1, len(these))
     return [*these[at:], *these[:at]]
 
@@ -419,7 +419,7 @@ class _Answers:
         return not self.sizes
 
     def again(self) -> _Answers:
-        """The same answers once more."""
+        """A new copy of these answers, none of which has been asked for."""
         return _Answers(self.numbers)
 
     def __call__(self, options: Sequence[Any]) -> Any:

@@ -45,7 +45,7 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
         notice("exhaustive", f"depth {depth}, {classes:,} classes of states, {rate:,.0f} steps a second")
 
     seed = asked.seed + 1
-    compared = "" if asked.exact else _compared(design, seed)
+    compared, how_compared = (0, "") if asked.exact else _compared(design, seed)
     explored = list(
         exhaustive.in_turn(
             design,
@@ -59,7 +59,8 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
         )
     )
     report = _of_laws(design, explored, asked.explore_depth or 0)
-    report = attrs.evolve(report, covered=report.covered + compared)
+    numbers = attrs.evolve(report.numbers, compared=compared)
+    report = attrs.evolve(report, covered=report.covered + how_compared, numbers=numbers)
     return _with_pending(design, report, explored) if design.pending else report
 
 
@@ -143,12 +144,13 @@ def _within(design: Outline, explored: Explored) -> str:
     return "".join(dict.fromkeys(limits_of(design, geometry) for geometry, _ in explored))
 
 
-def _compared(design: Outline, seed: int) -> str:
-    """The reading that exploration rests on, held against ints; what was compared, in words."""
+def _compared(design: Outline, seed: int) -> tuple[int, str]:
+    """The compiled code that exploration rests on, held against plain Python: how many steps were compared, and all that was, in
+    words."""
     geometry = design.cls.geometry
     native = exhaustive.compiled(design, geometry, seed)
     if native is None:
-        return ""
+        return 0, ""
     comparing = Comparing(native)
     samples = tuple(itertools.chain(*drawn(design, geometry).values()))
     otherwise = plain_code.differences(design, geometry, samples)
@@ -156,7 +158,7 @@ def _compared(design: Outline, seed: int) -> str:
     runs, different = comparing.walked()
     if otherwise or wrong or different:
         raise ReadingsDisagree((*otherwise, *wrong, *different)[0])
-    return f"; {many(compared, 'step')} and {many(runs, 'run')} compared with the code run by plain Python"
+    return compared, f"; {many(compared, 'step')} and {many(runs, 'run')} compared with the code run by plain Python"
 
 
 def explored_words(done: exhaustive.Exploration, there: str | Geometry, deepest: int | None = None) -> str:

@@ -172,11 +172,11 @@ class _Judged:
             if not law.of_state and not any(may_end_so(law, op) for op in self.needed.operations):
                 found[law] = "no operation has an outcome of the type that it is about"
             elif (law.outcome is not None or self.needed.is_conditional(law)) and never_met(self.needed, law):
-                found[law] = (
-                    "its premise holds in no lawful state"
-                    if self.needed.is_conditional(law)
-                    else "no step from a lawful state has an outcome of the type that it is about"
-                )
+                if self.needed.is_conditional(law):
+                    where = "in no lawful state" if law.of_state else "at no step from a lawful state"
+                    found[law] = f"its premise holds {where}; a law which says just that is written without implies: not (premise)"
+                else:
+                    found[law] = "no step from a lawful state has an outcome of the type that it is about"
         return found
 
     # ------------------------------------------------------------ what is pending

@@ -175,8 +175,8 @@ class _Simulation:
     def _compared(
         self, path: Path, segment: Segment, may_rest: bool, steps: bool, more: Values | None
     ) -> tuple[str | None, frozenset[Kind], int]:
-        """The same, where the other design's steps may also be about ``more``; the kinds of which more was looked for; and the
-        steps that were tried."""
+        """What a path is if the arguments and choices of the other design's steps may also be ``more``; the kinds of which further
+        values were looked for; and how many steps were tried."""
         reading = Symbolic(self.other)
         reading.solver = _Along(Solver(timeout=TIMEOUT), segment.conditions)
         named = named_by(self.op, self.induction.arguments, segment)

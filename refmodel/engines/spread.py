@@ -55,7 +55,7 @@ def leave_ending_to_the_parent() -> None:
 
 
 def _lead() -> None:
-    """The same for a process that starts others: it leads a group, so that those end with it."""
+    """Prepare a process that starts others: it leads a process group, so that those end with it."""
     os.setpgid(0, 0)
     share_processors()
     leave_ending_to_the_parent()

@@ -255,7 +255,7 @@ class _Suggesting:
             f"{len(self._given):,} were given to the prover{self._how_far()}"
         )
         if not kept:
-            return Suggestion((), "", tuple(sorted(left)), tried)
+            return Suggestion((), "", tuple(sorted(left)), f"{tried}; {self._why_none()}")
         open_ = self._open(self._proved(kept, audits=True))
         texts = [self._laws[c.body][1] for c in kept]
         return Suggestion(
@@ -264,6 +264,15 @@ class _Suggesting:
             tuple(sorted(open_)),
             tried,
             self._is_smallest,
+        )
+
+    def _why_none(self) -> str:
+        """Why no candidate helps."""
+        if self._given:
+            return "none of these is kept by every operation"
+        return (
+            "each of the others allows a state from which the proof fails. A candidate says that one condition implies another, or "
+            "that no two entries are alike; the law that is missing has another form"
         )
 
     def _how_far(self) -> str:
@@ -287,7 +296,7 @@ def _reached(design: Outline) -> list[Any]:
 
 
 class _Enough(Exception):
-    """So many states were explored."""
+    """Raised when as many classes of states were explored as may be."""
 
 
 def _broken_by(design: Outline) -> tuple[Run | None, bool]:

@@ -325,7 +325,7 @@ class Symbolic:
             self.conditions, self.known, self._outer, self.obligations = path
 
     def owe(self, obligations: Sequence[Obligation]) -> None:
-        """The same must hold here."""
+        """Take over obligations that arose elsewhere: they must hold on this path."""
         here = (*self._outer, *self.conditions)
         self.obligations += [attrs.evolve(o, conditions=(*here, *o.conditions)) for o in obligations]
 

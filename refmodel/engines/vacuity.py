@@ -127,8 +127,8 @@ def holds_by_methods(design: Outline, law: Law) -> bool:
 
 
 def part_cannot_fail(design: Outline, part: Law) -> bool:
-    """The same of one implication of a law: whatever the tables are, its conclusion follows from its premise, and from what stands
-    before it in the law."""
+    """Whether one implication of a law cannot fail: whatever the tables are, its conclusion follows from its premise and from what
+    stands before it in the law."""
     reading = _Denying(design, part)
     told = _of_any_tables(design, part, reading) is not None and not Premises.met
     denied = z3.Or(reading.denied)

@@ -133,7 +133,7 @@ class Valuation:
         self._symbols = graph.symbols(design, base)
 
     def binding(self, **constants: Any) -> Valuation:
-        """The same with more constants bound."""
+        """This valuation with more constants bound."""
         bound = {**self.constants, **constants}
         return Valuation(self.design, self.geometry, self.graph, self.base, self.tables, bound, self.counts)
 

@@ -129,7 +129,7 @@ class Numbers:
     obligations: int = 0
     """Proof obligations that were proved: that an operation keeps a law, and that its text means the same on ints and terms."""
     compared: int = 0
-    """Steps on solver terms that were compared with the text on ints."""
+    """Steps on solver terms, or in compiled code, that were compared with the same steps in plain Python."""
     complete: bool = False
     """Whether an exploration reached the last state, or a bounded search its depth."""
     branches: int = 0

@@ -9,11 +9,11 @@ nothing of refmodel's monitors: nodes are names of its own.
 """
 
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated
 
 import attrs
 
-from refmodel.language import NOTHING, Design, Name, Total, assign, count, geometry, implies, law, operation, pending, require
+from refmodel import NOTHING, Design, Name, Total, assign, count, geometry, implies, law, operation, pending, require
 from refmodel.machine.names import Gfn
 
 Node = Annotated[int, Name("Node")]
@@ -124,46 +124,46 @@ class Directory(Design):
     # ------------------------------------------------------------ what has to hold
 
     @law("ISO-2", "While a node may store to a page, no other node has a copy.")
-    def one_writer_or_many_readers(s: "Directory", node: Node, other: Node, gfn: Gfn) -> Any:
+    def one_writer_or_many_readers(s: "Directory", node: Node, other: Node, gfn: Gfn) -> bool:
         return implies(s.state[node, gfn] == State.MODIFIED and node != other, s.state[other, gfn] == State.INVALID)
 
     @law("EQV-1", "A copy that may be read holds what was stored last.")
-    def copies_are_the_latest(s: "Directory", node: Node, gfn: Gfn) -> Any:
+    def copies_are_the_latest(s: "Directory", node: Node, gfn: Gfn) -> bool:
         return implies(s.state[node, gfn] != State.INVALID, s.data[node, gfn] == s.latest[gfn])
 
     @law("RES-2", "The owner of a page holds what was stored last.")
-    def no_page_is_lost(s: "Directory", gfn: Gfn) -> Any:
+    def no_page_is_lost(s: "Directory", gfn: Gfn) -> bool:
         return implies(s.owner[gfn] != NOTHING, s.data[s.owner[gfn], gfn] == s.latest[gfn])
 
     @law("RES-1", "A node has a copy exactly when it is in the copy set.")
-    def the_copy_set_is_exact(s: "Directory", node: Node, gfn: Gfn) -> Any:
+    def the_copy_set_is_exact(s: "Directory", node: Node, gfn: Gfn) -> bool:
         return s.copies[node, gfn] == (s.state[node, gfn] != State.INVALID)
 
     # ------------------------------------------------------------ why it does
 
     @law("INV-1", "A page without an owner has no copies, and no request for the page is being served.")
-    def nothing_is_had_of_no_page(s: "Directory", node: Node, gfn: Gfn) -> Any:
+    def nothing_is_had_of_no_page(s: "Directory", node: Node, gfn: Gfn) -> bool:
         return implies(s.owner[gfn] == NOTHING, not s.copies[node, gfn] and not s.request[gfn].busy)
 
     @law("INV-1", "The owner of a page has a copy, or has a write request for the page that is being served.")
-    def the_owner_has_a_copy(s: "Directory", gfn: Gfn) -> Any:
+    def the_owner_has_a_copy(s: "Directory", gfn: Gfn) -> bool:
         owner, asked = s.owner[gfn], s.request[gfn]
         granted = asked.busy and asked.wants == Wants.WRITE and asked.node == owner
         return implies(owner != NOTHING, s.copies[owner, gfn] or granted)
 
     @law("INV-1", "Only the owner of a page may store to the page.")
-    def the_writer_owns(s: "Directory", node: Node, gfn: Gfn) -> Any:
+    def the_writer_owns(s: "Directory", node: Node, gfn: Gfn) -> bool:
         return implies(s.state[node, gfn] == State.MODIFIED, s.owner[gfn] == node)
 
     @law("INV-1", "A node requests a page only if it has no copy, or asks to write and has a shared copy.")
-    def a_request_is_needed(s: "Directory", gfn: Gfn) -> Any:
+    def a_request_is_needed(s: "Directory", gfn: Gfn) -> bool:
         asked = s.request[gfn]
         state = s.state[asked.node, gfn]
         needed = state == State.INVALID or (asked.wants == Wants.WRITE and state == State.SHARED)
         return implies(asked.busy, asked.node != NOTHING and needed)
 
     @law("INV-1", "A node is asked to drop its copy exactly while another node's write request for the page is being served.")
-    def what_is_dropped_is_in_the_way(s: "Directory", node: Node, gfn: Gfn) -> Any:
+    def what_is_dropped_is_in_the_way(s: "Directory", node: Node, gfn: Gfn) -> bool:
         asked = s.request[gfn]
         in_the_way = asked.busy and asked.wants == Wants.WRITE and node != asked.node and s.copies[node, gfn]
         return s.dropping[node, gfn] == in_the_way

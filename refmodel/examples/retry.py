@@ -12,11 +12,11 @@ Linux: ``virt/kvm/kvm_main.c`` (``kvm_mmu_invalidate_begin``, ``kvm_mmu_invalida
 ``include/linux/kvm_host.h``.
 """
 
-from typing import Any
+from collections.abc import Iterator
 
 import attrs
 
-from refmodel.language import NOTHING, Design, Total, choose, count, geometry, implies, law, operation, require
+from refmodel import NOTHING, Design, Total, choose, count, geometry, implies, law, operation, require
 from refmodel.machine.names import Count, Gfn, Mfn, Vcpu, Vm
 
 
@@ -62,7 +62,7 @@ class Retry(Design):
         self.host[vm, gfn] = Pte(True, mfn)
 
     @operation
-    def fault(self, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
+    def fault(self, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Iterator[None]:
         """An EPT violation: note the sequence count, look up, take the lock, compare, install."""
         require(not self.faults[vm, vcpu].waits and self.host[vm, gfn].present)
         self.faults[vm, vcpu] = Noted(True, gfn, self.sequence[vm], self.host[vm, gfn].mfn)
@@ -74,11 +74,11 @@ class Retry(Design):
             self.spte[vm, noted.gfn] = Pte(True, noted.mfn)
 
     def still_so(self, vm: Vm, noted: Noted) -> bool:
-        """``mmu_invalidate_retry``, denied."""
+        """Whether the fault may install its SPTE: the negation of ``mmu_invalidate_retry``."""
         return self.under_way[vm] == 0 and self.sequence[vm] == noted.sequence
 
     @operation
-    def take_away(self, vm: Vm, gfn: Gfn) -> Any:
+    def take_away(self, vm: Vm, gfn: Gfn) -> Iterator[None]:
         """The host takes a page away: begin, zap, free the frame, end."""
         require(self.host[vm, gfn].present and not self.going[vm, gfn])
         self.under_way[vm] += 1
@@ -93,32 +93,32 @@ class Retry(Design):
         self.going[vm, gfn] = False
 
     @law("ISO-1", "An SPTE maps the frame that the host's page table names.")
-    def sptes_follow_the_host(s: "Retry", vm: Vm, gfn: Gfn) -> Any:
+    def sptes_follow_the_host(s: "Retry", vm: Vm, gfn: Gfn) -> bool:
         return implies(s.spte[vm, gfn].present, s.spte[vm, gfn] == s.host[vm, gfn])
 
     @law("INV-1", "A page that is being taken away has no SPTE, and is in the host's page table until its frame is freed.")
-    def what_goes_is_zapped(s: "Retry", vm: Vm, gfn: Gfn) -> Any:
+    def what_goes_is_zapped(s: "Retry", vm: Vm, gfn: Gfn) -> bool:
         return implies(s.going[vm, gfn], s.host[vm, gfn].present and not s.spte[vm, gfn].present)
 
     @law("INV-1", "If a fault's noted sequence count is current, the host's page table still names the frame that the fault found.")
-    def what_is_noted_is_so(s: "Retry", vm: Vm, vcpu: Vcpu) -> Any:
+    def what_is_noted_is_so(s: "Retry", vm: Vm, vcpu: Vcpu) -> bool:
         noted = s.faults[vm, vcpu]
         return implies(noted.waits and noted.sequence == s.sequence[vm], s.host[vm, noted.gfn] == Pte(True, noted.mfn))
 
     @law("INV-1", "The sequence count that a fault noted is at most the current one.")
-    def nothing_is_noted_early(s: "Retry", vm: Vm, vcpu: Vcpu) -> Any:
+    def nothing_is_noted_early(s: "Retry", vm: Vm, vcpu: Vcpu) -> bool:
         return implies(s.faults[vm, vcpu].waits, s.faults[vm, vcpu].sequence <= s.sequence[vm])
 
     @law("INV-1", "The count of invalidations in progress is the number of the VM's pages that are being taken away.")
-    def what_is_under_way_is_counted(s: "Retry", vm: Vm) -> Any:
+    def what_is_under_way_is_counted(s: "Retry", vm: Vm) -> bool:
         return s.under_way[vm] == count(s.going, lambda going, who, gfn: who == vm and going)
 
     @law("RES-2", "A frame that the host's page table names is marked as used.")
-    def mapped_is_used(s: "Retry", vm: Vm, gfn: Gfn) -> Any:
+    def mapped_is_used(s: "Retry", vm: Vm, gfn: Gfn) -> bool:
         return implies(s.host[vm, gfn].present, s.host[vm, gfn].mfn != NOTHING and s.used[s.host[vm, gfn].mfn])
 
     @law("ISO-1", "Each frame backs at most one page.")
-    def frames_are_apart(s: "Retry", vm: Vm, gfn: Gfn, other: Vm, page: Gfn) -> Any:
+    def frames_are_apart(s: "Retry", vm: Vm, gfn: Gfn, other: Vm, page: Gfn) -> bool:
         mine, theirs = s.host[vm, gfn], s.host[other, page]
         return implies(mine.present and theirs.present and mine.mfn == theirs.mfn, vm == other and gfn == page)
 
@@ -141,7 +141,7 @@ class NotedLate(Retry):
     """The sequence count is noted after the page was looked up: the page may go in between."""
 
     @operation
-    def fault(self, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
+    def fault(self, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Iterator[None]:
         require(not self.faults[vm, vcpu].waits and self.host[vm, gfn].present)
         mfn = self.host[vm, gfn].mfn
         yield
@@ -159,7 +159,7 @@ class SequenceForgotten(Retry):
     """The end of taking away does not raise the sequence count."""
 
     @operation
-    def take_away(self, vm: Vm, gfn: Gfn) -> Any:
+    def take_away(self, vm: Vm, gfn: Gfn) -> Iterator[None]:
         require(self.host[vm, gfn].present and not self.going[vm, gfn])
         self.under_way[vm] += 1
         self.going[vm, gfn] = True

@@ -211,14 +211,15 @@ class Premises:
                 cls.plainly(site)
 
 
-def implies(premise: Any, conclusion: Any) -> Any:
+def implies(premise: Any, conclusion: Any) -> bool:
     """True unless the premise is true and the conclusion false. Laws are written with ``implies``.
 
     Both arguments are evaluated, even if the premise is false. A law none of whose premises can be true is reported as vacuous."""
     if premise is False:
         return True
     Premises.told(premise, sys._getframe(1))
-    return conclusion if premise is True else premise.implies(conclusion)
+    holds: bool = conclusion if premise is True else premise.implies(conclusion)
+    return holds
 
 
 def implies_within(premise: Any, conclusion: Callable[[], Any]) -> Any:

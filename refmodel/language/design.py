@@ -532,6 +532,8 @@ def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
             raise BadDesign(f"{place}: a parameter is called NOTHING, which is the name of nobody; expected another name")
         if parameter.name not in hints:
             raise BadDesign(f"{place}: parameter {parameter.name} has no type; expected a name, word, flag, enum or record")
+        if parameter.default is not parameter.empty:
+            raise BadDesign(f"{place}: {parameter} has a default value; an operation may be taken with every value: leave it out")
         try:
             parameters.append((parameter.name, _given(hints[parameter.name])))
         except BadDesign as why:

@@ -125,7 +125,7 @@ def _is_helper_that_forks(function: FunctionType, definition: ast.FunctionDef) -
 
 
 def _as_a_whole(definition: ast.FunctionDef) -> ast.FunctionDef:
-    """The same function, which has ``whole`` run its body."""
+    """A copy of a function whose body is run by ``whole``."""
     names = [a.arg for a in definition.args.args]
     parameters = ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
     body = ast.FunctionDef("__refmodel_body__", parameters, definition.body, [])

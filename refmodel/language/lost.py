@@ -115,7 +115,7 @@ def _laws_of_classes(cls: type) -> Iterator[tuple[type, Law]]:
 
 
 def _operations_of_classes(cls: type) -> Iterator[tuple[type, FunctionType]]:
-    """The same of operations."""
+    """The operations in classes of a design's file of which no design there is made, each with its class."""
     yield from (
         (each, member)
         for each in _unused(cls)

@@ -317,7 +317,7 @@ def opaque(reading: Reading, kind: Scalar, term: Any) -> Opaque:
 
 
 def asking(reading: Reading, value: Any) -> Any:
-    """The same value, a scalar or a record of some, which asks this reading from now on."""
+    """A copy of a value, a scalar or a record, whose questions go to this reading."""
     if isinstance(value, Opaque):
         return opaque(reading, value.kind, value.term)
     if attrs.has(type(value)):

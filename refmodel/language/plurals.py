@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def many(number: int, what: str) -> str:
-    """So many of these. Of several words, the last is the one that changes."""
+    """A number with a noun, in the plural unless the number is 1: ``2 states``. Of several words, the last one changes."""
     if number == 1:
         return f"1 {what}"
     ending = "ies" if what.endswith("y") and what[-2] not in "aeou" else "es" if what.endswith(("s", "x", "ch", "sh")) else "s"

@@ -65,7 +65,7 @@ class Geometry:
     def resized(
         self, naturals: int | None = None, words: int | None = None, under_way: int | None = None, **sizes: int
     ) -> Geometry:
-        """The same geometry with other numbers of names, and perhaps with other natural numbers and words, and another number of
+        """This geometry with other numbers of names, and perhaps with other natural numbers and words, and another number of
         split operations under way."""
         return attrs.evolve(
             self,

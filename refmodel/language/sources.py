@@ -118,7 +118,7 @@ def replaced(function: FunctionType) -> None:
 
 
 def restored(function: FunctionType) -> None:
-    """And has perhaps put its own back."""
+    """A reading that put other code in the place of a function's own may have put the function's own code back."""
     if _compiled.get(function) is function.__code__:
         del _compiled[function]
 

@@ -273,7 +273,7 @@ def checking_makes_progress(s: DirectMmu, before: DirectMmu, outcome: Hypercall,
     return implies(s.unchecked[mfn, index] and before.frames[mfn].standing == Standing.CHECKING, before.unchecked[mfn, index])
 
 
-@law("EFF-2", "While a table is being dissolved, an entry becomes unchecked only in a step that releases the entry's references.")
+@law("EFF-2", "While a table loses its type, an entry is marked unchecked only in a step that releases its references.")
 def dissolving_makes_progress(s: DirectMmu, before: DirectMmu, mfn: Mfn, index: Index) -> Any:
     dissolving = before.frames[mfn].standing == Standing.DISSOLVING and s.frames[mfn].standing == Standing.DISSOLVING
     return implies(

@@ -20,7 +20,7 @@ def is_told(s: EptFlagsMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn, dirty: bool) -> Any:
 
 @law(
     "EQV-4",
-    "Each flag that is set in a cached small translation is set in the EPT entry, or recorded by the monitor with a flush pending.",
+    "Each flag set in a cached 4 KiB translation is set in the EPT entry, or recorded by the monitor with a flush pending.",
 )
 def small_translations_are_told_by_flags(s: EptFlagsMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     found = s.small_tlb[vm, vcpu, gfn]

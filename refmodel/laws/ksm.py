@@ -44,7 +44,7 @@ def merged_pages_lie_in_the_node(s: Ksm, outcome: Merged) -> Any:
     return s.p2m[outcome.vm, outcome.gfn].mfn == outcome.mfn and s.stable_tree[outcome.mfn].linked
 
 
-@law("RES-1", "The node count of a chain is the number of the chain's nodes.")
+@law("RES-1", "The recorded node count of a chain is the number of the chain's nodes.")
 def chains_are_counted(s: Ksm, chain: Chain) -> Any:
     return s.chains[chain].nodes == nodes_of(s, chain)
 

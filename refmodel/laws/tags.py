@@ -13,6 +13,6 @@ def tags_are_apart(s: VmTags, vm: Vm, other: Vm) -> Any:
     return implies(one.given and two.given and one.tag == two.tag, vm == other)
 
 
-@law("EQV-5", "A VM has a tag exactly when it is marked as tagged.")
+@law("EQV-5", "The flag `tagged` of a VM is set exactly while a tag is assigned to the VM.")
 def who_has_no_tag_is_not_tagged(s: VmTags, vm: Vm) -> Any:
     return s.tags[vm].given == (s.tags[vm].tag != NOTHING)

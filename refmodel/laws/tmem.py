@@ -14,7 +14,10 @@ def kept_pages_are_what_was_put(s: Tmem, vm: Vm, slot: Slot) -> Any:
     return implies(kept.stored, s.memory[kept.mfn] == s.put_last[vm, slot])
 
 
-@law("EQV-2", "A page that a persistent pool accepted is kept until the guest flushes its handle, or puts another page under it.")
+@law(
+    "EQV-2",
+    "A page that a persistent pool accepted is kept until the guest flushes its handle, or puts another page under the handle.",
+)
 def owed_pages_are_kept(s: Tmem, vm: Vm, slot: Slot) -> Any:
     return implies(s.owed[vm, slot], s.pool[vm, slot].stored and s.pool[vm, slot].persistent)
 

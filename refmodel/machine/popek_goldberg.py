@@ -43,12 +43,12 @@ Instruction = Callable[[MachineState], Effect]
 
 
 def user(s: MachineState) -> MachineState:
-    """The same in user mode."""
+    """This state in user mode."""
     return MachineState(False, s.place, s.view)
 
 
 def supervisor(s: MachineState) -> MachineState:
-    """The same in supervisor mode."""
+    """This state in supervisor mode."""
     return MachineState(True, s.place, s.view)
 
 

@@ -39,7 +39,7 @@ class Activity(Protocol):
 
 @attrs.frozen(eq=False)
 class Phases:
-    """So many pages, always the same ones; all of them are changed."""
+    """In each phase a fixed set of pages is touched, and all of them are changed."""
 
     phases: tuple[Phase, ...]
     seconds: float = 1.0
@@ -103,7 +103,7 @@ def next_uses(activity: Activity, periods: int) -> npt.NDArray[np.int32]:
 
 
 def next_stores(activity: Activity, periods: int) -> npt.NDArray[np.int32]:
-    """The same of changes."""
+    """For each period and page, the next period after it in which the page is changed, or ``NEVER``."""
     return _next(activity.changed, activity.pages, periods)
 
 
@@ -122,7 +122,8 @@ def working_sets(activity: Activity, periods: int, window: int) -> npt.NDArray[n
 
 
 def own_working_sets(activity: Activity, periods: int, window: int) -> npt.NDArray[np.int64]:
-    """The same without pages of files: of those pages only that were stored to so far."""
+    """For each period, how many pages were touched in it or in the ``window`` - 1 before, of those that were ever stored to: pages
+    of files are left out."""
     return _working_sets(activity, periods, window, np.zeros(activity.pages, np.bool_))
 
 

@@ -520,7 +520,7 @@ def few(seed: int) -> Few:
 
 
 def activity(rows: Few) -> Activity:
-    """The same as what a VM does."""
+    """The accesses of a VM in which these pages are touched and changed."""
     touched, changed = (np.array([[page in row[which] for page in range(4)] for row in rows]) for which in (0, 1))
     return Replayed(
         Recording(

@@ -51,7 +51,7 @@ def saved(recording: Recording, snapshot: int = -1) -> Saved:
 
 
 def of(contents: npt.NDArray[np.uint32], compressed: npt.NDArray[np.uint16], patches: npt.NDArray[np.uint16]) -> Saved:
-    """The same from tables: content numbers, and the sizes of pages compressed and patched."""
+    """What sharing, patching and compression save, from the pages' content numbers and their sizes compressed and patched."""
     here = contents != ABSENT
     contents, compressed, patches = contents[here], compressed[here], patches[here]
     kinds, first, pages = np.unique(contents, return_index=True, return_counts=True)

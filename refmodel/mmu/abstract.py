@@ -55,14 +55,14 @@ class AnyProcessor(P2m):
 
 
 class AnyLinearProcessor(AnyProcessor, ControlRegisters):
-    """The same by linear address, for guests with paging: an access goes to some page, faults as the guest's tables may ask for, or
-    exits, perhaps for one of those tables."""
+    """An MMU that may do whatever a correct one may do, for guests with paging: an access by linear address goes to some page,
+    faults if the guest's tables may ask for it, or exits, perhaps for one of those tables."""
 
     def bare_flush(self, vm: Vm, vcpu: Vcpu) -> None:
         """No translation of a linear address is kept here."""
 
     def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
-        """Nor is one here."""
+        """Does nothing: no translation of a linear address is kept here."""
 
     def execute_linear(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
         if cached("page fault"):
@@ -294,4 +294,4 @@ class AbstractEmulatingMmu(CarriedOut):
         """No translation is kept that a flush would have to end."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
-        """Nor is one of a page that goes."""
+        """Does nothing: no translation is kept that a flush would have to end."""

@@ -27,7 +27,7 @@ class GuestTables(P2m):
         return self.access_for_guest(vm, gfn, offset, access, value)
 
     def carried_out(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
-        """The same, and what the bare machine shows."""
+        """An access to guest-physical memory, with what the bare machine shows for it."""
         shown, write = self.emulate(vm, gfn, offset, access, value), access == Access.WRITE
         if shown.event == Event.EXITED:
             return Seen(gfn=gfn, write=write)
@@ -69,7 +69,7 @@ class PhysicalEmulation(GuestTables):
 
 
 class Emulation(PhysicalEmulation, BareMachine, ControlRegisters):
-    """The same for guests whose tables have one level."""
+    """Emulates accesses of guests whose page tables have one level."""
 
     def guest_entry(self, vm: Vm, vcpu: Vcpu, page: Index) -> Cell:
         """The entry for a linear page."""
@@ -110,7 +110,7 @@ class InterpreterMmu(Emulation):
         self.bare_tlb[vm, vcpu, page] = Cell()
 
     def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
-        """Nor is there here."""
+        """Does nothing: the interpreter caches no translations."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing is derived from the p2m that could be too permissive."""

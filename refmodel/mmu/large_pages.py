@@ -168,7 +168,7 @@ class LargePageInterpreterMmu(LargePageMmu):
         self.bare_tlb[vm, vcpu, upper, page] = Cell()
 
     def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
-        """Nor is there here."""
+        """Does nothing: the interpreter caches no translations."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing is derived from the p2m that could be too permissive."""

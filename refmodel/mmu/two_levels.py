@@ -82,7 +82,7 @@ class TwoLevelInterpreterMmu(TwoLevelMmu):
         self.bare_old[vm, vcpu, upper, page] = Cell()
 
     def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
-        """Nor is there here."""
+        """Does nothing: the interpreter caches no translations."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing is derived from the p2m that could be too permissive."""

@@ -21,26 +21,30 @@ from refmodel.monitor.frames import Frame, Frames, Use
 
 
 class Backing(enum.Enum):
+    """What stands behind a guest page."""
+
     ABSENT = "absent"
     MAPPED = "mapped"
     BALLOONED = "ballooned"
     PROMISED = "promised"
-    """Zeroes, for which no frame has been found yet."""
+    """The page reads as zeroes, and has no frame yet: populate on demand."""
     IDLE = "idle"
-    """In its frame, withdrawn from the MMU to see whether anybody comes for it."""
+    """In its frame, without translations, so that the next access exits: access tracking."""
     SWAPPED = "swapped"
     AWAITED = "awaited"
-    """To come from the machine that the VM ran on before."""
+    """The page is still on the machine that the VM ran on before: postcopy migration."""
 
 
 @attrs.frozen
 class P2mEntry:
+    """What the monitor records of a guest page."""
+
     backing: Backing = Backing.ABSENT
     mfn: Mfn = NOTHING
     writable: bool = False
-    """Whether the MMU may let writes through; for an idle page, whether it will again."""
+    """Whether the guest may write to the page without an exit; for an idle page, whether it may once the page is mapped again."""
     slot: Slot = NOTHING
-    """The copy on swap, where there is one that is still good."""
+    """The slot of the swap device that holds a copy of the page; NOTHING if there is no valid copy."""
 
     @property
     def mapped(self) -> bool:
@@ -55,18 +59,19 @@ class P2mEntry:
 
 @attrs.frozen
 class Stale:
-    """What processors may still have of a page that the p2m does not say any more, until they have acknowledged a flush."""
+    """The rights to a page that processors may still have cached though the p2m no longer gives them, until a flush is
+    acknowledged."""
 
     reads: bool = False
-    """Whether one may read the page where it was."""
+    """Whether a processor may still read the page in the frame that it was in."""
     writes: bool = False
-    """Whether one may store to it there."""
+    """Whether a processor may still store to the page there."""
     mfn: Mfn = NOTHING
-    """The frame that the page has left."""
+    """The frame that the page has left, or NOTHING."""
 
 
 class Supply(enum.Enum):
-    """What came of asking for a page."""
+    """The result of ``supply``: whether an access to a page can go on."""
 
     READY = "ready"
     HOLE = "no memory there"
@@ -74,6 +79,8 @@ class Supply(enum.Enum):
 
 
 class Reclaim(enum.Enum):
+    """What a step of taking a page from its frame did."""
+
     CLEAN = "clean"
     TAKEN = "taken"
     NO_SLOT = "no slot is free"
@@ -81,7 +88,7 @@ class Reclaim(enum.Enum):
 
 @attrs.frozen
 class Reclaimed:
-    """What came of a step of taking a page from its frame."""
+    """The result of a step of taking a page from its frame, and the page."""
 
     reclaim: Reclaim
     vm: Vm
@@ -89,6 +96,8 @@ class Reclaimed:
 
 
 class P2m(Frames, BareMemory):
+    """The p2m, what memory management and the MMU ask of each other, and the methods that mechanisms override."""
+
     p2m: Total[tuple[Vm, Gfn], P2mEntry]
 
     flows: ClassVar[dict[str, str]] = {"populate": "memory is given"}
@@ -104,50 +113,52 @@ class P2m(Frames, BareMemory):
         raise NotImplementedError
 
     def is_written(self, vm: Vm, gfn: Gfn) -> bool:
-        """MMU with dirty flags: whether they say that a page may have been stored to since it was last made clean."""
+        """MMU with dirty flags: whether a flag says that a page may have been stored to since ``clean`` was last called for it."""
         return False
 
     def may_be_clean(self, vm: Vm, gfn: Gfn) -> bool:
-        """MMU with dirty flags: whether a page's flag is clear, and no processor takes it to be set."""
+        """MMU with dirty flags: whether a page's dirty flag is clear in the table and in every cached translation."""
         return False
 
     def clean(self, vm: Vm, gfn: Gfn) -> None:
-        """MMU with dirty flags: whoever took note that a page was written has done so. It may be clean, and is from now on."""
+        """MMU with dirty flags: clear a page's dirty flag. The mechanism that logs stores has recorded the page as written."""
         raise NotImplementedError
 
     def is_watched_for_stores(self, vm: Vm, gfn: Gfn) -> bool:
-        """Whether a mechanism that logs stores has to notice the next one to a page."""
+        """Whether a mechanism that logs stores has to notice the next store to a page."""
         return False
 
     def has_log_room(self, vm: Vm, gfn: Gfn) -> bool:
-        """Whether a mechanism that logs stores has room to note one to a page, so that the guest need not wait."""
+        """Whether a mechanism that logs stores has room to log a store to a page; if not, the guest waits."""
         return True
 
     def log_entries_of(self, vm: Vm, gfn: Gfn) -> int:
-        """MMU with page-modification logs: how many entries in a VM's logs are of a page."""
+        """MMU with page-modification logs: how many entries of a VM's logs name a page."""
         return 0
 
     def was_written(self, vm: Vm, gfn: Gfn) -> None:
-        """A mechanism that wants to know is told: a processor's log says that a page was stored to."""
+        """A processor's log says that a page was stored to. A mechanism that logs stores overrides this."""
 
     def move_contents(self, vm: Vm, gfn: Gfn) -> Cells:
-        """What another machine gets of a page that nobody reaches any more: what its frame holds, or a copy sent before."""
+        """The contents of a page that is sent to another machine when nobody can reach the page: those of its frame, or a copy sent
+        before."""
         return self.memory[self.p2m[vm, gfn].mfn]
 
     def kept_apart(self, vm: Vm, region: Region) -> int:
-        """How many pages of a region a mechanism wants mapped by entries of their own."""
+        """How many pages of a region have to be mapped by entries of their own, and not by a large page."""
         return 0
 
     def is_table(self, mfn: Mfn) -> bool:
-        """MMU: whether a frame is one of its tables."""
+        """MMU: whether a frame holds one of the MMU's page tables."""
         return False
 
     def is_apart(self, vm: Vm, gfn: Gfn) -> bool:
-        """MMU: whether no entry maps a page together with others, so that treating it apart takes no frame for a table."""
+        """MMU: whether no large page maps this page; if one does, the large page must be split first, which takes a frame for a
+        table."""
         return True
 
     def lies_in(self, gfn: Gfn, region: Region) -> bool:
-        """MMU: whether a page is one of those that an entry for a region maps together."""
+        """MMU: whether a page belongs to a region, which one large page can map."""
         return False
 
     def is_covered(self, gfn: Gfn) -> bool:
@@ -157,7 +168,7 @@ class P2m(Frames, BareMemory):
     # ------------------------------------------------------------ what processors may still have: nothing, if flushes are at once
 
     def stale_of(self, vm: Vm, gfn: Gfn) -> Stale:
-        """What processors may still have of a page."""
+        """The rights to a page that processors may still have cached. By default none: flushes end at once."""
         return Stale()
 
     def is_write_protected(self, vm: Vm, gfn: Gfn) -> bool:
@@ -165,13 +176,13 @@ class P2m(Frames, BareMemory):
         return not self.p2m[vm, gfn].writable and not self.stale_of(vm, gfn).writes
 
     def is_flushed(self, vm: Vm, gfn: Gfn) -> bool:
-        """Whether no processor has more of a page than the p2m says."""
+        """Whether no processor has more rights to a page than the p2m gives."""
         stale = self.stale_of(vm, gfn)
         return not stale.reads and not stale.writes
 
     def may_translate(self, vm: Vm, gfn: Gfn, mfn: Mfn, write: bool) -> bool:
-        """Whether a processor may find a page in a frame, by the p2m or by what is stale of it: a translation of the page has at
-        most the rights that they give."""
+        """Whether a translation may lead a processor from a page to a frame, by the p2m or by a stale translation, to read or to
+        write."""
         entry, stale = self.p2m[vm, gfn], self.stale_of(vm, gfn)
         is_here = entry.resident and entry.mfn == mfn
         return (
@@ -181,35 +192,35 @@ class P2m(Frames, BareMemory):
         )
 
     def frame_left(self, vm: Vm, gfn: Gfn) -> Mfn:
-        """The frame that a page was in, where a processor may look for it still."""
+        """The frame that a page has left and that a stale translation may still lead to; NOTHING if there is none."""
         return self.stale_of(vm, gfn).mfn
 
     def may_leave(self, vm: Vm, gfn: Gfn) -> bool:
-        """Whether a page may go from its frame: it cannot leave two at a time."""
+        """Whether a page may leave its frame now: not while a stale translation may lead to the frame that it left before."""
         return self.frame_left(vm, gfn) == NOTHING
 
     def retired_references(self, mfn: Mfn) -> int:
-        """How many pages have left a frame in which a processor may look for them still."""
+        """How many pages have left a frame that stale translations of them may still lead to."""
         return 0
 
     def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
-        """A page has left a frame, which is released once every processor knows."""
+        """A page has left a frame. Release the frame once no processor has a translation of the page to the frame."""
         self.release(mfn)
 
     def protect_and_wait(self, vm: Vm, gfn: Gfn) -> None:
-        """Nobody writes to a page from now on without an exit. Whoever calls this goes on when every processor knows."""
+        """From now on every store to a page exits. The caller goes on once every processor has acknowledged the flush."""
         self.withdraw_write(vm, gfn)
         require(self.is_write_protected(vm, gfn))
 
     def forget_and_wait(self, vm: Vm, gfn: Gfn) -> None:
-        """Nobody reaches a page from now on without an exit. Whoever calls this goes on when every processor knows."""
+        """From now on every access to a page exits. The caller goes on once every processor has acknowledged the flush."""
         self.forget(vm, gfn)
         require(self.is_flushed(vm, gfn))
 
     # ------------------------------------------------------------ what an MMU asks for
 
     def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
-        """See to it that the p2m lets an access through."""
+        """Make the p2m allow an access: map the page, and make it writable for a store."""
         if not self.p2m[vm, gfn].mapped:
             found = self.bring(vm, gfn)
             if found != Supply.READY:
@@ -219,61 +230,61 @@ class P2m(Frames, BareMemory):
         return Supply.READY
 
     def bring(self, vm: Vm, gfn: Gfn) -> Supply:
-        """Map a page that is not mapped. A mechanism that knows why it is not overrides this."""
+        """Map a page that is not mapped. A mechanism that unmaps pages overrides this to bring its pages back."""
         if self.p2m[vm, gfn].backing != Backing.IDLE:
             return Supply.HOLE
         self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], backing=Backing.MAPPED)
         return Supply.READY
 
     def let_write(self, vm: Vm, gfn: Gfn) -> bool:
-        """Make a mapped page writable; False, and nothing done, if that takes a frame and none can be had. Nobody writes to what is
-        not the page's own."""
+        """Make a mapped page writable. Returns False, and changes nothing, if that takes a frame and there is none. Only a page
+        whose frame is private becomes writable here; a mechanism that shares frames overrides this."""
         if self.frames[self.p2m[vm, gfn].mfn].use != Use.PRIVATE or not self.may_leave(vm, gfn):
             return False
         self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], writable=True)
         return True
 
     def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
-        """MMU: the monitor stores to a cell in the guest's name. What was derived from it may fall behind as a processor may, and
-        no further."""
+        """MMU: the monitor stores to a cell for the guest. Translations that were derived from the cell become stale, as they do if
+        the guest stores to it."""
 
     def access_for_guest(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Reply:
-        """An access by the monitor, in the guest's name, to a page that has been supplied."""
+        """The monitor reads or writes a cell for the guest, in a page that ``supply`` has made ready."""
         if access == Access.WRITE:
             self.behind(vm, gfn, offset)
         return self.touch(self.p2m[vm, gfn].mfn, offset, access, value)
 
     def touch(self, mfn: Mfn, offset: Index, access: Access, value: Cell) -> Reply:
-        """The access itself, on machine memory."""
+        """Read or write a cell of a machine frame."""
         page = self.memory[mfn]
         if access == Access.WRITE:
             self.memory[mfn] = page.put(offset, value)
         return Reply(Event.COMPLETED, page[offset])
 
     def lets_through(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
-        """Whether the p2m lets an access through, so that an MMU which lacks a translation can make one at once."""
+        """Whether the p2m allows an access as it is, so that an MMU without a translation can install one."""
         return self.p2m[vm, gfn].mapped and (self.p2m[vm, gfn].writable or not write)
 
     # ------------------------------------------------------------ what mechanisms share
 
     def has_memory(self, vm: Vm, gfn: Gfn) -> bool:
-        """Whether there is memory where a guest looks, wherever it is kept."""
+        """Whether a guest page has memory, in a frame or elsewhere, such as on swap."""
         return self.p2m[vm, gfn].resident
 
     def in_frame(self, vm: Vm, gfn: Gfn) -> bool:
-        """Whether there is, and it is in a frame."""
+        """Whether a guest page has memory, and the memory is in a frame."""
         return self.p2m[vm, gfn].resident and self.has_memory(vm, gfn)
 
     def in_flight(self, vm: Vm, gfn: Gfn) -> bool:
-        """Whether a page is on its way, so that whoever wants to change it has to wait."""
+        """Whether a page is being read in or written out, so that nothing else may be done with the page until that ends."""
         return False
 
     def may_be_taken(self, vm: Vm) -> bool:
-        """Whether the monitor may take a page of a VM's from its frame, unasked: the VM has more than it was promised."""
+        """Whether the monitor may take a frame from a VM without being asked: the VM has more frames than are reserved for it."""
         return True
 
     def may_come(self, vm: Vm, gfn: Gfn) -> bool:
-        """Whether the monitor may give a VM memory in a place where it has none."""
+        """Whether the monitor may give a VM memory for a guest page that has none."""
         return True
 
     def may_go(self, vm: Vm, gfn: Gfn) -> bool:
@@ -281,25 +292,25 @@ class P2m(Frames, BareMemory):
         return True
 
     def merges(self) -> bool:
-        """Whether several pages may come to lie in one frame."""
+        """Whether the design lets several pages lie in one frame."""
         return False
 
     def held(self, vm: Vm, gfn: Gfn) -> bool:
-        """Whether a device knows the page's frame, so that it can neither go nor come to be another's."""
+        """Whether a page must keep its frame, for instance because a device knows the frame's address."""
         return False
 
     def withdraw_write(self, vm: Vm, gfn: Gfn) -> None:
-        """Nobody writes to a page from now on, without asking first."""
+        """Take the right to write to a page from the p2m and from the MMU."""
         self.protect(vm, gfn)
         self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], writable=False)
 
     def make_idle(self, vm: Vm, gfn: Gfn) -> None:
-        """Nobody reaches a page from now on without an exit; it keeps its frame, and the rights that it gets back."""
+        """Unmap a page so that the next access exits. The page keeps its frame and, for later, its right to write."""
         self.forget(vm, gfn)
         self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], backing=Backing.IDLE)
 
     def vacate(self, vm: Vm, gfn: Gfn) -> None:
-        """What stands behind a page goes."""
+        """Remove a page from the p2m and from the MMU, and release its frame if it has one."""
         entry = self.p2m[vm, gfn]
         require(self.may_leave(vm, gfn))
         self.forget(vm, gfn)
@@ -308,7 +319,7 @@ class P2m(Frames, BareMemory):
         self.p2m[vm, gfn] = P2mEntry()
 
     def unplug_page(self, vm: Vm, gfn: Gfn) -> None:
-        """A guest gives a page up for good: the MMU forgets it, and what stood behind it is released."""
+        """A guest gives up a page for good: the page is removed from the MMU and from the p2m, and its frame is released."""
         require(self.may_go(vm, gfn))
         require(self.has_memory(vm, gfn))
         require(not self.in_flight(vm, gfn))
@@ -319,14 +330,14 @@ class P2m(Frames, BareMemory):
 
     @operation
     def populate(self, vm: Vm, gfn: Gfn) -> None:
-        """The monitor gives a VM a page it never had."""
+        """The monitor gives a VM memory for a guest page that has none."""
         require(self.p2m[vm, gfn].backing == Backing.ABSENT)
         require(self.may_come(vm, gfn))
         if self.give_frame(vm, gfn):
             self.plug(vm, gfn)
 
     def give_frame(self, vm: Vm, gfn: Gfn) -> bool:
-        """Put a scrubbed frame behind a guest frame; False, and nothing done, if none can be had."""
+        """Put a scrubbed frame behind a guest page. Returns False, and changes nothing, if there is none."""
         if not self.is_flushed(vm, gfn) or self.lacks_frame(vm):
             return False
         mfn = self.free_frame(vm)
@@ -337,5 +348,5 @@ class P2m(Frames, BareMemory):
 
 
 def references(s: P2m, mfn: Mfn) -> int:
-    """How many guest pages a frame stands behind."""
+    """How many guest pages are in a frame."""
     return count(s.p2m, lambda entry, vm, gfn: entry.resident and entry.mfn == mfn)

@@ -166,7 +166,7 @@ class _Session:
                 self.shrinking += time.perf_counter() - began
 
     def _smallest(self, data: bytes, finding: Finding) -> Deviation:
-        """The same class of deviation from the plainest bytes: zero is the plainest choice everywhere."""
+        """A test with the same class of deviation and the plainest bytes: zero is the plainest choice everywhere."""
         best, found = data, finding
         improved = self.shrinks
         while improved:

@@ -43,7 +43,7 @@ def choices(found: Comparison) -> list[Choice]:
 
 
 def table(found: Sequence[Choice]) -> Table:
-    """As a table."""
+    """The results as a table."""
     return Table(
         "what to use when",
         ("situation", "measured on", "use", "because", "rather not"),

@@ -56,7 +56,7 @@ def _number(value: float | None) -> str:
 
 
 def exits_plot(measured: Sequence[Measured]) -> Group:
-    """The same as bars, a pattern after the other; last, the references."""
+    """The exits of each MMU as bars, one pattern after the other; last, the memory references of a walk."""
     parts: list[RenderableType] = []
     for pattern in PATTERNS:
         parts.append(Text(f"\n{pattern}: exits per 100 instructions", style="bold"))

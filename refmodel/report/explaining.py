@@ -190,7 +190,7 @@ def of_every_theorem() -> Explanation:
 
 
 def of_family(theorems: Sequence[Any]) -> Explanation:
-    """The same statement about several designs, levels or schemes: its sentence, its proof, and the theorems by name."""
+    """A statement that is proved of several designs, levels or schemes: its sentence, its proof, and the theorems by name."""
     first, name = theorems[0], family(theorems[0])
     told = of_theorem(first)
     assumed = tuple(each.replace(str(first.of[0]), "DESIGN") for each in dict(told.checked_by)["assumed"])
@@ -321,7 +321,7 @@ def of_design(name: str, cls: type[Design]) -> Explanation:
         laws[law.clause] = laws.get(law.clause, 0) + 1
     first, words = next(iter(chapters.items()), ("", ""))
     return Explanation(
-        f"{name}: {(cls.__doc__ or '').strip()}",
+        f"{name}: {(cls.__doc__ or '').strip()}".removesuffix(": "),
         first_words(words).replace("This chapter", f"The chapter specs/{first}"),
         tuple(headings(*each) for each in chapters.items()),
         tuple(chapters.items()),
@@ -329,9 +329,16 @@ def of_design(name: str, cls: type[Design]) -> Explanation:
         (
             ("source files", tuple(text_files(cls))),
             ("mechanisms", tuple(each for each, mechanism in managing.ALL_MECHANISMS.items() if issubclass(cls, mechanism))),
-            ("operations", tuple(op.name for op in claims.operations)),
+            ("instructions of a guest", tuple(sorted(op.name for op in claims.operations if op.by_guest))),
+            ("operations", tuple(sorted(op.name for op in claims.operations if not op.by_guest))),
             ("laws", tuple(f"{clause} ({number})" for clause, number in laws.items())),
+            ("laws of its own", tuple(f"{law.name} ({law.clause}): {law.sentence}" for law in claims.all if not _is_ours(law))),
             ("bugs", tuple(n for n, m in MUTANTS.items() if issubclass(m.design, cls))),
             ("checked by", (f"refmodel check {shlex.quote(name)}",)),
         ),
     )
+
+
+def _is_ours(law: Law) -> bool:
+    """Whether a law is stated in this package, so that it can be explained by its name."""
+    return law.function.__module__.partition(".")[0] == __name__.partition(".")[0]

@@ -9,7 +9,8 @@ import attrs
 from refmodel.engines.stepping import Stepping
 from refmodel.engines.tokens import encode
 from refmodel.engines.words import broken_text
-from refmodel.oracle.trace.following import Followed, entry_texts
+from refmodel.oracle.trace.following import Followed
+from refmodel.oracle.trace.known_states import entry_texts
 from refmodel.oracle.trace.verdicts import Deviation
 from refmodel.report import exploring
 

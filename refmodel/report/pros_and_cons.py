@@ -106,7 +106,7 @@ read fewer pages than *least possible*.
 """
 TWICE = """
 *Paging twice* (double paging) means that both the guest and the monitor page memory out. In this
-measurement only 70 per cent of the guest's pages are in memory, and the guest pages as if it had 85
+measurement only 70 per cent of the guest's pages are in memory, and the guest pages in as if it had 85
 per cent. If the guest and the monitor evict the oldest page, the guest often chooses a page that
 the monitor has already paged out. The monitor then reads the page only because the guest writes it
 to the guest's swap device. Paging twice therefore costs more than paging by the monitor alone on

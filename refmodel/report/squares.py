@@ -51,7 +51,7 @@ class Drawn:
         ]
 
     def in_a_story(self) -> Square:
-        """The same for a page."""
+        """A square as a picture in an HTML report."""
         return Square(
             f"{self.step}; shows {self.shows}",
             f"{self.other_step}; shows {self.other_shows}. {'. '.join(self.apart)}.",

@@ -15,7 +15,10 @@ from refmodel.language.kinds import NameKind, TableKind
 from refmodel.language.tables import NOTHING
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.concerned import LOOKED_AT, OUTLINE
-from refmodel.oracle.trace.following import (
+from refmodel.oracle.trace.following import happens_all_the_same, is_about, lines
+from refmodel.oracle.trace.holding import BY_DEVICES, STALE
+from refmodel.oracle.trace.judge import Judge
+from refmodel.oracle.trace.known_states import (
     CACHED,
     KIND,
     MOST_FRAMES,
@@ -24,14 +27,9 @@ from refmodel.oracle.trace.following import (
     Concerned,
     State,
     add_names,
-    happens_all_the_same,
-    is_about,
     known,
-    lines,
     said,
 )
-from refmodel.oracle.trace.holding import BY_DEVICES, STALE
-from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.verdicts import Deviation
 from refmodel.report.pictures import Marked, Picture, frame_fields, picture
 from refmodel.report.stories import Change, Story, StoryStep, Verdict

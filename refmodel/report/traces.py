@@ -61,6 +61,7 @@ def deviation_lines(deviation: Deviation) -> list[Text]:
     lines.append(Text.assemble((f"  breaks {deviation.clause} ({law}): ", "bold red"), deviation.sentence))
     if deviation.why:
         lines.append(Text(f"          {deviation.why}"))
+    lines += [Text(f"  known before: {words}", "dim") for words in deviation.told]
     lines += [Text(f"  lawful instead: {words}") for words in deviation.expected]
     return lines
 

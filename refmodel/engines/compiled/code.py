@@ -60,7 +60,7 @@ class Value:
         return self.function.make(kind, f"icmp {how} {self.type} {self.text}, {_text(other)}")
 
     def to(self, type: str, how: str = "zext") -> Value:
-        """As another type: ``zext``, ``sext``, ``trunc`` or ``bitcast``."""
+        """This value as another type: ``zext``, ``sext``, ``trunc`` or ``bitcast``."""
         return self if type == self.type else self.function.make(type, f"{how} {self.type} {self.text} to {type}")
 
     def at(self, index: Value | Number, type: str = "i8") -> Value:

@@ -30,7 +30,7 @@ def can_start() -> bool:
 
 
 class Processes:
-    """So many processes, each with a part of the states."""
+    """Several processes, each with a part of the states."""
 
     def __init__(self, program: Program, states: npt.NDArray[np.uint8], memory: int, number: int) -> None:
         program.function("layer", None)  # made here, and once

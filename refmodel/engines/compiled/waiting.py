@@ -235,7 +235,7 @@ class _Rest:
         return chosen
 
     def _with(self, choice: Choice, option: tuple[int, ...]) -> _Rest:
-        """The same where a choice falls on this option."""
+        """The rest of the operation where a choice falls on this option."""
         option_of = {(choice.number, position): code for position, code in enumerate(option)}
         return _Rest(self.waiting, self.point, self.graph, self.slot, self.choices, {**self.option, **option_of})
 

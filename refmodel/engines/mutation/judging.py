@@ -140,7 +140,8 @@ class Runs:
 
 
 def runs(design: Outline, steps: int, seed: int = 0) -> Runs:
-    """So many steps of random runs, always the same ones, to the first broken law; and half as many in each further geometry."""
+    """Random runs with a fixed number of steps, always the same ones, up to the first broken law; half as many steps in each
+    further geometry."""
     found = _runs(design, design.cls.geometry, steps, seed)
     for geometry in design.cls.further_geometries:
         if found.broken is None:
@@ -284,7 +285,7 @@ def _refines_no_more(due: Due) -> Verdict | None:
 
 
 class _Enough(Exception):
-    """As many classes of states are explored as may be."""
+    """Raised when the exploration has reached its largest number of classes of states."""
 
 
 def _explored(design: Outline) -> str | None:

@@ -112,7 +112,8 @@ def first_bit(sv32: bool, level: int) -> int:
 
 
 def index_mask(stage: Stage, level: int) -> int:
-    """As many ones as bits select an entry: 9, 10 under Sv32, and two more in the G-stage's root (``norm:hgatp_mode_x4``)."""
+    """A mask with one bit for each bit that selects an entry of a table: 9, 10 under Sv32, and two more in the G-stage's root
+    (``norm:hgatp_mode_x4``)."""
     bits = 10 if stage.sv32 else 9
     return (1 << (bits + 2 if stage.guest and level == stage.levels else bits)) - 1
 

@@ -110,7 +110,7 @@ def walk_tables(memory: WalkMemory, cpu: Cpu, address: Word, access: Access) -> 
 
 
 def walk_marking_late(memory: WalkMemory, cpu: Cpu, gva: Word, access: Access) -> Translation:
-    """The same walk by a processor that sets no flag before it knows that the access is let through."""
+    """The guest's walk by a processor that sets no accessed or dirty flag before it knows that the access is allowed."""
     late = Late(memory)
     result = walk(late, cpu, gva, access)
     late.settle()

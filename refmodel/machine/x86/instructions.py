@@ -52,13 +52,13 @@ def computes(s: MachineState) -> MachineState:
 
 
 def ignored_by_the_user(s: MachineState) -> MachineState:
-    """As POPF: in supervisor mode it sets the interrupt flag, which is part of what is seen; in user mode it leaves that out,
-    silently."""
+    """An instruction such as POPF: in supervisor mode it sets the interrupt flag, which is part of what is seen; in user mode it
+    leaves that out, silently."""
     return computes(s) if s.supervisor else s
 
 
 def may_change_the_mode(s: MachineState) -> MachineState:
-    """As a far transfer through a gate."""
+    """An instruction that can enter supervisor mode, such as a far transfer through a gate."""
     return MachineState(True, s.place, s.view)
 
 

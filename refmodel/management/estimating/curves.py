@@ -33,7 +33,8 @@ class Curves:
         return tuple(zip(self.sizes.tolist(), (misses(part, self.sizes) / (last + 1 - first)).tolist(), strict=True))
 
     def beyond(self, first: int, last: int, hot: int) -> Curve:
-        """The same where accesses to the ``hot`` pages touched last are not seen, as MEB leaves them mapped (VEE 2009)."""
+        """Misses in a period by size, if accesses to the ``hot`` pages touched last are not seen: MEB leaves these pages mapped
+        (VEE 2009)."""
         seen = [(size, found) for size, found in self.between(first, last) if size >= hot]
         return ((0, seen[0][1]), *seen) if seen and seen[0][0] > 0 else tuple(seen)
 

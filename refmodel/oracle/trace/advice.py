@@ -36,7 +36,7 @@ def lawful_instead(k: Knowledge, event: e.Event) -> list[str]:
 
 
 def changed(k: Knowledge, event: e.Event) -> Iterator[tuple[str, e.Event]]:
-    """The same event with one field changed."""
+    """Events that differ from this one in one field, each with words for it."""
     if getattr(event, "writable", False):
         yield "the same, not writable", msgspec.structs.replace(event, writable=False)
     entry = k.backing((event.vm, event.gfn)) if isinstance(event, e.Page) else None

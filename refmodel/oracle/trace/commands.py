@@ -103,7 +103,7 @@ class Decoder:
 
 
 def _bytes_for(number: int) -> int:
-    """So many bytes draw one of so many numbers."""
+    """How many bytes are needed to draw one of a given number of choices."""
     return ((number - 1).bit_length() + 7) // 8 or 1
 
 

@@ -101,7 +101,7 @@ class Contents:
             self.words.pop(offset, None)
 
     def doubt_bytes(self, offset: int, size: int) -> None:
-        """So many bytes are not known any more."""
+        """Mark some bytes as not known."""
         first, end = -(-offset // WORD) * WORD, (offset + size) // WORD * WORD
         if self.either is not None:  # what was written is there whether the page was lost before or not
             self.either = self.either.copy()
@@ -118,7 +118,7 @@ class Contents:
             self.doubt(max(end, first), (1 << 8 * (offset + size - max(end, first))) - 1)
 
     def forget(self, offset: int, size: int) -> None:
-        """So many bytes are not known any more, and if these are all, nothing."""
+        """Mark some bytes as not known; if these are all bytes of the page, nothing is known of it."""
         if size < WORD * WORDS_IN_A_PAGE:
             self.doubt_bytes(offset, size)
         else:

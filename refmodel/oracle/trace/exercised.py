@@ -25,12 +25,13 @@ class Exercised:
     """The clauses that none of the reported events can break."""
 
     def lines(self) -> list[str]:
-        """The same in words."""
+        """A line for each list."""
         return [
             "events reported: " + (", ".join(f"{kind} {number:,}" for kind, number in self.events.items()) or "none"),
             "events never reported: " + (", ".join(self.events_never) or "none"),
             "clauses that a reported event can break: " + (", ".join(self.clauses) or "none"),
             "clauses that no reported event can break: " + (", ".join(self.clauses_never) or "none"),
+            "a clause that is in neither list is about designs alone: no trace can break it",
         ]
 
 

@@ -12,8 +12,8 @@ from refmodel.language import BadDesign
 from refmodel.language.kinds import EnumKind, Kind, NameKind, RecordKind, TableKind, TupleKind
 from refmodel.language.tables import NOTHING
 from refmodel.oracle.trace.contents import WORD, Contents
-from refmodel.oracle.trace.following import CACHED, TABLES, said
 from refmodel.oracle.trace.knowledge import Knowledge
+from refmodel.oracle.trace.known_states import CACHED, TABLES, said
 
 UNKNOWN = "not known"
 
@@ -38,6 +38,9 @@ def evaluate(k: Knowledge, expression: str) -> str:
         raise
     except simpleeval.NameNotDefined as why:
         raise BadDesign(f"{expression}: no table {why.name}; expected {', '.join(kind.name for kind in TABLES)}") from None
+    except simpleeval.FeatureNotAvailable:
+        fields = ", ".join(sorted({name for kind, names in _attributes().items() if kind is not enum.EnumType for name in names}))
+        raise BadDesign(f"{expression}: asks for more than a field of an entry; the fields of entries are {fields}") from None
     except (
         simpleeval.InvalidExpression,
         ArithmeticError,

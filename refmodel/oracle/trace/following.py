@@ -5,50 +5,33 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import attrs
 
-from refmodel.engines.words import place, shown
-from refmodel.language.kinds import Kind, TableKind
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace.concerned import OUTLINE
-from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.judge import Judge, judge_trace
 from refmodel.oracle.trace.knowledge import Knowledge
+from refmodel.oracle.trace.known_states import (
+    MOST_FRAMES,
+    MOST_PAGES,
+    Concerned,
+    State,
+    add_names,
+    entry_texts,
+    known,
+)
 from refmodel.oracle.trace.naming import names_of
 from refmodel.oracle.trace.reading import Source
-from refmodel.oracle.trace.shapes import as_kept
-from refmodel.oracle.trace.tables import Key, Nowhere, Open
+from refmodel.oracle.trace.tables import Key
 from refmodel.oracle.trace.verdicts import Deviation
 
-MOST_PAGES, MOST_FRAMES = 6, 8
-"""Pages and frames that an event is taken to be about."""
 AROUND = 1000
 """Events that are listed before a line, and from it on."""
 KEPT = 256
 """Events whose states are kept, so that going back to them takes no time."""
-CACHED = "may_be_cached"
-"""The translations that were taken away and may be cached, as a table."""
-TABLES: tuple[TableKind, ...] = (*OUTLINE.tables, attrs.evolve(OUTLINE.table("derived"), name=CACHED))
-"""The tables of which something may be known."""
-KIND = {kind.name: kind for kind in TABLES}
-State: TypeAlias = dict[str, dict[Any, Any]]
-"""By table: what is known of its entries, but of those that are as if nothing had happened."""
-
-
-@attrs.frozen
-class Concerned:
-    """Some pages, as ``(vm, gfn)``, and frames."""
-
-    pages: tuple[Key, ...]
-    frames: tuple[int, ...]
-
-    def words(self) -> str:
-        of_pages = ", ".join(f"vm {vm}, gfn {gfn}" for vm, gfn in self.pages)
-        return "; ".join(filter(None, [of_pages, ", ".join(f"mfn {mfn}" for mfn in self.frames)]))
 
 
 def concerned_in(words: str) -> Concerned | None:
@@ -69,20 +52,6 @@ def lines(name: str) -> Iterator[tuple[int, bytes]]:
 
 
 # ---------------------------------------------------------------- what an event is about
-
-
-def add_names(k: Knowledge, event: e.Event, pages: list[Key], frames: list[int]) -> None:
-    """Add the pages and frames that an event has to do with, and the frames that these pages are in."""
-    near = names_of(k, event)
-    for name in sorted(near.reads | near.writes, key=str):
-        if name[0] == "page" and (name[1], name[2]) not in pages:
-            pages.append((name[1], name[2]))
-        elif name[0] == "frame" and name[1] not in frames:
-            frames.append(name[1])
-    for key in list(pages):
-        entry = k.backing(key)
-        if entry is not None and entry.resident and entry.mfn not in frames:
-            frames.append(entry.mfn)
 
 
 def is_about(k: Knowledge, event: e.Event, about: Concerned) -> bool:
@@ -106,48 +75,6 @@ def is_about(k: Knowledge, event: e.Event, about: Concerned) -> bool:
             ]
         )
     )
-
-
-# ---------------------------------------------------------------- what is known
-
-
-def known(k: Knowledge, about: Concerned) -> State:
-    """What is known of these pages and frames; what is as if nothing had happened is left out."""
-    state: State = {}
-    for kind in OUTLINE.tables:
-        sorts = [getattr(key, "sort", "") for key in kind.keys]
-        keys: Sequence[Any] = about.pages if sorts == ["Vm", "Gfn"] else about.frames if sorts == ["Mfn"] else ()
-        state[kind.name] = {}
-        for key in keys:
-            value = as_kept(k.tables[kind.name], key)
-            if isinstance(value, bool) and kind.name in ("bare_memory", "destination"):
-                value = Contents(zeroed=value)
-            if value is Open or value is Nowhere:
-                continue
-            if (value.words or value.zeroed) if isinstance(value, Contents) else value != kind.value.default():
-                state[kind.name][key] = value.copy() if isinstance(value, Contents) else value
-    state[CACHED] = {key: cached[-1].derived for key in about.pages if (cached := k.lingering.told(key))}
-    return state
-
-
-def said(kind: Kind, value: Any) -> str:
-    """A value in words; of contents, the first words that are known."""
-    if value is None:
-        return "-"
-    if isinstance(value, Contents):
-        words = [f"{at}: {word if isinstance(word, int) else 'partly known'}" for at, word in sorted(value.words.items())[:2]]
-        more = "; …" if len(value.words) > 2 else ""
-        return "zeroes" if value.zeroed and not words else "{" + "; ".join(words) + more + "}"
-    return shown(kind, value)
-
-
-def entry_texts(state: State) -> dict[str, str]:
-    """What is known in words, by place: ``p2m[vm0, gfn5]`` and ``mapped, mfn7``."""
-    return {
-        f"{table}[{place(KIND[table], key)}]": said(KIND[table].value, value)
-        for table, of_table in state.items()
-        for key, value in of_table.items()
-    }
 
 
 # ---------------------------------------------------------------- event by event

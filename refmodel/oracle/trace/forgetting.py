@@ -103,12 +103,12 @@ FEW = 1 << 12
 
 
 def forget_vm(k: Knowledge, vm: int) -> bool:
-    """The same for all of a VM."""
+    """Forget everything that is known of a VM."""
     return forget(k, NONE._replace(writes=frozenset({("vm", vm)})))
 
 
 def forget_pages(k: Knowledge, vm: int, first: int, last: int) -> bool:
-    """The same for a VM's pages from the first to the last, and what they hold."""
+    """Forget what is known of a VM's pages from the first to the last, and of their contents."""
     return forget(k, NONE._replace(spans=((("page", vm), first, last), (("content", vm), first, last))))
 
 

@@ -24,6 +24,7 @@ from refmodel.oracle.trace.duplicates import duplicate_in, may_have_duplicates
 from refmodel.oracle.trace.forgetting import told_too_early
 from refmodel.oracle.trace.interleaving import Interleaving, Item, Order
 from refmodel.oracle.trace.knowledge import Knowledge
+from refmodel.oracle.trace.known_states import told_of
 from refmodel.oracle.trace.reading import Source
 from refmodel.oracle.trace.refusals import expected
 from refmodel.oracle.trace.table import ANY, HELD_TO_LAWS, KINDS, effect
@@ -346,6 +347,7 @@ class Judge:
     def _deviation(self, line: int, event: e.Event, text: bytes, why: Deviates, before: list[bytes]) -> Deviation:
         self.knowledge.by_step = False
         expected = why.expected or lawful_instead(self.knowledge, event)
+        told = told_of(self.knowledge, event, dict(why.names))
         words = text.decode(errors="replace").strip() or msgspec.json.encode(event).decode()
         return Deviation(
             line,
@@ -358,6 +360,7 @@ class Judge:
             tuple(expected),
             tuple(b.decode(errors="replace") for b in before if b.strip()),
             why.names,
+            told,
         )
 
 

@@ -168,7 +168,7 @@ class Tables:
         return entry
 
     def all_accessed(self) -> Tables:
-        """The same with the accessed flag set in every present entry."""
+        """Page tables with the accessed flag set in every present entry."""
         return Tables(self.k, self.vm, self.before, self.flags, A)
 
     def mark(self, address: int, entry: int, flags: int) -> None:

@@ -83,7 +83,7 @@ def _concerned(k: Knowledge, found: Deviates, about: About) -> About:
 
 
 def _had_moved(k: Knowledge, about: About, table: Known, key: Any, old: Any) -> bool:
-    """The same of what a page or frame was before the event."""
+    """Whether an entry that the event changed was of a page or frame that may have moved before the event."""
     if table.name not in ("p2m", "frames"):
         return False
     if type(key) is Stretch:

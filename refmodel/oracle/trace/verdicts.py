@@ -29,6 +29,13 @@ class Deviation:
     """The lines just before."""
     names: tuple[tuple[str, int], ...] = ()
     """The names for which the law is broken."""
+    told: tuple[str, ...] = ()
+    """What earlier events told of the page and the frames that the law is broken for, a line each."""
+
+    def __str__(self) -> str:
+        where = f" ({self.why})" if self.why else ""
+        instead = f"; lawful instead: {'; or '.join(self.expected)}" if self.expected else ""
+        return f"line {self.line} breaks {self.clause}: {self.sentence}{where}{instead}"
 
 
 MOST_TOLD = 20
@@ -55,6 +62,11 @@ class TraceVerdict:
     """What else was counted: gaps, and what could be judged and what not."""
     met: dict[str, int] = attrs.field(factory=dict)
     """How many events of each kind were read, by the kinds' names in the format (``load``)."""
+
+    def __str__(self) -> str:
+        if self.deviation is not None:
+            return f"{self.name}: {self.deviation}"
+        return f"{self.name}: {'lawful' if self.judged else 'undecided: no event was judged'}"
 
     @property
     def told(self) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ class WatchedTable(Known):
 
 
 class WatchedPages(WatchedTable, Pages):
-    """The same for a table of contents."""
+    """A table of the contents of pages that notes which of its entries are looked at."""
 
     __slots__ = ()
 

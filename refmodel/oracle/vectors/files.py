@@ -136,7 +136,7 @@ def _words(memory: Memory) -> dict[int, int]:
 
 
 def batches(items: Iterator[Any], size: int) -> Iterator[Sequence[Any]]:
-    """So many at a time."""
+    """Batches of a given size, in order."""
     while piece := list(itertools.islice(items, size)):
         yield piece
 

@@ -50,7 +50,7 @@ def of_nested(test: NestedTest) -> Iterator[tuple[str, NestedTest]]:
 
 
 def of_access(access: Access) -> Iterator[tuple[str, Access]]:
-    """The same access of other kinds, by somebody else."""
+    """The same access of another kind (load, store, fetch), in another mode, or with other flags; each with what changed."""
     for write, fetch in ((False, False), (True, False), (False, True)):
         yield "kind of access", attrs.evolve(access, write=write, fetch=fetch, implicit=access.implicit and not fetch)
     yield "mode", attrs.evolve(access, user=not access.user, implicit=False)

@@ -106,7 +106,7 @@ def through_ept() -> Iterator[tuple[WalkTest, Ept, int]]:
 
 
 def through_npt() -> Iterator[tuple[WalkTest, Cpu, int]]:
-    """The same for the nested tables' entry, and the host's registers."""
+    """Walks of a guest whose page an NPT entry maps: a walk, the host's registers, and the rights that the NPT entry gives."""
     draw, number = random.Random(7), itertools.count()
     settings = itertools.product((False, True), repeat=2)
     for (nxe, smep), access, denied, rights in itertools.product(settings, BY_ALL, DENIED, NPT_RIGHTS):

@@ -201,7 +201,7 @@ class Guests:
         return rax
 
     def balloon(self, vm: int, page: int) -> None:
-        """As virtio-balloon's host does it."""
+        """Take a page away as the host does for virtio-balloon."""
         self._advise(self.at(vm, page), 0x1000, DONTNEED)
 
     def swap_out(self, vm: int, page: int) -> None:

@@ -336,7 +336,7 @@ class LegacyCampaign:
         ]
 
     def compare(self, test: LegacyTest, observed: Observed, ways: list[Lawful] | None = None) -> Finding | None:
-        """As the function ``compare``, for this implementation."""
+        """Compare this implementation with the model, as the function ``compare`` does."""
         finding = compare(test, observed, ways)
         unless = finding is not None and finding.title == NO_REGISTERS and not self.profile.pdptes_in_registers
         return None if unless else finding
