@@ -49,7 +49,7 @@ def marks(theorem: Theorem) -> Any:
 
 
 @pytest.mark.parametrize("theorem", [pytest.param(t, marks=marks(t), id=t.name) for t in THEOREMS])
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 def test_theorem(theorem: Theorem) -> None:
     seconds, _ = theorem.prove(ProofCache())  # AssertionError if it is not so
     assert seconds > 0

@@ -11,7 +11,7 @@ import numpy.random
 import refmodel.cli
 import refmodel.engines
 import refmodel.report
-from refmodel.designs import COMBINED, SHIPPED
+from refmodel.designs import SHIPPED
 from refmodel.language import outline
 
 NOT = ("__main__", "page", "over_dask", "member", "certificates")
@@ -23,5 +23,5 @@ for package in (refmodel.cli, refmodel.engines, refmodel.report):
 if importlib.util.find_spec("pydantic"):
     importlib.import_module("pydantic")  # Typer's newer versions need it
 LIBRARIES = llvmlite.binding, llvmlite.ir, numpy.random
-OUTLINES = [outline(cls) for cls in (SHIPPED | COMBINED).values()]
+OUTLINES = [outline(cls) for cls in SHIPPED.values()]
 """What a command that names no design works out."""

@@ -273,6 +273,7 @@ class Broken(Pair):
         self.one[vm] = True
 
 
+@pytest.mark.slow
 def test_runs_note_what_operations_do_and_how_they_end() -> None:
     met = runs(outline(SHIPPED["vtlb"]), 6000).met
     assert {"share", "page_fault: installed", "page_fault: reflected", "load: completed"} <= met and "load: exited" not in met

@@ -141,7 +141,7 @@ IN_ITS_BODY = """
 """
 
 
-@pytest.mark.parametrize("cell", ["4", "5"])
+@pytest.mark.parametrize("cell", ["5", pytest.param("4", marks=pytest.mark.slow)])
 def test_a_class_with_laws_in_its_body_may_be_stated_again(notebook: Notebook, cell: str) -> None:
     """Also without some of them, or without an operation."""
     whole = f"from typing import Any\nfrom refmodel import pending\n{DESIGN}{IN_ITS_BODY}"

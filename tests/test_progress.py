@@ -778,7 +778,7 @@ class GoesRound(Design):
 
 @pytest.mark.parametrize("engine", ["random", "exhaustive"])
 def test_hardware_may_always_use_what_it_has_cached_in_runs_too(engine: Engine) -> None:
-    [report] = refmodel.check(WaitsForTheHardware, [engine]).engines
+    [report] = refmodel.check(WaitsForTheHardware, [engine], seconds=0.5).engines
     assert report.failure is not None
     assert "serve is refused if the cached TLB entry is used" in report.failure.broken.error
 
@@ -791,4 +791,4 @@ def test_a_livelock_goes_through_conditions_that_nobody_asked_for(engine: Engine
     if engine == "prove":
         assert [one.proved for one in prove_progress(asked)] == [False]
     else:
-        assert Verdict.FAILS in refmodel.check(GoesRound, [engine], law=name).engines[0].verdicts.values()
+        assert Verdict.FAILS in refmodel.check(GoesRound, [engine], law=name, seconds=0.5).engines[0].verdicts.values()

@@ -209,7 +209,7 @@ def means_the_same(question: Question) -> bool:
     return all(same.terms(a, b) for a, b in zip(question.terms, rest, strict=True))
 
 
-@pytest.mark.parametrize("name", [SMALL, TABLES])
+@pytest.mark.parametrize("name", [SMALL, pytest.param(TABLES, marks=pytest.mark.slow)])
 def test_a_text_says_what_was_asked(name: str) -> None:
     found = asked(name)
     assert len(found) > 10 and all(means_the_same(q) for q in found)

@@ -92,9 +92,9 @@ def agree(seed: int) -> bool:
 
 
 def test_no_run_shows_wrong_what_is_proved() -> None:
-    assert sum(agree(seed) for seed in range(40)) > 10
+    assert sum(agree(seed) for seed in range(15)) > 3
 
 
 @pytest.mark.slow
 def test_no_run_shows_wrong_what_is_proved_of_many() -> None:
-    assert sum(agree(seed) for seed in range(40, 2000)) > 500
+    assert sum(agree(seed) for seed in range(15, 2000)) > 500

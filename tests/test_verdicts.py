@@ -537,11 +537,9 @@ def test_a_trace_without_events_is_not_lawful(arguments: tuple[str, ...], given:
 
 
 def test_a_report_says_why_laws_are_undecided() -> None:
-    (explored,) = api.check(ZapLazily, ["exhaustive"], law="ISO-2").engines
-    law = "no_physical_mapping_writes_to_a_shared_frame"
-    assert explored.left_open == f"4 laws are undecided, because the exploration ended at a run that breaks {law}"
+    left_open = "4 laws are undecided, because the exploration ended at a run that breaks no_physical_mapping_writes_to_a_shared_frame"
     done = refmodel("check", "refmodel.examples.zap:ZapLazily", "--law", "ISO-2", "--engine", "exhaustive")
-    assert f"{explored.left_open}; --law NAME checks one law alone" in done.stdout
+    assert f"{left_open}; --law NAME checks one law alone" in done.stdout
     (shown,) = api.check(small.Pot, ["exhaustive"]).engines
     assert shown.left_open == ""
 
@@ -602,7 +600,7 @@ def test_imports_from_beside_a_file_are_found(tmp_path: Path) -> None:
     assert load(str(own(package, "from .near import LIMIT"))).name == "Mine"
 
 
-@pytest.mark.parametrize("edited", ["mine.py", "a_helper_beside.py"])
+@pytest.mark.parametrize("edited", ["mine.py", pytest.param("a_helper_beside.py", marks=pytest.mark.slow)])
 def test_what_python_keeps_of_an_earlier_text_is_not_what_is_judged(edited: str, tmp_path: Path) -> None:
     """Python takes a kept compilation for that of a file which has the same size and was changed in the same second."""
     own(
@@ -723,7 +721,7 @@ WITHIN = 30_000
 """Steps that random runs take in five seconds of one core of a busy machine."""
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 10))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 10))])
 def test_random_runs_find_the_design_that_forgets_to_flush(seed: int) -> None:
     done = campaign(outline(ZapLazily), ZapLazily.geometry, seconds=float("inf"), runs=3000, start=seed)
     assert done.failure is not None and done.steps <= WITHIN

@@ -29,9 +29,9 @@ ROUNDS = 4
 STATES, AT_THE_END = 100, 50
 """States from which everything is ended, for each condition: those in which it holds that the shortest runs lead to, of those which
 a search remembers and of those in which its runs ended."""
-STEPS, OTHERS = 400, 2_000
-"""Steps after which nothing more is ended from one state; and states from which other orders and answers than the first are
-tried."""
+STEPS, OTHERS, FEWEST = 400, 2_000, 25
+"""Steps after which nothing more is ended from one state; states from which other orders and answers than the first are tried; and
+the steps after which nothing more is ended if from other states all STEPS did not come to an end: each time half as many."""
 ANSWERS = 64
 """Ways to answer what an operation asks, before it counts as refused."""
 
@@ -291,7 +291,7 @@ class _Ending(_Work):
     def __init__(self, design: Outline, geometry: Geometry, ended: Counter[str], turn: int) -> None:
         """``turn`` says which of the conditions that are due is ended first, and where."""
         super().__init__(design, geometry)
-        self.ended, self.turn, self.spare = ended, turn, OTHERS
+        self.ended, self.turn, self.spare, self.most = ended, turn, OTHERS, STEPS
         self._done = set[Any]()
         """States from which all that was tried came to an end."""
 
@@ -300,7 +300,7 @@ class _Ending(_Work):
         nothing can be said."""
         path: list[_Point] = []
         failure = self._come_to(path, state, identity_of(self.design, state), run, (), ())
-        for _ in range(STEPS):
+        for _ in range(self.most):
             while path and not path[-1].left:
                 self._done.add(path.pop().identity)
                 self.spare -= 1
@@ -321,6 +321,8 @@ class _Ending(_Work):
                 failure = self._come_to(path, state, identity, run, steps, dues)
             else:
                 failure = self._failing(run, steps, dues[len(came_back.dues) :], CAME_BACK)
+        if path and failure is None:
+            self.most = max(self.most // 2, FEWEST)
         return failure
 
     def _come_to(
