@@ -204,7 +204,14 @@ def test_the_bits_that_no_end_depends_on_are_such(entry: int) -> None:
 
 @pytest.mark.parametrize(
     "name, judged, guessed",
-    [("walked_again_after_a_failed_flag", 1, 0), ("walks_of_a_nested_guest", 1, 5), ("denied_by_a_protection_key", 1, 0)],
+    [
+        ("walked_again_after_a_failed_flag", 1, 0),
+        ("walks_of_a_nested_guest", 1, 5),
+        ("denied_by_a_protection_key", 1, 0),
+        ("the_first_exit_of_a_nested_guest", 0, 1),
+        ("a_nested_guest_over_ept_without_flags", 1, 5),
+        ("ept_of_a_guest_without_the_right_to_execute", 1, 5),
+    ],
 )
 def test_walks_that_other_walks_interrupt_or_keys_deny_are_lawful(name: str, judged: int, guessed: int) -> None:
     """KVM walks again where another processor changed an entry whose flag it sets, and walks L1's EPT for each of L2's tables."""

@@ -187,7 +187,7 @@ AS_MET = {
     "read_by_a_device_before_a_store_too_long_ago": (6, "EQV-1"), "flushed_though_its_vm_is_gone": None,
     # The slot of a page of which it is not known where it is may be another's once the page may be written to, or is read back.
     "slot_of_an_untold_page_used_after_a_map": None, "slot_of_an_untold_page_used_after_a_store": None,
-    "slot_of_an_untold_page_used_while_it_holds_its_copy": (4, "RES-1"), "slot_used_after_it_was_read_to_an_untold_frame": None,
+    "slot_of_an_untold_page_used_while_it_holds_its_copy": (6, "RES-1"), "slot_used_after_it_was_read_to_an_untold_frame": None,
     "slot_used_though_it_was_kept_for_an_untold_frame": (7, "RES-1"),
     # A dump may say whose a frame is that was not told, and of whom it is when all others have left it.
     "frame_dumped_that_an_untold_page_may_have": None, "frame_dumped_that_no_page_has": (3, "RES-1"),
@@ -248,7 +248,39 @@ AS_MET = {
     "dump_of_two_pages_on_one_frame": (3, "RES-1"), "dump_of_a_table_and_a_page": (3, "RES-1"),
     "dump_of_two_owners": (3, "RES-1"), "dump_of_a_page_with_a_copy_on_swap": None,
     "lost_by_a_cpu_whose_next_event_may_be_earlier": None, "resumed_twice_without_memory": None, "granted_on": None,
-    "alias_of_an_alias": (8, "EQV-1"), "registers_after_a_gap": None, "registers_after_a_race": None}
+    "alias_of_an_alias": (8, "EQV-1"), "registers_after_a_gap": None, "registers_after_a_race": None,
+    # Pages that share a frame use one slot, and may come back to one frame; reported pages lose frames and slots they shared.
+    "a_shared_page_in_the_swap_cache_moves": None,
+    "a_shared_page_moves_before_it_is_swapped_out": None,
+    "a_slot_that_another_sharer_uses_is_taken": (13, "RES-1"),
+    "a_slot_of_a_sharer_is_taken_after_the_other_vm_is_gone": (12, "RES-1"),
+    "a_slot_of_pages_that_have_left_their_frame_is_taken": (14, "RES-1"),
+    "two_pages_come_back_to_one_frame": None,
+    "a_page_comes_back_to_the_frame_that_others_share": None,
+    "an_emulated_store_across_two_tracked_pages": None,
+    "a_page_that_was_sent_is_reported_and_freed": None,
+    "a_page_that_was_sent_is_reported_and_promised": None,
+    "two_pages_of_before_the_trace_in_one_slot": None,
+    "pages_that_share_an_untold_frame_in_one_slot": None,
+    "clones_of_a_template_in_one_slot": None,
+    "a_reported_sharer_in_one_slot_with_another": None,
+    "a_sharer_comes_back_and_goes_again": None,
+    "a_sharer_comes_back_and_is_written_again": None,
+    "the_last_sharer_is_reported_and_freed": None,
+    "the_frame_of_a_reported_last_sharer_is_taken": None,
+    "both_sharers_are_reported_and_freed": None,
+    "the_frame_of_reported_sharers_is_taken": None,
+    "the_other_sharer_was_reported_so_this_one_writes": None,
+    "the_slot_of_a_reported_untold_page_is_taken": None,
+    "the_slot_of_a_page_reported_in_an_untold_frame_is_taken": None,
+    "stores_after_one_that_was_emulated_and_a_move": None,
+    "stores_after_a_grant_has_ended_and_a_write_back": None,
+    "a_word_of_a_device_in_a_page_that_comes_to_be_shared": None,
+    "contents_of_a_device_in_a_page_that_comes_to_be_shared": None,
+    "a_page_is_reported_and_freed_after_a_race": None,
+    "references_of_a_frame_with_an_untold_sharer": None,
+    "references_of_a_frame_that_an_untold_page_may_have_come_back_to": None,
+}
 """Where each deviates, and from what."""
 
 

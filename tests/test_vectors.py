@@ -63,7 +63,7 @@ from tests.test_documents import fits
 CLIENTS = Path(running.__file__).parents[2] / "clients"
 SPECS = Path(__file__).parent.parent / "specs"
 FILES = ("guest-4", "nested-ept", "npt-4", "guest-32", "guest-pae")
-SOME = 1000
+SOME = 2000
 """Vectors of each set that the tests look at."""
 
 

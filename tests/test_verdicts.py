@@ -537,7 +537,8 @@ def test_a_trace_without_events_is_not_lawful(arguments: tuple[str, ...], given:
 
 
 def test_a_report_says_why_laws_are_undecided() -> None:
-    left_open = "4 laws are undecided, because the exploration ended at a run that breaks no_physical_mapping_writes_to_a_shared_frame"
+    why = "the exploration ended at a run that breaks no_physical_mapping_writes_to_a_shared_frame"
+    left_open = f"4 laws are undecided, because {why}"
     done = refmodel("check", "refmodel.examples.zap:ZapLazily", "--law", "ISO-2", "--engine", "exhaustive")
     assert f"{left_open}; --law NAME checks one law alone" in done.stdout
     (shown,) = api.check(small.Pot, ["exhaustive"]).engines

@@ -126,8 +126,10 @@ class KvmMmu:
             return
         levels = walked.elements[0][1]
         due = ends(walked.entries(), levels, walked.address, walked.access, bool((walked.error or 0) & PK))
-        if walked.error is None and (self.nested or None not in due) and is_ept(walked.entries(), levels, walked.address):
-            self.nested = True
+        lacking = self._lacking(walked) if walked.error is None and None in due else None
+        may_be_ept = walked.error is None and is_ept(walked.entries(), levels, walked.address)
+        if may_be_ept and (self.nested or None not in due or lacking):
+            self.nested = walked.guessed = True
             self.guessed += 1
             return
         if walked.error not in due:
@@ -139,14 +141,14 @@ class KvmMmu:
                 list(due_in_words(walked)),
                 f"the walk at line {walked.line}, of {walked.address:#x}, {end_in_words(walked.error)}",
             )
-        if walked.error is None:
-            self._flags(walked)
+        if lacking is not None:
+            raise deviates(MARKS, [lacking], f"the walk at line {walked.line}, of {walked.address:#x}")
         self.judged += 1
         self.checks += 1
 
-    def _flags(self, walked: Walk) -> None:
-        """Each entry that is used and has no accessed flag gets one, and the leaf of a write a dirty flag. The root's place is not
-        told, only the entry's in it."""
+    def _lacking(self, walked: Walk) -> str | None:
+        """Which flag was not set though it is due: each entry that is used and has no accessed flag gets one, and the leaf of a
+        write a dirty flag. The root's place is not told, only the entry's in it."""
         table = None
         for number, (entry, level) in enumerate(walked.elements):
             leaf = number == len(walked.elements) - 1
@@ -157,12 +159,9 @@ class KvmMmu:
             )
             if due & ~told:
                 flag = "accessed" if due & ~told & A else "dirty"
-                raise deviates(
-                    MARKS,
-                    [f"the {flag} flag of the level {level} entry {entry:#x} set"],
-                    f"the walk at line {walked.line}, of {walked.address:#x}",
-                )
+                return f"the {flag} flag of the level {level} entry {entry:#x} set"
             table = entry & FRAME
+        return None
 
     # ------------------------------------------------------------ walks
 
@@ -225,9 +224,13 @@ class KvmMmu:
         else:
             self._agrees(line, task, page, state)
         walked = self.walks.get(task)
-        if walked is None or not walked.known() or walked.error is not None or b"direct" in role or size != b"8":
+        if walked is None or not self._is_of_a_guests_tables(walked) or b"direct" in role or size != b"8":
             return
         self._role(walked, int(gfn, 16), int(level), role)
+
+    def _is_of_a_guests_tables(self, walked: Walk) -> bool:
+        """Whether a walk completed, and its entries give rights as those of a guest's page tables do."""
+        return walked.known() and walked.error is None and not walked.guessed
 
     def _role(self, walked: Walk, gfn: int, level: int, role: bytes) -> None:
         """The page of a level is made of the entries above it."""
@@ -309,7 +312,7 @@ class KvmMmu:
             raise deviates(ENTRIES, [f"pfn {asked[1]:x}"], f"gfn {gfn:#x}")
         self.checks += 1
         walked = self.walks.get(task)
-        if walked is None or not walked.known() or walked.error is not None or walked.elements[-1][1] != 1:
+        if walked is None or not self._is_of_a_guests_tables(walked) or walked.elements[-1][1] != 1:
             return
         if walked.elements[-1][0] & FRAME == gfn << 12:
             self._rights(walked, gfn, write == b"w", user == b"u")

@@ -56,6 +56,8 @@ class Walk:
     ended: bool = False
     whole: bool = True
     """Whether its beginning was seen."""
+    guessed: bool = False
+    """Whether it is taken for a walk of a guest's own EPT, whose entries give rights and have flags by other bits."""
     within: Walk | None = None
     """The walk of an L2 guest's own tables that this one, of L1's EPT, is a part of: of the guest-physical address of a table."""
 

@@ -40,6 +40,7 @@ def about(k: Knowledge, *pages: Key, frames: tuple[int | None, ...] = (), slots:
 def take(k: Knowledge, mfn: int, by: Key | None = None) -> None:
     """A frame is taken from the free ones; or by a page that may be the last that shares it."""
     lost_if_reported(k, mfn)
+    k.swap_cache.taken(mfn)
     frame = k.state.frames.find(mfn)
     if frame is None or frame.use == Use.FREE:
         return
@@ -121,16 +122,32 @@ def given_untold(k: Knowledge, key: Key, stored_to: bool = False) -> None:
 def may_be_lost(k: Knowledge, key: Key) -> bool:
     """Whether a page may have lost its frame, and nobody has to tell: its guest has reported it as free and not written to it
     since, and no translation leads there."""
-    page, entry = k.pages.get(key), k.backing(key)
-    is_reported = page is not None and page.either is not None and not page.words
-    return is_reported and entry is not None and entry.resident and not k.translations(key)
+    entry = k.backing(key)
+    return is_reported(k, key) and entry is not None and entry.resident and not k.translations(key)
+
+
+def reported_on(k: Knowledge, mfn: int) -> list[Key]:
+    """The pages that stand on a frame, if their guests have reported all of them as free, so that they may lose the frame."""
+    frame = k.tables["frames"].told(mfn)
+    if frame is None or frame.use not in (Use.PRIVATE, Use.SHARED):
+        return []
+    keys = [key for key in sorted(k.pages_of(mfn)) if (entry := k.backing(key)) is not None and entry.resident and entry.mfn == mfn]
+    are_all = frame.references <= len(keys) or frame.references > MANY // 2
+    return keys if are_all and all(is_reported(k, key) for key in keys) else []
+
+
+def is_reported(k: Knowledge, key: Key) -> bool:
+    """Whether a page's guest has reported it as free, and not written to it since."""
+    page = k.pages.get(key)
+    return page is not None and page.either is not None and not page.words
 
 
 def lost_if_reported(k: Knowledge, mfn: int) -> None:
-    """A frame is somebody else's now if its page may have lost it."""
-    frame = k.state.frames.find(mfn)
-    if frame is not None and frame.use == Use.PRIVATE and may_be_lost(k, (frame.vm, frame.gfn)):
-        lose_sight(k, (frame.vm, frame.gfn))
+    """A frame is somebody else's now if its pages may have lost it."""
+    pages = reported_on(k, mfn)
+    if all(not k.translations(key) for key in pages):
+        for key in pages:
+            lose_sight(k, key)
 
 
 def lose_sight(k: Knowledge, key: Key) -> None:
@@ -218,13 +235,18 @@ def keep_as_last_sharer(k: Knowledge, key: Key) -> None:
         return
     frame = k.state.frames.find(entry.mfn)
     if frame is not None and frame.use == Use.SHARED and may_be_last(k, key, frame, entry.mfn):
+        for other in k.pages_of(entry.mfn) - {key}:
+            lose_sight(k, other)
         may_write = unwatched(k, key) and entry.slot == NOTHING  # a copy on swap is good until the page may be written to
         own(k, key, entry.mfn, k.page(*key).copy(), attrs.evolve(entry, writable=may_write))
 
 
 def may_be_last(k: Knowledge, key: Key, frame: Frame, mfn: int) -> bool:
-    """Whether all others that shared a frame with a page may have left it."""
-    return frame.references == 1 or (frame.references > MANY // 2 and k.pages_of(mfn) <= {key})
+    """Whether all others that shared a frame with a page may have left it: those that are known were reported as free."""
+    if frame.references == 1:
+        return True
+    others = k.pages_of(mfn) - {key}
+    return (frame.references > MANY // 2 or frame.references == 1 + len(others)) and all(may_be_lost(k, other) for other in others)
 
 
 def rest(k: Knowledge, key: Key) -> None:

@@ -23,7 +23,14 @@ def lines() -> Iterator[str]:
 
 def _fields(row: Row) -> str:
     fields = [field for field in msgspec.structs.fields(row.event) if field.name not in COMMON]
-    return ", ".join(f"`{field.name}`" if field.required else f"`{field.name}`?" for field in fields)
+    return ", ".join(f"`{field.name}`{_default(field)}" for field in fields)
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    """How it is shown that a field may be left out, and what it is then where that is true or false."""
+    if field.required:
+        return ""
+    return f"? ({str(field.default).lower()})" if isinstance(field.default, bool) else "?"
 
 
 def _says(row: Row) -> str:

@@ -117,6 +117,15 @@ class Contents:
         if max(end, first) < offset + size:
             self.doubt(max(end, first), (1 << 8 * (offset + size - max(end, first))) - 1)
 
+    def doubt_perhaps(self, offset: int, size: int) -> None:
+        """Some bytes may have been written to, perhaps before the page was reported as free: it may be lost as before."""
+        if self.either is None or self.words:
+            self.doubt_bytes(offset, size)
+            return
+        self.either = self.either.copy()
+        self.either.doubt_bytes(offset, size)
+        self.zeroed = False
+
     def forget(self, offset: int, size: int) -> None:
         """Mark some bytes as not known; if these are all bytes of the page, nothing is known of it."""
         if size < WORD * WORDS_IN_A_PAGE:
@@ -159,4 +168,7 @@ class Contents:
         """Both pages are the same: what is known of one is known of the other."""
         for offset in list(other.words):
             self.learn(offset, *other.bits(offset))
-        self.zeroed = self.zeroed or other.zeroed
+        if other.zeroed and not self.zeroed:
+            for offset in other.words.keys() - self.words.keys():  # they are known of neither
+                self.words[offset] = as_word(0, 0)
+            self.zeroed = True

@@ -100,9 +100,12 @@ def may_be_late(k: Knowledge, event: Exit) -> bool:
 
 
 def may_carry_out(k: Knowledge, vm: int, cpu: int, gfn: int, write: bool) -> bool:
-    """Whether the monitor may carry an access out itself: it exited. Where exits are not told, any may have."""
+    """Whether the monitor may carry an access out itself: it exited, at the page or at another that it goes across. Where exits are
+    not told, any may have."""
     exit_ = k.emulated.get((vm, cpu))
-    return "exit" in k.silent or (exit_ is not None and exit_.gfn == gfn and (exit_.write or not write))
+    if "exit" in k.silent or exit_ is None:
+        return "exit" in k.silent
+    return (exit_.gfn == gfn or {exit_.gfn, gfn} <= k.across) and (exit_.write or not write)
 
 
 def excuses(k: Knowledge, vm: int, cpu: int, gfn: int, write: bool) -> bool:

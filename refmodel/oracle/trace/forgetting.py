@@ -61,7 +61,7 @@ def forget(k: Knowledge, names: Names) -> bool:
         if name[0] == "word" and ("content", name[1], name[2] >> 9) not in names.writes:
             page = k.pages.get(guest.reached(k, name[1], name[2] >> 9))
             if page is not None:
-                page.doubt_bytes((name[2] & 0x1FF) * WORD, WORD)
+                page.doubt_perhaps((name[2] & 0x1FF) * WORD, WORD)
     for run in sorted(unsure.frames):
         _forget_frames(k, run)
     for vm in vms:

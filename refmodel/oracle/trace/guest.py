@@ -29,6 +29,7 @@ def load(k: Knowledge, event: Load) -> None:
     if len(parts) > 1:  # what is wrong comes first, so that nothing is learned of the rest
         parts.sort(key=lambda part: _may_be(k, *part))
     k.believed += not any(_is_known(k, *part) for part in parts)
+    k.across = frozenset(key[1] for key, *_ in parts)
     for key, offset, bits, mask in parts:
         at = reached(k, *key)
         if event.by == "guest" or not k.may_be_private(at):
@@ -39,8 +40,11 @@ def load(k: Knowledge, event: Load) -> None:
 
 def _is_known(k: Knowledge, at: Key, offset: int, bits: int, mask: int) -> bool:
     """Whether anything is known of what is looked at."""
-    page = k.pages.get(reached(k, *at))
-    return page is not None and page.bits(offset)[1] & mask != 0
+    key = reached(k, *at)
+    page = k.pages.get(key)
+    if page is None:
+        return bool(k.tables["bare_memory"].told(key) is True)  # one of many that hold zeroes
+    return page.bits(offset)[1] & mask != 0
 
 
 def _may_be(k: Knowledge, at: Key, offset: int, bits: int, mask: int) -> bool:
@@ -51,7 +55,9 @@ def _may_be(k: Knowledge, at: Key, offset: int, bits: int, mask: int) -> bool:
 def may_complete(k: Knowledge, event: Load | Store) -> None:
     """That translations let an access complete, before anything comes of it. Raises ``Deviates``."""
     if event.by == "guest":
-        for key in dict.fromkeys(key for key, *_ in pieces(event.vm, event.gpa, event.value, event.size)):
+        keys = dict.fromkeys(key for key, *_ in pieces(event.vm, event.gpa, event.value, event.size))
+        k.across = frozenset(gfn for _, gfn in keys)
+        for key in keys:
             reported.access(k, event.cpu, key, write=isinstance(event, Store))
 
 
@@ -110,7 +116,9 @@ def about_page(law: Law, key: Key, why: str, expected: Sequence[str] = ()) -> De
 
 def store(k: Knowledge, event: Store) -> None:
     """A store to a page that is watched, or not known yet, or of something else than a word."""
-    for key, offset, bits, mask in pieces(event.vm, event.gpa, event.value, event.size):
+    parts = [*pieces(event.vm, event.gpa, event.value, event.size)]
+    k.across = frozenset(key[1] for key, *_ in parts)
+    for key, offset, bits, mask in parts:
         if event.by == "guest":
             reported.within_its_slot(k, key)
         if event.by != "guest" or exits.may_carry_out(k, event.vm, event.cpu, key[1], True):

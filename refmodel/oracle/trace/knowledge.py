@@ -27,6 +27,7 @@ from refmodel.oracle.trace.flushes import MOST_ENDED, Ended, Flush
 from refmodel.oracle.trace.holding import About, broken, deviates, holds
 from refmodel.oracle.trace.memory_slots import MemorySlots
 from refmodel.oracle.trace.ranges import Mentioned
+from refmodel.oracle.trace.swap_cache import SwapCache
 from refmodel.oracle.trace.tables import Counting, Journal, Key, Known, Open, Pages, Relation, Stretch
 
 CONTENTS = ("memory", "bare_memory", "swap", "destination")
@@ -198,10 +199,10 @@ class Knowledge:
         """VMs of which it is not known any more what slots they have."""
         self.touchable: set[int] = set()
         """VMs that may still touch what they gave to their balloon."""
-        self.slot_frames: dict[int, int] = {}
-        """By slot: the frame that it is a copy of, if pages shared that."""
-        self.unnamed_slots = 0
-        """Slots that hold copies of pages, it is not known which."""
+        self.swap_cache = SwapCache()
+        """Slots that several pages use, and the frames that they are copies of."""
+        self.across: frozenset[int] = frozenset()
+        """The pages of the access under way, if it goes across several."""
         self.untold_copies: dict[Key, int] = {}
         """By page that was written back when it was not known where it is: the slot."""
         self.may_have_copies: set[Key] = set()
@@ -309,7 +310,15 @@ class Knowledge:
             or key in self.untold_copies
             or ((grant := tables["grants"].get(key)) is not None and grant.present)
             or (bool(self.memory_slots) and self.is_read_only(key))
-            or (entry is not None and not (entry.mapped and entry.writable and tables["sent"].find(key) in CALM))
+            or (
+                entry is not None
+                and not (
+                    entry.mapped
+                    and entry.writable
+                    and tables["sent"].find(key) in CALM
+                    and tables["memory"].get(entry.mfn, page) is page
+                )
+            )
         )
 
     def bounded(self, most: int) -> bool:

@@ -105,7 +105,7 @@ def told_of(k: Knowledge, event: e.Event, names: dict[str, int]) -> tuple[str, .
     if not pages and not frames:
         add_names(k, event, pages, frames)
     frames += frames_behind(k, pages, frames)
-    state = known(k, Concerned(tuple(pages[:MOST_PAGES]), tuple(frames[:MOST_FRAMES])))
+    state = known(k, Concerned(tuple(sorted(pages)[:MOST_PAGES]), tuple(sorted(frames)[:MOST_FRAMES])))
     first = {table: state.pop(table) for table in ("p2m", "derived", CACHED, "frames")}
     state.pop("plugged")  # what is backed is plugged
     return tuple(f"{where}: {text}" for where, text in entry_texts({**first, **state}).items())[:MOST_TOLD]

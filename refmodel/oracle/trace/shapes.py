@@ -177,7 +177,7 @@ def _of_page(k: Knowledge, pages: list[Key], frames: list[int], at: int, said: l
 
 def _neighbours(k: Knowledge, mfn: int, pages: list[Key]) -> None:
     """Add the pages that lead to a frame. Raises ``Singular`` if there are too many."""
-    if len(k.behind.holders.get(mfn, ())) > MOST_PAGES:
+    if max(len(table.holders.get(mfn, ())) for table in (k.behind, k.reached)) > MOST_PAGES:
         raise Singular
     new = k.pages_of(mfn).difference(pages)
     if new:

@@ -35,6 +35,7 @@ from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.holding import BY_DEVICES, MAY_STILL_WRITE, STALE
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
 from refmodel.oracle.trace.observed import Granted, private_pages_are_not_shared
+from refmodel.oracle.trace.swap_cache import UNNAMED
 from refmodel.oracle.trace.tables import Key
 
 
@@ -83,6 +84,7 @@ def _shared_somewhere(k: Knowledge, one: Key, other: Key) -> None:
         _may_be_shared(k, key)
     for key in (one, other):
         lose_sight(k, key)
+    k.answers.lost_sight = True  # each may stand on a frame with pages of which it is known
 
 
 def _may_be_shared(k: Knowledge, key: Key) -> None:
@@ -192,22 +194,25 @@ def write_back(k: Knowledge, event: e.WriteBack) -> None:
     with k.judging(about(k, key, slots=(event.slot,))):
         if k.devices_may_write(key):
             k.unless_silent(deviates(memory.clean_pages_are_their_copies, key, BY_DEVICES), about(k, key))
-        use, entry = k.state.slots.find(event.slot), k.backing(key)
-        if _is_of_its_frame(k, key, event.slot):
+        entry = k.backing(key)
+        if entry is not None and entry.slot <= UNNAMED and k.swap_cache.number(entry.slot) == event.slot:
             rest(k, key)
-            k.state.p2m[key] = attrs.evolve(k.state.p2m[key], slot=_some_slot(k, key))
             return
-        if use is not None and use.used and (use.vm, use.gfn) != key:
-            why = f"slot {event.slot} holds the copy of vm {use.vm}, gfn {use.gfn:#x}"
-            k.unless_silent(deviates(memory.slots_are_counted, key, why), about(k, key, (use.vm, use.gfn)))
+        others = [each for each in _users(k, event.slot) if each != key]
+        if others and all(_may_share_a_slot(k, key, other, event.slot) for other in others):
+            _written_with_others(k, key, event.slot)
+            return
+        if others:
+            why = f"slot {event.slot} holds the copy of vm {others[0][0]}, gfn {others[0][1]:#x}"
+            k.unless_silent(deviates(memory.slots_are_counted, key, why), about(k, key, *others))
             entry = k.backing(key)
         if entry is not None and entry.slot not in (NOTHING, event.slot):
             k.state.drop_copy(*key)
         k.state.slots[event.slot] = SlotUse(True, *key)
         k.state.swap[event.slot] = k.page(*key).copy()
-        k.slot_frames.pop(event.slot, None)
+        k.swap_cache.drop(event.slot)
         if is_shared(k, key) and entry is not None:
-            k.slot_frames[event.slot] = entry.mfn
+            k.swap_cache.put(event.slot, entry.mfn)
         if entry is None:
             copied_untold(k, key, event.slot)
         else:
@@ -226,11 +231,13 @@ def swap_out(k: Knowledge, event: e.SwapOut) -> None:
             k.tables["p2m"].forget(key)
             return
         slot = event.slot
-        if slot is not None and _is_of_its_frame(k, key, slot):
+        if slot is not None and entry.slot <= UNNAMED and k.swap_cache.number(entry.slot) == slot:
             slot = None
+        elif slot is not None and _is_of_its_frame(k, key, slot):
             if entry.slot == NOTHING:
-                rest(k, key)
-                entry = k.state.p2m[key] = attrs.evolve(k.state.p2m[key], slot=_some_slot(k, key))
+                _written_with_others(k, key, slot)
+                entry = k.state.p2m[key]
+            slot = None
         elif slot is not None and entry.slot <= UNNAMED:
             entry = _called(k, key, entry, slot)
         if entry.slot == NOTHING or slot not in (None, entry.slot):
@@ -248,14 +255,9 @@ def _where_it_is(slot: int) -> str:
     return f"what it holds is in slot {slot}" if slot > UNNAMED else "that slot holds the copy of another page"
 
 
-UNNAMED = NOTHING - 1
-"""Slots from here down are kept for pages of which it is not known in which slot they are."""
-
-
-def _some_slot(k: Knowledge, key: Key) -> int:
-    """A slot that holds the copy of a page, it is not known which."""
-    slot = UNNAMED - k.unnamed_slots
-    k.unnamed_slots += 1
+def _some_slot(k: Knowledge, key: Key, stands_for: int | None = None) -> int:
+    """A slot that holds the copy of a page, it is not known which; or one that stands for a slot that other pages use too."""
+    slot = k.swap_cache.unnamed(stands_for)
     k.state.slots[slot] = SlotUse(True, *key)
     k.state.swap[slot] = k.page(*key).copy()
     return slot
@@ -269,18 +271,45 @@ def _slot_that_was_told(k: Knowledge, key: Key) -> int:
     return slot if slot is not None and use == SlotUse(True, *key) else _some_slot(k, key)
 
 
+def _users(k: Knowledge, slot: int) -> list[Key]:
+    """The pages whose copy a slot holds: what pages share is written to one slot."""
+    uses = [use for name in k.swap_cache.uses(slot) if (use := k.state.slots.find(name)) is not None and use.used]
+    return [(use.vm, use.gfn) for use in uses]
+
+
 def _is_of_its_frame(k: Knowledge, key: Key, slot: int) -> bool:
-    """Whether a slot holds the copy of another page that stood on the same frame: what pages share is written to one slot."""
-    entry, use = k.backing(key), k.state.slots.find(slot)
-    return (
-        entry is not None
-        and entry.resident
-        and k.slot_frames.get(slot) == entry.mfn
-        and is_shared(k, key)
-        and use is not None
-        and use.used
-        and (use.vm, use.gfn) != key
-    )
+    """Whether a slot holds the copy of another page that stood on the same frame."""
+    entry = k.backing(key)
+    is_copy = entry is not None and entry.resident and k.swap_cache.frame(slot) == entry.mfn and is_shared(k, key)
+    return is_copy and any(other != key for other in _users(k, slot))
+
+
+def _may_share_a_slot(k: Knowledge, key: Key, other: Key, slot: int) -> bool:
+    """Whether two pages may stand on one frame, or may have done so when the slot was written to, and hold the same."""
+    if _is_of_its_frame(k, key, slot):
+        return True
+    mine, theirs = k.backing(key), k.backing(other)
+    if mine is None or theirs is None:
+        may_be_one = not any(each is not None and _is_alone_with_its_frame(k, each) for each in (mine, theirs))
+    else:
+        may_be_one = mine.resident and theirs.resident and mine.mfn == theirs.mfn
+    return may_be_one and k.page(*key) == k.page(*other)
+
+
+def _is_alone_with_its_frame(k: Knowledge, entry: P2mEntry) -> bool:
+    """Whether a page is known to have a frame of its own."""
+    frame = k.state.frames.find(entry.mfn) if entry.resident else None
+    return frame is not None and frame.use == Use.PRIVATE
+
+
+def _written_with_others(k: Knowledge, key: Key, slot: int) -> None:
+    """A page's copy is in a slot that other pages use too."""
+    rest(k, key)
+    unnamed = _some_slot(k, key, stands_for=slot)
+    if k.backing(key) is None:
+        copied_untold(k, key, unnamed)
+    else:
+        k.state.p2m[key] = attrs.evolve(k.state.p2m[key], slot=unnamed)
 
 
 def _called(k: Knowledge, key: Key, entry: P2mEntry, slot: int) -> P2mEntry:
@@ -304,7 +333,7 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
             k.unless_silent(deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, key))
             entry = k.backing(key)
         slot = NOTHING if entry is None else entry.slot
-        kept = slot if event.keep else NOTHING
+        kept, copied = slot if event.keep else NOTHING, k.swap_cache.number(slot)
         if slot != kept and slot in k.tables["slots"]:
             k.state.slots[slot] = SlotUse()
         if not event.keep:
@@ -313,9 +342,15 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
             if kept != NOTHING:
                 copied_untold(k, key, kept)
             k.tables["p2m"].forget(key)
+            k.answers.lost_sight |= k.swap_cache.frame(copied) is not None  # it may share that frame again
+            return
+        if slot != NOTHING and k.swap_cache.frame(copied) == event.mfn and _is_stood_on(k, event.mfn):
+            _mapped_from_the_swap_cache(k, key, event.mfn, kept)
             return
         take(k, event.mfn)
         let_go(k, entry)
+        if slot != NOTHING and (kept != NOTHING or _users(k, copied)):
+            k.swap_cache.put(copied, event.mfn)
         if event.keep and entry is None:
             kept = _slot_that_was_told(k, key)
         own(
@@ -325,6 +360,26 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
             k.page(*key).copy(),
             P2mEntry(Backing.MAPPED, event.mfn, writable=kept == NOTHING and unwatched(k, key), slot=kept),
         )
+
+
+def _is_stood_on(k: Knowledge, mfn: int) -> bool:
+    """Whether pages stand on a frame."""
+    frame = k.state.frames.find(mfn)
+    return frame is not None and frame.use in (Use.PRIVATE, Use.SHARED) and bool(k.pages_of(mfn))
+
+
+def _mapped_from_the_swap_cache(k: Knowledge, key: Key, mfn: int, kept: int) -> None:
+    """The slot's frame is still there, since another page that it is the copy of stands on it: the two share it."""
+    frame = k.state.frames.find(mfn)
+    assert frame is not None
+    for other in k.pages_of(mfn):
+        _may_be_shared(k, other)
+        entry = k.backing(other)
+        if entry is not None and entry.writable:
+            k.state.p2m[other] = attrs.evolve(entry, writable=False)
+    k.state.frames[mfn] = Frame(Use.SHARED, references=frame.references + 1)
+    k.state.memory[mfn] = k.page(*key).copy()
+    k.state.p2m[key] = P2mEntry(Backing.MAPPED, mfn, writable=False, slot=kept)
 
 
 def grant_(k: Knowledge, event: e.Grant) -> None:

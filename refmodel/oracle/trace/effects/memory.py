@@ -25,6 +25,7 @@ from refmodel.oracle.trace.changes import (
     lose_sight,
     noticed,
     own,
+    reported_on,
     take,
     unwatched,
     vacate,
@@ -99,31 +100,26 @@ def promise(k: Knowledge, event: e.Promise) -> None:
         else:
             copy_is_good_no_more(k, key)
         if key not in k.lent and k.page(*key).is_zero():  # what it held is lost, if it was reported as free
-            k.state.bare_memory[key] = Contents(zeroed=True)
+            _is_lost(k, key)
         k.state.p2m[key] = P2mEntry(Backing.PROMISED)
 
 
 def free(k: Knowledge, event: e.Free) -> None:
-    lost = _reported_on(k, event.mfn)
-    if lost is None:
-        with k.judging(about(k, frames=(event.mfn,))):
-            k.state.frames[event.mfn] = Frame()
-        return
-    with k.judging(about(k, lost, frames=(event.mfn,), actor=lost[0])):
-        k.state.p2m[lost] = P2mEntry(Backing.PROMISED)
-        k.state.bare_memory[lost] = Contents(zeroed=True)
+    lost = reported_on(k, event.mfn)
+    more: dict[str, Any] = {"actor": lost[0][0]} if lost else {}
+    with k.judging(about(k, *lost, frames=(event.mfn,), **more)):
+        for key in lost:
+            k.state.p2m[key] = P2mEntry(Backing.PROMISED)
+            _is_lost(k, key)
         k.state.frames[event.mfn] = Frame()
 
 
-def _reported_on(k: Knowledge, mfn: int) -> Key | None:
-    """The page whose own frame it is, if its guest has reported it as free, so that it may lose the frame."""
-    frame = k.tables["frames"].told(mfn)
-    if frame is None or frame.use != Use.PRIVATE:
-        return None
-    key, entry = (frame.vm, frame.gfn), k.backing((frame.vm, frame.gfn))
+def _is_lost(k: Knowledge, key: Key) -> None:
+    """A page that its guest may have reported as free holds zeroes now. The guest relies on nothing that was sent of it before."""
     page = k.pages.get(key)
-    is_there = entry is not None and entry.resident and entry.mfn == mfn
-    return key if is_there and page is not None and page.either is not None and not page.words else None
+    if page is not None and page.either is not None and not page.words:
+        k.state.destination[key] = Contents()
+    k.state.bare_memory[key] = Contents(zeroed=True)
 
 
 def table_(k: Knowledge, event: e.Table) -> None:
@@ -179,6 +175,8 @@ def report(k: Knowledge, event: e.Report) -> None:
             lose_sight(k, key)
             copy_is_good_no_more(k, key)
         entry = None
+    if entry is None:
+        copy_is_good_no_more(k, key)
     zero = old.zeroed and not old.words
     if zero and (old.either is not None or entry is None or not entry.resident):
         return
@@ -229,6 +227,7 @@ def _move(k: Knowledge, mfn: int, to: int) -> None:
     frame = k.state.frames.find(mfn)
     with k.judging(about(k, *pages, frames=(mfn, to))):
         take(k, to)
+        k.swap_cache.moved(mfn, to)
         if frame is None:
             k.tables["frames"].forget(to)
         else:

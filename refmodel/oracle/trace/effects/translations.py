@@ -84,9 +84,7 @@ def place(k: Knowledge, key: Key, derived: Derived) -> None:
     )
     if is_its_own and derived.writable:
         own(k, key, derived.mfn, k.page(*key), entry)
-    elif frame is None:
-        k.tables["frames"].forget(derived.mfn)
-    elif frame.use != Use.SHARED and (frame.vm, frame.gfn) != key:
+    elif frame is not None and frame.use != Use.SHARED and (frame.vm, frame.gfn) != key:
         k.state.p2m[key] = entry
 
 

@@ -26,6 +26,7 @@ Value: TypeAlias = Annotated[int, Meta(ge=0, description="a value of at most 8 *
 Word: TypeAlias = Annotated[int, Meta(ge=0, description="a word of at most 64 bits")]
 Size: TypeAlias = Annotated[int, Meta(ge=1, le=4096, description="the size in bytes")]
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=1 << 28, description="the number of 4 KiB pages, beginning with this page")]
+SlotPages: TypeAlias = Annotated[int, Meta(ge=1, le=1 << 40, description="the number of 4 KiB pages of the slot")]
 Level: TypeAlias = Annotated[int, Meta(ge=1, le=3, description="the level of a leaf: 1 is 4 KiB, 2 is 2 MiB, 3 is 1 GiB")]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from refmodel.oracle.trace.events.base import Address, Count, Event, Gfn, Id, Level, Mfn, Page, Pages
+from refmodel.oracle.trace.events.base import Address, Count, Event, Gfn, Id, Level, Mfn, Page, Pages, SlotPages
 
 
 class Ram(Event, tag="ram", kw_only=True):
@@ -54,7 +54,7 @@ class SlotAdd(Event, tag="slot_add", kw_only=True):
 
     slot: Id
     gfn: Gfn
-    pages: Count
+    pages: SlotPages
     zero: bool = False
     readonly: bool = False
 

@@ -1,0 +1,76 @@
+"""Slots of a swap device that several pages use, and the frames that they are copies of.
+
+Pages that share a frame are written to one slot, and may come back to one frame as long as that frame is in the swap cache. The
+model has a slot of its own for each page: the first page that is written to a slot has the slot of that number, and each further
+one a slot without a number, which stands for it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from refmodel.language import NOTHING
+
+UNNAMED = NOTHING - 1
+"""Slots from here down have no number: they stand for a slot that others use too, or for one of which the number was not told."""
+FEW = 64
+"""Uses of one slot that are kept though they may have ended."""
+
+
+class SwapCache:
+    """What the model's slots stand for. None of it is taken back where an order of events is tried out: it only explains."""
+
+    def __init__(self) -> None:
+        self._frames: dict[int, int] = {}
+        """By slot: the frame that it is a copy of, if pages share that or may come to it again."""
+        self._slots: defaultdict[int, set[int]] = defaultdict(set)
+        self._stand_for: dict[int, int] = {}
+        """By slot without a number: the slot that it stands for."""
+        self._standing: defaultdict[int, list[int]] = defaultdict(list)
+        self._unnamed = 0
+
+    def unnamed(self, stands_for: int | None = None) -> int:
+        """A new slot without a number, which may stand for another."""
+        slot = UNNAMED - self._unnamed
+        self._unnamed += 1
+        if stands_for is not None:
+            self._stand_for[slot] = stands_for
+            self._standing[stands_for].append(slot)
+            for old in self._standing[stands_for][:-FEW]:
+                del self._stand_for[old]
+            del self._standing[stands_for][:-FEW]
+        return slot
+
+    def number(self, slot: int) -> int:
+        """The slot that a slot without a number stands for; itself if it stands for none."""
+        return self._stand_for.get(slot, slot)
+
+    def uses(self, slot: int) -> list[int]:
+        """A slot, and those that stand for it."""
+        return [slot, *self._standing.get(slot, ())]
+
+    def frame(self, slot: int) -> int | None:
+        """The frame that a slot is a copy of, if that is known."""
+        return self._frames.get(slot)
+
+    def put(self, slot: int, mfn: int) -> None:
+        """A frame is in the swap cache: a slot is its copy."""
+        self.drop(slot)
+        self._frames[slot] = mfn
+        self._slots[mfn].add(slot)
+
+    def drop(self, slot: int) -> None:
+        """A slot is written to anew."""
+        mfn = self._frames.pop(slot, None)
+        if mfn is not None:
+            self._slots[mfn].discard(slot)
+
+    def taken(self, mfn: int) -> None:
+        """A frame is taken from the free ones: it is no slot's any more."""
+        for slot in self._slots.pop(mfn, ()):
+            self._frames.pop(slot, None)
+
+    def moved(self, mfn: int, to: int) -> None:
+        """What a frame holds is in another."""
+        for slot in self._slots.pop(mfn, ()):
+            self.put(slot, to)
