@@ -266,7 +266,9 @@ def _executed(path: Path, file: Path, text: bytes) -> ModuleType:
 
 
 def _parentheses(why: BaseException) -> str:
-    """That a decorator which takes nothing was called."""
+    """That a decorator which takes nothing was called, or a geometry where a function was before."""
+    if str(why) == "'Geometry' object is not callable":
+        return "; after geometry = geometry(...) in a class, write geometry.resized(Gfn=2) for another geometry"
     found = re.match(r"(operation|guest)\(\) missing 1 required positional argument", str(why))
     return f"; write @{found[1]} without parentheses" if found else ""
 

@@ -249,6 +249,14 @@ AS_MET = {
     "dump_of_two_owners": (3, "RES-1"), "dump_of_a_page_with_a_copy_on_swap": None,
     "lost_by_a_cpu_whose_next_event_may_be_earlier": None, "resumed_twice_without_memory": None, "granted_on": None,
     "alias_of_an_alias": (8, "EQV-1"), "registers_after_a_gap": None, "registers_after_a_race": None,
+    # What is reported of many pages at once holds for each.
+    "many_pages_are_reported_and_one_is_freed": None,
+    "many_pages_are_reported_and_a_frame_is_taken": None,
+    "many_pages_are_reported_and_mapped_anew": None,
+    "many_restored_pages_are_reported_and_one_is_freed": None,
+    "many_restored_pages_are_reported_and_one_is_lost": None,
+    "many_pages_are_reported_and_come_back_begun_in_the_middle": None,
+    "many_reported_pages_move_with_their_slot": None,
     # Pages that share a frame use one slot, and may come back to one frame; reported pages lose frames and slots they shared.
     "a_shared_page_in_the_swap_cache_moves": None,
     "a_shared_page_moves_before_it_is_swapped_out": None,

@@ -40,6 +40,8 @@ class Asked:
     """Of the random runs: a number of at most 63 bits."""
     why: bool = False
     """Whether a proof says which laws it used for each law."""
+    tries_harder: bool = True
+    """Whether a proof asks the solver again, with more hypotheses, where it knows no answer: not if a run breaks a law anyway."""
     suggests: bool = False
     """Whether laws are looked for that make others inductive."""
     where: Where | None = None

@@ -139,9 +139,11 @@ def _reports(
                 keeps.keep(report)
         return report
 
-    left = list(engines)
+    left, fails = list(engines), False
     while left:
         engine = left.pop(0)
+        if fails:
+            asked = attrs.evolve(asked, tries_harder=False)
         if judged.pending and not judged.laws and engine not in OF_PENDING:
             if not set(engines) & set(OF_PENDING):
                 yield EngineReport(engine, dict.fromkeys(judged.claims, Verdict.UNDECIDED), "nothing", 0.0)
@@ -155,9 +157,12 @@ def _reports(
                     report = attrs.evolve(report, spared=True)
                 elif report.seconds >= BEFORE_THE_PROOF:  # its memory was not full before
                     report = made(engine)
+            fails = fails or report.failed
             yield report
         else:
-            yield made(engine)
+            report = made(engine, asked)
+            fails = fails or report.failed
+            yield report
 
 
 def _report(design: Outline, judged: Outline, engine: str, asked: Asked, refused: list[str], notice: Notice) -> EngineReport:

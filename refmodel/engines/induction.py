@@ -65,17 +65,18 @@ def prove(
     audits: bool = True,
     machine: Outline | None = None,
     known: dict[str, Sequence[Formula]] | None = None,
+    tries_harder: bool = True,
 ) -> Proved:
     """Prove every law for every operation; stop at the first refuted law, unless all failures are wanted.
 
     ``asks_why``: each proof says which laws it used. Without ``audits``, nothing is held against steps on ints. ``machine``: each
     operation's steps are looked for in this design, which has some of the same tables. ``known``: the laws as formulas, where they
-    were made before.
+    were made before. ``tries_harder``: where the solver knows no answer, it is asked again with more hypotheses.
     """
     began = time.perf_counter()
     _Worker.samples = drawn(design, design.cls.geometry) if audits else {}
     plain = Audited(0, plain_code.differences(design, design.cls.geometry, itertools.chain(*_Worker.samples.values())))
-    _Worker.asks_why = asks_why
+    _Worker.asks_why, _Worker.tries_harder = asks_why, tries_harder
     _Worker.known = {} if known is None else known
     _Worker.machine = machine
     initial = prove_initial(design, clause)
@@ -183,6 +184,7 @@ class _Worker:
     clause: str | None
     to_the_end: bool
     asks_why: bool = False
+    tries_harder: bool = True
     samples: Mapping[str, Sequence[Sample]] = {}
     known: ClassVar[dict[str, Sequence[Formula]]] = {}
     """The laws as formulas, for all operations of the design."""
@@ -199,6 +201,7 @@ class _Worker:
                 to_the_end=_Worker.to_the_end,
                 samples=_Worker.samples.get(name, ()),
                 asks_why=_Worker.asks_why,
+                tries_harder=_Worker.tries_harder,
                 known=_Worker.known,
                 machine=_Worker.machine,
             )

@@ -54,7 +54,28 @@ class Ended:
 
 def end_everything(design: Outline, geometry: Geometry, seed: int = 0) -> Ended:
     """End what is pending in states that random runs reach; the shortest run that fails, if one does."""
-    return end_from(design, geometry, _states(design, geometry, seed)) if design.pending else Ended(None, Counter())
+    if not design.pending:
+        return Ended(None, Counter())
+    done = end_from(design, geometry, _states(design, geometry, seed))
+    left = {each for each in design.pending if not done.ended[each.name]}
+    if done.failure is None and left and any(op.split for op in design.operations):
+        return Ended(
+            None, done.ended + _ended_while_others_wait(design.judging({each.law for each in left}.__contains__), geometry, seed)
+        )
+    return done
+
+
+def _ended_while_others_wait(design: Outline, geometry: Geometry, seed: int) -> Counter[str]:
+    """How often each condition can be ended in states in which it holds and a split operation waits. That it is refused there is no
+    failure: whoever waits goes on at some time."""
+    search, work = Search(design, geometry, f"progress {seed}", machine=_Unjudged), _Work(design, geometry)
+    ended: Counter[str] = Counter()
+    for _ in range(RUNS):
+        if search.run() is None and search.machine.pending:
+            ended.update(work.can_end(copy_of(design, search.machine.state)))
+        if all(ended[each.name] for each in design.pending):
+            break
+    return ended
 
 
 def end_from(design: Outline, geometry: Geometry, states: Iterable[tuple[Any, Run]]) -> Ended:
@@ -208,6 +229,13 @@ class _Work:
             if not any(anywhere[name] for name in each.after)
             for names in anywhere[each.name]
         ]
+
+    def can_end(self, state: Any) -> Iterator[str]:
+        """The names of the conditions that hold in a state and that the operation ends which is to end them."""
+        for each, names in [due for due in self.due(state) if self.is_judged(due[0])]:
+            self.machine.begin(copy_of(self.design, state))
+            if any(not self.holds(each, names, self.machine.state) for _ in self.taken(each, names)):
+                yield each.name
 
     def holds(self, pending: Pending, names: Sequence[Any], state: Any) -> bool:
         """Whether it is pending there."""

@@ -103,6 +103,7 @@ class Induction:
         known: dict[str, Sequence[Formula]] | None = None,
         merges: int = NONE,
         only: Collection[Law | None] | None = None,
+        tries_harder: bool = True,
     ) -> None:
         """``known`` keeps the laws of an arbitrary state as formulas, for other operations of the design. ``merges``: which
         paths of helpers are put together behind their calls. ``only``: the laws that are to be proved, if not all of them are."""
@@ -110,7 +111,7 @@ class Induction:
         self.left: set[Law | None] = set()
         """What is not proved where paths are put together, and may be path by path; None: what the text is obliged to."""
         self._known = {} if known is None else known
-        self.asks_why = asks_why
+        self.asks_why, self.tries_harder = asks_why, tries_harder
         """Whether each proof is to say which laws it used: that takes a question more for each."""
         self.design, self.op, self.timeout, self.base = design, op, timeout, base
         self.audit = OnTerms(design, design.cls.geometry, samples)
@@ -176,7 +177,7 @@ class Induction:
             if len(self._open) == len(judged) - 1:
                 self._open.append(None)
         for at, again in enumerate(self._open):
-            if again is not None and not refuted:  # what is wrong is wrong; where nobody knows, more is tried
+            if again is not None and not refuted and self.tries_harder:  # what is wrong is wrong; where nobody knows, more is tried
                 judged[at] = list(again())
         spent: dict[str, float] = {}
         verdicts: dict[str, Judgement] = {}
@@ -393,6 +394,7 @@ def prove_operation(
     asks_why: bool = False,
     known: dict[str, Sequence[Formula]] | None = None,
     machine: Outline | None = None,
+    tries_harder: bool = True,
 ) -> Proof:
     """The obligations of one operation, or those of one clause; every law may be assumed beforehand. What is proved is held against
     the samples, steps on ints. ``asks_why``: each proof says which laws it used. ``machine``: its steps are looked for in this
@@ -419,6 +421,7 @@ def prove_operation(
                 known=laws,
                 merges=merges,
                 only=left,
+                tries_harder=tries_harder,
             )
             with forgiving:
                 proof, left = _proof(induction, wanted, to_the_end)

@@ -125,7 +125,8 @@ def _ended_where_explored(design: Outline, explored: Explored) -> tuple[Ended, G
         ended += found.ended
         if found.failure is not None:
             return Ended(found.failure, ended), geometry
-    if all(done.whole for _, done in explored) or all(ended[each.name] for each in design.pending):
+    is_split = any(op.split for op in design.operations)  # what is pending only while one waits is seen by runs
+    if (all(done.whole for _, done in explored) and not is_split) or all(ended[each.name] for each in design.pending):
         return Ended(None, ended), explored[-1][0]
     left = {each.law for each in design.pending if not ended[each.name]}
     more, geometry = ended_somewhere(design.judging(left.__contains__), [geometry for geometry, _ in explored])

@@ -53,14 +53,16 @@ class _Judged:
         )
         """The design with the laws that have to be proved for it."""
         self.machine = bare_machine_of(design) if clause is None else None
+        self.tries_harder = asked.tries_harder
         self.lacking: tuple[induction.Judgement, ...] = ()
         """What is refuted, where further laws may help."""
 
     def report(self) -> EngineReport:
         began = time.perf_counter()
+        reached = random.campaign(self.design, self.design.cls.geometry, seconds=1.0, runs=400)
+        self.tries_harder = self.asked.tries_harder and reached.failure is None
         done = self._proved()
         verdicts, unproved, not_needed = self._each_law(done)
-        reached = random.campaign(self.design, self.design.cls.geometry, seconds=1.0, runs=400)
         vacuous = self._vacuous(verdicts, reached)
         verdicts.update(dict.fromkeys(vacuous, Verdict.VACUOUS))
         done_with, not_ended, unless = self._ended(done)
@@ -123,6 +125,7 @@ class _Judged:
             progress=progress,
             asks_why=self.asked.why and whole,
             machine=self.machine if whole else None,
+            tries_harder=self.tries_harder,
         )
         if done.audited.disagreements:
             raise ReadingsDisagree(done.audited.disagreements[0])

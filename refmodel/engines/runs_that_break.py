@@ -75,12 +75,13 @@ def run_that_breaks(design: Outline, laws: tuple[Law, ...], there: Geometry | No
 
 
 def with_one_more(design: Outline) -> Iterator[Geometry]:
-    """The design's geometry with one more name of one sort, and with one more split operation under way."""
-    own = design.cls.geometry
-    if any(op.split for op in design.operations) and own.under_way < MOST_UNDER_WAY:
-        yield own.resized(under_way=own.under_way + 1)
-    for sort in () if own.given else sorted(sorts_of(design)):
-        yield own.resized(**{sort: own.size(sort) + 1})
+    """The design's geometry with one more name of one sort, and with one more split operation under way; then likewise the last of
+    its further geometries."""
+    for own in (design.cls.geometry, *design.cls.further_geometries[-1:]):
+        if any(op.split for op in design.operations) and own.under_way < MOST_UNDER_WAY:
+            yield own.resized(under_way=own.under_way + 1)
+        for sort in () if own.given else sorted(sorts_of(design)):
+            yield own.resized(**{sort: own.size(sort) + 1})
 
 
 def _failure(judged: Outline, geometry: Geometry, seconds: float) -> Failure | None:

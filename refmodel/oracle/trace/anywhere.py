@@ -13,7 +13,7 @@ from msgspec import UNSET
 from refmodel.machine.x86.words import A, D, P
 from refmodel.oracle.trace import guest
 from refmodel.oracle.trace.changes import copy_is_good_no_more
-from refmodel.oracle.trace.contents import FULL
+from refmodel.oracle.trace.contents import FULL, Reported
 from refmodel.oracle.trace.events import Linear
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.tables import Key, Open
@@ -69,6 +69,8 @@ def _zeroes(k: Knowledge, vm: int) -> set[Key]:
             found |= {(vm, gfn) for gfn in range(piece.first, piece.last + 1)}
         elif piece.value is True:
             k.pages.put_range(vm, piece.first, piece.last, Open)
+        elif piece.value is Reported.ZEROES:
+            k.pages.put_range(vm, piece.first, piece.last, Reported.UNKNOWN)
     return found
 
 

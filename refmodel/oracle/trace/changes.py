@@ -12,7 +12,7 @@ from refmodel.mmu.contract import Derived
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
-from refmodel.oracle.trace.contents import Contents
+from refmodel.oracle.trace.contents import Contents, Reported
 from refmodel.oracle.trace.knowledge import CALM, About, Knowledge, Lingering, deviates
 from refmodel.oracle.trace.tables import Key
 
@@ -139,7 +139,9 @@ def reported_on(k: Knowledge, mfn: int) -> list[Key]:
 def is_reported(k: Knowledge, key: Key) -> bool:
     """Whether a page's guest has reported it as free, and not written to it since."""
     page = k.pages.get(key)
-    return page is not None and page.either is not None and not page.words
+    if page is None:
+        return type(k.tables["bare_memory"].told(key)) is Reported
+    return page.either is not None and not page.words
 
 
 def lost_if_reported(k: Knowledge, mfn: int) -> None:

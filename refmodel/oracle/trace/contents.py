@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import TypeAlias
 
 FULL = (1 << 64) - 1
@@ -172,3 +173,16 @@ class Contents:
             for offset in other.words.keys() - self.words.keys():  # they are known of neither
                 self.words[offset] = as_word(0, 0)
             self.zeroed = True
+
+
+class Reported(enum.Enum):
+    """What is kept of many pages together that their guest has reported as free: what they held, unless that is lost by now."""
+
+    ZEROES = True
+    UNKNOWN = False
+
+    def contents(self) -> Contents:
+        """One of these pages."""
+        found = Contents(zeroed=self.value)
+        found.either = Contents(zeroed=self.value)
+        return found

@@ -10,7 +10,7 @@ import attrs
 from refmodel.language.tables import NOTHING
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import guest
-from refmodel.oracle.trace.contents import WORD, Contents
+from refmodel.oracle.trace.contents import WORD, Contents, Reported
 from refmodel.oracle.trace.effects.logging import DirtyRing
 from refmodel.oracle.trace.knowledge import BY_PAGE, Knowledge
 from refmodel.oracle.trace.naming import NONE, Names
@@ -216,8 +216,14 @@ def _forget_contents(k: Knowledge, run: Run) -> None:
         entry = k.backing(key)
         if entry is not None and entry.resident:
             dict.pop(k.tables["memory"], entry.mfn, None)
+    assert pages.ranges is not None
+    several = [piece for piece in pages.ranges.overlapping(run.whose, run.first, run.last) if type(piece.value) is Reported]
     for name in HELD:
         _open(k.tables[name], run, keys)
+    for piece in several:
+        first, last = max(run.first, piece.first), min(run.last, piece.last)
+        if first <= last and not run.is_one:
+            pages.put_range(run.whose, first, last, Reported.UNKNOWN)
     for key in lost:
         pages[key] = _lost_perhaps()
 

@@ -43,8 +43,8 @@ def _is_known(k: Knowledge, at: Key, offset: int, bits: int, mask: int) -> bool:
     key = reached(k, *at)
     page = k.pages.get(key)
     if page is None:
-        return bool(k.tables["bare_memory"].told(key) is True)  # one of many that hold zeroes
-    return page.bits(offset)[1] & mask != 0
+        return k.tables["bare_memory"].told(key) is True  # one of many that hold zeroes
+    return bool(page.bits(offset)[1] & mask)
 
 
 def _may_be(k: Knowledge, at: Key, offset: int, bits: int, mask: int) -> bool:

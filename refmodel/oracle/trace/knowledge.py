@@ -328,6 +328,8 @@ class Knowledge:
             return False
         for page in self.pages.values():
             total -= len(page.words)
+            if page.words:
+                page.either = None
             page.words.clear()
             page.zeroed = False
             if total <= most // 2:

@@ -11,7 +11,7 @@ from refmodel.engines.words import place, shown
 from refmodel.language.kinds import Kind, TableKind
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.concerned import OUTLINE
-from refmodel.oracle.trace.contents import Contents
+from refmodel.oracle.trace.contents import Contents, Reported
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.naming import names_of
 from refmodel.oracle.trace.shapes import as_kept
@@ -68,8 +68,8 @@ def known(k: Knowledge, about: Concerned) -> State:
         state[kind.name] = {}
         for key in keys:
             value = as_kept(k.tables[kind.name], key)
-            if isinstance(value, bool) and kind.name in ("bare_memory", "destination"):
-                value = Contents(zeroed=value)
+            if isinstance(value, bool | Reported) and kind.name in ("bare_memory", "destination"):
+                value = value.contents() if isinstance(value, Reported) else Contents(zeroed=value)
             if value is Open or value is Nowhere:
                 continue
             if (value.words or value.zeroed) if isinstance(value, Contents) else value != kind.value.default():

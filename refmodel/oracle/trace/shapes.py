@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind
 from refmodel.language.tables import NOTHING
 from refmodel.oracle.trace.concerned import OUTLINE
-from refmodel.oracle.trace.contents import Contents
+from refmodel.oracle.trace.contents import Contents, Reported
 from refmodel.oracle.trace.tables import Key, Known, Nowhere, Open
 
 if TYPE_CHECKING:
@@ -159,7 +159,13 @@ def _of_page(k: Knowledge, pages: list[Key], frames: list[int], at: int, said: l
     page = k.pages.get(key)
     if page is not None and page.either is not None:
         raise Singular  # what it holds decides whether it may have lost its frame
-    said.append(as_kept(k.pages, key) if page is None else (page.plain, page.shut))
+    if page is None:
+        kept = as_kept(k.pages, key)
+        if type(kept) is Reported:
+            raise Singular
+        said.append(kept)
+    else:
+        said.append((page.plain, page.shut))
     if (copy := k.tables["destination"].get(key)) is None:
         said.append(as_kept(k.tables["destination"], key))
     vm = key[0]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace.contents import Contents
+from refmodel.oracle.trace.contents import Contents, Reported
 from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.knowledge import BY_PAGE, Knowledge
 from refmodel.oracle.trace.ranges import frames_of
@@ -153,7 +153,7 @@ def _spread(k: Knowledge, table: Known, key: object, whose: int, first: int, las
         value = Open
     elif table.name in ZEROES_OR_NOT:
         assert isinstance(value, Contents)
-        value = value.zeroed
+        value = value.zeroed if value.either is None or value.words else Reported(value.either.zeroed)
     table.put_range(whose, first, last, value)
     _drop(k, table, key)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 from refmodel.language.asking import concrete_assign, concrete_count
 from refmodel.language.kinds import Kind
 from refmodel.language.tables import NOTHING, Total
-from refmodel.oracle.trace.contents import Contents
+from refmodel.oracle.trace.contents import Contents, Reported
 from refmodel.oracle.trace.ranges import Mentioned, Ranges, Undo
 
 Key: TypeAlias = tuple[int, int]
@@ -201,7 +201,7 @@ class Pages(Known):
     def __missing__(self, key: Any) -> Any:
         in_a_piece = self.ranges is not None and self.ranges.pieces and type(key) is tuple and key not in self.opened
         found = self._in_a_piece(key) if in_a_piece else None
-        return Contents(zeroed=found is True)
+        return found.contents() if type(found) is Reported else Contents(zeroed=found is True)
 
 
 class Before(Total[Any, Any]):

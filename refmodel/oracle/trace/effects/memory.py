@@ -20,6 +20,7 @@ from refmodel.oracle.trace.changes import (
     hold,
     is_new,
     is_no_memory,
+    is_reported,
     is_shared,
     let_go,
     lose_sight,
@@ -116,8 +117,7 @@ def free(k: Knowledge, event: e.Free) -> None:
 
 def _is_lost(k: Knowledge, key: Key) -> None:
     """A page that its guest may have reported as free holds zeroes now. The guest relies on nothing that was sent of it before."""
-    page = k.pages.get(key)
-    if page is not None and page.either is not None and not page.words:
+    if is_reported(k, key):
         k.state.destination[key] = Contents()
     k.state.bare_memory[key] = Contents(zeroed=True)
 

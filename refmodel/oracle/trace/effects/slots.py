@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import attrs
@@ -20,7 +21,7 @@ from refmodel.oracle.trace.changes import (
     is_no_memory,
     lose_sight,
 )
-from refmodel.oracle.trace.contents import Contents
+from refmodel.oracle.trace.contents import Contents, Reported
 from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.effects.memory import gone, there
 from refmodel.oracle.trace.forgetting import forget_pages, forget_vm
@@ -118,21 +119,16 @@ def slot_move(k: Knowledge, event: e.SlotMove) -> None:
     _overlaps_no_other(k, event, pages)
     held = {at - gfn: k.page(vm, at).copy() for vm, at in sorted(k.pages) if vm == event.vm and gfn <= at < gfn + pages}
     stood, stretches = _frames_behind(k, event.vm, gfn, gfn + pages - 1), _pieces_behind(k, event.vm, gfn, gfn + pages - 1)
-    zeroes, lacking = _zeroes(k, event.vm, gfn, gfn + pages - 1), _lacking(k, event.vm, gfn, gfn + pages - 1)
+    alike_contents, lacking = _contents(k, event.vm, gfn, gfn + pages - 1), _lacking(k, event.vm, gfn, gfn + pages - 1)
     with together(k):
         stretch(k, event.vm, gfn, gfn + pages - 1, lambda gfn: _left(k, (event.vm, gfn)))
     k.memory_slots[event.vm, event.slot] = event.gfn, pages, readonly
     k.alike.clear()
     _slot_there(k, event.vm, event.gfn, pages, zero=False)
     with together(k):
-        for low, high in zeroes:
-            stretch(
-                k,
-                event.vm,
-                low - gfn + event.gfn,
-                high - gfn + event.gfn,
-                lambda at: _arrived(k, (event.vm, at), Contents(zeroed=True)),
-            )
+        for low, high, contents in alike_contents:
+            arrives = partial(_arrived_like, k, event.vm, contents)
+            stretch(k, event.vm, low - gfn + event.gfn, high - gfn + event.gfn, arrives)
         for by, contents in held.items():
             _arrived(k, (event.vm, event.gfn + by), contents)
     _stand_as_before(k, {(event.vm, event.gfn + by): behind for by, behind in stood.items()})
@@ -163,8 +159,8 @@ def _frames_behind(k: Knowledge, vm: int, first: int, last: int) -> dict[int, Be
 
 
 def _pieces_behind(k: Knowledge, vm: int, first: int, last: int) -> list[tuple[int, int, Behind]]:
-    """The same where it is known of many pages as one: by the distances of the first and the last of them, what stands behind the
-    first."""
+    """What stands behind pages of which many are known as one: the distances of the first and the last of them, and what is behind
+    the first."""
     table, found = k.tables["p2m"], list[tuple[int, int, Behind]]()
     assert table.ranges is not None
     for piece in table.ranges.overlapping(vm, first, last):
@@ -220,13 +216,19 @@ def _stand_as_before(k: Knowledge, stood: dict[Key, Behind]) -> None:
                 k.state.frames[entry.mfn] = frame
 
 
-def _zeroes(k: Knowledge, vm: int, first: int, last: int) -> list[tuple[int, int]]:
-    """The pages from the first to the last that hold zeroes, as far as that is known of many at once."""
+def _contents(k: Knowledge, vm: int, first: int, last: int) -> list[tuple[int, int, Contents]]:
+    """The pages from the first to the last that hold zeroes, or were reported as free, as far as that is known of many at once."""
     ranges = k.pages.ranges
     assert ranges is not None
     return [
-        (max(first, piece.first), min(last, piece.last)) for piece in ranges.overlapping(vm, first, last) if piece.value is True
+        (max(first, piece.first), min(last, piece.last), Contents(zeroed=True) if piece.value is True else piece.value.contents())
+        for piece in ranges.overlapping(vm, first, last)
+        if piece.value is True or isinstance(piece.value, Reported)
     ]
+
+
+def _arrived_like(k: Knowledge, vm: int, contents: Contents, gfn: int) -> None:
+    _arrived(k, (vm, gfn), contents.copy())
 
 
 def _lacking(k: Knowledge, vm: int, first: int, last: int) -> list[tuple[int, int]]:
