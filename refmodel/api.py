@@ -172,16 +172,16 @@ def check(
         raise BadDesign(f"seed: {seed!r}; expected a whole number of at most 63 bits")
     outline, spec = named(design, geometry)
     asked = Asked(
-        None if law is None else outline.asked(law),
-        seconds,
-        runs,
-        explore_seconds,
-        explore_depth,
-        exact,
-        depth,
-        seed,
-        why,
-        suggest,
+        clause=None if law is None else outline.asked(law),
+        seconds=seconds,
+        runs=runs,
+        explore_seconds=explore_seconds,
+        explore_depth=explore_depth,
+        exact=exact,
+        depth=depth,
+        seed=seed,
+        why=why,
+        suggests=suggest,
         where=None if jobs is None and on is None else Where(jobs or 1, on),
         so_far=so_far,
     )

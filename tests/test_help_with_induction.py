@@ -276,6 +276,7 @@ def test_what_cuts_paths_off_counts() -> None:
 LACKED = {
     lacking.WantsAnOwner: ["implies(s.frames[mfn].used, s.frames[mfn].owner != NOTHING)"],
     lacking.WantsUniqueness: ["implies(s.pages[vm].mfn != NOTHING and s.pages[vm].mfn == s.pages[other_vm].mfn, vm == other_vm)"],
+    lacking.WantsUniquenessOfMore: ["implies(s.pte[gfn] != NOTHING and s.pte[gfn] == s.pte[other_gfn], gfn == other_gfn)"],
     lacking.WantsACount: ["s.frames[mfn].references == count(s.pages, lambda entry, key0: entry.mfn == mfn)"],
     likened.Rmp: [
         "implies(s.rmp[mfn].assigned, s.rmp[mfn].vm != NOTHING)",
@@ -295,7 +296,12 @@ LACKED = {
 }
 
 
-AS_WELL = {likened.LargeMappings: [["not s.directory[s.tables[table].vm, s.tables[table].region].large"]]}
+AS_WELL = {
+    likened.LargeMappings: [["not s.directory[s.tables[table].vm, s.tables[table].region].large"]],
+    likened.ZeroPages: [
+        ["implies(s.zero[mfn], count(s.p2m, lambda entry, key0, key1: entry.writable and entry.mfn == mfn) == 0)"],
+    ],
+}
 """Others do too: which one is found depends on the counterexample that the solver happens to give."""
 
 

@@ -257,6 +257,10 @@ AS_MET = {
     "many_restored_pages_are_reported_and_one_is_lost": None,
     "many_pages_are_reported_and_come_back_begun_in_the_middle": None,
     "many_reported_pages_move_with_their_slot": None,
+    "a_store_somewhere_after_a_report": None,
+    "a_store_to_one_of_two_pages_after_a_report": None,
+    "denied_by_a_protection_key": None,
+    "denied_by_another_protection_key": (8, "EQV-2"),
     # Pages that share a frame use one slot, and may come back to one frame; reported pages lose frames and slots they shared.
     "a_shared_page_in_the_swap_cache_moves": None,
     "a_shared_page_moves_before_it_is_swapped_out": None,

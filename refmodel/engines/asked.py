@@ -19,7 +19,7 @@ def _nobody(report: EngineReport) -> None:
     """Nobody wants to know."""
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Asked:
     """What is wanted of the engines: each looks at what concerns it."""
 
@@ -40,13 +40,13 @@ class Asked:
     """Of the random runs: a number of at most 63 bits."""
     why: bool = False
     """Whether a proof says which laws it used for each law."""
-    tries_harder: bool = True
-    """Whether a proof asks the solver again, with more hypotheses, where it knows no answer: not if a run breaks a law anyway."""
     suggests: bool = False
     """Whether laws are looked for that make others inductive."""
     where: Where | None = None
     """Who shares an exploration that takes long. None: as many processes as there are processors that are free."""
     so_far: SoFar = _nobody
+    tries_harder: bool = True
+    """Whether a proof asks the solver again, with more hypotheses, where it knows no answer: not if a run breaks a law anyway."""
 
 
 USUAL = Asked()

@@ -80,20 +80,22 @@ class Candidates:
         with answering(self._machine):
             for each in self._schemes:
                 each.see(state, self._machine.geometry)
-            self._others = [(c, holds) for c, holds in self._others if self._everywhere(c, holds, state)]
+            own = self._machine.geometry
+            self._others = [(c, holds) for c, holds in self._others if _everywhere(c, holds, state, own)]
 
-    def excluding(self, state: Any, rejected: set[str]) -> list[Candidate]:
-        """The candidates that do not hold in this state, the simplest first."""
+    def excluding(self, state: Any, geometry: Geometry, rejected: set[str]) -> list[Candidate]:
+        """The candidates that do not hold in this state of this geometry, the simplest first."""
         with answering(self._machine):
-            found = [c for c, holds in self._others if not self._everywhere(c, holds, state)]
+            found = [c for c, holds in self._others if not _everywhere(c, holds, state, geometry)]
             for each in self._schemes:
-                found += each.excluding(state, self._machine.geometry, rejected)
+                found += each.excluding(state, geometry, rejected)
         unlike = {c.body: c for c in found if c.body not in rejected}
         return sorted(unlike.values(), key=lambda c: (c.cost, len(c.body), c.body))
 
-    def _everywhere(self, candidate: Candidate, holds: Callable[..., Any], state: Any) -> bool:
-        values = itertools.product(*(kind.values(self._machine.geometry) for _, kind in candidate.names))
-        return all(holds(state, *each) for each in values)
+
+def _everywhere(candidate: Candidate, holds: Callable[..., Any], state: Any, geometry: Geometry) -> bool:
+    values = itertools.product(*(kind.values(geometry) for _, kind in candidate.names))
+    return all(holds(state, *each) for each in values)
 
 
 def _compiled(names: Sequence[tuple[str, Scalar]], text: str, space: dict[str, Any]) -> Callable[..., Any]:

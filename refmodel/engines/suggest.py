@@ -156,13 +156,14 @@ class _Suggesting:
     def _is_excluded(self, witness: Witness, more: dict[str, Candidate]) -> bool:
         """Whether one of these, found for another counterexample, excludes this one too."""
         state = in_state(self.design, witness.geometry, witness.tables).state
-        return any(c.body in more for c in self.candidates.excluding(state, self._rejected))
+        return any(c.body in more for c in self.candidates.excluding(state, witness.geometry, self._rejected))
 
     def _excluding(self, witness: Witness, known: set[str]) -> list[Candidate]:
         """The simplest candidates that exclude a state, and that hold wherever exploration gets."""
         state = in_state(self.design, witness.geometry, witness.tables).state
         while True:
-            found = [c for c in self.candidates.excluding(state, self._rejected) if c.body not in known][: self._each]
+            excluding = self.candidates.excluding(state, witness.geometry, self._rejected)
+            found = [c for c in excluding if c.body not in known][: self._each]
             unlike = self._reaching_outside(found)
             if unlike is None:
                 return found

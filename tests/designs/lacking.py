@@ -4,8 +4,8 @@ from typing import Any
 
 import attrs
 
-from refmodel.language import NOTHING, Design, Total, geometry, implies, law, operation, require
-from refmodel.machine.names import Count, Mfn, Vm
+from refmodel.language import NOTHING, Design, Total, count, geometry, implies, law, operation, require
+from refmodel.machine.names import Count, Gfn, Mfn, Vm
 
 
 @attrs.frozen
@@ -159,3 +159,26 @@ class WantsThree(Design):
     @law("RES-3", "Nothing is spoiled.")
     def nothing_is_spoiled(s: "WantsThree", vm: Vm) -> Any:
         return not s.bad[vm]
+
+
+class WantsUniquenessOfMore(Design):
+    """Lacks: no two pages have the same frame. Its own geometry has one page only."""
+
+    pte: Total[Gfn, Mfn]
+    gone: Total[Mfn, bool]
+    geometry = geometry(Gfn=1, Mfn=1)
+
+    @operation
+    def map_page(self, gfn: Gfn, mfn: Mfn) -> None:
+        require(self.pte[gfn] == NOTHING and not self.gone[mfn] and count(self.pte, lambda m, g: m == mfn) == 0)
+        self.pte[gfn] = mfn
+
+    @operation
+    def unmap(self, gfn: Gfn) -> None:
+        require(self.pte[gfn] != NOTHING)
+        self.gone[self.pte[gfn]] = True
+        self.pte[gfn] = NOTHING
+
+    @law("INV-4", "A frame that is gone is not mapped.")
+    def gone_is_not_mapped(s: "WantsUniquenessOfMore", gfn: Gfn) -> Any:
+        return implies(s.pte[gfn] != NOTHING, not s.gone[s.pte[gfn]])

@@ -81,9 +81,12 @@ def _may_be_looked_at(k: Knowledge, vm: int, keys: set[Key]) -> bool:
         return True
     k.looked_at = 0
     for key in keys:
-        for page in guest.held(k, key):
-            page.forget(0, 4096)
-        if key[0] == vm:
+        pages = guest.held(k, key)
+        for page in pages:
+            if page.either is None:
+                page.forget(0, 4096)
+            page.doubt_whole()
+        if key[0] == vm and all(page.either is None for page in pages):
             dict.pop(k.pages, key, None)
     _zeroes(k, vm)
     return False
@@ -93,8 +96,7 @@ def _may_be_stored(k: Knowledge, key: Key, offset: int, bits: int, mask: int) ->
     """A page may have been stored to. A page that its guest had called free may be so no longer, so nothing is known of it."""
     copy_is_good_no_more(k, key)
     for page in guest.held(k, key):
-        if page.either is not None:
-            page.forget(0, 4096)
+        page.doubt_whole()
     had, _ = k.page(*key).bits(offset)
     _doubt(k, key, offset, (had ^ bits) & mask)
 

@@ -94,7 +94,13 @@ class Contents:
         self.words[offset] = as_word((had & ~mask) | (bits & mask), known | mask)
 
     def doubt(self, offset: int, mask: int) -> None:
-        """Some bits of a word are not known any more."""
+        """Some bits of a word may have been written: they are not known any more. A page that was reported as free may be lost as
+        before."""
+        if self.either is not None and not self.words:
+            self.either = self.either.copy()
+            self.either.doubt(offset, mask)
+            self.zeroed = False
+            return
         had, known = self.bits(offset)
         if known & ~mask or self.zeroed or self.either is not None:
             self.words[offset] = as_word(had, known & ~mask)
@@ -126,6 +132,13 @@ class Contents:
         self.either = self.either.copy()
         self.either.doubt_bytes(offset, size)
         self.zeroed = False
+
+    def doubt_whole(self) -> None:
+        """A page that was reported as free may have been stored to: it may hold anything, and may be lost as before."""
+        if self.either is not None and not self.words:
+            self.zeroed, self.either = False, Contents()
+        elif self.either is not None:
+            self.forget(0, WORD * WORDS_IN_A_PAGE)
 
     def forget(self, offset: int, size: int) -> None:
         """Mark some bytes as not known; if these are all bytes of the page, nothing is known of it."""

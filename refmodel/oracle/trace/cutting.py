@@ -67,8 +67,8 @@ def judge_in_pieces(name: str, where: Where) -> TraceVerdict:
 
 def cut(name: str, most: int) -> list[Piece]:
     """The pieces of a file; none where it cannot be cut: it is standard input or compressed, its events are numbered, an escape may
-    spell any field, only each CPU's order is known, or it has no gaps. It is not cut any more where pages are granted: a gap does
-    not end that."""
+    spell any field, only each CPU's order is known, or it has no gaps. It is not cut any more where pages are granted or converted:
+    a gap does not end that."""
     if name == "-" or not Path(name).is_file():
         return []
     header = _header(name)
@@ -103,6 +103,10 @@ class Whole(Exception):
     """A file is not to be cut."""
 
 
+LASTING = (b'"grant"', b'"alias"', b'"convert"')
+"""What no gap ends: pages that were lent, or a VM that has private pages, are not relied on after any."""
+
+
 def _gaps(name: str) -> Iterator[tuple[int, int]]:
     """Where a line is that tells of a gap, and its number. Raises ``Whole``."""
     offset, number, rest, granted = 0, 1, b"", False
@@ -113,7 +117,7 @@ def _gaps(name: str) -> Iterator[tuple[int, int]]:
             whole, newline, after = (rest + data).rpartition(b"\n")
             if len(after) > LONGEST or b'"seq"' in whole or b"\\" in whole:
                 raise Whole
-            granted = granted or b'"grant"' in whole or b'"alias"' in whole  # what was granted is not relied on after any gap
+            granted = granted or any(word in whole for word in LASTING)
             if b'"gap"' in whole and not granted:
                 at = offset
                 for by, line in enumerate(whole.split(b"\n")):

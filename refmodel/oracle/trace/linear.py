@@ -16,7 +16,7 @@ from msgspec import UNSET
 from refmodel.language.asking import Fault
 from refmodel.laws import equivalence
 from refmodel.machine.words import Translation
-from refmodel.machine.x86.guest_walk import Access, NotCanonical, PageFault, canonical
+from refmodel.machine.x86.guest_walk import PK, Access, NotCanonical, PageFault, canonical
 from refmodel.machine.x86.staleness import Remembered
 from refmodel.machine.x86.words import FRAME, PS, P, lacking
 from refmodel.oracle.trace import anywhere, guest, reported
@@ -27,11 +27,14 @@ from refmodel.oracle.trace.processors import REGISTERS, Processor, Runs, Stored,
 from refmodel.oracle.trace.tables import Key, Open
 from refmodel.oracle.x86.fault_codes import CODES, is_only_the_code
 
+TOLD = ("cr3", "levels", "wp", "smep", "smap", "nxe", "pke", "pkru", "amd")
+"""Fields of ``registers`` that walks depend on by the same names."""
+
 
 def processor(k: Knowledge, vm: int, cpu: int) -> Processor:
     if (vm, cpu) not in k.processors:  # at power-on nothing is remembered, and registers are reported from the start on
         untold = REGISTERS if k.after_gap or "registers" in k.silent else frozenset[str]()
-        k.processors[vm, cpu] = Processor(lost=not k.closed, untold=untold)
+        k.processors[vm, cpu] = Processor(lost=not k.closed, untold=untold, keys_untold=bool(untold))
     found: Processor = k.processors[vm, cpu]
     return found
 
@@ -41,7 +44,8 @@ def registers(k: Knowledge, event: Registers) -> None:
     mine = processor(k, event.vm, event.cpu)
     if "registers" not in k.silent:
         mine.untold -= {name for name in REGISTERS if getattr(event, name) is not None}
-    given = {name: value for name in ("cr3", "levels", "wp", "smep", "smap", "nxe") if (value := getattr(event, name)) is not None}
+        mine.keys_untold &= event.pke is None and event.pkru is None
+    given = {name: value for name in TOLD if (value := getattr(event, name)) is not None}
     if event.physical_bits is not None:
         given["beyond"] = lacking(event.physical_bits)
     _mov_cr4(mine, event)
@@ -190,6 +194,8 @@ def _law(event: Linear, ends: list[Translation | Fault], refusals: list[str]) ->
 def _known_ends(k: Knowledge, event: Linear, mine: Processor) -> list[tuple[Tables, Translation | Fault]]:
     """Every way in which the access may end; ``Open`` if it may end in any."""
     if k.silent_fills:  # the guest's tables may hold anything
+        raise Open
+    if mine.keys_untold and isinstance(event.fault, int) and event.fault & PK:
         raise Open
     return list(_ends(k, event, mine, _kind(event)))
 

@@ -89,6 +89,8 @@ class Processor:
     """CR4.PCIDE."""
     global_pages: bool = False
     """CR4.PGE."""
+    keys_untold: bool = False
+    """Whether CR4.PKE and PKRU may have been set before the trace, or before a gap."""
     untold: frozenset[str] = frozenset()
     """Those of its registers of which nobody told what they are since a gap."""
     lost: bool = True

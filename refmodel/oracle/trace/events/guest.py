@@ -92,7 +92,8 @@ class Registers(Event, tag="registers", kw_only=True):
     unchanged. What is not reported at the start is as at power-on; what is not reported after a gap is unknown.
 
     A new ``cr3`` flushes as MOV to CR3 does, unless ``keep`` is set (bit 63 of the source). A new ``pge``, ``pcide`` or ``smep``
-    flushes as MOV to CR4 does. With ``pcide``, bits 11:0 of ``cr3`` are the PCID.
+    flushes as MOV to CR4 does. With ``pcide``, bits 11:0 of ``cr3`` are the PCID. With ``pke`` (CR4.PKE), ``pkru`` denies accesses
+    by protection key. ``amd``: the processor reserves bit 8 of PML4 entries (APM Vol. 2 5.3.3).
     """
 
     cr3: Word | None = None
@@ -103,6 +104,9 @@ class Registers(Event, tag="registers", kw_only=True):
     nxe: bool | None = None
     pge: bool | None = None
     pcide: bool | None = None
+    pke: bool | None = None
+    pkru: Annotated[int, Meta(ge=0, le=(1 << 32) - 1)] | None = None
+    amd: bool | None = None
     physical_bits: Annotated[int, Meta(ge=32, le=52)] | None = None
     keep: bool = False
 
