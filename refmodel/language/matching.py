@@ -6,6 +6,9 @@ identity (``True``, ``None``) stay as they are, and are refused.
 
 import ast
 import copy
+from typing import TypeVar
+
+Placed = TypeVar("Placed", ast.expr, ast.stmt)
 
 
 def without_match(tree: ast.Module) -> ast.Module:
@@ -23,7 +26,7 @@ class _Rewritten(ast.NodeTransformer):
         if not isinstance(subject, ast.Name):  # a property may ask something, and is asked once
             name = f"match {node.lineno}:{node.col_offset}"  # no text can use this name
             before = [ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], subject), node)]
-            subject = ast.Name(name, ast.Load())
+            subject = ast.copy_location(ast.Name(name, ast.Load()), subject)
         left: list[ast.stmt] = []
         for case in reversed(node.cases):
             tests = [*_tests(case.pattern, subject), *([case.guard] if case.guard else [])]
@@ -33,8 +36,16 @@ class _Rewritten(ast.NodeTransformer):
 
 def _under(tests: list[ast.expr], case: ast.match_case, otherwise: list[ast.stmt]) -> ast.stmt:
     """The body of a case, if its tests are passed."""
-    test = tests[0] if len(tests) == 1 else ast.copy_location(ast.BoolOp(ast.And(), tests), case.pattern)
-    return ast.copy_location(ast.If(test, case.body, otherwise), case.pattern)
+    test = tests[0] if len(tests) == 1 else _placed(ast.BoolOp(ast.And(), tests), case.pattern, 3)
+    return _placed(ast.If(test, case.body, otherwise), case.pattern, 4)
+
+
+def _placed(node: Placed, pattern: ast.pattern, number: int) -> Placed:
+    """The node where the pattern begins. What is made of one pattern ends in different places: conditions are told apart by them,
+    from each other and from the pattern's value."""
+    placed = ast.copy_location(node, pattern)
+    placed.end_col_offset = pattern.end_col_offset + number
+    return placed
 
 
 def _is_of_values(pattern: ast.pattern) -> bool:
@@ -50,9 +61,9 @@ def _tests(pattern: ast.pattern, subject: ast.expr) -> list[ast.expr]:
     """What a pattern asks of the subject: nothing, if it is the wildcard."""
     match pattern:
         case ast.MatchValue(value):
-            return [ast.copy_location(ast.Compare(copy.deepcopy(subject), [ast.Eq()], [value]), pattern)]
+            return [_placed(ast.Compare(copy.deepcopy(subject), [ast.Eq()], [value]), pattern, 1)]
         case ast.MatchOr(patterns):
-            return [ast.copy_location(ast.BoolOp(ast.Or(), [test for each in patterns for test in _tests(each, subject)]), pattern)]
+            return [_placed(ast.BoolOp(ast.Or(), [test for each in patterns for test in _tests(each, subject)]), pattern, 2)]
     return []
 
 

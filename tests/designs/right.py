@@ -275,7 +275,45 @@ class MapsInTwoSteps(Design):
         return implies(s.mapped[vm, gfn] != NOTHING, s.of[s.mapped[vm, gfn]] == vm)
 
 
+class Kept(enum.Enum):
+    FREE = "free"
+    GIVEN = "given"
+    LENT = "lent"
+
+
+class MatchesSeveral(Design):
+    """Its laws match several values at once, and values with guards."""
+
+    kept: Total[Vm, Kept]
+    used: Total[Vm, bool]
+    geometry = geometry(Vm=1)
+
+    @operation
+    def go(self, vm: Vm, kept: Kept) -> None:
+        self.kept[vm] = kept
+        self.used[vm] = kept != Kept.FREE
+
+    @law("RES-1", "What is free is not used, and all else is.")
+    def used_unless_free(s: Any, vm: Vm) -> bool:
+        match s.kept[vm]:
+            case Kept.FREE:
+                return not s.used[vm]
+            case Kept.GIVEN | Kept.LENT:
+                return bool(s.used[vm])
+        return False
+
+    @law("RES-2", "What is free is not used.")
+    def free_is_not_used(s: Any, vm: Vm) -> bool:
+        match s.kept[vm]:
+            case Kept.FREE if s.used[vm]:
+                return False
+            case Kept.FREE:
+                return True
+        return bool(s.used[vm])
+
+
 RIGHT = (
+    MatchesSeveral,
     MapsInTwoSteps,
     CountsOfZones,
     KeepsOneFree,

@@ -26,7 +26,9 @@ def branches(operations: Sequence[Traced], ended: Sequence[bool]) -> tuple[froze
             if id(end) in came:
                 way = [(branch, is_whole) for branch, is_whole in on_the_way if end.goes_on or not branch.resumes]
                 every.update(branch for branch, is_whole in way if is_whole)
-                taken.update(branch for branch, _ in way if came[id(end)])
+                if came[id(end)]:
+                    taken.update(branch for branch, _ in way)
+                    taken.update(Branch(*place, holds) for place, holds in end.settled)
     return frozenset(every), frozenset(taken & every)
 
 

@@ -115,6 +115,8 @@ class Tracing:
         self.stores: list[Store] = []
         self.left: list[tuple[Store, ...]] = []
         """What was stored before each wait."""
+        self.settled: set[tuple[tuple[str, int], bool]] = set()
+        """Conditions that need not be decided, since what was decided before says how they come out: where, and how."""
         self.folding = 0
         self._base = self.graph.yes
         self._wrong: list[Node] = []
@@ -137,6 +139,10 @@ class Tracing:
     def decide(self, term: Node) -> bool:
         truth = self.known.truth(term)
         if truth is not None:
+            if not self.folding and not term.is_constant:
+                place, part = _place_in_text()
+                if place is not None and not part:
+                    self.settled.add((place, truth))
             return truth
         choice = bool(self.forks.again() if self.forks.replaying() else self.forks.take([True, False]))
         place, part = (None, False) if self.folding else _place_in_text()

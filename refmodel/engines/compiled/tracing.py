@@ -78,7 +78,7 @@ def _operation(layout: Layout, op: Operation, rows: Sequence[tuple[int, ...]]) -
                 raise Unsound(f"there are more than {PATHS:,} paths through {op.name}")
             end = _end(reading, op, arguments)
             who = reading.graph.constant(NOTHING) if actor is None else actor.term
-            _insert(tree, reading, attrs.evolve(end, actor=who))
+            _insert(tree, reading, attrs.evolve(end, actor=who, settled=frozenset(reading.settled)))
     return reading, tree
 
 

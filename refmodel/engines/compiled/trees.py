@@ -58,6 +58,8 @@ class End:
     """The VM that took the step, or NOTHING."""
     goes_on: bool = True
     """False: an operation that waited ends here, because something that it requires does not hold."""
+    settled: frozenset[tuple[tuple[str, int], bool]] = attrs.field(default=frozenset(), eq=False)
+    """Conditions on the way here that need not be decided: where each is, and how it comes out."""
 
 
 @attrs.frozen(eq=False)

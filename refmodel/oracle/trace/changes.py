@@ -58,7 +58,11 @@ def may_be_left(k: Knowledge, mfn: int, but: Key | None = None) -> bool:
     """Whether all who shared a frame, ``but`` for one page, may have left it: nobody knows how many did, or that page is the one
     that is left; and none is known to stand on it."""
     frame = k.state.frames.find(mfn)
-    if frame is None or frame.use != Use.SHARED or not k.pages_of(mfn) <= {but}:
+    if (
+        frame is None
+        or frame.use != Use.SHARED
+        or not k.pages_of(mfn) <= ({but, *k.borrowers.of(but)} if but is not None else set())
+    ):
         return False
     return frame.references > MANY // 2 or (but is not None and frame.references == 1)
 
@@ -237,7 +241,7 @@ def keep_as_last_sharer(k: Knowledge, key: Key) -> None:
         return
     frame = k.state.frames.find(entry.mfn)
     if frame is not None and frame.use == Use.SHARED and may_be_last(k, key, frame, entry.mfn):
-        for other in k.pages_of(entry.mfn) - {key}:
+        for other in k.pages_of(entry.mfn) - {key, *k.borrowers.of(key)}:
             lose_sight(k, other)
         may_write = unwatched(k, key) and entry.slot == NOTHING  # a copy on swap is good until the page may be written to
         own(k, key, entry.mfn, k.page(*key).copy(), attrs.evolve(entry, writable=may_write))
@@ -247,7 +251,7 @@ def may_be_last(k: Knowledge, key: Key, frame: Frame, mfn: int) -> bool:
     """Whether all others that shared a frame with a page may have left it: those that are known were reported as free."""
     if frame.references == 1:
         return True
-    others = k.pages_of(mfn) - {key}
+    others = k.pages_of(mfn) - {key, *k.borrowers.of(key)}
     return (frame.references > MANY // 2 or frame.references == 1 + len(others)) and all(may_be_lost(k, other) for other in others)
 
 

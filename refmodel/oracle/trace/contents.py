@@ -158,7 +158,12 @@ class Contents:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Contents):
             return NotImplemented
-        if self is other or self.is_unknown() or other.is_unknown():
+        if self is other:
+            return True
+        for one, another in ((self, other), (other, self)):
+            if one.either is not None and not one.words:
+                return another.is_zero() or one.either == another
+        if self.is_unknown() or other.is_unknown():
             return True
         if self.words == other.words and self.zeroed == other.zeroed:
             return True

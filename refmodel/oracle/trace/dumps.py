@@ -21,6 +21,7 @@ from refmodel.oracle.trace.changes import (
 )
 from refmodel.oracle.trace.deviations import Deviates
 from refmodel.oracle.trace.knowledge import About, Knowledge, Lingering
+from refmodel.oracle.trace.observed import Granted
 from refmodel.oracle.trace.tables import Key
 
 
@@ -39,6 +40,10 @@ def entry_(k: Knowledge, event: e.Entry) -> None:
 
 def backed(k: Knowledge, event: e.Backed) -> None:
     key = event.vm, event.gfn
+    grant = k.state.grants.find(key)
+    if grant is not None and grant.present:
+        _backed_where_it_is_borrowed(k, event, grant)
+        return
     given_untold(k, key)
     entry, frame, this = k.backing(key), k.state.frames.find(event.mfn), about(k, key, frames=(event.mfn,))
     if entry is not None:
@@ -53,6 +58,16 @@ def backed(k: Knowledge, event: e.Backed) -> None:
     if entry is None and not _is_lent(k, key):
         _may_stand_there(k, this, key, event.mfn)
         _learned(k, key, event)
+
+
+def _backed_where_it_is_borrowed(k: Knowledge, event: e.Backed, grant: Granted) -> None:
+    """Xen's p2m has the lender's frame there."""
+    lent = grant.vm, grant.gfn
+    entry, this = k.backing(lent), about(k, (event.vm, event.gfn), lent, frames=(event.mfn,))
+    where = f"vm {event.vm}, gfn {event.gfn:#x} is borrowed from vm {grant.vm}, gfn {grant.gfn:#x}"
+    if entry is not None:
+        agree(k, this, entry.resident and entry.mfn == event.mfn, f"{where}, which is {_where(entry)}")
+    agree(k, this, not event.writable or grant.writable, f"{where} for reading")
 
 
 def _is_lent(k: Knowledge, key: Key) -> bool:
@@ -102,6 +117,14 @@ def frame_(k: Knowledge, event: e.FrameIs) -> None:
     if event.references is not None:
         with k.judging(about(k, frames=(event.mfn,), counts=True)):
             k.state.frames[event.mfn] = attrs.evolve(frame, references=event.references)
+        if frame.use == Use.SHARED and event.references > len(_known_there(k, event.mfn)):
+            with k.judging(about(k, frames=(event.mfn,))):  # who is not known may leave, and nobody knows that it was there
+                k.state.frames[event.mfn] = attrs.evolve(frame, references=MANY)
+
+
+def _known_there(k: Knowledge, mfn: int) -> list[Key]:
+    """The pages that are known to stand on a frame."""
+    return [key for key in k.pages_of(mfn) if (entry := k.backing(key)) is not None and entry.resident and entry.mfn == mfn]
 
 
 def _as_told(k: Knowledge, event: e.FrameIs) -> bool:

@@ -288,7 +288,7 @@ def changed(page: Contents, offset: int, bits: int, mask: int) -> Contents:
 
 def hole(k: Knowledge, event: Hole) -> None:
     """There is said to be no memory."""
-    key = (event.vm, event.gpa >> 12)
+    key = reached(k, event.vm, event.gpa >> 12)
     if k.state.plugged.find(key):
         k.unless_silent(about_page(equivalence.holes_are_real, key, f"for vm {key[0]}, gfn {key[1]:#x}"), About(frozenset({key})))
 
@@ -323,6 +323,12 @@ def reached(k: Knowledge, vm: int, gfn: int) -> Key:
     """The page that a guest reaches there: its own, or the one that it borrows."""
     grant = k.state.grants.find((vm, gfn))
     return (vm, gfn) if grant is None or not grant.present else (grant.vm, grant.gfn)
+
+
+def of_its_vm(k: Knowledge, key: Key) -> Key:
+    """The page that an address of a VM is: that of which it is an alias, or itself."""
+    grant = k.state.grants.find(key)
+    return (grant.vm, grant.gfn) if grant is not None and grant.present and grant.vm == key[0] else key
 
 
 def must_be_there(k: Knowledge, key: Key) -> None:

@@ -11,6 +11,7 @@ import attrs
 from refmodel.laws import memory
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace import guest
 from refmodel.oracle.trace.changes import about, rest
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
@@ -29,7 +30,7 @@ MARKING = frozenset({"mark", "ring_push", "cancelled"})
 
 def mark(k: Knowledge, event: e.Mark) -> None:
     k.logged.add(event.vm)
-    _mark(k, (event.vm, event.gfn))
+    _mark(k, guest.of_its_vm(k, (event.vm, event.gfn)))
 
 
 def _mark(k: Knowledge, key: Key) -> None:
@@ -50,7 +51,7 @@ def _by_step(k: Knowledge, key: Key, kind: type[e.Pages], judge: Callable[[Knowl
 
 def take_mark(k: Knowledge, event: e.TakeMark) -> None:
     k.logged.add(event.vm)
-    _take_mark(k, (event.vm, event.gfn))
+    _take_mark(k, guest.of_its_vm(k, (event.vm, event.gfn)))
 
 
 def _take_mark(k: Knowledge, key: Key) -> None:
@@ -62,7 +63,7 @@ def _take_mark(k: Knowledge, key: Key) -> None:
 def send(k: Knowledge, event: e.Send) -> None:
     """What a device may write to goes on being written to: it is on its way until the VM is stopped. So is a page that is sent
     while the VM is paused, of which the mark was taken, and that nobody has write-protected."""
-    key = event.vm, event.gfn
+    key = guest.of_its_vm(k, (event.vm, event.gfn))
     if k.state.plugged.find(key) is False:
         return  # the range that is sent has a page that is no memory now, as in the balloon: nothing is copied
     with k.judging(about(k, key)):

@@ -33,6 +33,7 @@ from refmodel.oracle.trace.changes import (
 )
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Inconsistent
+from refmodel.oracle.trace.guest import of_its_vm
 from refmodel.oracle.trace.knowledge import Knowledge, deviates
 from refmodel.oracle.trace.observed import Granted
 from refmodel.oracle.trace.stretches import frames_fit, stretch, together
@@ -168,7 +169,7 @@ def _arriving(k: Knowledge, event: e.Fill) -> Contents:
 
 def report(k: Knowledge, event: e.Report) -> None:
     """What a page holds may be lost from now on: it is that, or zeroes. Its copy on swap goes with that."""
-    key = event.vm, event.gfn
+    key = of_its_vm(k, (event.vm, event.gfn))
     old, entry = k.page(*key), k.backing(key)
     if entry is not None and entry.slot != NOTHING:
         with k.judging(about(k, key, actor=event.vm)):
@@ -245,6 +246,7 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     """Nothing of a VM's is cached: it has no processors any more. So its translations go without a flush."""
     vm = event.vm
     with together(k):
+        _end_aliases_of(k, vm)
         _end_grants_of(k, vm)
         stretch(k, vm, 0, e.LAST_GFN, lambda gfn: _destroyed(k, (vm, gfn)))
     for slot in k.memory_slots.of_vm(vm):
@@ -259,7 +261,18 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
         vms.discard(vm)
     k.alike.clear()
     k.late = {key for key in k.late if key[0] != vm}
+    k.lent = {key for key in k.lent if key[0] != vm}
     k.table_pages = {key: level for key, level in k.table_pages.items() if key[0] != vm}
+
+
+def _end_aliases_of(k: Knowledge, vm: int) -> None:
+    """Nothing translates a VM's aliases any more, nor what it has borrowed."""
+    for borrower in [key for key, grant in k.tables["grants"].items() if key[0] == vm and grant.present]:
+        with k.judging(about(k, borrower)):
+            for name in ("derived", "borrowed", "dma"):
+                k.tables[name][borrower] = Derived()
+            k.lingering[borrower] = ()
+            k.state.grants[borrower] = Granted()
 
 
 def _end_grants_of(k: Knowledge, vm: int) -> None:

@@ -80,7 +80,9 @@ def place(k: Knowledge, key: Key, derived: Derived) -> None:
         return  # it may be another page's
     entry = P2mEntry(Backing.MAPPED, derived.mfn, derived.writable)
     is_its_own = frame is None or (
-        frame.use == Use.SHARED and may_be_last(k, key, frame, derived.mfn) and k.pages_of(derived.mfn) <= {key}
+        frame.use == Use.SHARED
+        and may_be_last(k, key, frame, derived.mfn)
+        and k.pages_of(derived.mfn) <= {key, *k.borrowers.of(key)}
     )
     if is_its_own and derived.writable:
         own(k, key, derived.mfn, k.page(*key), entry)
