@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 import refmodel
@@ -774,6 +775,60 @@ class GoesRound(Design):
     @law("ISO-1", "Not both.")
     def one_at_a_time(s: "GoesRound", vm: Vm) -> bool:
         return not (s.ping[vm] and s.pong[vm])
+
+
+class Reserves(Design):
+    """A page is promised only while more frames are free than promised: that there is one to choose is known by counts alone."""
+
+    free: Total[Mfn, bool]
+    promised: Total[Gfn, bool]
+    geometry = geometry(Gfn=2, Mfn=2)
+
+    def left(self) -> int:
+        return count(self.free, lambda free, mfn: free)
+
+    def owed(self) -> int:
+        return count(self.promised, lambda promised, gfn: promised)
+
+    @operation
+    def add(self, mfn: Mfn) -> None:
+        self.free[mfn] = True
+
+    @operation
+    def promise(self, gfn: Gfn) -> None:
+        require(not self.promised[gfn] and self.owed() < self.left())
+        self.promised[gfn] = True
+
+    @operation
+    def fill(self, gfn: Gfn) -> None:
+        require(self.promised[gfn])
+        mfn = choose(Mfn, lambda mfn: self.free[mfn])
+        self.free[mfn] = False
+        self.promised[gfn] = False
+
+    @law("RES-3", "As many frames are free as are promised.")
+    def enough(s: "Reserves") -> bool:
+        return s.owed() <= s.left()
+
+    @pending("EFF-2", "A promised page gets its frame.", until="fill")
+    def due(self, gfn: Gfn) -> bool:
+        return self.promised[gfn]
+
+
+class ReservesTooFew(Reserves):
+    """One more page may be promised than frames are free."""
+
+    @operation
+    def promise(self, gfn: Gfn) -> None:
+        require(not self.promised[gfn] and self.owed() <= self.left())
+        self.promised[gfn] = True
+
+
+def test_a_choice_has_an_option_where_a_count_says_so() -> None:
+    assert [each.proved for each in prove_progress(outline(Reserves))] == [True]
+    assert refmodel.check(ReservesTooFew, ["exhaustive"]).engines[0].failure is not None
+    asked = outline(ReservesTooFew)
+    assert [each.proved for each in prove_progress(attrs.evolve(asked, laws=()))] == [False]
 
 
 @pytest.mark.parametrize("engine", ["random", "exhaustive"])

@@ -261,6 +261,11 @@ class Hypotheses:
         apart = [z3.Or([a != b for a, b in zip(*keys, strict=True)])]
         self._once(("another", number.which), lambda: z3.Implies(number.number >= 2, conj((other, *apart))))
 
+    def counted_somewhere(self) -> list[Term]:
+        """For each count that was met, the key of an entry that counts, if any does (``go_by_counts``)."""
+        numbers = list(self.counts.values())
+        return [part for number in numbers for part in self._some_key(number, f"{number.number.decl().name()}.one")]
+
     def _compare(self, one: Counted, other: Counted) -> None:
         """If every key whose entry counts for one counts for the other, in its table, it has no more; and fewer, where some key
         counts for the other alone. Otherwise some key tells them apart."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -49,7 +49,7 @@ BASE = "s"
 
 MORE: tuple[Callable[[Hypotheses], None], ...] = (Hypotheses.go_far, Hypotheses.go_by_counts, Hypotheses.go_farthest)
 """What is assumed besides where laws near what is looked at do not suffice, one after the other."""
-FAR, ALL = 1, len(MORE)
+FAR, COUNTING, ALL = 1, 2, len(MORE)
 """How many of these."""
 
 
@@ -225,12 +225,16 @@ class _Ending:
         return [negation(taken) for taken in (*map(conj, ways), *itertools.chain(*chosen))]
 
     def _choices(self, path: Path) -> Iterator[list[tuple[Term, Term]]]:
-        """What the choices along a path may be taken to fall on: names that it looks something up for, flags, members of enums."""
+        """What the choices along a path may be taken to fall on: names that it looks something up for, a name whose entry counts
+        where some do, flags, members of enums."""
         keys = [key for lookup in (*path.lookups.values(), *self.reading.lookups.values()) for key in lookup.key]
         own = [name.term for name in self.names if isinstance(name, Opaque)]
         leaves = [leaf for answer in path.answers if isinstance(answer, tuple) for leaf in _leaves(*answer)]
+        if leaves:
+            self._knowing(COUNTING)
+        counted = self._hypotheses.counted_somewhere()
         options = [
-            members(kind) or list({number_of(t): t for t in (*own, *keys) if t.sort() == term.sort()}.values())[:FEW_NAMES]
+            members(kind) or [*_of_sort(term, (*own, *keys))[:FEW_NAMES], *_of_sort(term, counted)[:FEW_NAMES]]
             for kind, term in leaves
         ]
         if leaves and math.prod(map(len, options)) <= MOST_CHOICES:
@@ -314,6 +318,9 @@ class _Ending:
             [*self.reading.lookups.values(), *(x for path in paths for x in path.lookups.values())],
             [*self.reading.counts.values(), *(c for path in paths for c in path.counts.values())],
         )
+        for each in self._hypotheses.formulas:
+            if not each.law.names:  # it compares counts, perhaps, and no lookup leads to it
+                self._hypotheses.instantiate(each, [], NEAR)
         own = {name: value.term for (name, _), value in zip(self.ended.law.names, self.names, strict=True)}
         for first in self.first:  # at the same names, whether or not it looks anything up for each of them
             if {*first.law.names} <= {*self.ended.law.names}:
@@ -349,3 +356,8 @@ def _leaves(kind: Kind, value: Any) -> list[tuple[Scalar, Term]]:
 
 
 __all__ = ["Progress", "demand_progress", "prove_progress"]
+
+
+def _of_sort(term: Term, terms: Iterable[Term]) -> list[Term]:
+    """Those of the terms that are of the sort of another, each once."""
+    return list({number_of(each): each for each in terms if each.sort() == term.sort()}.values())

@@ -140,7 +140,12 @@ class Inference(Calls):
     def _may_yield(self, text: Text, node: ast.AST | None) -> None:
         """Only an operation itself may, which nothing calls: what yields gives no condition, but something that is always true."""
         if self._frames:
-            self.complain("only an operation itself may yield", node)
+            name = getattr(text.node, "name", "the function")
+            self.complain(
+                f"{name} yields: only an operation itself may yield, and nothing calls an operation that does, by super() neither; "
+                f"expected the code of {name} here, and what several have in common in helpers that do not yield",
+                node,
+            )
         if self.looking:
             file = code_of(text.scope.function).co_filename
             self.complaints.setdefault(Complaint(file, text.node.lineno, f"{self.looking} only looks: only an operation may yield"))
