@@ -170,3 +170,36 @@ def test_whether_records_are_equal_is_decided_where_they_are_compared() -> None:
     done = explore(outline(Exchange), Exchange.geometry)
     assert done.complete and done.branches == done.taken
     assert not_gone(done.taken) == {(line_of("compared"), True), (line_of("compared"), False)}
+
+
+class InOneOfTwo(Design):
+    """A page is in the pool or on the disk. What the first condition leaves open, what is required decides."""
+
+    pool: dict[Gfn, bool]
+    disk: dict[Gfn, bool]
+    geometry = geometry(Gfn=1)
+
+    @operation
+    def store(self, gfn: Gfn, small: bool) -> None:
+        require(gfn not in self.pool and gfn not in self.disk)
+        if small:
+            self.pool[gfn] = True
+        else:
+            self.disk[gfn] = True
+
+    @operation
+    def invalidate(self, gfn: Gfn) -> None:
+        require(gfn in self.pool or gfn in self.disk)
+        if gfn in self.pool:
+            del self.pool[gfn]
+        if gfn in self.disk:
+            del self.disk[gfn]
+
+    @law("INV-1", "A page is not in the pool and on the disk.")
+    def in_one(s: Any, gfn: Gfn) -> bool:
+        return not (gfn in s.pool and gfn in s.disk)
+
+
+def test_a_condition_that_was_decided_before_is_gone_by() -> None:
+    [report] = check(outline(InOneOfTwo), ["exhaustive"])
+    assert not [note for note in report.notes if "condition" in note]

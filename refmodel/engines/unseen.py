@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import linecache
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -48,13 +50,14 @@ def is_turned_off(op: Operation) -> bool:
 
 def not_taken(design: Outline, branches: frozenset[Branch], taken: frozenset[Branch]) -> tuple[str, ...]:
     """The conditions in the design's own files that no explored step came to, or of which only one way was gone, and each ``yield``
-    after which none went on. Of what refmodel
-    brings no design needs every part."""
+    after which none went on. Of what refmodel brings no design needs every part."""
     own = {each for each in branches - taken if is_own(design, each.file)}
     found = []
     for file, line in sorted({(each.file, each.line) for each in own}):
         ways = [each for each in own if (each.file, each.line) == (file, line)]
         says = NEVER_GONE_ON if any(each.resumes for each in ways) else NEVER_GONE[frozenset(each.holds for each in ways)]
+        if _compares_alone(file, line):
+            says = says.replace("this condition", "the comparison of min or max")
         found.append(f"{file}:{line}: {says}")
     return _first_of(found, "branches that no explored step took")
 
@@ -76,6 +79,12 @@ def not_met(design: Outline, parts: Iterable[Law], verdicts: Mapping[Law, Verdic
         ],
         "premises that were not met",
     )
+
+
+def _compares_alone(file: str, line: int) -> bool:
+    """Whether nothing is decided in a line but which of two numbers is the smaller."""
+    text = linecache.getline(file, line)
+    return re.search(r"\b(min|max)\(", text) is not None and re.search(r"\b(if|and|or|not|while|match|case)\b", text) is None
 
 
 def premise_words(design: Outline, site: Site) -> str:
