@@ -14,7 +14,7 @@ from refmodel.language.json_schemas import steady
 from refmodel.oracle.trace import crossing, dumps, guest, linear, silence, stretches
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
-from refmodel.oracle.trace.effects import logging, mechanisms, memory, slots, translations
+from refmodel.oracle.trace.effects import logging, mechanisms, memory, slots, swapping, translations
 from refmodel.oracle.trace.knowledge import WHERE_PAGES_LIE, Knowledge
 
 
@@ -175,11 +175,11 @@ ROWS: tuple[Row, ...] = (
         "ISO-1 RES-1 RES-2", "QEMU virtio_balloon_handle_output; Xen POPULATE_PHYSMAP", fills=True),
     Row(e.Balloon, mechanisms.balloon, "balloon",
         "RES-1", "QEMU virtio_balloon_set_config"),
-    Row(e.WriteBack, mechanisms.write_back, "p2m slots swap",
+    Row(e.WriteBack, swapping.write_back, "p2m slots swap",
         "RES-1 EQV-1", "Linux mm_vmscan_write_folio"),
-    Row(e.SwapOut, mechanisms.swap_out, "frames p2m slots swap",
+    Row(e.SwapOut, swapping.swap_out, "frames p2m slots swap",
         "ISO-3 EQV-1", "Linux, by the unmap that follows"),
-    Row(e.SwapIn, mechanisms.swap_in, "bare_memory frames memory p2m slots swap",
+    Row(e.SwapIn, swapping.swap_in, "bare_memory frames memory p2m slots swap",
         "ISO-1 ISO-3 RES-2 EQV-1", "KVM kvm_try_async_get_page, kvm_async_pf_completed"),
     Row(e.Grant, mechanisms.grant_, "grants",
         "ISO-1 ISO-5", "Xen MEM_PAGE_GRANT_MAP", fills=True),

@@ -1,41 +1,35 @@
-"""Pages are shared, ballooned, swapped and granted."""
+"""Pages are shared, ballooned and granted."""
 
 from __future__ import annotations
 
 import attrs
 
-from refmodel.language import NOTHING
-from refmodel.laws import accounting, contract, equivalence, memory
+from refmodel.laws import accounting, contract, equivalence
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
-from refmodel.monitor.swapping import SlotUse
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.ballooned import known_in_balloon
 from refmodel.oracle.trace.changes import (
     MANY,
     about,
-    copied_untold,
     copy_is_good_no_more,
     counts_as_marked,
     given_untold,
     hold,
     is_new,
     is_no_memory,
-    is_shared,
     let_go,
     lose_sight,
     own,
-    rest,
     take,
     unwatched,
     vacate,
 )
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Inconsistent
-from refmodel.oracle.trace.holding import BY_DEVICES, MAY_STILL_WRITE, STALE
+from refmodel.oracle.trace.holding import MAY_STILL_WRITE, STALE
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
 from refmodel.oracle.trace.observed import Granted, private_pages_are_not_shared
-from refmodel.oracle.trace.swap_cache import UNNAMED
 from refmodel.oracle.trace.tables import Key
 
 
@@ -81,13 +75,13 @@ def _shared_somewhere(k: Knowledge, one: Key, other: Key) -> None:
         why = f"it differs at offset {first.differs_at(second) or 0:#x} from what it is shared with"
         k.unless_silent(deviates(equivalence.memory_is_the_bare_machines, other, why), about(k, one, other), contents=True)
     for key in (one, other):
-        _may_be_shared(k, key)
+        may_be_shared(k, key)
     for key in (one, other):
         lose_sight(k, key)
     k.answers.lost_sight = True  # each may stand on a frame with pages of which it is known
 
 
-def _may_be_shared(k: Knowledge, key: Key) -> None:
+def may_be_shared(k: Knowledge, key: Key) -> None:
     """Whichever frame two pages share: none of them is private to its VM, and no processor or device may write to it."""
     if k.state.private.find(key):
         k.unless_silent(deviates(private_pages_are_not_shared, key), about(k, key))
@@ -186,200 +180,6 @@ def balloon(k: Knowledge, event: e.Balloon) -> None:
             k.state.balloon[event.vm] = attrs.evolve(k.state.balloon.default, actual=event.actual)
     finally:
         del k.answers.count
-
-
-def write_back(k: Knowledge, event: e.WriteBack) -> None:
-    key = event.vm, event.gfn
-    given_untold(k, key)
-    with k.judging(about(k, key, slots=(event.slot,))):
-        if k.devices_may_write(key):
-            k.unless_silent(deviates(memory.clean_pages_are_their_copies, key, BY_DEVICES), about(k, key))
-        entry = k.backing(key)
-        if entry is not None and entry.slot <= UNNAMED and k.swap_cache.number(entry.slot) == event.slot:
-            rest(k, key)
-            return
-        others = [each for each in _users(k, event.slot) if each != key]
-        if others and all(_may_share_a_slot(k, key, other, event.slot) for other in others):
-            _written_with_others(k, key, event.slot)
-            return
-        if others:
-            why = f"slot {event.slot} holds the copy of vm {others[0][0]}, gfn {others[0][1]:#x}"
-            k.unless_silent(deviates(memory.slots_are_counted, key, why), about(k, key, *others))
-            entry = k.backing(key)
-        if entry is not None and entry.slot not in (NOTHING, event.slot):
-            k.state.drop_copy(*key)
-        k.state.slots[event.slot] = SlotUse(True, *key)
-        k.state.swap[event.slot] = k.page(*key).copy()
-        k.swap_cache.drop(event.slot)
-        if is_shared(k, key) and entry is not None:
-            k.swap_cache.put(event.slot, entry.mfn)
-        if entry is None:
-            copied_untold(k, key, event.slot)
-        else:
-            rest(k, key)
-            k.state.p2m[key] = attrs.evolve(k.state.p2m[key], slot=event.slot)
-
-
-def swap_out(k: Knowledge, event: e.SwapOut) -> None:
-    key = event.vm, event.gfn
-    with k.judging(about(k, key, slots=() if event.slot is None else (event.slot,))):
-        entry = k.backing(key)
-        if entry is None:
-            return
-        if entry.slot == NOTHING and key in k.may_have_copies:
-            let_go(k, entry)
-            k.tables["p2m"].forget(key)
-            return
-        slot = event.slot
-        if slot is not None and entry.slot <= UNNAMED and k.swap_cache.number(entry.slot) == slot:
-            slot = None
-        elif slot is not None and _is_of_its_frame(k, key, slot):
-            if entry.slot == NOTHING:
-                _written_with_others(k, key, slot)
-                entry = k.state.p2m[key]
-            slot = None
-        elif slot is not None and entry.slot <= UNNAMED:
-            entry = _called(k, key, entry, slot)
-        if entry.slot == NOTHING or slot not in (None, entry.slot):
-            why = _where_it_is(entry.slot)
-            k.unless_silent(deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, key))
-            return
-        let_go(k, entry)
-        k.state.p2m[key] = P2mEntry(Backing.SWAPPED, slot=entry.slot)
-
-
-def _where_it_is(slot: int) -> str:
-    """What holds what a page holds, where another slot was named."""
-    if slot == NOTHING:
-        return "no slot holds what it holds now"
-    return f"what it holds is in slot {slot}" if slot > UNNAMED else "that slot holds the copy of another page"
-
-
-def _some_slot(k: Knowledge, key: Key, stands_for: int | None = None) -> int:
-    """A slot that holds the copy of a page, it is not known which; or one that stands for a slot that other pages use too."""
-    slot = k.swap_cache.unnamed(stands_for)
-    k.state.slots[slot] = SlotUse(True, *key)
-    k.state.swap[slot] = k.page(*key).copy()
-    return slot
-
-
-def _slot_that_was_told(k: Knowledge, key: Key) -> int:
-    """The slot that holds the copy of a page of which it was not known where it is: the last that it was written to, if any was
-    told."""
-    slot = k.untold_copies.get(key)
-    use = None if slot is None else k.state.slots.find(slot)
-    return slot if slot is not None and use == SlotUse(True, *key) else _some_slot(k, key)
-
-
-def _users(k: Knowledge, slot: int) -> list[Key]:
-    """The pages whose copy a slot holds: what pages share is written to one slot."""
-    uses = [use for name in k.swap_cache.uses(slot) if (use := k.state.slots.find(name)) is not None and use.used]
-    return [(use.vm, use.gfn) for use in uses]
-
-
-def _is_of_its_frame(k: Knowledge, key: Key, slot: int) -> bool:
-    """Whether a slot holds the copy of another page that stood on the same frame."""
-    entry = k.backing(key)
-    is_copy = entry is not None and entry.resident and k.swap_cache.frame(slot) == entry.mfn and is_shared(k, key)
-    return is_copy and any(other != key for other in _users(k, slot))
-
-
-def _may_share_a_slot(k: Knowledge, key: Key, other: Key, slot: int) -> bool:
-    """Whether two pages may stand on one frame, or may have done so when the slot was written to, and hold the same."""
-    if _is_of_its_frame(k, key, slot):
-        return True
-    mine, theirs = k.backing(key), k.backing(other)
-    if mine is None or theirs is None:
-        may_be_one = not any(each is not None and _is_alone_with_its_frame(k, each) for each in (mine, theirs))
-    else:
-        may_be_one = mine.resident and theirs.resident and mine.mfn == theirs.mfn
-    return may_be_one and k.page(*key) == k.page(*other)
-
-
-def _is_alone_with_its_frame(k: Knowledge, entry: P2mEntry) -> bool:
-    """Whether a page is known to have a frame of its own."""
-    frame = k.state.frames.find(entry.mfn) if entry.resident else None
-    return frame is not None and frame.use == Use.PRIVATE
-
-
-def _written_with_others(k: Knowledge, key: Key, slot: int) -> None:
-    """A page's copy is in a slot that other pages use too."""
-    rest(k, key)
-    unnamed = _some_slot(k, key, stands_for=slot)
-    if k.backing(key) is None:
-        copied_untold(k, key, unnamed)
-    else:
-        k.state.p2m[key] = attrs.evolve(k.state.p2m[key], slot=unnamed)
-
-
-def _called(k: Knowledge, key: Key, entry: P2mEntry, slot: int) -> P2mEntry:
-    """Where a page is when it is told which slot holds its copy, unless that is another's."""
-    use = k.state.slots.find(slot)
-    if use is not None and use.used:
-        return entry
-    k.state.slots[slot], k.state.swap[slot] = SlotUse(True, *key), k.state.swap[entry.slot]
-    k.state.slots[entry.slot] = SlotUse()
-    k.state.p2m[key] = attrs.evolve(entry, slot=slot)
-    found: P2mEntry = k.state.p2m[key]
-    return found
-
-
-def swap_in(k: Knowledge, event: e.SwapIn) -> None:
-    key = event.vm, event.gfn
-    entry = k.backing(key)
-    with k.judging(about(k, key, frames=(event.mfn,))):
-        if entry is not None and entry.resident and entry.slot == NOTHING:
-            why = "it is in a frame, and no slot holds it"
-            k.unless_silent(deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, key))
-            entry = k.backing(key)
-        slot = NOTHING if entry is None else entry.slot
-        kept, copied = slot if event.keep else NOTHING, k.swap_cache.number(slot)
-        if slot != kept and slot in k.tables["slots"]:
-            k.state.slots[slot] = SlotUse()
-        if not event.keep:
-            copy_is_good_no_more(k, key)
-        if event.mfn is None:
-            if kept != NOTHING:
-                copied_untold(k, key, kept)
-            k.tables["p2m"].forget(key)
-            k.answers.lost_sight |= k.swap_cache.frame(copied) is not None  # it may share that frame again
-            return
-        if slot != NOTHING and k.swap_cache.frame(copied) == event.mfn and _is_stood_on(k, event.mfn):
-            _mapped_from_the_swap_cache(k, key, event.mfn, kept)
-            return
-        take(k, event.mfn)
-        let_go(k, entry)
-        if slot != NOTHING and (kept != NOTHING or _users(k, copied)):
-            k.swap_cache.put(copied, event.mfn)
-        if event.keep and entry is None:
-            kept = _slot_that_was_told(k, key)
-        own(
-            k,
-            key,
-            event.mfn,
-            k.page(*key).copy(),
-            P2mEntry(Backing.MAPPED, event.mfn, writable=kept == NOTHING and unwatched(k, key), slot=kept),
-        )
-
-
-def _is_stood_on(k: Knowledge, mfn: int) -> bool:
-    """Whether pages stand on a frame."""
-    frame = k.state.frames.find(mfn)
-    return frame is not None and frame.use in (Use.PRIVATE, Use.SHARED) and bool(k.pages_of(mfn))
-
-
-def _mapped_from_the_swap_cache(k: Knowledge, key: Key, mfn: int, kept: int) -> None:
-    """The slot's frame is still there, since another page that it is the copy of stands on it: the two share it."""
-    frame = k.state.frames.find(mfn)
-    assert frame is not None
-    for other in k.pages_of(mfn):
-        _may_be_shared(k, other)
-        entry = k.backing(other)
-        if entry is not None and entry.writable:
-            k.state.p2m[other] = attrs.evolve(entry, writable=False)
-    k.state.frames[mfn] = Frame(Use.SHARED, references=frame.references + 1)
-    k.state.memory[mfn] = k.page(*key).copy()
-    k.state.p2m[key] = P2mEntry(Backing.MAPPED, mfn, writable=False, slot=kept)
 
 
 def grant_(k: Knowledge, event: e.Grant) -> None:
