@@ -27,7 +27,7 @@ from refmodel.engines.reports_of_runs import (
 )
 from refmodel.engines.unseen import is_turned_off, never, never_changed, not_met, not_taken
 from refmodel.engines.verdicts import EngineReport, Numbers, ReadingsDisagree, Verdict
-from refmodel.language.design import Outline
+from refmodel.language.design import Design, Outline
 from refmodel.language.laws import Law
 from refmodel.language.plurals import many
 from refmodel.language.sizes import Geometry
@@ -45,6 +45,7 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
         notice("exhaustive", f"depth {depth}, {classes:,} classes of states, {rate:,.0f} steps a second")
 
     seed = asked.seed + 1
+    notice("exhaustive", f"compiling, for {there_is(design, design.cls.geometry)}{_unstated(design)}")
     compared, how_compared = (0, "") if asked.exact else _compared(design, seed)
     explored = list(
         exhaustive.in_turn(
@@ -62,6 +63,13 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
     numbers = attrs.evolve(report.numbers, compared=compared)
     report = attrs.evolve(report, covered=report.covered + how_compared, numbers=numbers)
     return _with_pending(design, report, explored) if design.pending else report
+
+
+def _unstated(design: Outline) -> str:
+    """What a design is told that states no geometry: it has two names of each sort, which may take long."""
+    if design.cls.geometry is not Design.geometry:
+        return ""
+    return "; the design states no geometry: geometry = SMALL, of refmodel.geometries, is less"
 
 
 def _of_laws(design: Outline, explored: Explored, deepest: int) -> EngineReport:
