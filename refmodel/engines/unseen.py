@@ -18,7 +18,7 @@ from refmodel.language.design import Operation, Outline
 from refmodel.language.laws import Law
 from refmodel.language.places import file_of, home_of, place_of
 from refmodel.language.plurals import many
-from refmodel.language.sources import definition_of
+from refmodel.language.sources import code_of, definition_of
 
 PACKAGE = str(Path(__file__).parents[1])
 NEVER_GONE = {
@@ -54,6 +54,8 @@ def not_taken(design: Outline, branches: frozenset[Branch], taken: frozenset[Bra
     own = {each for each in branches - taken if is_own(design, each.file)}
     found = []
     for file, line in sorted({(each.file, each.line) for each in own}):
+        if _is_worked_out(design, file, line):
+            continue
         ways = [each for each in own if (each.file, each.line) == (file, line)]
         says = NEVER_GONE_ON if any(each.resumes for each in ways) else NEVER_GONE[frozenset(each.holds for each in ways)]
         if _compares_alone(file, line):
@@ -79,6 +81,34 @@ def not_met(design: Outline, parts: Iterable[Law], verdicts: Mapping[Law, Verdic
         ],
         "premises that were not met",
     )
+
+
+OPEN = {"all", "any", "cached", "count", "fails", "len", "max", "min"}
+"""Functions of which the answer is decided where they are asked."""
+
+
+def _is_worked_out(design: Outline, file: str, line: int) -> bool:
+    """Whether what is decided in a line may be worked out by a helper or a property: on some paths that gives a constant, and
+    Python goes on without asking anybody."""
+    for function in design.text.functions:
+        definition = definition_of(function) if code_of(function).co_filename == file else None
+        if definition is None or not definition.lineno <= line <= (definition.end_lineno or 0):
+            continue
+        given = [each for each in ast.walk(definition) if isinstance(each, ast.Assign) and _calls(design, each.value)]
+        made = {name.id for each in given for of in each.targets for name in ast.walk(of) if isinstance(name, ast.Name)}
+        parts = (each for each in ast.walk(definition) if isinstance(each, ast.expr))
+        here = [each for each in parts if each.lineno <= line <= (each.end_lineno or 0)]
+        if any(_calls(design, each) or (isinstance(each, ast.Name) and each.id in made) for each in here):
+            return True
+    return False
+
+
+def _calls(design: Outline, node: ast.expr) -> bool:
+    """Whether an expression calls a helper, or asks for a property."""
+    called = (each.func for each in ast.walk(node) if isinstance(each, ast.Call))
+    names = {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+    properties = {function.__name__ for function in design.text.functions}
+    return any(not (isinstance(each, ast.Name) and each.id in OPEN) for each in called) or bool(names & properties)
 
 
 def _compares_alone(file: str, line: int) -> bool:
