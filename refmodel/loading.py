@@ -9,6 +9,7 @@ import ast
 import hashlib
 import importlib
 import importlib.util
+import linecache
 import os
 import re
 import shlex
@@ -213,6 +214,7 @@ def _from_file(path: Path) -> ModuleType:
         raise BadDesign(f"{path}: cannot be read: {why.strerror or why}") from None
     _forget_edited()
     key = file, hashlib.sha256(text).hexdigest()
+    linecache.checkcache(str(file))  # or what was removed from the file would stand there still
     if key not in _LOADED:
         _LOADED[key] = imported_from(*key) or _executed(path, file, text)
     return _LOADED[key]
@@ -221,6 +223,7 @@ def _from_file(path: Path) -> ModuleType:
 def _forget_edited() -> None:
     """Where a file has changed that a design was loaded from, all are loaded again when they are next asked for."""
     if forget_edited():
+        linecache.checkcache()
         for module in _LOADED.values():
             sys.modules.pop(module.__name__, None)
         _LOADED.clear()

@@ -275,6 +275,18 @@ AS_MET = {
     "the_last_sharer_has_an_alias": None,
     "the_last_sharer_has_a_borrower": None,
     "lent_before_a_gap_by_a_vm_that_is_gone": (8, "EQV-1"),
+    # What a step does not know of decides: the swap cache, slots that many use, reports of what nobody touched.
+    "a_page_of_the_swap_cache_moves_after_others_did": None,
+    "a_page_comes_back_to_anothers_frame": (46, "RES-2"),
+    "many_clones_come_back_to_one_frame": None,
+    "the_slot_of_many_clones_is_taken": (347, "RES-1"),
+    "two_pages_come_back_from_an_untold_slot": None,
+    "sharers_of_an_untold_frame_come_back_to_one": None,
+    "the_last_sharer_is_reported_after_an_untold_break": None,
+    "a_device_answers_a_store_to_a_read_only_alias": None,
+    "a_page_is_unprotected_by_its_alias": None,
+    "the_slot_of_a_page_that_was_reported_before_is_taken": None,
+    "untouched_memory_is_reported_and_freed": None,
     # Pages that share a frame use one slot, and may come back to one frame; reported pages lose frames and slots they shared.
     "a_shared_page_in_the_swap_cache_moves": None,
     "a_shared_page_moves_before_it_is_swapped_out": None,

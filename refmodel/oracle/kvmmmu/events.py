@@ -11,7 +11,7 @@ import attrs
 from refmodel.machine.x86.guest_walk import PK
 from refmodel.machine.x86.words import FRAME, NX, PS, RW, US, A, D
 from refmodel.oracle.kvmmmu.laws import CODES, ENTRIES, MARKS, REUSE, ROLES, SLOTS, SYNC, WALKS, deviates
-from refmodel.oracle.kvmmmu.walks import USER, WRITE, Walk, due_in_words, end_in_words, ends, is_ept
+from refmodel.oracle.kvmmmu.walks import USER, WRITE, Walk, due_in_words, end_in_words, ends, is_ept, may_fail_by_ept
 from refmodel.oracle.x86.fault_codes import is_only_the_code
 
 WALK = re.compile(rb"addr ([0-9a-f]{1,16}) pferr ([0-9a-f]{1,16})")
@@ -33,6 +33,8 @@ SUCH_AS = {
     SPTE: "gfn 11 spte 138005e67 (rwxu) level 1 at 105324008",
 }
 """The fields of an event, as a kernel prints them."""
+APIC_ACCESS = 0xFEE00
+"""The guest frame of the APIC access page (SDM Vol. 3A 10.4.1)."""
 BELOW_KEYS = (1 << 40) - 1
 """A host that encrypts memory has a C-bit (APM Vol. 2 7.10.1), or a key's number, among the higher bits of its entries."""
 RIGHTS = re.compile(rb"(?:^| )([w-][u-][x-])(?: |$)")
@@ -45,6 +47,10 @@ class Shadow:
     unsync: bool | None = None
     """Whether it may be behind the guest's table; None if it was zapped."""
     line: int = 0
+    made: bool = False
+    """Whether the task was seen to make it: of what was there before, several pages may print alike."""
+    was_unsync: bool = False
+    """Whether it was zapped while it was behind the guest's table: KVM tells once more that it is so no longer."""
 
 
 class KvmMmu:
@@ -129,6 +135,10 @@ class KvmMmu:
         lacking = self._lacking(walked) if walked.error is None and None in due else None
         may_be_ept = walked.error is None and is_ept(walked.entries(), levels, walked.address)
         if may_be_ept and (self.nested or None not in due or lacking):
+            self.nested = walked.guessed = True
+            self.guessed += 1
+            return
+        if walked.error not in {None, *due} and may_fail_by_ept(walked.entries(), levels, walked.address):
             self.nested = walked.guessed = True
             self.guessed += 1
             return
@@ -220,7 +230,7 @@ class KvmMmu:
             before = self.shadows.get(page, {}).get(task)
             if before is not None and before.unsync is not None:
                 self.alike.add(page)
-            self.shadows[page] = {task: Shadow(False, line)}
+            self.shadows[page] = {task: Shadow(False, line, made=True)}
         else:
             self._agrees(line, task, page, state)
         walked = self.walks.get(task)
@@ -251,8 +261,11 @@ class KvmMmu:
         self.checks += 1
 
     def zap_page(self, line: int, task: bytes, rest: bytes) -> None:
-        _, gfn, level, _, role, _, _, _ = _fields(PAGE, rest)
-        self.shadows[gfn + b" " + level + b" " + role] = {task: Shadow(None, line)}
+        _, gfn, level, _, role, _, state, _ = _fields(PAGE, rest)
+        page = gfn + b" " + level + b" " + role
+        before = self.shadows.get(page, {}).get(task)
+        made = before is not None and before.made
+        self.shadows[page] = {task: Shadow(None, line, made, was_unsync=state == b"unsync")}
 
     def turn(self, to_unsync: bool) -> Callable[[int, bytes, bytes], None]:
         """A shadow page is let go, or brought up to date. Its state is told as it was before."""
@@ -260,10 +273,15 @@ class KvmMmu:
         def told(line: int, task: bytes, rest: bytes) -> None:
             _, gfn, level, _, role, _, state, _ = _fields(PAGE, rest)
             page = gfn + b" " + level + b" " + role
+            before = self.shadows.get(page, {}).get(task)
+            if before is not None and before.was_unsync and not to_unsync and state == b"unsync":
+                before.was_unsync = False  # a part of zapping it
+                return
             self._agrees(line, task, page, state)
             if (state == b"unsync") == to_unsync and page not in self.alike:
                 raise deviates(SYNC, ["sync" if to_unsync else "unsync"], f"it is told to be {state.decode()} already")
-            self.shadows[page] = {task: Shadow(to_unsync, line)}
+            made = before is not None and before.made
+            self.shadows[page] = {task: Shadow(to_unsync, line, made)}
 
         return told
 
@@ -272,6 +290,9 @@ class KvmMmu:
         if page in self.alike:
             return
         known = self.shadows.setdefault(page, {}).setdefault(task, Shadow(state == b"unsync", line))
+        if not known.made and (known.unsync is None or known.unsync != (state == b"unsync")):
+            self.alike.add(page)
+            return
         if known.unsync is None:
             raise deviates(REUSE, ["a new page"], f"it was zapped at line {known.line}")
         if known.unsync != (state == b"unsync"):
@@ -282,6 +303,8 @@ class KvmMmu:
     def mark_mmio(self, line: int, task: bytes, rest: bytes) -> None:
         gfn, generation = _fields(MMIO, rest)
         key = task, int(gfn, 16)
+        if key[1] == APIC_ACCESS:  # KVM's own slot, which it hides from L2
+            return
         before, mapped = self.mmio.get(key), self.mapped.get(key, 0)
         if before is not None and before[0] == generation and mapped > before[1]:
             raise deviates(

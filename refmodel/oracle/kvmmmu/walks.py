@@ -76,7 +76,7 @@ class Walk:
 
     def goes_on_with(self, level: int) -> bool:
         """Whether an entry of this level comes next."""
-        return not self.is_at_leaf and (level == self.elements[-1][1] - 1 if self.elements else level in (4, 5))
+        return not self.is_at_leaf and (level == self.elements[-1][1] - 1 if self.elements else level >= 2)
 
     def begins_again_with(self, level: int) -> bool:
         """Whether an entry of this level is read since another processor changed one of which a flag was to be set."""
@@ -132,6 +132,25 @@ def is_ept(entries: tuple[int, ...], levels: int, address: int) -> bool:
             continue
         if memory.reads == len(entries):
             return True
+    return False
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def may_fail_by_ept(entries: tuple[int, ...], levels: int, address: int) -> bool:
+    """Whether a walk of a guest's own EPT may end in an EPT violation or misconfiguration at the last of these entries, which gives
+    some right: to one that gives none, both kinds of walk come to the same end."""
+    if not entries[-1] & 7:
+        return False
+    uses = (Use(read=True), Use(write=True), Use(fetch=True))
+    for flags, by_mode, use in itertools.product((False, True), (False, True), uses):
+        memory = _Told(entries)
+        try:
+            ept_walk(memory, Ept(0, levels, flags, by_mode, beyond=lacking(52)), address, use)
+        except _MoreIsRead:
+            continue
+        except Fault:
+            if memory.reads == len(entries):
+                return True
     return False
 
 

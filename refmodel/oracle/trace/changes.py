@@ -133,10 +133,10 @@ def may_be_lost(k: Knowledge, key: Key) -> bool:
 def reported_on(k: Knowledge, mfn: int) -> list[Key]:
     """The pages that stand on a frame, if their guests have reported all of them as free, so that they may lose the frame."""
     frame = k.tables["frames"].told(mfn)
-    if frame is None or frame.use not in (Use.PRIVATE, Use.SHARED):
+    if frame is not None and frame.use not in (Use.PRIVATE, Use.SHARED):
         return []
     keys = [key for key in sorted(k.pages_of(mfn)) if (entry := k.backing(key)) is not None and entry.resident and entry.mfn == mfn]
-    are_all = frame.references <= len(keys) or frame.references > MANY // 2
+    are_all = frame is None or frame.references <= len(keys) or frame.references > MANY // 2
     return keys if are_all and all(is_reported(k, key) for key in keys) else []
 
 

@@ -296,7 +296,9 @@ def hole(k: Knowledge, event: Hole) -> None:
 def mmio(k: Knowledge, event: Mmio) -> None:
     """A device model has answered. Memory that guests may only read answers their stores so."""
     key = event.vm, event.gpa >> 12
-    if not (event.write and k.may_be_read_only(key)):
+    grant = k.state.grants.find(key)
+    is_read_only = k.may_be_read_only(key) or (grant is not None and grant.present and not grant.writable)
+    if not (event.write and is_read_only):
         hole(k, Hole(vm=event.vm, gpa=event.gpa, write=event.write))
 
 

@@ -127,7 +127,7 @@ def shape_of(k: Knowledge, pages: list[Key], frames: list[int]) -> Shape | None:
             said.append(kept if kept is Open or kept is Nowhere else _frame(kept, pages, frames))
     except Singular:
         return None
-    if len(frames) > MOST_FRAMES:
+    if len(frames) > MOST_FRAMES or k.swap_cache.holds(frames):
         return None
     return (*said, len(frames), _alike(k, pages, frames))
 

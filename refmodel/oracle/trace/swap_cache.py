@@ -8,13 +8,14 @@ one a slot without a number, which stands for it.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 
 from refmodel.language import NOTHING
 
 UNNAMED = NOTHING - 1
 """Slots from here down have no number: they stand for a slot that others use too, or for one of which the number was not told."""
 FEW = 64
-"""Uses of one slot that are kept though they may have ended."""
+"""Uses of one slot of which it is not looked whether they have ended."""
 
 
 class SwapCache:
@@ -24,30 +25,37 @@ class SwapCache:
         self._frames: dict[int, int] = {}
         """By slot: the frame that it is a copy of, if pages share that or may come to it again."""
         self._slots: defaultdict[int, set[int]] = defaultdict(set)
+        self.untold: set[int] = set()
+        """Frames to which a page came back from a slot that nobody told."""
         self._stand_for: dict[int, int] = {}
         """By slot without a number: the slot that it stands for."""
         self._standing: defaultdict[int, list[int]] = defaultdict(list)
+        self._most: defaultdict[int, int] = defaultdict(lambda: FEW)
         self._unnamed = 0
 
-    def unnamed(self, stands_for: int | None = None) -> int:
-        """A new slot without a number, which may stand for another."""
+    def unnamed(self, stands_for: int | None, is_used: Callable[[int], bool]) -> int:
+        """A new slot without a number, which may stand for another. ``is_used`` says whether a slot still holds a copy."""
         slot = UNNAMED - self._unnamed
         self._unnamed += 1
         if stands_for is not None:
             self._stand_for[slot] = stands_for
-            self._standing[stands_for].append(slot)
-            for old in self._standing[stands_for][:-FEW]:
-                del self._stand_for[old]
-            del self._standing[stands_for][:-FEW]
+            standing = self._standing[stands_for]
+            standing.append(slot)
+            if len(standing) > self._most[stands_for]:
+                for old in [each for each in standing[:-1] if not is_used(each)]:
+                    del self._stand_for[old]
+                standing[:] = [each for each in standing if each in self._stand_for]
+                self._most[stands_for] = max(FEW, 2 * len(standing))
         return slot
 
     def number(self, slot: int) -> int:
         """The slot that a slot without a number stands for; itself if it stands for none."""
         return self._stand_for.get(slot, slot)
 
-    def uses(self, slot: int) -> list[int]:
+    def uses(self, slot: int) -> Iterator[int]:
         """A slot, and those that stand for it."""
-        return [slot, *self._standing.get(slot, ())]
+        yield slot
+        yield from self._standing.get(slot, ())
 
     def frame(self, slot: int) -> int | None:
         """The frame that a slot is a copy of, if that is known."""
@@ -64,13 +72,23 @@ class SwapCache:
         mfn = self._frames.pop(slot, None)
         if mfn is not None:
             self._slots[mfn].discard(slot)
+            if not self._slots[mfn]:
+                del self._slots[mfn]
+
+    def holds(self, mfns: Iterable[int]) -> bool:
+        """Whether one of these frames is in the swap cache."""
+        return bool(self._slots or self.untold) and any(mfn in self._slots or mfn in self.untold for mfn in mfns)
 
     def taken(self, mfn: int) -> None:
         """A frame is taken from the free ones: it is no slot's any more."""
+        self.untold.discard(mfn)
         for slot in self._slots.pop(mfn, ()):
             self._frames.pop(slot, None)
 
     def moved(self, mfn: int, to: int) -> None:
         """What a frame holds is in another."""
+        if mfn in self.untold:
+            self.untold.discard(mfn)
+            self.untold.add(to)
         for slot in self._slots.pop(mfn, ()):
             self.put(slot, to)

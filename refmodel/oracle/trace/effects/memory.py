@@ -179,7 +179,7 @@ def report(k: Knowledge, event: e.Report) -> None:
     if entry is None:
         copy_is_good_no_more(k, key)
     zero = old.zeroed and not old.words
-    if zero and (old.either is not None or entry is None or not entry.resident):
+    if zero and old.either is not None:
         return
     with k.judging(about(k, key, actor=event.vm)):
         new = Contents(zeroed=zero)

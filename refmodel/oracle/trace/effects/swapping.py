@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import attrs
 
 from refmodel.language import NOTHING
@@ -15,8 +17,10 @@ from refmodel.oracle.trace.changes import (
     copied_untold,
     copy_is_good_no_more,
     given_untold,
+    is_reported,
     is_shared,
     let_go,
+    lose_sight,
     own,
     rest,
     take,
@@ -39,8 +43,15 @@ def write_back(k: Knowledge, event: e.WriteBack) -> None:
         if entry is not None and entry.slot <= UNNAMED and k.swap_cache.number(entry.slot) == event.slot:
             rest(k, key)
             return
+        if _is_of_its_frame(k, key, event.slot):
+            _written_with_others(k, key, event.slot)
+            return
         others = [each for each in _users(k, event.slot) if each != key]
-        if others and all(_may_share_a_slot(k, key, other, event.slot) for other in others):
+        for other in [each for each in others if is_reported(k, each)]:  # its guest needs no copy: the slot may be free
+            others.remove(other)
+            lose_sight(k, other)
+            copy_is_good_no_more(k, other)
+        if others and all(_may_share_a_slot(k, key, other) for other in others):
             _written_with_others(k, key, event.slot)
             return
         if others:
@@ -53,7 +64,7 @@ def write_back(k: Knowledge, event: e.WriteBack) -> None:
         k.state.swap[event.slot] = k.page(*key).copy()
         k.swap_cache.drop(event.slot)
         if is_shared(k, key) and entry is not None:
-            k.swap_cache.put(event.slot, entry.mfn)
+            _in_the_swap_cache(k, event.slot, entry.mfn)
         if entry is None:
             copied_untold(k, key, event.slot)
         else:
@@ -98,7 +109,7 @@ def _where_it_is(slot: int) -> str:
 
 def _some_slot(k: Knowledge, key: Key, stands_for: int | None = None) -> int:
     """A slot that holds the copy of a page, it is not known which; or one that stands for a slot that other pages use too."""
-    slot = k.swap_cache.unnamed(stands_for)
+    slot = k.swap_cache.unnamed(stands_for, lambda each: (use := k.state.slots.find(each)) is not None and use.used)
     k.state.slots[slot] = SlotUse(True, *key)
     k.state.swap[slot] = k.page(*key).copy()
     return slot
@@ -112,10 +123,12 @@ def _slot_that_was_told(k: Knowledge, key: Key) -> int:
     return slot if slot is not None and use == SlotUse(True, *key) else _some_slot(k, key)
 
 
-def _users(k: Knowledge, slot: int) -> list[Key]:
+def _users(k: Knowledge, slot: int) -> Iterator[Key]:
     """The pages whose copy a slot holds: what pages share is written to one slot."""
-    uses = [use for name in k.swap_cache.uses(slot) if (use := k.state.slots.find(name)) is not None and use.used]
-    return [(use.vm, use.gfn) for use in uses]
+    for name in k.swap_cache.uses(slot):
+        use = k.state.slots.find(name)
+        if use is not None and use.used:
+            yield use.vm, use.gfn
 
 
 def _is_of_its_frame(k: Knowledge, key: Key, slot: int) -> bool:
@@ -125,10 +138,8 @@ def _is_of_its_frame(k: Knowledge, key: Key, slot: int) -> bool:
     return is_copy and any(other != key for other in _users(k, slot))
 
 
-def _may_share_a_slot(k: Knowledge, key: Key, other: Key, slot: int) -> bool:
+def _may_share_a_slot(k: Knowledge, key: Key, other: Key) -> bool:
     """Whether two pages may stand on one frame, or may have done so when the slot was written to, and hold the same."""
-    if _is_of_its_frame(k, key, slot):
-        return True
     mine, theirs = k.backing(key), k.backing(other)
     if mine is None or theirs is None:
         may_be_one = not any(each is not None and _is_alone_with_its_frame(k, each) for each in (mine, theirs))
@@ -174,7 +185,8 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
             k.unless_silent(deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, key))
             entry = k.backing(key)
         slot = NOTHING if entry is None else entry.slot
-        kept, copied = slot if event.keep else NOTHING, k.swap_cache.number(slot)
+        kept = slot if event.keep else NOTHING
+        copied = k.swap_cache.number(k.untold_copies.get(key, slot) if entry is None else slot)
         if slot != kept and slot in k.tables["slots"]:
             k.state.slots[slot] = SlotUse()
         if not event.keep:
@@ -185,13 +197,16 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
             k.tables["p2m"].forget(key)
             k.answers.lost_sight |= k.swap_cache.frame(copied) is not None  # it may share that frame again
             return
-        if slot != NOTHING and k.swap_cache.frame(copied) == event.mfn and _is_stood_on(k, event.mfn):
+        is_cached = k.swap_cache.frame(copied) == event.mfn if copied != NOTHING else event.mfn in k.swap_cache.untold
+        if is_cached and _is_stood_on(k, event.mfn):
             _mapped_from_the_swap_cache(k, key, event.mfn, kept)
             return
         take(k, event.mfn)
         let_go(k, entry)
-        if slot != NOTHING and (kept != NOTHING or _users(k, copied)):
-            k.swap_cache.put(copied, event.mfn)
+        if copied == NOTHING:
+            k.swap_cache.untold.add(event.mfn)
+        elif event.keep or any(_users(k, copied)):
+            _in_the_swap_cache(k, copied, event.mfn)
         if event.keep and entry is None:
             kept = _slot_that_was_told(k, key)
         own(
@@ -201,6 +216,13 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
             k.page(*key).copy(),
             P2mEntry(Backing.MAPPED, event.mfn, writable=kept == NOTHING and unwatched(k, key), slot=kept),
         )
+
+
+def _in_the_swap_cache(k: Knowledge, slot: int, mfn: int) -> None:
+    """A frame is in the swap cache. Pages that stand on it are judged by no steps, which know nothing of that."""
+    k.swap_cache.put(slot, mfn)
+    for page in k.pages_of(mfn):
+        k.alike.pop(page, None)
 
 
 def _is_stood_on(k: Knowledge, mfn: int) -> bool:

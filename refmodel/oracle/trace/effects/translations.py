@@ -145,11 +145,12 @@ def unprotect(k: Knowledge, event: e.Unprotect) -> None:
 def _unprotect_page(k: Knowledge, event: e.Unprotect) -> None:
     """The translation may be writable from now on: some monitors change it at once, others when an access exits."""
     key = event.vm, event.gfn
-    with k.judging(about(k, key)):
-        let_write(k, key)
+    with k.judging(about(k, key, guest.reached(k, *key))):
+        let_write(k, guest.reached(k, *key))
         table = reported.translating(k, key)
-        old = table.told(key)
-        if table is k.state.derived and old is not None and old.present and not old.writable:
+        old, grant = table.told(key), k.state.grants.find(key)
+        may_write = grant is None or not grant.present or grant.writable
+        if may_write and old is not None and old.present and not old.writable:
             table[key] = attrs.evolve(old, writable=True)
 
 

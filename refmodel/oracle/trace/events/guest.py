@@ -89,7 +89,8 @@ class DmaRead(Event, tag="dma_read", kw_only=True):
 
 class Registers(Event, tag="registers", kw_only=True):
     """A CPU's registers that page walks depend on, reported at the start, after a gap and after each change. An absent field is
-    unchanged. What is not reported at the start is as at power-on; what is not reported after a gap is unknown.
+    unchanged. What was never reported is: ``wp`` and ``nxe`` set, every other flag clear, 4 levels, and 40 bits of physical
+    address. What is not reported after a gap is unknown.
 
     A new ``cr3`` flushes as MOV to CR3 does, unless ``keep`` is set (bit 63 of the source). A new ``pge``, ``pcide`` or ``smep``
     flushes as MOV to CR4 does. With ``pcide``, bits 11:0 of ``cr3`` are the PCID. With ``pke`` (CR4.PKE), ``pkru`` denies accesses
