@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from refmodel.engines.machine import Failure, Machine, Pick, Run, Step, recorded
-from refmodel.language.design import Outline
+from refmodel.engines.machine import RESUME, Failure, Machine, Pick, Run, Step, recorded
+from refmodel.language.design import Operation, Outline
 from refmodel.language.sizes import Geometry
 
 SHORT = 8
@@ -66,16 +66,27 @@ class _Shrinker:
         machine.power_on(recorded(run.initial))
         taken_steps: list[Step] = []
         for step in steps:
-            op = self.instances[step.operation, step.arguments]
-            taken = machine.attempt(op, step.arguments, nearly(step.answers))
-            if taken is None:
+            found = next(self._taken(step), None)
+            if found is None:
                 continue
+            op, taken = found
             taken_steps.append(taken[0])
-            broken = machine.broken(op, step.arguments, taken[1])
+            broken = machine.broken(op, taken[0].arguments, taken[1])
             if broken is not None:
                 return Failure(Run(machine.initial_answers, tuple(taken_steps)), broken)
             machine.settle()
         return None
+
+
+    def _taken(self, step: Step) -> Iterator[tuple[Operation, tuple[Step, Any]]]:
+        """The step, if it applies; of one by which an operation goes on, perhaps as another number: an earlier one was left out."""
+        own = step.operation, step.arguments
+        others = [each for each in self.instances if each[0] == RESUME and each != own] if step.operation == RESUME else []
+        for each in [own, *others]:
+            op = self.instances[each]
+            taken = self.machine.attempt(op, each[1], nearly(step.answers))
+            if taken is not None:
+                yield op, taken
 
 
 def nearly(answers: Sequence[Any]) -> Pick:

@@ -352,6 +352,10 @@ class Expressions(Meanings):
                 return self.call(attrs.evolve(self.text(found.fget, node), bound=mine), (), {}, node)
         if isinstance(found, Law):
             return Known(found)
+        if isinstance(getattr(found, "law", None), Law):
+            return self.complain(
+                f"{name} is a condition under @pending, and nothing calls it; put the condition into a helper that both call", node
+            )
         if isinstance(found, MemberDescriptorType) and issubclass(cls, Fault):
             return self.complain(f"a Fault has no fields of its own; return a record that has {name}", node)
         return self.meaning(found, node, f"{cls.__name__}.{name}")
