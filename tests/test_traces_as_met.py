@@ -287,6 +287,7 @@ AS_MET = {
     "a_page_is_unprotected_by_its_alias": None,
     "the_slot_of_a_page_that_was_reported_before_is_taken": None,
     "untouched_memory_is_reported_and_freed": None,
+    "a_slot_of_a_page_that_came_in_silence": None,
     # Pages that share a frame use one slot, and may come back to one frame; reported pages lose frames and slots they shared.
     "a_shared_page_in_the_swap_cache_moves": None,
     "a_shared_page_moves_before_it_is_swapped_out": None,

@@ -455,6 +455,7 @@ class Knowledge:
         for key in about.pages:
             entry = self.tables["p2m"].told(key)
             frames |= {entry.mfn} if entry is not None and entry.resident else set()
+            self._copied_untold(key)
             for name in ("p2m", "derived", "borrowed", "dma", "sent", "tracked", "plugged"):
                 self.tables[name].forget(key)
             if "lingering" in self.silent_changes and self.lingering[key]:
@@ -462,6 +463,7 @@ class Knowledge:
         for mfn in frames:
             self.tables["frames"].forget(mfn)
             for key in self.pages_of(mfn):
+                self._copied_untold(key)
                 self.tables["p2m"].forget(key)
                 self.tables["derived"].forget(key)
                 self.lingering[key] = ()
@@ -473,6 +475,13 @@ class Knowledge:
             for key in about.pages:
                 self.open_contents(key)
         self.related()
+
+    def _copied_untold(self, key: Key) -> None:
+        """It is about to be forgotten where a page is: its slot, if it has one, may become free untold."""
+        entry = self.tables["p2m"].told(key)
+        if entry is not None and entry.slot != NOTHING:
+            self.untold_copies[key] = entry.slot
+            self.alike.pop(key, None)
 
     def open_contents(self, key: Key) -> None:
         """Nothing is known any more of what a page holds, nor of copies of it."""
