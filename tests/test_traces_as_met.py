@@ -288,6 +288,9 @@ AS_MET = {
     "the_slot_of_a_page_that_was_reported_before_is_taken": None,
     "untouched_memory_is_reported_and_freed": None,
     "a_slot_of_a_page_that_came_in_silence": None,
+    "a_page_comes_back_to_the_frame_where_an_untold_sharer_is_mapped": None,
+    "a_page_comes_back_untold_and_is_mapped_with_another": None,
+    "a_page_comes_back_and_another_is_mapped_there": None,
     # Pages that share a frame use one slot, and may come back to one frame; reported pages lose frames and slots they shared.
     "a_shared_page_in_the_swap_cache_moves": None,
     "a_shared_page_moves_before_it_is_swapped_out": None,

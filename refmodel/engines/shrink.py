@@ -77,7 +77,6 @@ class _Shrinker:
             machine.settle()
         return None
 
-
     def _taken(self, step: Step) -> Iterator[tuple[Operation, tuple[Step, Any]]]:
         """The step, if it applies; of one by which an operation goes on, perhaps as another number: an earlier one was left out."""
         own = step.operation, step.arguments

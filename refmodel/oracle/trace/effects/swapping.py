@@ -13,6 +13,7 @@ from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.monitor.swapping import SlotUse
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.changes import (
+    MANY,
     about,
     copied_untold,
     copy_is_good_no_more,
@@ -195,20 +196,26 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
             if kept != NOTHING:
                 copied_untold(k, key, kept)
             k.tables["p2m"].forget(key)
-            k.answers.lost_sight |= k.swap_cache.frame(copied) is not None  # it may share that frame again
+            if (cached := k.swap_cache.frame(copied)) is not None:  # it may share that frame again
+                k.answers.lost_sight = True
+                if _is_stood_on(k, cached):
+                    _may_be_joined(k, cached)
             return
         is_cached = k.swap_cache.frame(copied) == event.mfn if copied != NOTHING else event.mfn in k.swap_cache.untold
         if is_cached and _is_stood_on(k, event.mfn):
             _mapped_from_the_swap_cache(k, key, event.mfn, kept)
             return
-        take(k, event.mfn)
-        let_go(k, entry)
-        if copied == NOTHING:
-            k.swap_cache.untold.add(event.mfn)
-        elif event.keep or any(_users(k, copied)):
-            _in_the_swap_cache(k, copied, event.mfn)
         if event.keep and entry is None:
             kept = _slot_that_was_told(k, key)
+        if _may_have_been_there(k, key, event, copied):
+            _may_be_joined(k, event.mfn)
+            k.state.memory[event.mfn] = k.page(*key).copy()
+            k.state.p2m[key] = P2mEntry(Backing.MAPPED, event.mfn, writable=False, slot=kept)
+            _in_the_swap_cache(k, copied, event.mfn, event.keep)
+            return
+        take(k, event.mfn)
+        let_go(k, entry)
+        _in_the_swap_cache(k, copied, event.mfn, event.keep)
         own(
             k,
             key,
@@ -218,9 +225,36 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
         )
 
 
-def _in_the_swap_cache(k: Knowledge, slot: int, mfn: int) -> None:
-    """A frame is in the swap cache. Pages that stand on it are judged by no steps, which know nothing of that."""
-    k.swap_cache.put(slot, mfn)
+def _may_have_been_there(k: Knowledge, key: Key, event: e.SwapIn, slot: int) -> bool:
+    """Whether a frame of which nothing was told may have been in the swap cache before a page came back to it: another page leads
+    there, or one that uses the slot may be there, or the slot is not known of a page that keeps its copy."""
+    assert event.mfn is not None
+    if k.state.frames.find(event.mfn) is not None:
+        frame = k.state.frames.find(event.mfn)
+        return (
+            frame.use == Use.FREE and slot != NOTHING and any(k.backing(other) is None for other in _users(k, slot) if other != key)
+        )
+    if slot == NOTHING:
+        return event.keep and not k.closed
+    return bool(k.pages_of(event.mfn) - {key}) or any(k.backing(other) is None for other in _users(k, slot) if other != key)
+
+
+def _may_be_joined(k: Knowledge, mfn: int) -> None:
+    """Any number of pages may stand on a frame, and nobody writes to it until one has it for its own."""
+    for other in k.pages_of(mfn):
+        entry = k.backing(other)
+        if entry is not None and entry.writable:
+            k.state.p2m[other] = attrs.evolve(entry, writable=False)
+    k.state.frames[mfn] = Frame(Use.SHARED, references=MANY)
+
+
+def _in_the_swap_cache(k: Knowledge, slot: int, mfn: int, keep: bool = True) -> None:
+    """A frame is in the swap cache, unless its slot is free. Pages that stand on it are judged by no steps, which know nothing of
+    that. Which slot it is may not be known."""
+    if slot == NOTHING:
+        k.swap_cache.untold.add(mfn)
+    elif keep or any(_users(k, slot)):
+        k.swap_cache.put(slot, mfn)
     for page in k.pages_of(mfn):
         k.alike.pop(page, None)
 
