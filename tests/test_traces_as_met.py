@@ -291,6 +291,9 @@ AS_MET = {
     "a_page_comes_back_to_the_frame_where_an_untold_sharer_is_mapped": None,
     "a_page_comes_back_untold_and_is_mapped_with_another": None,
     "a_page_comes_back_and_another_is_mapped_there": None,
+    "a_page_of_a_dump_is_stored_to_and_swapped_out": (4, "EQV-1"),
+    "reported_pages_that_differ_are_merged": (9, "EQV-1"),
+    "a_reported_page_is_merged_with_zeroes": (7, "EQV-1"),
     # Pages that share a frame use one slot, and may come back to one frame; reported pages lose frames and slots they shared.
     "a_shared_page_in_the_swap_cache_moves": None,
     "a_shared_page_moves_before_it_is_swapped_out": None,

@@ -177,7 +177,9 @@ def copied_untold(k: Knowledge, key: Key, slot: int) -> None:
 
 def copy_is_good_no_more(k: Knowledge, key: Key) -> None:
     """A page that was written back when it was not known where it is may be written to, or goes: its slot may be anybody's."""
-    k.may_have_copies.discard(key)
+    if key in k.may_have_copies:
+        k.may_have_copies.discard(key)
+        k.look(key)
     slot = k.untold_copies.get(key)
     use = None if slot is None else k.state.slots.find(slot)
     if use is not None and (use.vm, use.gfn) == key:

@@ -184,7 +184,13 @@ class Contents:
         return None
 
     def unify(self, other: Contents) -> None:
-        """Both pages are the same: what is known of one is known of the other."""
+        """Both pages are the same: what is known of one is known of the other. One that was reported as free holds zeroes, if what
+        it held before cannot be the same."""
+        if self.either is not None and not self.words:
+            held = other.either if other.either is not None and not other.words else other
+            if self.either != held:
+                self.zeroed, self.either = True, Contents(zeroed=True)
+            return
         for offset in list(other.words):
             self.learn(offset, *other.bits(offset))
         if other.zeroed and not self.zeroed:

@@ -308,6 +308,7 @@ class Knowledge:
             or key in self.borrowers.holders
             or key in self.lent
             or key in self.untold_copies
+            or key in self.may_have_copies
             or ((grant := tables["grants"].get(key)) is not None and grant.present)
             or (bool(self.memory_slots) and self.is_read_only(key))
             or (
