@@ -294,6 +294,11 @@ AS_MET = {
     "a_page_of_a_dump_is_stored_to_and_swapped_out": (4, "EQV-1"),
     "reported_pages_that_differ_are_merged": (9, "EQV-1"),
     "a_reported_page_is_merged_with_zeroes": (7, "EQV-1"),
+    "a_clean_page_is_merged_and_its_slot_taken": None,
+    "a_clean_page_is_merged_and_goes_with_its_sharer": None,
+    "a_page_on_swap_is_converted": None,
+    "a_page_of_zeroes_on_swap_is_promised": None,
+    "two_pages_come_back_to_a_frame_that_was_dumped": None,
     # Pages that share a frame use one slot, and may come back to one frame; reported pages lose frames and slots they shared.
     "a_shared_page_in_the_swap_cache_moves": None,
     "a_shared_page_moves_before_it_is_swapped_out": None,

@@ -100,6 +100,7 @@ def _learned(k: Knowledge, key: Key, event: e.Backed) -> None:
             own(k, key, event.mfn, k.page(*key), P2mEntry(Backing.MAPPED, event.mfn, writable))
     if not event.writable:
         k.may_have_copies.add(key)
+        k.alike.pop(key, None)
         k.look(key)
 
 

@@ -75,7 +75,7 @@ def place_of(k: Knowledge, key: Key, named: tuple[int, ...] = ()) -> Place:
     pages, frames, p2m = [key], list(named), k.tables["p2m"]
     if key not in p2m:
         k.by_itself(key)
-    shape = None if key in k.untold_copies else shape_of(k, pages, frames)
+    shape = None if key in k.untold_copies or key in k.may_have_copies else shape_of(k, pages, frames)
     if shape is not None and len(pages) > 1 and not all(page in p2m for page in pages):
         for page in pages:
             k.by_itself(page)

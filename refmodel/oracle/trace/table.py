@@ -132,7 +132,7 @@ ROWS: tuple[Row, ...] = (
         fills=True),
     Row(e.Move, memory.move, "frames memory p2m",
         "ISO-1 ISO-3 RES-2 EQV-1", "Linux set_migration_pte and remove_migration_pte"),
-    Row(e.Convert, memory.convert, "bare_memory frames memory p2m private",
+    Row(e.Convert, memory.convert, "bare_memory frames memory p2m private slots",
         "ISO-1", "KVM kvm_vm_set_mem_attributes; QEMU kvm_convert_memory", fills=True),
     Row(e.Free, memory.free, "bare_memory destination frames p2m",
         "ISO-1 ISO-3", "Linux mm_page_free"),
@@ -164,7 +164,7 @@ ROWS: tuple[Row, ...] = (
     Row(e.DmaUnmap, translations.dma_unmap, "dma",
         "", "Linux iommu:unmap; QEMU iommufd_backend_unmap_dma"),
     # mechanisms
-    Row(e.Share, mechanisms.share, "frames memory p2m",
+    Row(e.Share, mechanisms.share, "frames memory p2m slots",
         "ISO-1 ISO-2 ISO-3 ISO-5 RES-2 EQV-1", "Linux ksm_merge_one_page, ksm_merge_with_ksm_page"),
     Row(e.Break, mechanisms.break_, "bare_memory frames memory p2m slots",
         "ISO-1 ISO-3 RES-2 EQV-1 EQV-4 EQV-5", "copy on write: no implementation today; Xen mem_sharing (not reported)"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from refmodel.language import NOTHING
 from refmodel.laws import accounting, contract, equivalence
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
@@ -63,8 +64,17 @@ def _shared_on(k: Knowledge, mfn: int, one: Key, other: Key) -> None:
     had = frame.references if frame is not None and frame.use in (Use.SHARED, Use.PRIVATE) else 0 if frame is not None else MANY
     k.state.frames[mfn] = Frame(Use.SHARED, references=had + len(new))
     for key in new:
-        let_go(k, entries[key])
+        entry = entries[key]
+        let_go(k, entry)
+        if entry is not None and entry.slot != NOTHING:  # its copy is of the frame that it has left, and may be good or void
+            k.tables["slots"].forget(entry.slot)
+            entries[key] = attrs.evolve(entry, slot=NOTHING)
+            k.may_have_copies.add(key)
+            k.alike.pop(key, None)
     for key, entry in entries.items():
+        if entry is not None and entry.slot != NOTHING:
+            k.swap_cache.put(k.swap_cache.number(entry.slot), mfn)
+            k.alike.clear()
         k.state.p2m[key] = attrs.evolve(entry or P2mEntry(Backing.MAPPED), mfn=mfn, writable=False)
 
 
@@ -78,6 +88,7 @@ def _shared_somewhere(k: Knowledge, one: Key, other: Key) -> None:
         may_be_shared(k, key)
     for key in (one, other):
         lose_sight(k, key)
+        copy_is_good_no_more(k, key)
     k.answers.lost_sight = True  # each may stand on a frame with pages of which it is known
 
 

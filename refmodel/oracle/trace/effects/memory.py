@@ -98,6 +98,8 @@ def promise(k: Knowledge, event: e.Promise) -> None:
         if entry is not None and entry.resident:
             vacate(k, key)
         elif entry is not None or k.state.plugged.find(key) is False:
+            if entry is not None:
+                k.state.drop_copy(*key)
             k.state.plug(*key)
         else:
             copy_is_good_no_more(k, key)
@@ -200,6 +202,7 @@ def convert(k: Knowledge, event: e.Convert) -> None:
         k.unless_silent(deviates(contract.derived_entries_lead_where_the_p2m_says, key, why), about(k, key))
     with k.judging(about(k, key, actor=event.vm)):
         lose_sight(k, key)
+        copy_is_good_no_more(k, key)
         k.state.bare_memory[key] = Contents()
         k.state.private[key] = event.private
 

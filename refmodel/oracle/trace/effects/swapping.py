@@ -229,14 +229,15 @@ def _may_have_been_there(k: Knowledge, key: Key, event: e.SwapIn, slot: int) -> 
     """Whether a frame of which nothing was told may have been in the swap cache before a page came back to it: another page leads
     there, or one that uses the slot may be there, or the slot is not known of a page that keeps its copy."""
     assert event.mfn is not None
-    if k.state.frames.find(event.mfn) is not None:
-        frame = k.state.frames.find(event.mfn)
-        return (
-            frame.use == Use.FREE and slot != NOTHING and any(k.backing(other) is None for other in _users(k, slot) if other != key)
-        )
+    frame = k.state.frames.find(event.mfn)
+    if frame is not None and frame.use not in (Use.FREE, Use.SHARED):
+        return False
     if slot == NOTHING:
-        return event.keep and not k.closed
-    return bool(k.pages_of(event.mfn) - {key}) or any(k.backing(other) is None for other in _users(k, slot) if other != key)
+        return event.keep and not k.closed and (frame is None or frame.use == Use.SHARED)
+    if frame is not None and frame.use == Use.SHARED:
+        return False
+    is_untold = any(k.backing(other) is None for other in _users(k, slot) if other != key)
+    return is_untold or (frame is None and bool(k.pages_of(event.mfn) - {key}))
 
 
 def _may_be_joined(k: Knowledge, mfn: int) -> None:
