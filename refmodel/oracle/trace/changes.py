@@ -135,7 +135,9 @@ def reported_on(k: Knowledge, mfn: int) -> list[Key]:
     frame = k.tables["frames"].told(mfn)
     if frame is not None and frame.use not in (Use.PRIVATE, Use.SHARED):
         return []
-    keys = [key for key in sorted(k.pages_of(mfn)) if (entry := k.backing(key)) is not None and entry.resident and entry.mfn == mfn]
+    if any(not is_reported(k, key) for key in k.behind.holders.get(mfn, ())):
+        return []
+    keys = sorted(k.standing_on(mfn))
     are_all = frame is None or frame.references <= len(keys) or frame.references > MANY // 2
     return keys if are_all and all(is_reported(k, key) for key in keys) else []
 

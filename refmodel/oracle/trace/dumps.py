@@ -119,14 +119,9 @@ def frame_(k: Knowledge, event: e.FrameIs) -> None:
     if event.references is not None:
         with k.judging(about(k, frames=(event.mfn,), counts=True)):
             k.state.frames[event.mfn] = attrs.evolve(frame, references=event.references)
-        if frame.use == Use.SHARED and event.references > len(_known_there(k, event.mfn)):
+        if frame.use == Use.SHARED and event.references > len(k.standing_on(event.mfn)):
             with k.judging(about(k, frames=(event.mfn,))):  # who is not known may leave, and nobody knows that it was there
                 k.state.frames[event.mfn] = attrs.evolve(frame, references=MANY)
-
-
-def _known_there(k: Knowledge, mfn: int) -> list[Key]:
-    """The pages that are known to stand on a frame."""
-    return [key for key in k.pages_of(mfn) if (entry := k.backing(key)) is not None and entry.resident and entry.mfn == mfn]
 
 
 def _as_told(k: Knowledge, event: e.FrameIs) -> bool:

@@ -439,6 +439,14 @@ class Knowledge:
         found = [d for name in ("derived", "borrowed") if (d := self.tables[name].told(key)) is not None and d.present]
         return [*found, *(each.derived for each in self.lingering[key] if each.derived.present)]
 
+    def standing_on(self, mfn: int) -> set[Key]:
+        """The pages that a frame is known to stand behind."""
+        found = set(self.behind.holders.get(mfn, ()))
+        for table, ranges in self.leading:
+            if table.name == "p2m" and ranges.buckets:
+                found.update([key for key in ranges.pages_at(mfn) if not dict.__contains__(table, key)])
+        return found
+
     def pages_of(self, mfn: int) -> set[Key]:
         """The pages that a frame stands behind, or to which their translations lead."""
         found = {*self.behind.holders.get(mfn, ()), *self.reached.holders.get(mfn, ())}
