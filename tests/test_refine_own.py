@@ -16,6 +16,7 @@ from refmodel.language import (
     Design,
     Fault,
     Total,
+    abstraction,
     cached,
     fails,
     geometry,
@@ -392,3 +393,67 @@ def test_the_design_that_is_refined_needs_no_laws(value: str, status: int, tmp_p
     assert done.returncode == status, done.stdout + done.stderr
     alone = refmodel("check", f"{tmp_path}/mine.py:Other", "--quick")
     assert alone.returncode == 2 and "Other: no laws; expected functions decorated with @law" in alone.stderr
+
+
+@attrs.frozen
+class Answer:
+    one: bool
+
+
+class HeldPlainly(Design):
+    """What was put is what is got."""
+
+    held: Total[Vm, bool]
+    geometry = geometry(Vm=2)
+
+    @guest
+    def put(self, vm: Vm, one: bool) -> None:
+        self.held[vm] = one
+
+    @guest
+    def get(self, vm: Vm) -> Answer:
+        return Answer(self.held[vm])
+
+
+class HeldInTwoPlaces(Design):
+    """A line, and what is behind it; which of the two is asked after others may have run, and the other is known by a law alone."""
+
+    line: Total[Vm, bool]
+    behind: Total[Vm, bool]
+    dirty: Total[Vm, bool]
+    geometry = geometry(Vm=2)
+
+    @abstraction("held")
+    def newest(self, vm: Vm) -> bool:
+        return self.line[vm] if self.dirty[vm] else self.behind[vm]
+
+    @guest
+    def put(self, vm: Vm, one: bool) -> None:
+        self.line[vm], self.dirty[vm] = one, True
+
+    @operation
+    def write_back(self, vm: Vm) -> None:
+        self.behind[vm], self.dirty[vm] = self.line[vm], False
+
+    @guest
+    def get(self, vm: Vm) -> Answer:
+        yield
+        return Answer(self.line[vm])
+
+    @law("INV-1", "A clean line is what is behind it.")
+    def clean_is_behind(s: "HeldInTwoPlaces", vm: Vm) -> Any:
+        return s.dirty[vm] or s.line[vm] == s.behind[vm]
+
+
+class GotFromBehind(HeldInTwoPlaces):
+    """What is behind a dirty line is old."""
+
+    @guest
+    def get(self, vm: Vm) -> Answer:
+        yield
+        return Answer(self.behind[vm])
+
+
+def test_after_a_yield_the_laws_hold_of_what_only_the_abstraction_reads() -> None:
+    assert not prove_simulated(outline(HeldInTwoPlaces), outline(HeldPlainly, may_lack_laws=True), "get").failing
+    assert prove_simulated(outline(GotFromBehind), outline(HeldPlainly, may_lack_laws=True), "get").failing

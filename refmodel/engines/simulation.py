@@ -31,11 +31,11 @@ from refmodel.engines.corresponding import (
     has_to_be_a_step,
     shows_all_of,
 )
-from refmodel.engines.hypotheses import FAR, NEAR
+from refmodel.engines.hypotheses import FAR, NEAR, Hypotheses
 from refmodel.engines.judgements import Simulated
 from refmodel.engines.offering import Offer, Values, choices_of, held_by, is_nothing, named_by
 from refmodel.engines.outcomes import shown_by, shows
-from refmodel.engines.paths import Path, Runs, Segment, real
+from refmodel.engines.paths import Path, Runs, Segment, base_of, real
 from refmodel.engines.questions import TIMEOUT, Solver
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_differences import FREELY, Comparison, Step
@@ -67,21 +67,32 @@ many takes minutes."""
 
 
 class _Lawful:
-    """A solver that knows what the laws say of the arbitrary state, wherever one of an operation's paths has looked."""
+    """A solver that knows what the laws say of the arbitrary states, that at the beginning and those after each ``yield``, wherever
+    one of an operation's paths has looked."""
 
     def __init__(self, induction: Induction, rounds: int) -> None:
         self.solver = Solver(timeout=TIMEOUT)
-        self.hypotheses = induction.hypotheses(induction.base)
-        self.hypotheses.rounds = rounds
-        self._told = 0
+        self._induction, self._rounds = induction, rounds
+        self._hypotheses: dict[str, Hypotheses] = {}
+        self._told: dict[str, int] = {}
 
     def check(self, path: Path, more: Iterable[Lookup], terms: Sequence[Term], says: str) -> Any:
         """Whether some lawful state satisfies ``terms``, which may look up entries (``more``) that the path does not."""
-        self.hypotheses.admit([*path.lookups.values(), *more], list(path.counts.values()))
-        self.hypotheses.saturate()
-        self.solver.add(self.hypotheses.asserted[self._told :])
-        self._told = len(self.hypotheses.asserted)
+        lookups, counts = [*path.lookups.values(), *more], list(path.counts.values())
+        later = (base_of(self._induction.design, each.before) for each in path.segments)
+        for base in dict.fromkeys([self._induction.base, *later]):
+            known = self._of(base)
+            known.admit(lookups, counts)
+            known.saturate()
+            self.solver.add(known.asserted[self._told.get(base, 0) :])
+            self._told[base] = len(known.asserted)
         return self.solver.check(*terms, says=says)
+
+    def _of(self, base: str) -> Hypotheses:
+        if base not in self._hypotheses:
+            self._hypotheses[base] = self._induction.hypotheses(base)
+            self._hypotheses[base].rounds = self._rounds
+        return self._hypotheses[base]
 
 
 @attrs.frozen
@@ -145,7 +156,7 @@ class _Simulation:
         found: str | None = None
         for at in more or range(len(parts)):
             if at and parts[-1].outcome is None and not may_rest and len(parts[at].conditions) > len(parts[0].conditions):
-                found = "an instruction may end before this part, if something is required here, and then it has not happened"
+                found = "where a condition of this part does not hold, the instruction may end without having happened"
             else:
                 found = self._judge(path, parts[at], may_rest)
             if found in RIGHT:
