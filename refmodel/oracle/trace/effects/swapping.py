@@ -47,9 +47,9 @@ def write_back(k: Knowledge, event: e.WriteBack) -> None:
         if _is_of_its_frame(k, key, event.slot):
             _written_with_others(k, key, event.slot)
             return
-        others = [each for each in _users(k, event.slot) if each != key]
-        for other in [each for each in others if is_reported(k, each)]:  # its guest needs no copy: the slot may be free
-            others.remove(other)
+        users = [each for each in _users(k, event.slot) if each != key]
+        others = [each for each in users if not is_reported(k, each)]
+        for other in set(users) - set(others):  # its guest needs no copy: the slot may be free
             lose_sight(k, other)
             copy_is_good_no_more(k, other)
         if others and all(_may_share_a_slot(k, key, other) for other in others):
