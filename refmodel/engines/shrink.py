@@ -66,7 +66,7 @@ class _Shrinker:
         machine.power_on(recorded(run.initial))
         taken_steps: list[Step] = []
         for step in steps:
-            found = next(self._taken(step), None)
+            found = self._taken(step)
             if found is None:
                 continue
             op, taken = found
@@ -77,7 +77,7 @@ class _Shrinker:
             machine.settle()
         return None
 
-    def _taken(self, step: Step) -> Iterator[tuple[Operation, tuple[Step, Any]]]:
+    def _taken(self, step: Step) -> tuple[Operation, tuple[Step, Any]] | None:
         """The step, if it applies; of one by which an operation goes on, perhaps as another number: an earlier one was left out."""
         own = step.operation, step.arguments
         others = [each for each in self.instances if each[0] == RESUME and each != own] if step.operation == RESUME else []
@@ -85,7 +85,8 @@ class _Shrinker:
             op = self.instances[each]
             taken = self.machine.attempt(op, each[1], nearly(step.answers))
             if taken is not None:
-                yield op, taken
+                return op, taken
+        return None
 
 
 def nearly(answers: Sequence[Any]) -> Pick:

@@ -134,11 +134,8 @@ class KvmMmu:
         due = ends(walked.entries(), levels, walked.address, walked.access, bool((walked.error or 0) & PK))
         lacking = self._lacking(walked) if walked.error is None and None in due else None
         may_be_ept = walked.error is None and is_ept(walked.entries(), levels, walked.address)
-        if may_be_ept and (self.nested or None not in due or lacking):
-            self.nested = walked.guessed = True
-            self.guessed += 1
-            return
-        if walked.error not in {None, *due} and may_fail_by_ept(walked.entries(), levels, walked.address):
+        is_by_ept = may_be_ept and (self.nested or None not in due or lacking)
+        if is_by_ept or (walked.error not in {None, *due} and may_fail_by_ept(walked.entries(), levels, walked.address)):
             self.nested = walked.guessed = True
             self.guessed += 1
             return

@@ -124,15 +124,7 @@ def _ends(entries: tuple[int, ...], levels: int, address: int, access: int, keys
 @functools.lru_cache(maxsize=1 << 12)
 def is_ept(entries: tuple[int, ...], levels: int, address: int) -> bool:
     """Whether a walk of a guest's own EPT may complete that reads these entries."""
-    for flags, by_mode in itertools.product((False, True), (False, True)):
-        memory = _Told(entries)
-        try:
-            ept_walk(memory, Ept(0, levels, flags, by_mode, beyond=lacking(52)), address, Use())
-        except (_MoreIsRead, Fault):
-            continue
-        if memory.reads == len(entries):
-            return True
-    return False
+    return True in _ends_by_ept(entries, levels, address, Use())
 
 
 @functools.lru_cache(maxsize=1 << 12)
@@ -141,17 +133,21 @@ def may_fail_by_ept(entries: tuple[int, ...], levels: int, address: int) -> bool
     some right: to one that gives none, both kinds of walk come to the same end."""
     if not entries[-1] & 7:
         return False
-    uses = (Use(read=True), Use(write=True), Use(fetch=True))
-    for flags, by_mode, use in itertools.product((False, True), (False, True), uses):
-        memory = _Told(entries)
+    return any(False in _ends_by_ept(entries, levels, address, use) for use in (Use(read=True), Use(write=True), Use(fetch=True)))
+
+
+def _ends_by_ept(entries: tuple[int, ...], levels: int, address: int, use: Use) -> Iterator[bool]:
+    """For each kind of EPT by which a walk reads all of these entries: whether it completes."""
+    for flags, by_mode in itertools.product((False, True), (False, True)):
+        memory, completes = _Told(entries), True
         try:
             ept_walk(memory, Ept(0, levels, flags, by_mode, beyond=lacking(52)), address, use)
         except _MoreIsRead:
             continue
         except Fault:
-            if memory.reads == len(entries):
-                return True
-    return False
+            completes = False
+        if memory.reads == len(entries):
+            yield completes
 
 
 def end_in_words(error: int | None) -> str:

@@ -54,15 +54,16 @@ def take(k: Knowledge, mfn: int, by: Key | None = None) -> None:
     k.tables["frames"].forget(mfn)
 
 
+def by_any_name(k: Knowledge, key: Key) -> set[Key]:
+    """A page, and those that borrow it: they stand on its frame with it."""
+    return {key, *k.borrowers.of(key)}
+
+
 def may_be_left(k: Knowledge, mfn: int, but: Key | None = None) -> bool:
     """Whether all who shared a frame, ``but`` for one page, may have left it: nobody knows how many did, or that page is the one
     that is left; and none is known to stand on it."""
     frame = k.state.frames.find(mfn)
-    if (
-        frame is None
-        or frame.use != Use.SHARED
-        or not k.pages_of(mfn) <= ({but, *k.borrowers.of(but)} if but is not None else set())
-    ):
+    if frame is None or frame.use != Use.SHARED or not k.pages_of(mfn) <= (set() if but is None else by_any_name(k, but)):
         return False
     return frame.references > MANY // 2 or (but is not None and frame.references == 1)
 
@@ -147,7 +148,7 @@ def is_reported(k: Knowledge, key: Key) -> bool:
     page = k.pages.get(key)
     if page is None:
         return type(k.tables["bare_memory"].told(key)) is Reported
-    return page.either is not None and not page.words
+    return bool(page.is_reported)
 
 
 def lost_if_reported(k: Knowledge, mfn: int) -> None:
@@ -245,7 +246,7 @@ def keep_as_last_sharer(k: Knowledge, key: Key) -> None:
         return
     frame = k.state.frames.find(entry.mfn)
     if frame is not None and frame.use == Use.SHARED and may_be_last(k, key, frame, entry.mfn):
-        for other in k.pages_of(entry.mfn) - {key, *k.borrowers.of(key)}:
+        for other in k.pages_of(entry.mfn) - by_any_name(k, key):
             lose_sight(k, other)
         may_write = unwatched(k, key) and entry.slot == NOTHING  # a copy on swap is good until the page may be written to
         own(k, key, entry.mfn, k.page(*key).copy(), attrs.evolve(entry, writable=may_write))
@@ -255,7 +256,7 @@ def may_be_last(k: Knowledge, key: Key, frame: Frame, mfn: int) -> bool:
     """Whether all others that shared a frame with a page may have left it: those that are known were reported as free."""
     if frame.references == 1:
         return True
-    others = k.pages_of(mfn) - {key, *k.borrowers.of(key)}
+    others = k.pages_of(mfn) - by_any_name(k, key)
     return (frame.references > MANY // 2 or frame.references == 1 + len(others)) and all(may_be_lost(k, other) for other in others)
 
 

@@ -54,6 +54,11 @@ class Contents:
         other.former, other.either = self.former, self.either
         return other
 
+    @property
+    def is_reported(self) -> bool:
+        """Whether it was reported as free and nobody has written to it since, so that it may be lost."""
+        return self.either is not None and not self.words
+
     def scrubbed(self) -> Contents:
         """A page of zeroes."""
         return Contents(zeroed=True)
@@ -97,9 +102,7 @@ class Contents:
         """Some bits of a word may have been written: they are not known any more. A page that was reported as free may be lost as
         before."""
         if self.either is not None and not self.words:
-            self.either = self.either.copy()
-            self.either.doubt(offset, mask)
-            self.zeroed = False
+            self._before_the_report().doubt(offset, mask)
             return
         had, known = self.bits(offset)
         if known & ~mask or self.zeroed or self.either is not None:
@@ -129,13 +132,17 @@ class Contents:
         if self.either is None or self.words:
             self.doubt_bytes(offset, size)
             return
-        self.either = self.either.copy()
-        self.either.doubt_bytes(offset, size)
-        self.zeroed = False
+        self._before_the_report().doubt_bytes(offset, size)
+
+    def _before_the_report(self) -> Contents:
+        """What a reported page held, to be doubted: of its own, and no longer known to be zeroes."""
+        assert self.either is not None
+        self.either, self.zeroed = self.either.copy(), False
+        return self.either
 
     def doubt_whole(self) -> None:
         """A page that was reported as free may have been stored to: it may hold anything, and may be lost as before."""
-        if self.either is not None and not self.words:
+        if self.is_reported:
             self.zeroed, self.either = False, Contents()
         elif self.either is not None:
             self.forget(0, WORD * WORDS_IN_A_PAGE)
@@ -161,7 +168,7 @@ class Contents:
         if self is other:
             return True
         for one, another in ((self, other), (other, self)):
-            if one.either is not None and not one.words:
+            if one.is_reported:
                 return another.is_zero() or one.either == another
         if self.is_unknown() or other.is_unknown():
             return True
@@ -186,8 +193,8 @@ class Contents:
     def unify(self, other: Contents) -> None:
         """Both pages are the same: what is known of one is known of the other. One that was reported as free holds zeroes, if what
         it held before cannot be the same."""
-        if self.either is not None and not self.words:
-            held = other.either if other.either is not None and not other.words else other
+        if self.is_reported:
+            held = other.either if other.is_reported else other
             if self.either != held:
                 self.zeroed, self.either = True, Contents(zeroed=True)
             return

@@ -153,7 +153,7 @@ def _spread(k: Knowledge, table: Known, key: object, whose: int, first: int, las
         value = Open
     elif table.name in ZEROES_OR_NOT:
         assert isinstance(value, Contents)
-        value = value.zeroed if value.either is None or value.words else Reported(value.either.zeroed)
+        value = Reported(value.either.zeroed) if value.either is not None and value.is_reported else value.zeroed
     table.put_range(whose, first, last, value)
     _drop(k, table, key)
 

@@ -272,10 +272,14 @@ def _end_aliases_of(k: Knowledge, vm: int) -> None:
     """Nothing translates a VM's aliases any more, nor what it has borrowed."""
     for borrower in [key for key, grant in k.tables["grants"].items() if key[0] == vm and grant.present]:
         with k.judging(about(k, borrower)):
-            for name in ("derived", "borrowed", "dma"):
-                k.tables[name][borrower] = Derived()
-            k.lingering[borrower] = ()
+            _translated_no_more(k, borrower)
             k.state.grants[borrower] = Granted()
+
+
+def _translated_no_more(k: Knowledge, key: Key) -> None:
+    for name in ("derived", "borrowed", "dma"):
+        k.tables[name][key] = Derived()
+    k.lingering[key] = ()
 
 
 def _end_grants_of(k: Knowledge, vm: int) -> None:
@@ -288,9 +292,7 @@ def _end_grants_of(k: Knowledge, vm: int) -> None:
 
 def _destroyed(k: Knowledge, key: Key) -> None:
     with k.judging(about(k, key, actor=key[0])):
-        for name in ("derived", "borrowed", "dma"):
-            k.tables[name][key] = Derived()
-        k.lingering[key] = ()
+        _translated_no_more(k, key)
         vacate(k, key)
         k.state.p2m[key] = P2mEntry()
         k.state.unplug(*key)

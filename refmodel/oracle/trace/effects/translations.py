@@ -12,6 +12,7 @@ from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import exits, flushes, guest, reported
 from refmodel.oracle.trace.changes import (
     about,
+    by_any_name,
     drop_copy,
     given_untold,
     keep_as_last_sharer,
@@ -80,9 +81,7 @@ def place(k: Knowledge, key: Key, derived: Derived) -> None:
         return  # it may be another page's
     entry = P2mEntry(Backing.MAPPED, derived.mfn, derived.writable)
     is_its_own = frame is None or (
-        frame.use == Use.SHARED
-        and may_be_last(k, key, frame, derived.mfn)
-        and k.pages_of(derived.mfn) <= {key, *k.borrowers.of(key)}
+        frame.use == Use.SHARED and may_be_last(k, key, frame, derived.mfn) and k.pages_of(derived.mfn) <= by_any_name(k, key)
     )
     if is_its_own and derived.writable:
         own(k, key, derived.mfn, k.page(*key), entry)
