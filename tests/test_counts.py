@@ -6,9 +6,9 @@ import attrs
 import pytest
 
 from refmodel.engines import counts
-from refmodel.engines.audit import drawn
 from refmodel.engines.conditions import counting
 from refmodel.engines.induction import prove, prove_operation
+from refmodel.engines.samples import drawn
 from refmodel.engines.symbolic import Symbolic
 from refmodel.language import (
     NOTHING,

@@ -7,11 +7,12 @@ import pytest
 
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines import merging, prover
-from refmodel.engines.induction import drawn, prove_operation
+from refmodel.engines.induction import prove_operation
 from refmodel.engines.merging import MOST, NONE, SOME
 from refmodel.engines.mutation.sameness import SAME, _alike, _side
 from refmodel.engines.prover import Induction
 from refmodel.engines.questions import listening
+from refmodel.engines.samples import drawn
 from refmodel.engines.symbolic_tables import Put
 from refmodel.language import (
     NOTHING,

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from refmodel.designs import SHIPPED
 from refmodel.engines import exhaustive, formulas, plain_code, symbolic_tables
-from refmodel.engines.audit import drawn
 from refmodel.engines.checking import check
 from refmodel.engines.compiled import native
 from refmodel.engines.compiled.comparing import Comparing
 from refmodel.engines.compiled.tables import Table
 from refmodel.engines.exhaustive import compiled, in_turn
 from refmodel.engines.prover import audit_operation, prove_operation
+from refmodel.engines.samples import drawn
 from refmodel.engines.valuation import Unvalued, Valuation
 from refmodel.language import BadDesign, Unsound, outline
 from refmodel.language.design import Outline

@@ -14,7 +14,7 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import formal
-from refmodel.engines.samples import Sample, Sampler, Tables, said
+from refmodel.engines.samples import Sample, Tables, said
 from refmodel.engines.terms import Term, called, sort_of
 from refmodel.engines.valuation import Graph, Unvalued, Valuation, coded, leaves_of
 from refmodel.language.annotations import kind_of
@@ -29,13 +29,6 @@ if TYPE_CHECKING:
     from refmodel.engines.conditions import Counted
     from refmodel.engines.prover import Induction, Path, Segment
     from refmodel.engines.symbolic import Obligation
-
-COMPARED, AT_LEAST, AT_MOST = 300, 3, 20
-"""Samples of a design in every check, and how many at least and at most of each operation, from lawful states and from others."""
-
-STEPS = 400
-"""Steps of random runs that the samples are taken from."""
-
 
 ASSUMED, ASSUMED_IN = 150, 3
 """How many of the assumptions of a proof are asked about, and in how many lawful states."""
@@ -62,18 +55,6 @@ class Audited:
             sum(each.questions for each in every),
             sum(each.unvalued for each in every),
         )
-
-
-def drawn(
-    design: Outline, geometry: Geometry, seed: int = 0, each: int | None = None, steps: int = STEPS
-) -> dict[str, list[Sample]]:
-    """Steps to compare readings on, by operation: so many of each if that is asked for, and else as many as a check takes."""
-    found: dict[str, list[Sample]] = {}
-    share = COMPARED // (2 * max(1, len(design.operations)))
-    sampler = Sampler(design, geometry, seed, min(AT_MOST, max(AT_LEAST, share)) if each is None else each)
-    for sample in sampler.samples(steps):
-        found.setdefault(sample.op.name, []).append(sample)
-    return found
 
 
 # ---------------------------------------------------------------- terms
@@ -378,4 +359,4 @@ def _named(kind: Any, value: Any, mine: Any) -> Iterable[tuple[str, Any]]:
             yield called(v.term), coded(leaf, m)
 
 
-__all__ = ["Audited", "OnTerms", "Tables", "drawn"]
+__all__ = ["Audited", "OnTerms", "Tables"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import multiprocessing
 import pickle
 import time
@@ -16,7 +15,7 @@ from typing import ClassVar
 import attrs
 
 from refmodel.engines import plain_code
-from refmodel.engines.audit import Audited, drawn
+from refmodel.engines.audit import Audited
 from refmodel.engines.collecting import collect_rarely
 from refmodel.engines.formulas import Formula
 from refmodel.engines.progress import demand_progress
@@ -74,8 +73,8 @@ def prove(
     were made before. ``tries_harder``: where the solver knows no answer, it is asked again with more hypotheses.
     """
     began = time.perf_counter()
-    _Worker.samples = drawn(design, design.cls.geometry) if audits else {}
-    plain = Audited(0, plain_code.differences(design, design.cls.geometry, itertools.chain(*_Worker.samples.values())))
+    compared = plain_code.compared(design, design.cls.geometry) if audits else plain_code.Compared({}, ())
+    _Worker.samples, plain = compared.samples, Audited(0, compared.differences)
     _Worker.asks_why, _Worker.tries_harder = asks_why, tries_harder
     _Worker.known = {} if known is None else known
     _Worker.machine = machine

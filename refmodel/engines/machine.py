@@ -16,6 +16,7 @@ import attrs
 
 from refmodel.engines.aborts import Aborted, in_words
 from refmodel.engines.differences import Change
+from refmodel.engines.recent import Recent
 from refmodel.language.asking import (
     FAILS,
     Fault,
@@ -50,18 +51,17 @@ MOST_VALUES = 200_000
 MOST_INSTANCES = 500_000
 """Ways in which an operation may be given arguments, or a law names, in a geometry: all of them are listed."""
 
-_recent: list[tuple[Geometry, dict[Kind, list[Any]]]] = []
+
+@attrs.frozen(eq=False)
+class _Listed:
+    """What there is in a geometry, as far as it has been listed: all machines have it in common."""
+
+    values: dict[Kind, list[Any]] = attrs.field(factory=dict)
+    names: dict[tuple[Kind, ...], list[tuple[Any, ...]]] = attrs.field(factory=dict)
+    """What laws about names of these kinds are claimed for."""
 
 
-def _values_in(geometry: Geometry) -> dict[Kind, list[Any]]:
-    """The values of kinds in a geometry, as far as they have been listed: all machines have them in common. The last few
-    geometries are remembered."""
-    for known, values in _recent:
-        if known is geometry:
-            return values
-    _recent.append((geometry, {}))
-    del _recent[:-4]
-    return _recent[-1][1]
+_listed = Recent(lambda geometry: _Listed(), 4)
 
 
 def too_many_values(design: Outline, kind: Kind) -> BadDesign:
@@ -115,6 +115,18 @@ class Broken:
     error: str = ""
 
 
+_reads = Recent(lambda design: [(law, design.reads(law)) for law in design.laws], 4)
+"""The laws of a design, and the tables that each looks at."""
+
+_met_by_outcomes = Recent(
+    lambda design: frozenset(law for law in design.laws if law.outcome is not None and not design.is_conditional(law)), 4
+)
+"""The laws of a design that are met by an outcome of the type that they are about."""
+
+_looked_at = Recent(lambda design: {law: design.looked_at(law) for law in design.laws}, 4)
+"""By law of a design: the texts that it calls to work out a premise."""
+
+
 class Machine:
     """A running design: its state, the state before the last step, and the split operations under way."""
 
@@ -131,13 +143,11 @@ class Machine:
         """How often a law was judged for some names."""
         self._resumed: UnderWay | None = None
         """The split operation that went on last: whoever took its first step takes this one too."""
-        self._values = _values_in(geometry)
+        self._listed: _Listed = _listed(geometry)
         self._pick: Pick = lambda options: options[0]
         self._asked: list[tuple[Any, int, str]] = []
-        self._laws = [(law, self.names_of(law), design.reads(law)) for law in design.laws]
-        self._of_outcomes = frozenset(law for law in design.laws if law.outcome is not None and not design.is_conditional(law))
-        """Laws that are met by an outcome of the type that they are about."""
-        self._looked_at = {law: design.looked_at(law) for law in design.laws}
+        self._laws = [(law, self.names_of(law), reads) for law, reads in _reads(design)]
+        self._of_outcomes, self._looked_at = _met_by_outcomes(design), _looked_at(design)
         self._tables = [t.name for t in design.tables]
 
     # ------------------------------------------------------------ answering the text
@@ -171,12 +181,12 @@ class Machine:
 
     def values(self, kind: Kind) -> list[Any]:
         """Every value of a kind in this geometry; ``BadDesign`` if there are too many to be listed."""
-        if kind not in self._values:
+        if kind not in self._listed.values:
             found = list(itertools.islice(kind.values(self.geometry), MOST_VALUES + 1))
             if len(found) > MOST_VALUES:
                 raise too_many_values(self.design, kind)
-            self._values[kind] = found
-        return self._values[kind]
+            self._listed.values[kind] = found
+        return self._listed.values[kind]
 
     def _refuse_many(self, what: str, of: str, kinds: Sequence[Kind]) -> None:
         """``BadDesign`` if values of these kinds can be put together in too many ways in this geometry."""
@@ -336,8 +346,11 @@ class Machine:
 
     def names_of(self, law: Law) -> list[tuple[Any, ...]]:
         """All that a law is claimed for, in this geometry; ``BadDesign`` if that is too much to be judged."""
-        self._refuse_many(f"law {law.name} is claimed for", "names", [kind for _, kind in law.names])
-        return list(itertools.product(*(self.values(kind) for _, kind in law.names)))
+        kinds = tuple(kind for _, kind in law.names)
+        if kinds not in self._listed.names:
+            self._refuse_many(f"law {law.name} is claimed for", "names", kinds)
+            self._listed.names[kinds] = list(itertools.product(*(self.values(kind) for kind in kinds)))
+        return self._listed.names[kinds]
 
     def broken(self, op: Operation | None, arguments: tuple[Any, ...], outcome: Any) -> Broken | None:
         """The first law that does not hold now; ``op`` is None where no step was taken yet."""

@@ -6,11 +6,15 @@ of it, so they cannot see a fault in the making. Here the sampled steps are take
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import attrs
+
 from refmodel.engines.machine import RESUME, Machine, recorded
-from refmodel.engines.samples import Sample, entries_of, holds, in_state, said
+from refmodel.engines.recent import Recent
+from refmodel.engines.samples import Sample, drawn, entries_of, holds, in_state, said
 from refmodel.language.design import Outline
 from refmodel.language.joining import joined_texts
 from refmodel.language.sizes import Geometry
@@ -18,6 +22,24 @@ from refmodel.language.sources import code_of
 
 AT_MOST = 3
 """Steps that are told of."""
+
+
+@attrs.frozen(eq=False)
+class Compared:
+    """The steps of a design that its readings are compared on, and how Python's own code differs."""
+
+    samples: Mapping[str, Sequence[Sample]]
+    """By operation."""
+    differences: tuple[str, ...]
+
+
+def _compared(design: Outline, geometry: Geometry) -> Compared:
+    samples = drawn(design, geometry)
+    return Compared(samples, differences(design, geometry, itertools.chain(*samples.values())))
+
+
+compared = Recent(_compared, 1)
+"""What every check of a design in a geometry compares: exploration and proof ask for the same."""
 
 
 def differences(design: Outline, geometry: Geometry, samples: Iterable[Sample]) -> tuple[str, ...]:

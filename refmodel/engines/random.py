@@ -202,32 +202,34 @@ def campaign(
     start: int = 0,
     first: int = 0,
     deepest: int | None = None,
+    few: int = FEW_RUNS,
 ) -> Campaign:
     """Random runs until the time or the number is up, or a law is broken; what broke it is shrunk. If there is time for more than
     a few, and the design can be compiled, they go on in compiled code.
 
     ``start`` is the seed. With ``deepest``, no run is longer than that.
-    ``first`` is the number of the first batch: whoever runs batch 7 runs the same.
+    ``first`` is the number of the first batch: whoever runs batch 7 runs the same. ``few`` runs are on ints before the design is
+    compiled, which takes a second in which they may find what is wrong.
     """
     began, number, done = time.perf_counter(), first, 0
     applied: Counter[str] = Counter()
     met: set[Law] = set()
     steps, failure = 0, None
     gc.disable()  # steps make no cycles, and looking for some costs a tenth of the time
-    native, few = None, runs is None and deepest is None
+    native, compiles = None, runs is None and deepest is None
     try:
         while failure is None and (runs is None or done < runs) and time.perf_counter() - began <= seconds:
             search = Search(design, geometry, f"{start} {number}", applied, deepest)
-            for _ in range(FEW_RUNS if few else BATCH if runs is None else min(BATCH, runs - done)):
+            for _ in range(few if compiles else BATCH if runs is None else min(BATCH, runs - done)):
                 failure, done = search.run(), done + 1
                 if failure is not None or time.perf_counter() - began > seconds:
                     break
             number, steps = number + 1, steps + search.steps
             met |= search.machine.met
-            native = compiled(design, geometry) if few and failure is None else None
+            native = compiled(design, geometry) if compiles and failure is None else None
             if native is not None:
                 break
-            few = False
+            compiles = False
     finally:
         gc.enable()
     if native is not None:

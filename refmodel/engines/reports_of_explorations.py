@@ -11,7 +11,6 @@ import attrs
 
 from refmodel.engines import exhaustive, plain_code
 from refmodel.engines.asked import Asked, Notice
-from refmodel.engines.audit import drawn
 from refmodel.engines.compiled.comparing import Comparing
 from refmodel.engines.exploration import COMPILED, Branch
 from refmodel.engines.layout import TOO_LARGE
@@ -161,12 +160,11 @@ def _compared(design: Outline, seed: int) -> tuple[int, str]:
     if native is None:
         return 0, ""
     comparing = Comparing(native)
-    samples = tuple(itertools.chain(*drawn(design, geometry).values()))
-    otherwise = plain_code.differences(design, geometry, samples)
-    compared, wrong = comparing.differences(samples)
+    plain = plain_code.compared(design, geometry)
+    compared, wrong = comparing.differences(itertools.chain(*plain.samples.values()))
     runs, different = comparing.walked()
-    if otherwise or wrong or different:
-        raise ReadingsDisagree((*otherwise, *wrong, *different)[0])
+    if plain.differences or wrong or different:
+        raise ReadingsDisagree((*plain.differences, *wrong, *different)[0])
     return compared, f"; {many(compared, 'step')} and {many(runs, 'run')} compared with the code run by plain Python"
 
 

@@ -38,7 +38,8 @@ def check_random(design: Outline, asked: Asked, notice: Notice) -> EngineReport:
     limit = asked.seconds / len(geometries) if asked.runs is None else float("inf")
     done = list[random.Campaign]()
     for geometry in geometries:
-        done.append(random.campaign(design, geometry, seconds=limit, runs=asked.runs, start=asked.seed))
+        few = random.FEW_RUNS if not done else 0
+        done.append(random.campaign(design, geometry, seconds=limit, runs=asked.runs, start=asked.seed, few=few))
         if done[-1].failure is not None:
             break
     return of_campaign(design, random.together(done), geometries[: len(done)])

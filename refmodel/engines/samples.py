@@ -24,6 +24,12 @@ Tables = Mapping[str, Mapping[Any, Any]]
 RUN = 40
 """Steps of a run before the next begins."""
 
+COMPARED, AT_LEAST, AT_MOST = 300, 3, 20
+"""Samples of a design in every check, and how many at least and at most of each operation, from lawful states and from others."""
+
+STEPS = 400
+"""Steps of random runs that the samples are taken from."""
+
 
 @attrs.frozen
 class Sample:
@@ -163,6 +169,18 @@ class Sampler:
     def _scalar(self, leaf: Scalar) -> Any:
         options = list(leaf.values(self.geometry))
         return self.draw.choice([*options, NOTHING] if isinstance(leaf, NameKind) else options)
+
+
+def drawn(
+    design: Outline, geometry: Geometry, seed: int = 0, each: int | None = None, steps: int = STEPS
+) -> dict[str, list[Sample]]:
+    """Steps to compare readings on, by operation: so many of each if that is asked for, and else as many as a check takes."""
+    found: dict[str, list[Sample]] = {}
+    share = COMPARED // (2 * max(1, len(design.operations)))
+    sampler = Sampler(design, geometry, seed, min(AT_MOST, max(AT_LEAST, share)) if each is None else each)
+    for sample in sampler.samples(steps):
+        found.setdefault(sample.op.name, []).append(sample)
+    return found
 
 
 def holds(machine: Machine, law: Law, state: Any, about: Mapping[str, Any], names: tuple[Any, ...]) -> bool:

@@ -1,0 +1,184 @@
+"""What is pending in a state on ints, the operations that end it, and each way to answer what these ask."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from refmodel.engines.machine import Broken, Machine, Step, copy_of
+from refmodel.language.asking import CACHED, FAILS, Refused, answering
+from refmodel.language.design import Outline
+from refmodel.language.pending import Pending, stated
+from refmodel.language.sizes import Geometry
+
+ANSWERS = 64
+"""Ways to answer what an operation asks, before it counts as refused."""
+
+Due = tuple[Pending, tuple[Any, ...]]
+"""What is pending, and where."""
+
+
+class _Plenty(Machine):
+    """A machine in which no allocation fails, unless it has to."""
+
+    plenty = True
+    used: bool | None = None
+    """Whether the hardware uses all that it has cached, or nothing; None: as it is answered."""
+    hardware = ""
+    """What was asked of the hardware last."""
+
+    def yes(self, question: str) -> bool:
+        if not question.endswith(FAILS):
+            self.hardware = question
+            return super().yes(question) if self.used is None else self._answered(question, self.used)
+        return self._answered(question, False) if self.plenty else super().yes(question)
+
+    def _answered(self, question: str, answer: bool) -> bool:
+        self._asked.append((answer, int(answer), question))
+        return answer
+
+
+class Work:
+    """What is pending in states of a design, and the operations that end it."""
+
+    def __init__(self, design: Outline, geometry: Geometry) -> None:
+        self.design = design
+        self.machine = _Plenty(design, geometry)
+        self._stated = tuple(stated(design.cls).values())
+        """Those that are not judged as well: others may wait for them."""
+        self._names = {each.name: self.machine.names_of(each.law) for each in self._stated}
+        self._judged = {each.name for each in design.pending}
+
+    def is_judged(self, pending: Pending) -> bool:
+        """Whether anybody asked for it."""
+        return pending.name in self._judged
+
+    def pending_in(self, state: Any) -> set[str]:
+        """The names of the conditions that hold somewhere in a state, of those that are judged."""
+        with answering(self.machine):
+            return {
+                each.name
+                for each in self.design.pending
+                if any(each.law.function(state, *names) for names in self._names[each.name])
+            }
+
+    def due(self, state: Any) -> list[Due]:
+        """What is pending in a state, and waits for nothing else that is."""
+        with answering(self.machine):
+            anywhere = {
+                each.name: [names for names in self._names[each.name] if each.law.function(state, *names)] for each in self._stated
+            }
+        return [
+            (each, names)
+            for each in self._stated
+            if not any(anywhere[name] for name in each.after)
+            for names in anywhere[each.name]
+        ]
+
+    def can_end(self, state: Any) -> Iterator[str]:
+        """The names of the conditions that hold in a state and that the operation ends which is to end them."""
+        for each, names in [due for due in self.due(state) if self.is_judged(due[0])]:
+            self.machine.begin(copy_of(self.design, state))
+            if any(not self.holds(each, names, self.machine.state) for _ in self.taken(each, names)):
+                yield each.name
+
+    def holds(self, pending: Pending, names: Sequence[Any], state: Any) -> bool:
+        """Whether it is pending there."""
+        with answering(self.machine):
+            return bool(pending.law.function(state, *names))
+
+    def arguments(self, pending: Pending, names: Sequence[Any]) -> tuple[Any, ...]:
+        """What the operation is given that ends it."""
+        given = dict(zip((name for name, _ in pending.law.names), names, strict=True))
+        return tuple(given[name] for name, _ in self.design.operation(pending.until).parameters)
+
+    def entries(self, state: Any) -> dict[str, dict[Any, Any]]:
+        """A copy of all that a state holds."""
+        return {table.name: dict(getattr(state, table.name)) for table in self.design.tables}
+
+    def taken(self, pending: Pending, names: Sequence[Any]) -> Iterator[tuple[Step, Answers]]:
+        """Each way to take the operation that ends it, in the machine's state, with the answers. Each is undone by the next."""
+        op, arguments = self.design.operation(pending.until), self.arguments(pending, names)
+        for pick in itertools.islice(each_answer(), ANSWERS):
+            self.machine.undo()
+            taken = self.machine.attempt(op, arguments, pick)
+            if taken is not None:
+                yield taken[0], pick
+            if pick.asked_for_nothing:
+                break
+        self.machine.undo()
+
+    def waits_for_memory(self, pending: Pending, names: Sequence[Any]) -> bool:
+        """Whether the operation applies if an allocation fails."""
+        self.machine.plenty = False
+        applies = any(True for _ in self.taken(pending, names))
+        self.machine.plenty = True
+        self.machine.undo()
+        return applies
+
+    def refused(self, pending: Pending, names: Sequence[Any]) -> str:
+        """That the operation does not apply, and would not if an allocation failed: at all, or if the hardware always uses what it
+        has cached, or never does. Empty if it applies."""
+        self.machine.hardware = ""
+        if not self._applies(pending, names):
+            return f"{pending.until} is refused"
+        for used in (True, False) if self.machine.hardware else ():
+            self.machine.used = used
+            applies = self._applies(pending, names)
+            self.machine.used = None
+            if not applies:
+                cached = self.machine.hardware.removesuffix(CACHED)
+                return f"{pending.until} is refused if the cached {cached} is {'used' if used else 'not used'}"
+        return ""
+
+    def _applies(self, pending: Pending, names: Sequence[Any]) -> bool:
+        """Whether the operation applies in some way, perhaps only if an allocation fails."""
+        applies = any(True for _ in self.taken(pending, names))
+        self.machine.undo()
+        return applies or self.waits_for_memory(pending, names)
+
+
+def broken_by(pending: Pending, names: Sequence[Any], why: str) -> Broken:
+    """That something pending does not come to an end."""
+    law = pending.law
+    named = tuple(zip((name for name, _ in law.names), names, strict=True))
+    return Broken(law, law.clause, law.sentence, named, f"({law.name}: {why})")
+
+
+class Answers:
+    """Answers to what an operation asks: the first of each, then others in turn."""
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        self.numbers, self.sizes = list(numbers), list[int]()
+
+    @property
+    def asked_for_nothing(self) -> bool:
+        """Whether there was nothing to answer, so that other answers change nothing."""
+        return not self.sizes
+
+    def again(self) -> Answers:
+        """A new copy of these answers, none of which has been asked for."""
+        return Answers(self.numbers)
+
+    def __call__(self, options: Sequence[Any]) -> Any:
+        at = len(self.sizes)
+        self.sizes.append(len(options))
+        number = self.numbers[at] if at < len(self.numbers) else 0
+        if number >= len(options):
+            raise Refused
+        return options[number]
+
+
+def each_answer() -> Iterator[Answers]:
+    """Every way to answer, one after the other, each from what the last was asked."""
+    numbers: list[int] = []
+    while True:
+        pick = Answers(numbers)
+        yield pick
+        numbers = [pick.numbers[at] if at < len(pick.numbers) else 0 for at in range(len(pick.sizes))]
+        while numbers and numbers[-1] + 1 >= pick.sizes[len(numbers) - 1]:
+            numbers.pop()
+        if not numbers:
+            return
+        numbers[-1] += 1
