@@ -330,6 +330,24 @@ AS_MET = {
     "a_page_is_reported_and_freed_after_a_race": None,
     "references_of_a_frame_with_an_untold_sharer": None,
     "references_of_a_frame_that_an_untold_page_may_have_come_back_to": None,
+    # What a random monitor that does everything right has met.
+    "a_backend_writes_to_a_page_with_a_copy_on_swap": None,
+    "a_device_of_a_vm_with_the_number_of_one_that_is_gone": None,
+    "a_page_is_writable_after_its_copy_was_void": None,
+    "a_ballooned_page_of_a_slot_that_moves_twice": None,
+    "an_emulated_load_of_two_words_after_another_cpus_map": None,
+    "a_tlb_is_dumped_while_a_flush_of_before_is_under_way": None,
+    "a_page_that_was_merged_in_the_balloon_is_kept": None,
+    "the_last_sharer_breaks_after_the_other_was_reported": None,
+    "sent_again_while_the_vm_is_stopped_and_marks_come_late": None,
+    "an_untold_page_with_a_copy_is_merged_and_swapped_out": None,
+    "the_slot_of_an_untold_page_that_was_merged_is_taken": None,
+    "a_page_comes_back_alone_to_a_frame_that_others_left": None,
+    "a_tlb_is_dumped_with_fewer_rights_during_a_flush": None,
+    "a_page_of_a_range_has_left_a_frame_that_is_shared_then": None,
+    "a_reported_page_is_seen_lost_and_populated": None,
+    "the_frame_of_a_reported_page_is_shared_by_others": None,
+    "a_race_about_the_flags_of_a_slot": None,
 }
 """Where each deviates, and from what."""
 

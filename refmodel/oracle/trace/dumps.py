@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from refmodel.language import NOTHING
 from refmodel.mmu.contract import Derived
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
@@ -13,6 +14,7 @@ from refmodel.oracle.trace.changes import (
     MANY,
     about,
     given_untold,
+    is_shared,
     keep_as_last_sharer,
     lost_if_reported,
     may_be_left,
@@ -32,10 +34,22 @@ def entry_(k: Knowledge, event: e.Entry) -> None:
         table = reported.translating(k, key)
         if event.where == "table":
             table[key] = found
-        elif table.get(key) != found and all(each.derived != found for each in k.lingering[key]):
-            k.lingering[key] = (*k.lingering[key], Lingering(found, k.time))
+        elif not any(_lets(each, found) for each in (table.get(key), *(cached.derived for cached in k.lingering[key]))):
+            k.lingering[key] = (*k.lingering[key], Lingering(found, _taken_away_at_the_earliest(k, key)))
     if unreported is not None:  # a law that is broken says more
         k.unless_silent(unreported, about(k, key))
+
+
+def _lets(derived: Derived | None, found: Derived) -> bool:
+    """Whether a translation that is known lets a processor have this one: with its rights, or with fewer, as it was before."""
+    return derived is not None and derived.present and derived.mfn == found.mfn and derived.writable >= found.writable
+
+
+def _taken_away_at_the_earliest(k: Knowledge, key: Key) -> int:
+    """When a translation may have been taken away that nobody told of, and that is still cached: before the flushes of its page
+    began that have not ended."""
+    under_way = (flush for (vm, _), begun in k.flushed.items() if vm == key[0] for flush in begun)
+    return min((flush.begun for flush in under_way if flush.first <= key[1] <= flush.last), default=k.time)
 
 
 def backed(k: Knowledge, event: e.Backed) -> None:
@@ -48,7 +62,7 @@ def backed(k: Knowledge, event: e.Backed) -> None:
     entry, frame, this = k.backing(key), k.state.frames.find(event.mfn), about(k, key, frames=(event.mfn,))
     if entry is not None:
         agree(k, this, entry.resident and entry.mfn == event.mfn, f"vm {event.vm}, gfn {event.gfn:#x} is {_where(entry)}")
-        may = event.writable is None or not event.writable or entry.writable
+        may = not event.writable or entry.writable or _may_be_written_by_now(k, key, entry)
         agree(k, this, may, f"vm {event.vm}, gfn {event.gfn:#x} is read-only")
     if event.shared is False:
         _as_last_sharers(k, event.mfn)
@@ -58,6 +72,12 @@ def backed(k: Knowledge, event: e.Backed) -> None:
     if entry is None and not _is_lent(k, key):
         _may_stand_there(k, this, key, event.mfn)
         _learned(k, key, event)
+
+
+def _may_be_written_by_now(k: Knowledge, key: Key, entry: P2mEntry) -> bool:
+    """Whether a page that was read-only may be written to since a fault, where nobody tells translations: no copy on swap, no other
+    page and no dirty log is in the way."""
+    return key[0] not in k.mapping and entry.slot == NOTHING and unwatched(k, key) and not is_shared(k, key)
 
 
 def _backed_where_it_is_borrowed(k: Knowledge, event: e.Backed, grant: Granted) -> None:

@@ -7,6 +7,7 @@ cached translation with fewer rights.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from refmodel.oracle.trace.events import Exit, Map, Unprotect
@@ -108,15 +109,12 @@ def may_carry_out(k: Knowledge, vm: int, cpu: int, gfn: int, write: bool) -> boo
     return (exit_.gfn == gfn or {exit_.gfn, gfn} <= k.across) and (exit_.write or not write)
 
 
-def excuses(k: Knowledge, vm: int, cpu: int, gfn: int, write: bool) -> bool:
-    """Whether an access may be one that exited, and that the monitor carried out. What it writes it may have read before. Once
-    another CPU has mapped the page, the next access is the last that may be it."""
-    if not may_carry_out(k, vm, cpu, gfn, write):
-        return False
+def carried_out(k: Knowledge, vm: int, cpu: int, gfns: Iterable[int]) -> None:
+    """The monitor may have carried out an access to these pages. What it writes it may have read before. Once another CPU has
+    mapped one of the pages, this was the last access that may be the one that exited."""
     exit_ = k.emulated.get((vm, cpu))
     if exit_ is None:
-        return True
-    last = _last(k, vm, gfn)
-    if last.number > exit_.maps and (last.writable or not exit_.write):
-        del k.emulated[vm, cpu]
-    return True
+        return
+    for last in (_last(k, vm, gfn) for gfn in gfns):
+        if last.number > exit_.maps and (last.writable or not exit_.write):
+            k.emulated.pop((vm, cpu), None)

@@ -73,6 +73,9 @@ def forget(k: Knowledge, names: Names) -> bool:
             k.late.discard(name[1:])
         elif name[0] == "paused":
             k.paused[name[1]] = True
+        elif name[0] == "slot" and name[1:] in k.memory_slots:
+            del k.memory_slots[name[1:]]
+            k.obscure.add(name[1])
     k.journal.clear()
     k.alike.clear()
     return True

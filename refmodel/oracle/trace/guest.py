@@ -11,7 +11,17 @@ from refmodel.machine.x86.words import A, P
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
 from refmodel.oracle.trace import exits, reported, stretches
-from refmodel.oracle.trace.changes import about, copy_is_good_no_more, drop_copy, given_untold, hold, keep_as_last_sharer, noticed
+from refmodel.oracle.trace.changes import (
+    about,
+    copy_is_good_no_more,
+    drop_copy,
+    given_untold,
+    hold,
+    keep_as_last_sharer,
+    lose_sight,
+    may_be_lost,
+    noticed,
+)
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Cell, DmaRead, DmaWrite, Exit, Hole, Load, Mmio, Store
@@ -34,8 +44,8 @@ def load(k: Knowledge, event: Load) -> None:
         at = reached(k, *key)
         if event.by == "guest" or not k.may_be_private(at):
             learn(k, at, offset, bits, mask)
-        if event.by == "guest":
-            reported.access(k, event.cpu, key, write=False)
+    if event.by == "guest":
+        reported.access(k, event.cpu, dict.fromkeys(key for key, *_ in parts), write=False)
 
 
 def _is_known(k: Knowledge, at: Key, offset: int, bits: int, mask: int) -> bool:
@@ -57,8 +67,7 @@ def may_complete(k: Knowledge, event: Load | Store) -> None:
     if event.by == "guest":
         keys = dict.fromkeys(key for key, *_ in pieces(event.vm, event.gpa, event.value, event.size))
         k.across = frozenset(gfn for _, gfn in keys)
-        for key in keys:
-            reported.access(k, event.cpu, key, write=isinstance(event, Store))
+        reported.may_complete(k, event.cpu, keys, write=isinstance(event, Store))
 
 
 def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
@@ -66,13 +75,16 @@ def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
     must_be_there(k, key)
     if key in k.lent:
         return
-    page = k.page(*key)
+    page, may_go = k.page(*key), may_be_lost(k, key)
     if (key in k.table_pages or not k.closed) and _is_walked(page, offset, bits & mask):
         for contents in held(k, key):
             contents.doubt(offset, A)
     if not page.learn(offset, bits, mask):
         k.unless_silent(wrong_data(page, key, offset, bits, mask), About(frozenset({key})), contents=True)
         k.page(*key).learn(offset, bits, mask)
+    if may_go and not k.page(*key).is_reported:  # it is lost, and so its frame may be
+        with k.judging(about(k, key)):
+            lose_sight(k, key)
     if key in k.table_pages:
         k.seen_in_table(k, key, offset)
     if page.zeroed and offset not in page.words and page.either is None:
@@ -124,16 +136,16 @@ def store(k: Knowledge, event: Store) -> None:
         if event.by != "guest" or exits.may_carry_out(k, event.vm, event.cpu, key[1], True):
             _copy_is_good_no_more(k, reached(k, *key))
         write(k, event.vm, key, offset, bits, mask)
-        if event.by == "guest":
-            reported.access(k, event.cpu, key, write=True)
         at = reached(k, *key)
         if event.by == "monitor" or at[0] != event.vm:
             reported.from_outside(k, at)
+    if event.by == "guest":
+        reported.access(k, event.cpu, dict.fromkeys(key for key, *_ in parts), write=True)
 
 
 def _copy_is_good_no_more(k: Knowledge, key: Key) -> None:
-    """The monitor stores to a page itself, so it knows that the copy on swap is old. Whether the guest may write to the page,
-    whose writes may be tracked, does not change."""
+    """The monitor stores to a page itself, or a backend of a device does by the host's own mapping: so the copy on swap is known to
+    be old. Whether the guest may write to the page, whose writes may be tracked, does not change."""
     entry = k.backing(key)
     if entry is not None and entry.mapped and entry.slot != NOTHING:
         with k.judging(about(k, key, slots=(entry.slot,))):
@@ -145,6 +157,7 @@ def dma_write(k: Knowledge, event: DmaWrite) -> None:
     if event.value is not None:
         for key, offset, bits, mask in pieces(event.vm, event.gpa, event.value, event.size):
             reported.device(k, key, write=True)
+            _copy_is_good_no_more(k, reached(k, *key))
             write(k, event.vm, key, offset, bits, mask)
         return
     end = event.gpa + event.size

@@ -26,7 +26,7 @@ from refmodel.oracle.trace.exits import Exited, Mapped
 from refmodel.oracle.trace.flushes import MOST_ENDED, Ended, Flush
 from refmodel.oracle.trace.holding import About, broken, deviates, holds
 from refmodel.oracle.trace.memory_slots import MemorySlots
-from refmodel.oracle.trace.ranges import Mentioned
+from refmodel.oracle.trace.ranges import Mentioned, Ranges
 from refmodel.oracle.trace.swap_cache import SwapCache
 from refmodel.oracle.trace.tables import Counting, Journal, Key, Known, Open, Pages, Relation, Stretch
 
@@ -444,7 +444,7 @@ class Knowledge:
         found = set(self.behind.holders.get(mfn, ()))
         for table, ranges in self.leading:
             if table.name == "p2m" and ranges.buckets:
-                found.update([key for key in ranges.pages_at(mfn) if not dict.__contains__(table, key)])
+                found.update(_of_pieces(table, ranges, mfn))
         return found
 
     def pages_of(self, mfn: int) -> set[Key]:
@@ -452,7 +452,7 @@ class Knowledge:
         found = {*self.behind.holders.get(mfn, ()), *self.reached.holders.get(mfn, ())}
         for table, ranges in self.leading:
             if ranges.buckets:
-                found.update([key for key in ranges.pages_at(mfn) if not dict.__contains__(table, key)])
+                found.update(_of_pieces(table, ranges, mfn))
         return found
 
     # ------------------------------------------------------------ what may have happened untold
@@ -530,6 +530,11 @@ class Knowledge:
         if self.silent_moves_few:
             return silence.may_have_moved_pages(self, found, about, judged)
         return bool(self.silent_changes & WHERE_PAGES_LIE) or bool(self.silent_changes & tables_of(found.law))
+
+
+def _of_pieces(table: Known, ranges: Ranges, mfn: int) -> list[Key]:
+    """The pages that pieces lead to a frame, but for those of which something is kept by itself, or nothing is known any more."""
+    return [key for key in ranges.pages_at(mfn) if not dict.__contains__(table, key) and key not in table.opened]
 
 
 class Judging:

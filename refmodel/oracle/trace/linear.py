@@ -269,7 +269,7 @@ def _forget_by_fault(event: Linear, mine: Processor) -> None:
 def _complete(k: Knowledge, event: Linear, physical: int) -> None:
     """The access has read or written memory at this guest-physical address."""
     assert isinstance(event.value, int)
-    reported.access(k, event.cpu, (event.vm, physical >> 12), event.kind == "store")
+    reported.access(k, event.cpu, [(event.vm, physical >> 12)], event.kind == "store")
     for at, offset, bits, mask in guest.pieces(event.vm, physical, event.value, event.size):
         if event.kind == "store":
             guest.write(k, event.vm, at, offset, bits, mask)

@@ -13,7 +13,8 @@ from refmodel.oracle.trace.contents import FULL, WORD, Contents
 from refmodel.oracle.trace.knowledge import Knowledge
 
 Name: TypeAlias = tuple[Any, ...]
-"""``("frame", mfn)``; ``("ring", vm, ring, part)``.
+"""``("frame", mfn)``; ``("ring", vm, ring, part)``; ``("slot", vm, slot)``: where a memory slot lies, and whether guests may only
+read it.
 Of a page, ``("page", vm, gfn)``: what it is and where; ``("content", vm, gfn)`` and ``("word", vm, address / 8)``: what it holds;
 ``("cached", vm, gfn)``: its translations that a flush forgets.
 ``("touched", vm, gfn)``: what a store changes of it beside what is in it: whether a slot holds a copy, whether it has a frame;
@@ -308,6 +309,8 @@ def _named(k: Knowledge, event: e.Event) -> Iterator[Name]:
     """What an event names, but for spans."""
     if isinstance(event, OF_VM):
         yield "vm", event.vm
+    elif isinstance(event, e.SlotAdd):
+        yield "slot", event.vm, event.slot
     elif isinstance(event, e.Pages):
         yield from (("page", event.vm, gfn) for gfn in _few(event))
     elif isinstance(event, e.Page):

@@ -6,6 +6,8 @@ was. A VMM may report what it unmaps and leave it to the kernel to map.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from refmodel.language import Law
 from refmodel.oracle.trace import exits
 from refmodel.oracle.trace.deviations import Deviates
@@ -22,13 +24,25 @@ def translating(k: Knowledge, key: Key) -> Known:
     return k.tables["borrowed" if grant is not None and grant.present else "derived"]
 
 
-def access(k: Knowledge, cpu: int, key: Key, write: bool) -> None:
-    """An access by a processor has completed. Raises ``Deviates``."""
-    if (k.emulated or k.silent) and exits.excuses(k, key[0], cpu, key[1], write):
-        return
-    found = _wrong(k, accesses_go_by_reported_translations, key, (write,), cached=True)
-    if found is not None:
-        k.unless_silent(found, About(frozenset({key})))
+def access(k: Knowledge, cpu: int, keys: Iterable[Key], write: bool) -> None:
+    """An access by a processor has completed, to one page or across several. Raises ``Deviates``."""
+    excused = may_complete(k, cpu, keys, write)
+    if excused:
+        exits.carried_out(k, excused[0][0], cpu, [gfn for _, gfn in excused])
+
+
+def may_complete(k: Knowledge, cpu: int, keys: Iterable[Key], write: bool) -> list[Key]:
+    """That translations let an access complete, before anything comes of it; the pages at which none need do, since the monitor may
+    have carried it out there. Raises ``Deviates``."""
+    excused = []
+    for key in keys:
+        if (k.emulated or k.silent) and exits.may_carry_out(k, key[0], cpu, key[1], write):
+            excused.append(key)
+            continue
+        found = _wrong(k, accesses_go_by_reported_translations, key, (write,), cached=True)
+        if found is not None:
+            k.unless_silent(found, About(frozenset({key})))
+    return excused
 
 
 def entry(k: Knowledge, key: Key, found: Entry) -> Deviates | None:

@@ -132,6 +132,15 @@ class Known(Total[Any, Any]):
         if self.mentioned is not None:
             self.mentioned.add(*(key if type(key) is tuple else (0, key)))
 
+    def unsay(self, vm: int, last: int) -> None:
+        """It is as if nothing had been told of a VM's pages, up to the last. No event takes that back."""
+        for key in [key for key in self if key[0] == vm]:
+            dict.pop(self, key)
+        self.opened = {key for key in self.opened if key[0] != vm}
+        self.at_hand.clear()
+        if self.ranges is not None:
+            self.ranges.put(vm, 0, last, None)
+
     def find(self, key: Any) -> Any:
         """What is known of an entry, or None."""
         try:

@@ -70,6 +70,8 @@ def send(k: Knowledge, event: e.Send) -> None:
         k.state.destination[key] = k.page(*key).copy()
         if k.backing(key) is not None:
             rest(k, key)
+        if k.may_be_paused(key[0]):  # nobody stores to it any more: what was written before is sent with it
+            k.late.discard(key)
         if k.state.sent.find(key) not in (None, Sent.MARKED):
             k.state.sent[key] = Sent.TAKEN if k.devices_may_write(key) or _is_paused_unwatched(k, key) else Sent.THERE
         elif k.state.marks_told.find(key) == MarkTold.NOTHING:

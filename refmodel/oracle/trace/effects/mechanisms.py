@@ -19,8 +19,11 @@ from refmodel.oracle.trace.changes import (
     hold,
     is_new,
     is_no_memory,
+    is_shared,
+    keep_as_last_sharer,
     let_go,
     lose_sight,
+    lost_if_reported,
     own,
     take,
     unwatched,
@@ -54,6 +57,7 @@ def share(k: Knowledge, event: e.Share) -> None:
 
 
 def _shared_on(k: Knowledge, mfn: int, one: Key, other: Key) -> None:
+    lost_if_reported(k, mfn)
     entries = {key: k.backing(key) for key in (one, other)}
     new = [key for key, entry in entries.items() if entry is None or entry.mfn != mfn]
     frame = k.state.frames.find(mfn)
@@ -66,9 +70,10 @@ def _shared_on(k: Knowledge, mfn: int, one: Key, other: Key) -> None:
     for key in new:
         entry = entries[key]
         let_go(k, entry)
-        if entry is not None and entry.slot != NOTHING:  # its copy is of the frame that it has left, and may be good or void
-            k.tables["slots"].forget(entry.slot)
-            entries[key] = attrs.evolve(entry, slot=NOTHING)
+        slot = k.untold_copies.get(key, NOTHING) if entry is None else entry.slot
+        if slot != NOTHING:  # its copy is of the frame that it has left, and may be good or void
+            k.tables["slots"].forget(slot)
+            entries[key] = None if entry is None else attrs.evolve(entry, slot=NOTHING)
             k.may_have_copies.add(key)
             k.alike.pop(key, None)
     for key, entry in entries.items():
@@ -125,6 +130,8 @@ def break_(k: Knowledge, event: e.Break) -> None:
         if entry is None or event.mfn != entry.mfn:
             take(k, event.mfn, by=None if entry is not None else key)
             let_go(k, entry)
+        else:
+            keep_as_last_sharer(k, key)
         own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(Backing.MAPPED, event.mfn, unwatched(k, key)))
 
 
@@ -153,7 +160,10 @@ def deflate(k: Knowledge, event: e.Deflate) -> None:
     if event.vm in k.touchable and event.kept:
         with k.judging(about(k, key, actor=event.vm)):
             given_untold(k, key)
-            hold(k, key, Contents())
+            if is_shared(k, key):  # nobody has stored to the frame
+                k.state.bare_memory[key] = Contents()
+            else:
+                hold(k, key, Contents())
         return
     if event.vm in k.touchable or (event.mfn is None and _may_be_touchable(k, key)):
         return  # it is as the guest left it

@@ -266,6 +266,8 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     k.late = {key for key in k.late if key[0] != vm}
     k.lent = {key for key in k.lent if key[0] != vm}
     k.table_pages = {key: level for key, level in k.table_pages.items() if key[0] != vm}
+    for name in ("derived", "borrowed", "dma"):
+        k.tables[name].unsay(vm, e.LAST_GFN)  # nothing is told of the translations of a VM that gets its number
 
 
 def _end_aliases_of(k: Knowledge, vm: int) -> None:

@@ -232,11 +232,13 @@ def _arrived_like(k: Knowledge, vm: int, contents: Contents, gfn: int) -> None:
 
 
 def _lacking(k: Knowledge, vm: int, first: int, last: int) -> list[tuple[int, int]]:
-    """The pages from the first to the last that have no memory, though their slot is there: in the balloon, or unplugged."""
+    """The pages from the first to the last that have no memory, though their slot is there: in the balloon, or unplugged. Those too
+    of which nobody said whether they have some."""
     found = []
     for start, end, _ in alike(k, vm, first, last):
         entry = k.backing((vm, start))
-        if k.state.plugged.find((vm, start)) is False or (entry is not None and entry.backing == Backing.BALLOONED):
+        is_there = k.state.plugged.find((vm, start))
+        if is_there is False or (is_there is None if entry is None else entry.backing == Backing.BALLOONED):
             found.append((start, end))
     return found
 
