@@ -619,6 +619,56 @@ def test_what_does_not_end_with_one_more_name_alone_fails() -> None:
     assert report.geometry is not None and report.geometry.size("Vm") == 3
 
 
+class ServesOne(Design):
+    """A request for a page is served with a new frame or with the one that is there, unless no frame is left: with two pages the
+    frames can run out, behind a page that nobody asks for any more."""
+
+    request: Total[tuple[Vm, Gfn], bool]
+    page: Total[tuple[Vm, Gfn], Mfn]
+    used: Total[Mfn, bool]
+    serves: Total[tuple[()], Vm]
+    geometry = geometry(Vm=2, Gfn=1, Mfn=2)
+
+    @operation
+    def turn_to(self, vm: Vm) -> None:
+        require(self.serves[()] == NOTHING)
+        self.serves[()] = vm
+
+    @operation
+    def turn_away(self, vm: Vm) -> None:
+        require(self.serves[()] == vm)
+        self.serves[()] = NOTHING
+        reset(self.request, lambda asked, of, gfn: of == vm)
+
+    @operation
+    def ask(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.serves[()] == vm)
+        self.request[vm, gfn] = True
+
+    @operation
+    def serve(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.request[vm, gfn])
+        if self.page[vm, gfn] == NOTHING:
+            mfn = choose(Mfn, lambda mfn: not self.used[mfn])
+            self.page[vm, gfn], self.used[mfn] = mfn, True
+        self.request[vm, gfn] = False
+
+    @law("RES-1", "A page's frame is in use.")
+    def frames_are_used(s: "ServesOne", vm: Vm, gfn: Gfn) -> bool:
+        return s.page[vm, gfn] == NOTHING or s.used[s.page[vm, gfn]]
+
+    @pending("EFF-4", "Each request is served.", until="serve")
+    def unserved(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.request[vm, gfn]
+
+
+def test_a_shortage_that_takes_one_more_page_is_found_where_that_is_explored() -> None:
+    done = refmodel.check(ServesOne, ["prove"])
+    (report,) = done.engines
+    assert report.verdicts[claim(ServesOne, "unserved")] == Verdict.FAILS
+    assert report.geometry is not None and report.geometry.size("Gfn") == 2
+
+
 def test_the_last_line_says_what_is_not_proved_to_end() -> None:
     done = refmodel.check(TakesTurns, ["prove"])
     assert "it is not proved that what is pending ends (pings, pongs)" in done.conclusion

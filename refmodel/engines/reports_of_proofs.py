@@ -17,9 +17,8 @@ from refmodel.engines.disagreeing import claims, disagreement
 from refmodel.engines.judgements import GAVE_UP
 from refmodel.engines.machine import Failure
 from refmodel.engines.progress import Progress, prove_progress
-from refmodel.engines.progress_runs import end_everything
 from refmodel.engines.restated import restated
-from refmodel.engines.runs_that_break import WITH_ONE_MORE, run_that_breaks, with_one_more
+from refmodel.engines.runs_that_break import WITH_ONE_MORE, run_that_breaks, run_that_does_not_end
 from refmodel.engines.says_little import idle_parts, says_little
 from refmodel.engines.suggest import suggest
 from refmodel.engines.unseen import is_turned_off, never
@@ -214,12 +213,11 @@ class _Judged:
             return report
         settled = {each.law for each in self.design.pending} - open_
         judged = self.design.judging(lambda law: law not in settled)
-        for geometry in (self.design.cls.geometry, *with_one_more(self.design)):
-            failure = end_everything(judged, geometry).failure
-            if failure is not None and failure.broken.law is not None:
-                verdicts = {**report.verdicts, failure.broken.law: Verdict.FAILS}
-                return attrs.evolve(report, verdicts=verdicts, failure=failure, geometry=geometry)
-        return report
+        sought = run_that_does_not_end(judged)
+        if sought.failure is None or sought.failure.broken.law is None:
+            return report
+        verdicts = {**report.verdicts, sought.failure.broken.law: Verdict.FAILS}
+        return attrs.evolve(report, verdicts=verdicts, failure=sought.failure, geometry=sought.geometry)
 
     def _notes(
         self,

@@ -13,6 +13,7 @@ import attrs
 
 from refmodel.engines import exhaustive
 from refmodel.engines.machine import Failure
+from refmodel.engines.progress_runs import end_everything, end_from
 from refmodel.engines.reports_of_explorations import explored_words
 from refmodel.engines.reports_of_runs import there_is
 from refmodel.engines.scope import sorts_of
@@ -74,6 +75,24 @@ def run_that_breaks(design: Outline, laws: tuple[Law, ...], there: Geometry | No
     return attrs.evolve(found, notes=tuple(notes))
 
 
+def run_that_does_not_end(design: Outline) -> Sought:
+    """Look for a run after which something pending is not ended: from states that random runs reach, and from states of a short
+    exploration, in the design's own geometry and in those with one more name of a sort."""
+    for geometry in (design.cls.geometry, *with_one_more(design)):
+        failure = end_everything(design, geometry).failure or _stuck_where_explored(design, geometry)
+        if failure is not None and failure.broken.law is not None:
+            return Sought(failure, geometry)
+    return Sought()
+
+
+def _stuck_where_explored(design: Outline, geometry: Geometry) -> Failure | None:
+    try:
+        visited = exhaustive.explore(design, geometry, seconds=WITH_ONE_MORE).visited
+    except (Unsound, BadDesign):
+        return None
+    return end_from(design, geometry, visited).failure
+
+
 def with_one_more(design: Outline) -> Iterator[Geometry]:
     """The design's geometry with one more name of one sort, and with one more split operation under way; then likewise the last of
     its further geometries."""
@@ -103,4 +122,4 @@ def _ends(laws: tuple[Law, ...]) -> str:
     return f"no run breaks {'it' if len(laws) == 1 else 'them'}"
 
 
-__all__ = ["Sought", "run_that_breaks", "with_one_more"]
+__all__ = ["Sought", "run_that_breaks", "run_that_does_not_end", "with_one_more"]

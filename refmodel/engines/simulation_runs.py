@@ -26,7 +26,7 @@ from refmodel.engines.corresponding import (
     shows_all_of,
 )
 from refmodel.engines.differences import Change, changes
-from refmodel.engines.machine import RESUME, Broken, Failure, Machine, Run, copy_of, recorded
+from refmodel.engines.machine import RESUME, Broken, Failure, Machine, Run, UnderWay, copy_of, recorded
 from refmodel.engines.outcomes import shown_by, shows
 from refmodel.engines.random import Search
 from refmodel.engines.shrink import shortened
@@ -66,6 +66,24 @@ class Apart:
     """Entries of the tables that both have: as they are for the other, and as they are after the step."""
 
 
+@attrs.frozen
+class _Happened:
+    """Whether an instruction that waits may have taken effect, and may not have."""
+
+    may_have: frozenset[bool] = frozenset({False})
+    in_vain: bool = False
+    """Whether an allocation failed in it."""
+    at: int = 0
+    """The number of the step in which that was found out."""
+    before: _Happened | None = None
+    """What was known before that step."""
+
+    @property
+    def had_for_certain(self) -> bool:
+        """Whether it had taken effect before that step."""
+        return self.before is not None and self.before.may_have == {True}
+
+
 class SimulatedMachine(Machine):
     """A machine of which each step is looked for in another design; the laws are judged first."""
 
@@ -76,31 +94,66 @@ class SimulatedMachine(Machine):
         self.computed = computed(design, other)
         """Of these, the tables that the design says what they hold, and has not."""
         self.explained: Counter[str] = Counter()
+        self._happened: dict[int, _Happened] = {}
+        """Of each instruction that waits, by its number: whether it has taken effect."""
         self._may_be = {name: getattr(other.cls, f"{name}_may_be", None) for name in self.shared}
+
+    def begin(self, state: Any) -> None:
+        super().begin(state)
+        self._happened = {}
 
     def broken(self, op: Operation | None, arguments: tuple[Any, ...], outcome: Any) -> Broken | None:
         found = super().broken(op, arguments, outcome)
-        if op is not None:
-            op, arguments = self._begun_as(op, arguments)
-        if found is None and op is not None and (unlike := self._answers_another(op, arguments, outcome)):
-            return Broken(None, f"simulation of {self.other.design.name}", unlike, ())
-        if (
-            found is not None
-            or op is None
-            or (not self._may_have_changed() and (not shows(shown_by(outcome)) and self._may_rest(op, outcome)))
-        ):
+        if found is not None or op is None:
             return found
+        resumed = self._resumed if op.name == RESUME else None
+        op, arguments = self._begun_as(op, arguments)
+        if unlike := self._answers_another(op, arguments, outcome):
+            return self._none(unlike)
+        if op.split and any(each.by_guest for each in (op, *explaining(self.design, self.other.design, op))):
+            return self._part(op, arguments, outcome, resumed)
+        if not self._may_have_changed() and not shows(shown_by(outcome)) and self._may_rest(op, outcome):
+            return None
         for start in self._starts():
             self.other.begin(start)
             if self._rests(op, outcome) or any(self._is(op, outcome, step) for step in self._steps(op, arguments, outcome)):
                 self.explained[op.name] += 1
                 return None
+        return self._no_step(op, outcome)
+
+    def _part(self, op: Operation, arguments: tuple[Any, ...], outcome: Any, resumed: UnderWay | None) -> Broken | None:
+        """What is wrong with a part of an instruction at which others may run. What a guest asks for happens once: one part is the
+        step, and the others are none. Where a part may be either, both are kept in mind."""
+        number = self._taken + 1 if resumed is None else resumed.begun_in
+        known = self._happened.get(number, _Happened())
+        before = known if known.at != self._taken + 1 else known.before or _Happened()
+        rests = is_step = False
+        for start in self._starts():
+            self.other.begin(start)
+            rests = rests or self._rests(op, outcome)
+            is_step = is_step or any(self._is(op, outcome, step) for step in self._steps(op, arguments, outcome))
+        after = {*(before.may_have if rests else ()), *({True} if is_step and False in before.may_have else ())}
+        in_vain = before.in_vain or self.allocation_failed
+        self._happened[number] = _Happened(frozenset(after), in_vain, self._taken + 1, attrs.evolve(before, before=None))
+        self.explained[op.name] += is_step and True in after
+        if not after:
+            again = f"{op.name} has taken effect before, in an earlier part, and takes effect once more."
+            return self._none(again) if is_step else self._no_step(op, outcome)
+        if any(each.begun_in == number for each in self.pending) or True in after:
+            return None
+        if has_to_be_a_step(self.design, self.other.design, op, outcome, in_vain):
+            return self._none(f"{op.name} has ended, and no part of it has taken effect.")
+        return None
+
+    def _no_step(self, op: Operation, outcome: Any) -> Broken:
         other = self.other.design.name
         names = " or ".join(each.name for each in explaining(self.design, self.other.design, op))
         needs = "every completed instruction of a guest needs a matching step"
         why = needs if self._is_idle(op, outcome) else f"this step changes or shows something that {other} has"
-        says = f"{other} has no step {names}{' ' if names else ''}with this effect, and {why}."
-        return Broken(None, f"simulation of {other}", says, ())
+        return self._none(f"{other} has no step {names}{' ' if names else ''}with this effect, and {why}.")
+
+    def _none(self, why: str) -> Broken:
+        return Broken(None, f"simulation of {self.other.design.name}", why, ())
 
     @staticmethod
     def _answers_another(op: Operation, arguments: tuple[Any, ...], outcome: Any) -> str:
@@ -172,9 +225,13 @@ class SimulatedMachine(Machine):
         return itertools.product(*(self.values(kind) if given in ([], [NOTHING]) else given for (_, kind), given in named))
 
     def nearest(self, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Apart:
-        """What the other could do in the place of the step just taken, and how that differs, where it differs least."""
+        """What the other could do in the place of the step just taken, and how that differs, where it differs least. In the place
+        of an instruction that has taken effect before it does nothing."""
+        resumed = self._resumed if op.name == RESUME else None
         op, arguments = self._begun_as(op, arguments)
         found = [Apart("", None, self._apart(self._view(self.before), self.state))]
+        if resumed is not None and self._happened.get(resumed.begun_in, _Happened()).had_for_certain:
+            return found[0]
         for start in self._starts():
             self.other.begin(start)
             for candidate, after, theirs in self._steps(op, arguments, outcome):
@@ -277,10 +334,11 @@ def square(design: Outline, other: Outline, geometry: Geometry, run: Run) -> tup
     machine = SimulatedMachine(design, geometry, other)
     machine.power_on(recorded(run.initial))
     for step in run.steps[:-1]:
-        machine.step(step)
+        machine.broken_by(step, machine.step(step))  # so that it is known which instructions have taken effect
         machine.settle()
     last = run.steps[-1]
     outcome = machine.step(last)
+    machine.broken_by(last, outcome)
     op = machine.operation_of(last)
     assert op is not None
     return machine.nearest(op, last.arguments, outcome), outcome

@@ -24,7 +24,7 @@ from refmodel.engines.aborts import Aborted
 from refmodel.engines.machine import RESUME, Machine, Pick, Run, Step, recorded
 from refmodel.language import BadDesign
 from refmodel.language.design import Outline
-from refmodel.language.kinds import NameKind, TableKind
+from refmodel.language.kinds import EnumKind, Kind, NameKind, RecordKind, TableKind
 from refmodel.language.sizes import MOST_UNDER_WAY, Geometry
 from refmodel.language.sources import definition_of
 
@@ -103,11 +103,17 @@ def _groups(machine: Machine) -> list[_Group]:
     for name, instances in itertools.groupby(machine.instances(), lambda each: each[0].name):
         ops = [op for op, _ in instances]
         op, number = ops[0], len(ops)
-        kinds = ((parameter, kind.sort if isinstance(kind, NameKind) else kind) for parameter, kind in op.parameters)
-        given = ", ".join(f"{parameter}: {kind}" for parameter, kind in kinds)
+        given = ", ".join(f"{parameter}: {_called(kind)}" for parameter, kind in op.parameters)
         found.append(_Group(f"{name}({given})", first, number))
         first += number
     return found
+
+
+def _called(kind: Kind) -> str:
+    """What a text calls a kind."""
+    if isinstance(kind, NameKind):
+        return kind.sort
+    return kind.cls.__name__ if isinstance(kind, EnumKind | RecordKind) else str(kind)
 
 
 UNDER_WAY = "under_way"
@@ -152,7 +158,8 @@ class Said:
     """The operations of the run, as groups of numbered steps; none in a token of an older refmodel."""
 
     def present(self, machine: Machine) -> Callable[[int], int | str]:
-        """By the number that a step had when the token was made: its number now, or what it was, if the design has that no more."""
+        """By the number that a step had when the token was made: its number now, or what it was and why the design has that no
+        more."""
         now = {group.signature: group for group in _groups(machine)}
 
         def number(then: int) -> int | str:
@@ -160,7 +167,11 @@ class Said:
             if of is None:
                 return then
             group = now.get(of.signature)
-            return of.signature if group is None or group.number != of.number else group.first + then - of.first
+            if group is None:
+                return f"{of.signature}, which {machine.design.name} does not have"
+            if group.number != of.number:
+                return f"{of.signature}, and its parameters have other values than when the token was made"
+            return group.first + then - of.first
 
         return number
 
@@ -237,7 +248,7 @@ def decode(design: Outline, said: Said) -> tuple[Geometry, Run]:
     for then, *answers in said.steps:
         number = present(then)
         if isinstance(number, str):
-            raise BadDesign(f"step {len(steps) + 1} of the replay token is {number}, which {design.name} does not have{changed}")
+            raise BadDesign(f"step {len(steps) + 1} of the replay token is {number}{changed}")
         if not 0 <= number < len(instances):
             raise BadDesign(f"step {len(steps) + 1} of the replay token is none of {design.name}'s{changed}")
         op, arguments = instances[number]

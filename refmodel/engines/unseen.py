@@ -143,7 +143,7 @@ def never_changed(design: Outline, changed: frozenset[tuple[str, str]]) -> tuple
                     f"{place_of(home, table.name)}{field} keeps its power-on value in every explored state, and "
                     f"{asking[0]}{more} it"
                 )
-    return _first_of(found, "tables and fields that keep their power-on value")
+    return _first_of(list(dict.fromkeys(found)), "tables and fields that keep their power-on value")
 
 
 def is_own(design: Outline, file: str) -> bool:
