@@ -348,6 +348,11 @@ AS_MET = {
     "a_reported_page_is_seen_lost_and_populated": None,
     "the_frame_of_a_reported_page_is_shared_by_others": None,
     "a_race_about_the_flags_of_a_slot": None,
+    "a_ring_is_reset_of_which_the_entries_were_forgotten": None,
+    "a_slot_of_before_the_trace_is_given_again_with_zeroes": None,
+    "what_was_reported_is_known_after_another_vms_slot": None,
+    "a_ring_is_reset_whose_pushes_are_silent": None,
+    "a_load_that_races_with_a_store_to_a_reported_page": None,
 }
 """Where each deviates, and from what."""
 

@@ -12,6 +12,7 @@ from refmodel.mmu.contract import Derived
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
+from refmodel.oracle.trace import exits
 from refmodel.oracle.trace.contents import Contents, Reported
 from refmodel.oracle.trace.knowledge import CALM, About, Knowledge, Lingering, deviates
 from refmodel.oracle.trace.tables import Key
@@ -114,6 +115,8 @@ def given_untold(k: Knowledge, key: Key, stored_to: bool = False) -> None:
     if may_be_lost(k, key):
         with k.judging(about(k, key)):
             lose_sight(k, key)
+    if k.protected_untold:
+        _protected_untold(k, key)
     entry = k.backing(key)
     if (
         entry is not None
@@ -122,6 +125,16 @@ def given_untold(k: Knowledge, key: Key, stored_to: bool = False) -> None:
     ):
         with k.judging(about(k, key)):
             k.tables["p2m"].forget(key)
+
+
+def _protected_untold(k: Knowledge, key: Key) -> None:
+    """A page's translation may have lost the right to write, and nobody told."""
+    for name, page in (("derived", key), *(("borrowed", borrower) for borrower in k.borrowers.of(key))):
+        table = k.tables[name]
+        old = table.told(page)
+        if old is not None and old.writable and exits.may_be_protected(k, *page):
+            with k.judging(about(k, page)):
+                table.forget(page)
 
 
 def may_be_lost(k: Knowledge, key: Key) -> bool:
@@ -263,6 +276,8 @@ def may_be_last(k: Knowledge, key: Key, frame: Frame, mfn: int) -> bool:
 def rest(k: Knowledge, key: Key) -> None:
     """A page that no known translation lets anybody write to is as good as protected: of one that is not known, nothing is held
     against it."""
+    if k.protected_untold:
+        _protected_untold(k, key)
     entry = k.backing(key)
     if entry is not None and entry.writable and not _may_be_written(k, key):
         k.state.p2m[key] = attrs.evolve(entry, writable=False)

@@ -206,6 +206,13 @@ class Contents:
             self.zeroed = True
 
 
+def lost_perhaps() -> Contents:
+    """A page of whose contents nothing is known, and which may lose them."""
+    found = Contents()
+    found.either = Contents()
+    return found
+
+
 class Reported(enum.Enum):
     """What is kept of many pages together that their guest has reported as free: what they held, unless that is lost by now."""
 

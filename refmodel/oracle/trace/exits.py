@@ -73,10 +73,15 @@ def allowed(k: Knowledge, event: Unprotect) -> None:
 
 
 def may_lack_the_right(k: Knowledge, vm: int, gfn: int) -> bool:
-    """Whether stores to a page were allowed, and it was not mapped since."""
+    """Whether stores to a page were allowed, or may have been forbidden, and it was not mapped since."""
     ranges = (maps for (of, first, pages), maps in k.ranges_allowed.items() if of == vm and first <= gfn < first + pages)
-    last = max(k.allowed.get((vm, gfn), -1), k.allowed_forgotten, *ranges)
+    last = max(k.allowed.get((vm, gfn), -1), k.allowed_forgotten, k.protected_untold.get(vm, -1), *ranges)
     return last >= _last(k, vm, gfn).number
+
+
+def may_be_protected(k: Knowledge, vm: int, gfn: int) -> bool:
+    """Whether stores to a page may have been forbidden since it was mapped, and nobody told to which pages they were."""
+    return k.protected_untold.get(vm, -1) >= _last(k, vm, gfn).number
 
 
 def _last(k: Knowledge, vm: int, gfn: int) -> Mapped:

@@ -10,7 +10,7 @@ import attrs
 from refmodel.language.tables import NOTHING
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import guest
-from refmodel.oracle.trace.contents import WORD, Contents, Reported
+from refmodel.oracle.trace.contents import WORD, Contents, Reported, lost_perhaps
 from refmodel.oracle.trace.effects.logging import DirtyRing
 from refmodel.oracle.trace.knowledge import BY_PAGE, Knowledge
 from refmodel.oracle.trace.naming import NONE, Names
@@ -96,7 +96,7 @@ def told_too_early(k: Knowledge, event: e.Event) -> None:
     elif isinstance(event, e.Report):
         for first, last in event.runs():
             for gfn in range(first, min(last, first + FEW) + 1):
-                k.tables["bare_memory"][event.vm, gfn] = _lost_perhaps()
+                k.tables["bare_memory"][event.vm, gfn] = lost_perhaps()
         k.journal.clear()
     k.alike.clear()
 
@@ -228,14 +228,7 @@ def _forget_contents(k: Knowledge, run: Run) -> None:
         if first <= last and not run.is_one:
             pages.put_range(run.whose, first, last, Reported.UNKNOWN)
     for key in lost:
-        pages[key] = _lost_perhaps()
-
-
-def _lost_perhaps() -> Contents:
-    """A page of whose contents nothing is known, and which may lose them."""
-    found = Contents()
-    found.either = Contents()
-    return found
+        pages[key] = lost_perhaps()
 
 
 def _open(table: Known, run: Run, keys: Iterable[object]) -> None:

@@ -75,16 +75,19 @@ def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
     must_be_there(k, key)
     if key in k.lent:
         return
-    page, may_go = k.page(*key), may_be_lost(k, key)
+    page = k.page(*key)
+    was_reported, may_go = page.is_reported, may_be_lost(k, key)
     if (key in k.table_pages or not k.closed) and _is_walked(page, offset, bits & mask):
         for contents in held(k, key):
             contents.doubt(offset, A)
     if not page.learn(offset, bits, mask):
         k.unless_silent(wrong_data(page, key, offset, bits, mask), About(frozenset({key})), contents=True)
         k.page(*key).learn(offset, bits, mask)
-    if may_go and not k.page(*key).is_reported:  # it is lost, and so its frame may be
-        with k.judging(about(k, key)):
-            lose_sight(k, key)
+    if was_reported and not k.page(*key).is_reported:
+        k.is_kept_now(key)
+        if may_go:  # what it held is lost, and so its frame may be
+            with k.judging(about(k, key)):
+                lose_sight(k, key)
     if key in k.table_pages:
         k.seen_in_table(k, key, offset)
     if page.zeroed and offset not in page.words and page.either is None:
@@ -209,7 +212,11 @@ def unknown(k: Knowledge, at: Key, offset: int, size: int) -> None:
         k.taken(key, DmaWrite, written, key)
     else:
         written(k, key)
-    k.page(*key).forget(offset, size)
+    page = k.page(*key)
+    was_reported = page.is_reported
+    page.forget(offset, size)
+    if was_reported:
+        k.is_kept_now(key)
 
 
 def written(k: Knowledge, key: Key, contents: Contents | None = None) -> None:
@@ -268,7 +275,10 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
     given_untold(k, key, stored_to=True)
     copy_is_good_no_more(k, key)
     if page.plain or _is_its_own(k, key, page):
+        was_reported = page.is_reported
         page.put(offset, bits, mask)
+        if was_reported:
+            k.is_kept_now(key)
         return
     entry = k.state.p2m[key]
     frames = frozenset({entry.mfn} if entry.resident else ())

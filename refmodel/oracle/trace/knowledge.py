@@ -19,7 +19,7 @@ from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2mEntry
 from refmodel.oracle.trace import shapes, silence
 from refmodel.oracle.trace.concerned import OUTLINE, tables_of
-from refmodel.oracle.trace.contents import Contents
+from refmodel.oracle.trace.contents import Contents, Reported, lost_perhaps
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Event
 from refmodel.oracle.trace.exits import Exited, Mapped
@@ -106,15 +106,26 @@ class Knowledge:
         """VMs of which pages were told to become private or shared, also before what was known was lost."""
         self.lent: set[Key] = set()
         """Pages that were granted or borrowed before what was known was lost: who else writes to them is not known any more."""
+        self.touchable: set[int] = set()
+        """VMs that may still touch what they gave to their balloon."""
         self.start(closed=False)
 
     def lose(self) -> None:
-        """Begin anew in the middle of a trace: nothing is known any more, but which pages may have had several names."""
+        """Begin anew in the middle of a trace: nothing is known any more, but which pages may have had several names, which were
+        reported as free, and whose balloon may be touched."""
         for borrower, grant in self.tables["grants"].items():
             if grant.present:
                 self.lent |= {borrower, (grant.vm, grant.gfn)}
+        reported = [key for key, page in self.pages.items() if page.is_reported]
+        assert self.pages.ranges is not None
+        pieces = [(vm, each) for vm, of_vm in self.pages.ranges.pieces.items() for each in of_vm if type(each.value) is Reported]
         self.start(closed=False)
         self.paused_otherwise = self.after_gap = True
+        for key in reported:
+            self.pages[key] = lost_perhaps()
+        for vm, piece in pieces:
+            self.pages.put_range(vm, piece.first, piece.last, Reported.UNKNOWN)
+        self.journal.clear()
 
     def start(self, closed: bool) -> None:
         """Begin anew: knowing that nothing has happened yet (``closed``), or knowing nothing."""
@@ -171,6 +182,9 @@ class Knowledge:
         """By page: how many translations were installed when stores to it were last allowed."""
         self.ranges_allowed: dict[tuple[int, int, int], int] = {}
         """The same by VM, first page and number of pages, the last few ranges only."""
+        self.protected_untold: dict[int, int] = {}
+        """By VM: how many translations were installed when stores to any of its pages may have been forbidden, it is not known to
+        which."""
         self.allowed_forgotten = -1
         """The same of the last range that is not remembered."""
         self.range_forgotten = 0
@@ -197,8 +211,6 @@ class Knowledge:
         """VMs of which it is told which frames pages are given."""
         self.obscure: set[int] = set()
         """VMs of which it is not known any more what slots they have."""
-        self.touchable: set[int] = set()
-        """VMs that may still touch what they gave to their balloon."""
         self.swap_cache = SwapCache()
         """Slots that several pages use, and the frames that they are copies of."""
         self.across: frozenset[int] = frozenset()
@@ -303,7 +315,8 @@ class Knowledge:
         page.shut = False
         entry = tables["p2m"].find(key)
         page.plain = not (
-            (derived is not None and not derived.writable)
+            page.is_reported  # a store decides that it is not lost
+            or (derived is not None and not derived.writable)
             or key in self.table_pages
             or key in self.borrowers.holders
             or key in self.lent
@@ -321,6 +334,11 @@ class Knowledge:
                 )
             )
         )
+
+    def is_kept_now(self, key: Key) -> None:
+        """A page that its guest had reported as free is not lost any more: it was stored to, or is seen to hold zeroes."""
+        self.look(key)
+        self.alike.pop(key, None)
 
     def bounded(self, most: int) -> bool:
         """Keep memory bounded: if more than so many words are known, those of the pages seen first are forgotten."""

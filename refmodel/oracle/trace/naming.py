@@ -107,7 +107,7 @@ class Names(NamedTuple):
     def unsure(self, other: Names) -> Raced:
         """What is not known for certain after both, since their order matters for what they leave."""
         if self.observes or other.observes:
-            told = (self.tells & other.writes) | (other.tells & self.writes)  # it may be so of the time before
+            told = self._told_of(other) | other._told_of(self)  # it may be so of the time before
             return Raced(self._left(other) | other._left(self) | told)
         within = self.within(other) | other.within(self)
         looked_at = (self.reads & other.writes) | (self.writes & other.reads)
@@ -121,6 +121,12 @@ class Names(NamedTuple):
         else:  # one looked whether it was allowed, and neither leaves anything else
             return Raced()
         return Raced(lasting(unsure), both)
+
+    def _told_of(self, other: Names) -> set[Name]:
+        """What this has told of what the other changes. Of a page that may have been lost, one word tells of all that it holds."""
+        words = self.tells & other.writes
+        pages = {("content", name[1], name[2] >> 9) for name in words if name[0] == "word"}
+        return {*words, *(self.tells & pages)}
 
     def _left(self, other: Names) -> set[Name]:
         """What memory holds that this has seen or changed, if the other may have changed it. An event that only looks at what is
@@ -278,7 +284,9 @@ def _parts(k: Knowledge, event: e.RingPush | e.RingHarvest | e.RingReset | e.Rin
 def _told(k: Knowledge, event: e.Event, near: frozenset[Name], content: frozenset[Name], words: frozenset[Name]) -> frozenset[Name]:
     """What an event that changes nothing may tell."""
     if isinstance(event, e.Load):
-        return frozenset(word for word in words if not _is_known(k, guest.reached(k, event.vm, word[2] >> 9), word[2] & 0x1FF))
+        lost = frozenset(name for name in content if (page := k.pages.get(name[1:])) is not None and page.is_reported)
+        told = frozenset(word for word in words if not _is_known(k, guest.reached(k, event.vm, word[2] >> 9), word[2] & 0x1FF))
+        return lost | told
     if isinstance(event, e.Entry | e.Backed | e.FrameIs):
         return near
     return content if isinstance(event, e.DmaRead | e.Cell) else NOTHING

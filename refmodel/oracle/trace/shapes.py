@@ -14,6 +14,7 @@ from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind
 from refmodel.language.tables import NOTHING
 from refmodel.oracle.trace.concerned import OUTLINE
 from refmodel.oracle.trace.contents import Contents, Reported
+from refmodel.oracle.trace.exits import may_be_protected
 from refmodel.oracle.trace.tables import Key, Known, Nowhere, Open
 
 if TYPE_CHECKING:
@@ -137,6 +138,8 @@ def _of_page(k: Knowledge, pages: list[Key], frames: list[int], at: int, said: l
     key = pages[at]
     if key in k.borrowers.holders or key in k.table_pages or key in k.lent:
         raise Singular
+    if k.protected_untold and may_be_protected(k, *key):
+        raise Singular
     for table, stored, at_hand, names in k.by_page:
         value = stored(key)
         if value is None:
@@ -157,15 +160,13 @@ def _of_page(k: Knowledge, pages: list[Key], frames: list[int], at: int, said: l
         raise Singular
     said.append(tuple([(_derived(each.derived, pages, frames), each.protects) for each in cached or ()]))
     page = k.pages.get(key)
-    if page is not None and page.either is not None:
-        raise Singular  # what it holds decides whether it may have lost its frame
     if page is None:
         kept = as_kept(k.pages, key)
         if type(kept) is Reported:
             raise Singular
         said.append(kept)
     else:
-        said.append((page.plain, page.shut))
+        said.append((page.plain, page.shut, page.is_reported))
     if (copy := k.tables["destination"].get(key)) is None:
         said.append(as_kept(k.tables["destination"], key))
     vm = key[0]

@@ -125,7 +125,8 @@ class WatchedContents(Contents):
             return True
         if not isinstance(other, Contents):
             return NotImplemented
-        if type(other) is Contents and not other.words and _watch.source(other) is None:  # nothing else is known of it
+        knows_more = type(other) is not Contents or other.words or other.either is not None or _watch.source(other) is not None
+        if not knows_more:
             return self.is_zero() if other.zeroed else True
         return _watch.compared(lambda: bool(Contents.__eq__(self, other)), self, other)
 

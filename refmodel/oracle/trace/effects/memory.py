@@ -53,7 +53,8 @@ def plug(k: Knowledge, event: e.Plug) -> None:
 
 def there(k: Knowledge, key: Key, zero: bool) -> None:
     """There is memory, however it is backed. Where there was some already, it is as it was."""
-    if k.state.plugged.find(key):
+    entry = k.backing(key)
+    if k.state.plugged.find(key) or (entry is not None and entry.backing not in (Backing.ABSENT, Backing.BALLOONED)):
         return
     with k.judging(about(k, key, actor=key[0])):
         k.state.plug(*key)
@@ -260,6 +261,7 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     for each in kept:
         for key in [key for key in each if key[0] == vm]:
             del each[key]
+    k.protected_untold.pop(vm, None)
     for vms in (k.mapping, k.dma_mapping, k.touchable, k.untouchable, k.obscure, k.populating, k.logged):
         vms.discard(vm)
     k.alike.clear()
