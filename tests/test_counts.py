@@ -27,7 +27,7 @@ from refmodel.language import (
     reset,
 )
 from refmodel.language.asking import answering
-from refmodel.machine.names import Count, Gfn, Mfn, Vm
+from refmodel.machine.names import Count, Cpu, Gfn, Mfn, Tag, Vm
 from tests.designs import caches
 
 
@@ -526,3 +526,69 @@ def test_what_counts_by_both_is_not_counted_twice(cls: type[Merging]) -> None:
 def test_sums_of_alternatives_are_so_on_ints(cls: type[Design]) -> None:
     samples = drawn(outline(cls), cls.geometry, each=60, steps=2000)["merge"]
     assert not prove_operation(outline(cls), "merge", samples=samples).audited.disagreements
+
+
+class ReservesWhatIsActive(Design):
+    """What processors use is reserved, what is reserved is marked as used, and a tag that is not used is taken (Arm VMIDs)."""
+
+    active: Total[Cpu, Tag]
+    reserved: Total[Cpu, Tag]
+    used: Total[Tag, bool]
+    last: Total[tuple[()], Tag]
+    geometry = geometry(Cpu=2, Tag=3)
+
+    @operation
+    def roll_over(self) -> None:
+        self.reserve()
+        assign(self.used, lambda used, tag: True, lambda used, tag: count(self.reserved, lambda of, cpu: of == tag) > 0)
+        self.last[()] = choose(Tag, lambda tag: not self.used[tag])
+
+    def reserve(self) -> None:
+        assign(self.reserved, lambda of, cpu: self.active[cpu] != NOTHING, lambda of, cpu: self.active[cpu])
+
+    @operation
+    def load(self, cpu: Cpu, tag: Tag) -> None:
+        require(tag != self.last[()])
+        self.active[cpu] = tag
+
+    @law("INV-1", "The tag that was taken last is not reserved.")
+    def taken_is_not_reserved(s: "ReservesWhatIsActive", cpu: Cpu) -> bool:
+        return implies(s.last[()] != NOTHING, s.reserved[cpu] != s.last[()])
+
+
+class ReservesTooLate(ReservesWhatIsActive):
+    """Used is what was reserved before."""
+
+    @operation
+    def roll_over(self) -> None:
+        assign(self.used, lambda used, tag: True, lambda used, tag: count(self.reserved, lambda of, cpu: of == tag) > 0)
+        self.reserve()
+        self.last[()] = choose(Tag, lambda tag: not self.used[tag])
+
+
+class UsedByTwo(ReservesWhatIsActive):
+    """One processor alone does not make a tag used."""
+
+    @operation
+    def roll_over(self) -> None:
+        self.reserve()
+        assign(self.used, lambda used, tag: True, lambda used, tag: count(self.reserved, lambda of, cpu: of == tag) > 1)
+        self.last[()] = choose(Tag, lambda tag: not self.used[tag])
+
+
+def test_what_is_counted_after_a_write_by_another_table_is_known() -> None:
+    done = prove(outline(ReservesWhatIsActive), processes=1)
+    assert all(judgement.verdict == "proved" for judgement in done.judgements()) and not done.audited.disagreements
+
+
+@pytest.mark.parametrize("cls", [ReservesTooLate, UsedByTwo])
+def test_and_no_more_than_is_so_is_known_of_it(cls: type[Design]) -> None:
+    done = prove(outline(cls), processes=1)
+    assert {j.verdict for j in done.judgements() if j.law is not None} >= {"refuted"}
+    assert not done.audited.disagreements
+
+
+def test_how_many_count_after_a_write_by_another_table_is_so_on_ints() -> None:
+    samples = drawn(outline(ReservesWhatIsActive), ReservesWhatIsActive.geometry, each=60, steps=2000)["roll_over"]
+    proof = prove_operation(outline(ReservesWhatIsActive), "roll_over", samples=samples)
+    assert len(samples) > 50 and not proof.audited.disagreements and proof.audited.questions > proof.audited.unvalued

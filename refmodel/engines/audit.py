@@ -84,12 +84,15 @@ class OnTerms:
     ) -> None:
         """One path that the proof keeps, with what it claims after it."""
         segment = path.segments[0] if path.segments else None
-        by_name = {c.number.decl().name(): c for c in [*path.counts.values(), *counts.values()]}
+        later = [each for c in (*path.counts.values(), *counts.values()) for each in c.later if each.exactly is not None]
+        counted = [*path.counts.values(), *counts.values(), *(c for each in later for c in each.of)]
+        by_name = {c.number.decl().name(): c for c in counted}
         for number, sample in enumerate(self.samples):
             constants = self._constants(induction, path.answers if segment is None else segment.answers, sample)
             if constants is None:
                 continue
             value = self._valuation(number, constants, by_name)
+            value.suppose(later)
             self._objects(number, path.obligations[: None if segment is None else segment.owed], value)
             if segment is None:
                 continue

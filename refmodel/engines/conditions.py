@@ -103,7 +103,8 @@ class Stated:
         for x in self.lookups:
             reading.note(Lookup(x.base, x.table, tuple([next(rest) for _ in x.key])))
         for c in self.counts:
-            reading.note_count(attrs.evolve(c, number=next(rest), later=()))  # what is known later is of other names
+            later = tuple(each.of_names(self.template.formal, [*key, *leaves]) for each in c.later)
+            reading.note_count(attrs.evolve(c, number=next(rest), later=later))
         return [simplified(t) for t in found[: self.number]]
 
 
@@ -143,10 +144,30 @@ class Later:
     stands for what is true if the entry that it looks at is one that makes a difference, where there is one.
     """
 
+    table: str
     number: Term
+    key: tuple[Term, ...]
+    """The key of the entry that it looks at."""
+    otherwise: Term
+    """How many count if that entry makes a difference."""
+    differs: Term
+    """Whether it does."""
     work_out: Callable[[], tuple[Term, tuple[Counted, ...], tuple[Term, ...]] | None]
     is_last: bool = False
     """Whether nothing was written to the table after that."""
+
+    def of_names(self, formal: Sequence[Term], names: Sequence[Term]) -> Later:
+        """The same of these names in the place of the formal ones."""
+
+        def work_out() -> tuple[Term, tuple[Counted, ...], tuple[Term, ...]] | None:
+            if self._worked_out is None:
+                return None
+            exactly, of, sums = self._worked_out
+            terms = iter(Template(formal, [exactly, *(counted.number for counted in of), *sums]).at(names))
+            return next(terms), tuple([attrs.evolve(counted, number=next(terms)) for counted in of]), tuple(terms)
+
+        number, otherwise, differs, *key = Template(formal, [self.number, self.otherwise, self.differs, *self.key]).at(names)
+        return Later(self.table, number, tuple(key), otherwise, differs, work_out)
 
     @functools.cached_property
     def _worked_out(self) -> tuple[Term, tuple[Counted, ...], tuple[Term, ...]] | None:

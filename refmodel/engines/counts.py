@@ -85,7 +85,8 @@ def _after(reading: Symbolic, table: Table, first: Counted, holds: Holds, number
     differs = z3.And(table.covers(write, key), before != after)
     found: Term = z3.If(differs, z3.If(any_number >= 0, any_number, z3.IntVal(0)), total)
     writes = tuple(table.writes[: number + 1])
-    later = Later(found, partial(_exactly, table, holds, writes), is_last=len(writes) == len(table.writes))
+    is_last = len(writes) == len(table.writes)
+    later = Later(table.kind.name, found, key, any_number, differs, partial(_exactly, table, holds, writes), is_last)
     reading.note_count(attrs.evolve(first, later=(later,)))
     return found
 
@@ -105,7 +106,7 @@ def _exactly(
             for case in cases:
                 total = total + _change(table, _of_entries(table, case), write)
             continue
-        if write.stated.lookups or write.stated.counts:
+        if write.stated.counts:
             return None
         parts += [(case, write.covered) for case in cases]
         cases = [each for case in cases for each in became(table, case, write) if not is_false(each)]

@@ -9,15 +9,17 @@ from __future__ import annotations
 import enum
 import functools
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
 import z3
 
-from refmodel.engines.conditions import Counted, formal
+from refmodel.engines.conditions import Counted, Later, formal
 from refmodel.engines.connectives import number_of
 from refmodel.engines.symbolic_tables import Table
+from refmodel.engines.templates import Template
 from refmodel.engines.terms import Term, called, sort_of
 from refmodel.engines.z3_library import declaration_of, parts_of
 from refmodel.language.design import Outline
@@ -129,19 +131,35 @@ class Valuation:
     ) -> None:
         self.design, self.geometry, self.graph, self.base = design, geometry, graph, base
         self.tables, self.constants, self.counts = tables, constants, counts
+        self._supposed: dict[int, Callable[[Valuation], Any]] = {}
+        """By the ids of terms that stand for anything: what they are supposed to be."""
+        self.chosen: dict[int, tuple[Any, ...]] = {}
+        """By the id of a count after writes to many: the key of an entry that makes a difference."""
         self._known: dict[int, Any] = {}
         self._symbols = graph.symbols(design, base)
 
     def binding(self, **constants: Any) -> Valuation:
         """This valuation with more constants bound."""
         bound = {**self.constants, **constants}
-        return Valuation(self.design, self.geometry, self.graph, self.base, self.tables, bound, self.counts)
+        other = Valuation(self.design, self.geometry, self.graph, self.base, self.tables, bound, self.counts)
+        other._supposed = self._supposed
+        return other
 
     def __call__(self, term: Term) -> Any:
         number = number_of(term)
         if number not in self._known:
-            self._known[number] = self._value(*self.graph.node(term))
+            supposed = self._supposed.get(number)
+            self._known[number] = self._value(*self.graph.node(term)) if supposed is None else supposed(self)
         return self._known[number]
+
+    def suppose(self, laters: Iterable[Later]) -> None:
+        """Of counts after writes to many, let the entry that each looks at be one that makes a difference, if there is one, and the
+        number be that of the entries that count."""
+        for later in laters:
+            if later.exactly is not None:
+                self._supposed[number_of(later.otherwise)] = partial(Valuation.__call__, term=later.exactly)
+                for at, part in enumerate(later.key):
+                    self._supposed[number_of(part)] = partial(_part_of_key, later=later, at=at)
 
     def _value(self, term: Term, operator: int, name: str, parts: Sequence[Term], extra: Any) -> Any:
         if operator == NUMBER:
@@ -202,6 +220,30 @@ class Valuation:
             bound = dict(zip(formals, values, strict=True))
             total += bool(Valuation(self.design, self.geometry, self.graph, self.base, self.tables, {**bound, **names}, {})(holds))
         return total
+
+
+def _part_of_key(value: Valuation, later: Later, at: int) -> Any:
+    """A part of the key of an entry that makes a difference; of the first entry, if none does."""
+    found = value.chosen.get(number_of(later.number))
+    if found is None:
+        found = value.chosen[number_of(later.number)] = _that_makes_a_difference(value, later)
+    return found[at]
+
+
+def _that_makes_a_difference(value: Valuation, later: Later) -> tuple[Any, ...]:
+    kind = value.design.table(later.table)
+    names = [z3.Const(f"supposed.{at}", part.sort()) for at, part in enumerate(later.key)]
+    [differs] = Template(later.key, [later.differs]).at(names)
+    keys = [tuple(coded(k, v) for k, v in zip(kind.keys, parts, strict=True)) for parts in _keys(kind, value.geometry)]
+    for key in keys:
+        if value.binding(**{called(name): part for name, part in zip(names, key, strict=True)})(differs):
+            return key
+    return keys[0]
+
+
+def _keys(kind: TableKind, geometry: Geometry) -> list[tuple[Any, ...]]:
+    """Every key of a table, in parts."""
+    return [key if isinstance(key, tuple) else (key,) for key in kind.all_keys(geometry)]
 
 
 def _entry(kind: TableKind, entries: Mapping[Any, Any], key: tuple[Any, ...], leaf: int | None) -> Any:

@@ -250,12 +250,15 @@ def _open(table: Known, run: Run, keys: Iterable[object]) -> None:
 
 def _forget_slots(k: Knowledge, run: Run, keys: Iterable[Key]) -> None:
     """What is in the swap slots of these pages is not known any more, nor whose they are."""
-    p2m = k.tables["p2m"]
+    p2m, keys = k.tables["p2m"], list(keys)
     assert p2m.ranges is not None
     entries = [p2m.told(key) for key in keys] + [
         piece.value for piece in p2m.ranges.overlapping(run.whose, run.first, run.last) if piece.value is not Open
     ]
     slots = {entry.slot for entry in entries if entry is not None and entry.slot != NOTHING}
+    slots |= {
+        slot for key in keys for slot in k.copies.of(key)
+    }  # it may be unknown already where a page is, but not whose they are
     slots |= {slot for (vm, gfn), slot in k.untold_copies.items() if vm == run.whose and run.first <= gfn <= run.last}
     for slot in slots:
         k.tables["swap"].forget(slot)

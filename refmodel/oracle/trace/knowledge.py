@@ -9,7 +9,7 @@ kept. So nothing that is lawful is ever rejected, and something unlawful may be 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from refmodel.language.asking import begin_answering, end_answering
@@ -54,7 +54,7 @@ WATCHED = frozenset({"p2m", "plugged", "sent", "grants", "bare_memory", "derived
 """Tables that say which accesses have to be looked into."""
 ASKED_OFTEN = ("p2m", "derived", "plugged", "sent")
 """Tables that most events look at."""
-RELATED = WATCHED | TRANSLATING
+RELATED = WATCHED | TRANSLATING | {"slots"}
 CALM = (Sent.MARKED, Sent.TAKEN, None)
 """How far on its way a page may be, for a store to it to be of no interest to the dirty log."""
 
@@ -161,6 +161,8 @@ class Knowledge:
         """By frame: the pages that it stands behind."""
         self.reached = Relation()
         """By frame: the pages whose translations lead there, or may still be cached."""
+        self.copies = Relation()
+        """By page: the slots on swap that are recorded to hold its copy."""
         self.borrowers = Relation()
         """By page: the pages as which it is borrowed."""
         self.cached: dict[int, set[int]] = {}
@@ -408,6 +410,9 @@ class Knowledge:
                 if name == "lingering":
                     of_vm = self.cached.setdefault(key[0], set())
                     (of_vm.add if table.get(key) else of_vm.discard)(key[1])
+            elif name == "slots":
+                use = table.get(key)
+                self.copies.put(key, [(use.vm, use.gfn)] if use is not None and use.used else [])
             elif name == "grants":
                 grant = table.get(key)
                 self.borrowers.put(key, [(grant.vm, grant.gfn)] if grant is not None and grant.present else [])
@@ -456,6 +461,13 @@ class Knowledge:
         """Those without what devices may do."""
         found = [d for name in ("derived", "borrowed") if (d := self.tables[name].told(key)) is not None and d.present]
         return [*found, *(each.derived for each in self.lingering[key] if each.derived.present)]
+
+    def users_of(self, slot: int) -> Iterator[Key]:
+        """The pages whose copy a slot on swap is recorded to hold: what pages share is written to one slot."""
+        for name in self.swap_cache.uses(slot):
+            use = self.state.slots.find(name)
+            if use is not None and use.used:
+                yield use.vm, use.gfn
 
     def standing_on(self, mfn: int) -> set[Key]:
         """The pages that a frame is known to stand behind."""

@@ -249,6 +249,8 @@ def names_of(k: Knowledge, event: e.Event) -> Names:
         gfns, spans = _cached(k, event)
         return Names(vms, frozenset({("flushes", event.vm), *(("cached", event.vm, gfn) for gfn in gfns)}), spans)
     vms |= {("cached", *key) for key in pages}
+    if isinstance(event, e.WriteBack | e.SwapOut) and event.slot is not None:
+        vms |= {("page", *key) for key in k.users_of(event.slot)}
     words = frozenset(name for name in own if name[0] == "word")
     content = frozenset[Name](("content", *key) for key in pages)
     if isinstance(event, e.Store):

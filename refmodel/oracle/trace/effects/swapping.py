@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import attrs
 
 from refmodel.language import NOTHING
@@ -47,7 +45,7 @@ def write_back(k: Knowledge, event: e.WriteBack) -> None:
         if _is_of_its_frame(k, key, event.slot):
             _written_with_others(k, key, event.slot)
             return
-        users = [each for each in _users(k, event.slot) if each != key]
+        users = [each for each in k.users_of(event.slot) if each != key]
         others = [each for each in users if not is_reported(k, each)]
         for other in set(users) - set(others):  # its guest needs no copy: the slot may be free
             lose_sight(k, other)
@@ -124,19 +122,11 @@ def _slot_that_was_told(k: Knowledge, key: Key) -> int:
     return slot if slot is not None and use == SlotUse(True, *key) else _some_slot(k, key)
 
 
-def _users(k: Knowledge, slot: int) -> Iterator[Key]:
-    """The pages whose copy a slot holds: what pages share is written to one slot."""
-    for name in k.swap_cache.uses(slot):
-        use = k.state.slots.find(name)
-        if use is not None and use.used:
-            yield use.vm, use.gfn
-
-
 def _is_of_its_frame(k: Knowledge, key: Key, slot: int) -> bool:
     """Whether a slot holds the copy of another page that stood on the same frame."""
     entry = k.backing(key)
     is_copy = entry is not None and entry.resident and k.swap_cache.frame(slot) == entry.mfn and is_shared(k, key)
-    return is_copy and any(other != key for other in _users(k, slot))
+    return is_copy and any(other != key for other in k.users_of(slot))
 
 
 def _may_share_a_slot(k: Knowledge, key: Key, other: Key) -> bool:
@@ -236,7 +226,7 @@ def _may_have_been_there(k: Knowledge, key: Key, event: e.SwapIn, slot: int) -> 
         return event.keep and not k.closed and (frame is None or frame.use == Use.SHARED)
     if frame is not None and frame.use == Use.SHARED:
         return False
-    is_untold = any(k.backing(other) is None for other in _users(k, slot) if other != key)
+    is_untold = any(k.backing(other) is None for other in k.users_of(slot) if other != key)
     return is_untold or (frame is None and bool(k.pages_of(event.mfn) - {key}))
 
 
@@ -254,7 +244,7 @@ def _in_the_swap_cache(k: Knowledge, slot: int, mfn: int, keep: bool = True) -> 
     that. Which slot it is may not be known."""
     if slot == NOTHING:
         k.swap_cache.untold.add(mfn)
-    elif keep or any(_users(k, slot)):
+    elif keep or any(k.users_of(slot)):
         k.swap_cache.put(slot, mfn)
     for page in k.pages_of(mfn):
         k.alike.pop(page, None)
