@@ -592,3 +592,56 @@ def test_how_many_count_after_a_write_by_another_table_is_so_on_ints() -> None:
     samples = drawn(outline(ReservesWhatIsActive), ReservesWhatIsActive.geometry, each=60, steps=2000)["roll_over"]
     proof = prove_operation(outline(ReservesWhatIsActive), "roll_over", samples=samples)
     assert len(samples) > 50 and not proof.audited.disagreements and proof.audited.questions > proof.audited.unvalued
+
+
+class CountsReferences(Design):
+    """A VM that leaves takes a reference from each frame that it maps: at most one, since a frame is mapped as its page only."""
+
+    pte: Total[tuple[Vm, Gfn], Mfn]
+    page: Total[Mfn, Gfn]
+    references: Total[Mfn, Count]
+    geometry = geometry(Vm=2, Gfn=2, Mfn=2)
+
+    @operation
+    def name(self, gfn: Gfn, mfn: Mfn) -> None:
+        require(self.page[mfn] == NOTHING)
+        self.page[mfn] = gfn
+
+    @operation
+    def fault(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
+        require(self.pte[vm, gfn] == NOTHING and self.page[mfn] == gfn)
+        self.pte[vm, gfn] = mfn
+        self.references[mfn] += 1
+
+    @operation
+    def leave(self, vm: Vm) -> None:
+        assign(self.references, lambda of, mfn: self.maps(vm, mfn), lambda of, mfn: of - 1)
+        reset(self.pte, lambda mfn, v, gfn: v == vm)
+
+    def maps(self, vm: Vm, mfn: Mfn) -> bool:
+        return self.page[mfn] != NOTHING and self.pte[vm, self.page[mfn]] == mfn
+
+    @law("RES-1", "References are counted.")
+    def references_are_counted(s: "CountsReferences", mfn: Mfn) -> Any:
+        return s.references[mfn] == count(s.pte, lambda of, vm, gfn: of == mfn)
+
+    @law("INV-1", "A frame is mapped as its page.")
+    def mapped_as_its_page(s: "CountsReferences", vm: Vm, gfn: Gfn) -> Any:
+        return implies(s.pte[vm, gfn] != NOTHING, s.page[s.pte[vm, gfn]] == gfn)
+
+
+class TakesFromAll(CountsReferences):
+    """Also from frames that are mapped by others only: it falls below zero where nobody maps one."""
+
+    @operation
+    def leave(self, vm: Vm) -> None:
+        assign(self.references, lambda of, mfn: self.page[mfn] != NOTHING, lambda of, mfn: of - 1)
+        reset(self.pte, lambda mfn, v, gfn: v == vm)
+
+
+def test_laws_are_known_of_what_a_written_value_looks_at_so_that_it_is_no_less_than_zero() -> None:
+    """The value is worked out for an arbitrary entry, and so is what it looks up."""
+    done = prove(outline(CountsReferences), processes=1)
+    assert all(judgement.verdict == "proved" for judgement in done.judgements())
+    wrong = prove(outline(TakesFromAll), processes=1)
+    assert any(judgement.verdict == "refuted" for judgement in wrong.judgements())

@@ -100,22 +100,24 @@ def _show_run(run: BrokenRun) -> None:
     out.print(f"refmodel replay {run.token}", style="dim", soft_wrap=True)
 
 
-def _what_is_broken(report: EngineReport, law: str | None) -> str:
-    """A clause, or that it is the law which was asked for, or one of all."""
+def _what_is_broken(report: EngineReport, law: str | None, is_of_one: bool) -> str:
+    """A clause, or that it is the law which was asked for, or one of all. ``is_of_one``: the run is the shortest that breaks one
+    law, and others may be broken by shorter ones."""
     assert report.failure is not None
     broken = report.failure.broken
     asked_for = broken.law is not None and broken.law.name == report.clause
-    return "a law" if law is None else "the law" if asked_for else escape(broken.clause)
+    return "a law" if law is None and not is_of_one else "the law" if asked_for else escape(broken.clause)
 
 
 def _show_failure(name: str, outline: Outline, report: EngineReport, law: str | None) -> None:
     if report.failure is not None and report.geometry is not None:
-        found = " (a shortest one, found by exploring)" if report.operation else " (found by random runs)"
+        found = " (a shortest one that does, found by exploring)" if report.operation else " (found by random runs)"
         how = found if report.engine == "prove" else ""
         steps = many(len(report.failure.run.steps), "step")
         other = report.geometry != outline.cls.geometry
         where = f"; in another geometry: {there_is(outline, report.geometry)}" if other else ""
-        out.print(f"\n[bold]{report.engine}[/]: a run of {steps} breaks {_what_is_broken(report, law)}{how}{where}", soft_wrap=True)
+        what = _what_is_broken(report, law, how != "")
+        out.print(f"\n[bold]{report.engine}[/]: a run of {steps} breaks {what}{how}{where}", soft_wrap=True)
         _show_run(run_of(name, outline, report, report.failure))
     if report.leans_on is not None:
         out.print(terminal.leaning_table(report.leans_on))

@@ -88,6 +88,8 @@ class Stated:
         )
         if owed:
             owe_of_any_entry(table, self.formal, owed)
+            leaves = table.peek(self.formal.key)
+            self.at(reading, self.formal.key, leaves[-len(self.formal.leaves) :])  # so that laws are known of what they look at
 
     @property
     def identity(self) -> tuple[Any, ...]:

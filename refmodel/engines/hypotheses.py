@@ -31,6 +31,9 @@ each speaks of what only the one before it names."""
 TOGETHER = 12
 """Entries of which two at a time are taken, to say that they are two."""
 
+COMPARED = 40
+"""Counts of which any two are compared: those that were spoken of first, and so nearest to the run."""
+
 FEW = 16
 """Entries that can count, at most, for their number to be written as a sum."""
 
@@ -100,7 +103,7 @@ class Hypotheses:
             self._once(("sums", number_of(later.number)), partial(conj, later.sums))
         for number in list(self.counts.values()):
             self._exists(number)
-        for one, other in itertools.permutations(list(self.counts.values()), 2):
+        for one, other in itertools.permutations(list(self.counts.values())[:COMPARED], 2):
             self._compare(one, other)
 
     def go_everywhere(self, terms: Iterable[tuple[Scalar, Term]]) -> None:
