@@ -403,6 +403,8 @@ def observed() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
             except (BadDesign, Inconsistent):
                 continue
             else:
+                if judge.knowledge.protected_untold:
+                    break  # likewise of what may have lost the right to write
                 changes[each["e"]] |= {table.name for table, _, _ in judge.knowledge.journal}
     return changes, clauses
 

@@ -264,9 +264,9 @@
     refmodel_tell(rm, "\"e\":\"inflate\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
 
-/* deflate: A guest takes pages back from its balloon. The pages hold zeroes. With kept, or if no inflate of the
- * pages is known, their contents are unknown. Without mfn the frames of the deflated pages are unknown. Optional
- * fields: pages, bits, mfn, kept. */
+/* deflate: A guest takes pages back from its balloon. The pages hold zeroes; after a touchable inflate, what the
+ * guest stored to them since. With kept, or if no inflate of the pages is known, their contents are unknown.
+ * Without mfn the frames of the deflated pages are unknown. Optional fields: pages, bits, mfn, kept. */
 #define refmodel_event_deflate(rm, vm, gfn, more) \
     refmodel_tell(rm, "\"e\":\"deflate\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))

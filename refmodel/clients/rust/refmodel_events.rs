@@ -309,9 +309,9 @@ impl Refmodel {
         self.event(&format!(r#""e":"inflate","vm":{vm},"gfn":{gfn}"#), more)
     }
 
-    /// deflate: A guest takes pages back from its balloon. The pages hold zeroes. With kept, or if no inflate of
-    /// the pages is known, their contents are unknown. Without mfn the frames of the deflated pages are unknown.
-    /// Optional fields: pages, bits, mfn, kept.
+    /// deflate: A guest takes pages back from its balloon. The pages hold zeroes; after a touchable inflate, what
+    /// the guest stored to them since. With kept, or if no inflate of the pages is known, their contents are
+    /// unknown. Without mfn the frames of the deflated pages are unknown. Optional fields: pages, bits, mfn, kept.
     #[track_caller]
     pub fn event_deflate(&mut self, vm: u64, gfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"deflate","vm":{vm},"gfn":{gfn}"#), more)

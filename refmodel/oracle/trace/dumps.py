@@ -30,7 +30,10 @@ from refmodel.oracle.trace.tables import Key
 def entry_(k: Knowledge, event: e.Entry) -> None:
     key, found = (event.vm, event.gfn), Derived(True, event.mfn, event.writable)
     unreported = reported.entry(k, key, event)
+    entry = k.backing(key)
     with k.judging(about(k, key, frames=(event.mfn,))):
+        if event.writable and entry is not None and entry.mfn == event.mfn and _may_be_written_by_now(k, key, entry):
+            k.state.p2m[key] = attrs.evolve(entry, writable=True)
         table = reported.translating(k, key)
         if event.where == "table":
             table[key] = found
@@ -75,9 +78,10 @@ def backed(k: Knowledge, event: e.Backed) -> None:
 
 
 def _may_be_written_by_now(k: Knowledge, key: Key, entry: P2mEntry) -> bool:
-    """Whether a page that was read-only may be written to since a fault, where nobody tells translations: no copy on swap, no other
-    page and no dirty log is in the way."""
-    return key[0] not in k.mapping and entry.slot == NOTHING and unwatched(k, key) and not is_shared(k, key)
+    """Whether a page that was read-only may be written to since a fault, where nobody told its translation: no copy on swap, no
+    other page and no dirty log is in the way."""
+    is_told = key[0] in k.mapping and k.tables["derived"].told(key) is not None
+    return entry.mapped and not is_told and entry.slot == NOTHING and unwatched(k, key) and not is_shared(k, key)
 
 
 def _backed_where_it_is_borrowed(k: Knowledge, event: e.Backed, grant: Granted) -> None:

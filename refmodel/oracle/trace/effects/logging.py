@@ -22,7 +22,7 @@ from refmodel.oracle.trace.shapes import as_kept
 from refmodel.oracle.trace.stretches import stretch, together
 from refmodel.oracle.trace.tables import Key, Nowhere, Open
 
-LOGGING = frozenset({"send", "mark", "take_mark", "ring_push", "ring_harvest"})
+LOGGING = frozenset({"send", "mark", "take_mark", "ring_push", "ring_harvest", "cancelled"})
 """The kinds of events that say which pages are marked, and which were sent."""
 MARKING = frozenset({"mark", "ring_push", "cancelled"})
 """The kinds of events by which a page is marked."""
@@ -134,6 +134,8 @@ def cancelled(k: Knowledge, event: e.Cancelled) -> None:
     """The next machine has nothing of the VM. Its memory is taken to be zeroes, so that pages of zeroes need not be sent."""
     k.logged.add(event.vm)
     k.late = {key for key in k.late if key[0] != event.vm}
+    for ring in (ring for (vm, _), ring in k.rings.items() if vm == event.vm):
+        ring.entries.clear()  # what is harvested of the old log is marked anyway
     with together(k):
         stretch(k, event.vm, 0, e.LAST_GFN, lambda gfn: _cancelled(k, (event.vm, gfn)))
 

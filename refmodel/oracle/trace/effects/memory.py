@@ -75,7 +75,7 @@ def gone(k: Knowledge, key: Key) -> None:
         k.state.p2m[key] = P2mEntry()
         k.state.unplug(*key)
         counts_as_marked(k, key)
-        k.state.private[key] = False
+        k.state.private[key] = k.state.tracked[key] = False
     is_no_memory(k, key)
 
 
@@ -138,7 +138,8 @@ def table_(k: Knowledge, event: e.Table) -> None:
 def fill(k: Knowledge, event: e.Fill) -> None:
     key = event.vm, event.gfn
     entry, contents = k.backing(key), _arriving(k, event)
-    noticed(k, key)
+    if event.source != "userfaultfd":  # which overwrites nothing
+        noticed(k, key)
     with k.judging(about(k, key, frames=(event.mfn,), actor=event.vm)):
         k.state.plugged[key] = True
         if entry is not None:

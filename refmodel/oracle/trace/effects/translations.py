@@ -6,6 +6,7 @@ import attrs
 import msgspec
 
 from refmodel.mmu.contract import Derived
+from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
@@ -85,6 +86,8 @@ def place(k: Knowledge, key: Key, derived: Derived) -> None:
     )
     if is_its_own and derived.writable:
         own(k, key, derived.mfn, k.page(*key), entry)
+    elif frame is not None and is_its_own:  # whoever shared it may all have left it
+        k.tables["frames"].forget(derived.mfn)
     elif frame is not None and frame.use != Use.SHARED and (frame.vm, frame.gfn) != key:
         k.state.p2m[key] = entry
 
@@ -258,6 +261,8 @@ def dma_map(k: Knowledge, event: e.DmaMap) -> None:
         if event.writable:
             keep_as_last_sharer(k, reached)
             drop_copy(k, reached)
+            if k.state.sent.find(reached) in (Sent.PROTECTED, Sent.THERE):  # it is on its way until the VM is stopped
+                k.state.sent[reached] = Sent.TAKEN
         if k.backing(key) is None and reached == key:  # a device may write to a page whose writes are tracked or logged
             place(k, key, Derived(True, event.mfn, event.writable and unwatched(k, key)))
     if event.writable:

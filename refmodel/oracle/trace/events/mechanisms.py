@@ -33,8 +33,9 @@ class Inflate(Pages, tag="inflate", kw_only=True):
 
 
 class Deflate(Pages, tag="deflate", kw_only=True):
-    """A guest takes pages back from its balloon. The pages hold zeroes. With ``kept``, or if no ``inflate`` of the pages
-    is known, their contents are unknown. Without ``mfn`` the frames of the deflated pages are unknown."""
+    """A guest takes pages back from its balloon. The pages hold zeroes; after a ``touchable`` ``inflate``, what the guest stored to
+    them since. With ``kept``, or if no ``inflate`` of the pages is known, their contents are unknown. Without ``mfn`` the frames of
+    the deflated pages are unknown."""
 
     mfn: Mfn | None = None
     kept: bool = False
