@@ -256,9 +256,8 @@ def _forget_slots(k: Knowledge, run: Run, keys: Iterable[Key]) -> None:
         piece.value for piece in p2m.ranges.overlapping(run.whose, run.first, run.last) if piece.value is not Open
     ]
     slots = {entry.slot for entry in entries if entry is not None and entry.slot != NOTHING}
-    slots |= {
-        slot for key in keys for slot in k.copies.of(key)
-    }  # it may be unknown already where a page is, but not whose they are
+    # it may be unknown already where a page is, and not yet whose a slot is
+    slots |= {slot for key in keys for slot in k.copies.of(key)}
     slots |= {slot for (vm, gfn), slot in k.untold_copies.items() if vm == run.whose and run.first <= gfn <= run.last}
     for slot in slots:
         k.tables["swap"].forget(slot)

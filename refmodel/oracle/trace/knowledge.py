@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from refmodel.language.asking import begin_answering, end_answering
 from refmodel.language.tables import NOTHING
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
@@ -24,7 +23,8 @@ from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Event
 from refmodel.oracle.trace.exits import Exited, Mapped
 from refmodel.oracle.trace.flushes import MOST_ENDED, Ended, Flush
-from refmodel.oracle.trace.holding import About, broken, deviates, holds
+from refmodel.oracle.trace.holding import About, deviates, holds
+from refmodel.oracle.trace.judging import Judging
 from refmodel.oracle.trace.memory_slots import MemorySlots
 from refmodel.oracle.trace.ranges import Mentioned, Ranges
 from refmodel.oracle.trace.swap_cache import SwapCache
@@ -567,55 +567,4 @@ def _of_pieces(table: Known, ranges: Ranges, mfn: int) -> list[Key]:
     return [key for key in ranges.pages_at(mfn) if not dict.__contains__(table, key) and key not in table.opened]
 
 
-class Judging:
-    """One event: what is done within this is judged at its end."""
-
-    __slots__ = ("about", "k")
-
-    def __init__(self, k: Knowledge, about: About) -> None:
-        self.k, self.about = k, about
-
-    def __enter__(self) -> None:
-        k = self.k
-        if k.joined:
-            k.begun = len(k.journal)
-        else:
-            k.begun = 0
-            k.journal.clear()
-        k.time += 1
-        begin_answering(k.answers)
-
-    def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, trace: object) -> bool:
-        k = self.k
-        try:
-            found = None
-            if kind is None:
-                k.related()
-                found, about = broken(k, self.about), self.about
-                while found is not None and k.opens(found, about, judged=True):
-                    more = _with_named(about, found := broken(k, self.about))
-                    if more == about:
-                        break
-                    about = more  # another page than those of the event may be elsewhere, such as a borrower's
-        finally:
-            end_answering()
-        if kind is Open:  # what was done depends on what is not known, so what it concerns is not known either
-            k.undo(k.begun)
-            k.open(self.about)
-            return True
-        if (kind is not None or found is not None) and not k.keeps_what_breaks:
-            k.undo()
-        if found is not None:
-            raise found
-        return False
-
-
-def _with_named(about: About, found: Deviates | None) -> About:
-    """What an event is about, and the page that a deviation names."""
-    named = dict(found.names) if found is not None else {}
-    if not {"vm", "gfn"} <= named.keys():
-        return about
-    return about._replace(pages=frozenset({*about.pages, (named["vm"], named["gfn"])}))
-
-
-__all__ = ["CALM", "About", "Judging", "Knowledge", "Lingering", "Open", "deviates", "holds"]
+__all__ = ["CALM", "About", "Knowledge", "Lingering", "Open", "deviates", "holds"]

@@ -18,7 +18,8 @@ from refmodel.oracle.trace import holding, shapes, watching
 from refmodel.oracle.trace.concerned import OUTLINE
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.doing import HELD, Made, OfPage, Step, Template, template
-from refmodel.oracle.trace.knowledge import Judging, Knowledge, Lingering
+from refmodel.oracle.trace.judging import Judging
+from refmodel.oracle.trace.knowledge import Knowledge, Lingering
 from refmodel.oracle.trace.shapes import held_by
 from refmodel.oracle.trace.tables import Key, Known, Pages, Stretch
 from refmodel.oracle.trace.watching import Compared, Watch, WatchedContents, WatchedJudging, WatchedPages, WatchedTable

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from refmodel.oracle.trace.contents import Contents
-from refmodel.oracle.trace.knowledge import About, Judging
+from refmodel.oracle.trace.holding import About
+from refmodel.oracle.trace.judging import Judging
 from refmodel.oracle.trace.tables import Known, Pages
 
 Compared: TypeAlias = tuple[int, ...]
