@@ -83,11 +83,9 @@ def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
     if not page.learn(offset, bits, mask):
         k.unless_silent(wrong_data(page, key, offset, bits, mask), About(frozenset({key})), contents=True)
         k.page(*key).learn(offset, bits, mask)
-    if was_reported and not k.page(*key).is_reported:
-        k.is_kept_now(key)
-        if may_go:  # what it held is lost, and so its frame may be
-            with k.judging(about(k, key)):
-                lose_sight(k, key)
+    if k.is_kept_now(key, was_reported) and may_go:  # what it held is lost, and so its frame may be
+        with k.judging(about(k, key)):
+            lose_sight(k, key)
     if key in k.table_pages:
         k.seen_in_table(k, key, offset)
     if page.zeroed and offset not in page.words and page.either is None:
@@ -215,8 +213,7 @@ def unknown(k: Knowledge, at: Key, offset: int, size: int) -> None:
     page = k.page(*key)
     was_reported = page.is_reported
     page.forget(offset, size)
-    if was_reported:
-        k.is_kept_now(key)
+    k.is_kept_now(key, was_reported)
 
 
 def written(k: Knowledge, key: Key, contents: Contents | None = None) -> None:
@@ -277,8 +274,7 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
     if page.plain or _is_its_own(k, key, page):
         was_reported = page.is_reported
         page.put(offset, bits, mask)
-        if was_reported:
-            k.is_kept_now(key)
+        k.is_kept_now(key, was_reported)
         return
     entry = k.state.p2m[key]
     frames = frozenset({entry.mfn} if entry.resident else ())

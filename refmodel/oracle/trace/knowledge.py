@@ -337,10 +337,14 @@ class Knowledge:
             )
         )
 
-    def is_kept_now(self, key: Key) -> None:
-        """A page that its guest had reported as free is not lost any more: it was stored to, or is seen to hold zeroes."""
+    def is_kept_now(self, key: Key, was_reported: bool) -> bool:
+        """Whether a page that its guest had reported as free cannot be lost any more: it was stored to, or is seen to hold zeroes.
+        Then it is another page than before for all that look at it."""
+        if not was_reported or self.page(*key).is_reported:
+            return False
         self.look(key)
         self.alike.pop(key, None)
+        return True
 
     def bounded(self, most: int) -> bool:
         """Keep memory bounded: if more than so many words are known, those of the pages seen first are forgotten."""
