@@ -84,7 +84,7 @@ class OnTerms:
     ) -> None:
         """One path that the proof keeps, with what it claims after it."""
         segment = path.segments[0] if path.segments else None
-        later = [each for c in (*path.counts.values(), *counts.values()) for each in c.later if each.exactly is not None]
+        later = [each for c in (*path.counts.values(), *counts.values()) for each in c.later]
         counted = [*path.counts.values(), *counts.values(), *(c for each in later for c in each.of)]
         by_name = {c.number.decl().name(): c for c in counted}
         for number, sample in enumerate(self.samples):
@@ -299,7 +299,6 @@ class OnTerms:
         ]
         if not later or sample.aborted or sample.op.split:
             return
-        value.counts.update({c.number.decl().name(): c for _, each in later for c in each.of})
         for law, names, _ in sample.questions:
             here = value.binding(**_bound(law, induction.names_of(law), names))
             after = Valuation(self.design, self.geometry, self.graph, "s", sample.after, here.constants, {})

@@ -22,6 +22,7 @@ from refmodel.language.asking import (
     Fault,
     Premises,
     Refused,
+    Span,
     answering,
     begin_answering,
     concrete_assign,
@@ -115,16 +116,27 @@ class Broken:
     error: str = ""
 
 
-_reads = Recent(lambda design: [(law, design.reads(law)) for law in design.laws], 4)
-"""The laws of a design, and the tables that each looks at."""
+@attrs.frozen(eq=False)
+class _OfLaws:
+    """What judging the laws of a design takes: all machines have it in common."""
 
-_met_by_outcomes = Recent(
-    lambda design: frozenset(law for law in design.laws if law.outcome is not None and not design.is_conditional(law)), 4
-)
-"""The laws of a design that are met by an outcome of the type that they are about."""
+    reads: list[tuple[Law, frozenset[str]]]
+    """The laws, and the tables that each looks at."""
+    of_outcomes: frozenset[Law]
+    """Laws that are met by an outcome of the type that they are about."""
+    looked_at: dict[Law, frozenset[Span]]
+    """By law: the texts that it calls to work out a premise."""
 
-_looked_at = Recent(lambda design: {law: design.looked_at(law) for law in design.laws}, 4)
-"""By law of a design: the texts that it calls to work out a premise."""
+
+def _made_of_laws(design: Outline) -> _OfLaws:
+    return _OfLaws(
+        [(law, design.reads(law)) for law in design.laws],
+        frozenset(law for law in design.laws if law.outcome is not None and not design.is_conditional(law)),
+        {law: design.looked_at(law) for law in design.laws},
+    )
+
+
+_of_laws = Recent(_made_of_laws, 4)
 
 
 class Machine:
@@ -146,8 +158,9 @@ class Machine:
         self._listed: _Listed = _listed(geometry)
         self._pick: Pick = lambda options: options[0]
         self._asked: list[tuple[Any, int, str]] = []
-        self._laws = [(law, self.names_of(law), reads) for law, reads in _reads(design)]
-        self._of_outcomes, self._looked_at = _met_by_outcomes(design), _looked_at(design)
+        of_laws: _OfLaws = _of_laws(design)
+        self._laws = [(law, self.names_of(law), reads) for law, reads in of_laws.reads]
+        self._of_outcomes, self._looked_at = of_laws.of_outcomes, of_laws.looked_at
         self._tables = [t.name for t in design.tables]
 
     # ------------------------------------------------------------ answering the text
