@@ -56,9 +56,16 @@ from refmodel.mmu.shadow_roles import RoleFilled
 from refmodel.mmu.write_protection import ProtectionServed, WriteProtectionMmu
 from refmodel.monitor.devices import LetGo
 from tests.commands import refmodel as command
-from tests.designs import flushes
+from tests.designs import flushes, queues
 
-RIGHT = (flushes.Flushes, flushes.FinishesSlowly, flushes.NeedsAFrame, flushes.OfTwoClauses)
+RIGHT = (
+    flushes.Flushes,
+    flushes.FinishesSlowly,
+    flushes.NeedsAFrame,
+    flushes.OfTwoClauses,
+    queues.InOrder,
+    queues.EntryByEntry,
+)
 WRONG: dict[type[Design], tuple[str, str, str]] = {
     flushes.LostAcknowledgement: ("flushing", "finish may be refused", "finish is refused"),
     flushes.AcknowledgesNothing: ("unacknowledged", "may still hold there", "still pending after acknowledge"),
@@ -68,6 +75,16 @@ WRONG: dict[type[Design], tuple[str, str, str]] = {
     flushes.MayNotLook: ("unacknowledged", "may still hold there", "still pending after acknowledge"),
     flushes.AnyAcknowledges: ("left_over", "may still hold there", "still pending after acknowledge_one"),
     flushes.EachWaitsForTheOther: ("unacknowledged", "acknowledge may be refused", "acknowledge is refused"),
+    queues.HandlesNothing: (
+        "queued",
+        "handle may leave length as it is",
+        "length does not fall with handle: it is 1 before, and 1",
+    ),
+    queues.ShorterThanNothing: (
+        "queued",
+        "its rank backwards, may compute what is no value",
+        "it computes what is no number: 0 - 1",
+    ),
 }
 """Of each: the condition that does not come to an end, what a proof says of it, and what a run shows."""
 
@@ -104,6 +121,19 @@ def test_what_waits_for_something_of_another_clause_is_judged_alone(engine: Engi
     assert set(right.verdicts) == {"flushing"} and right.status == 0
     wrong = refmodel.check(flushes.StuckOfTwoClauses, [engine], runs=50, law="EFF-4")
     assert wrong.verdicts["flushing"][engine] == Verdict.FAILS and "finish is refused" in str(wrong.broken_runs[0])
+
+
+def test_what_one_queue_hands_to_another_never_ends() -> None:
+    design = outline(queues.HandsOver)
+    failure = end_everything(design, design.cls.geometry).failure
+    assert failure is not None and "one that was there before" in failure.broken.error
+
+
+@pytest.mark.slow
+def test_a_proof_says_what_a_rank_would_help_with_and_what_it_does_not() -> None:
+    [without, _] = prove_progress(outline(queues.WithoutARank))[::-1]
+    assert not without.proved and "a rank may show that it ends all the same" in str(without.failing)
+    assert "at some names may raise length at others" in str(proved(outline(queues.HandsOver))["queued"].failing)
 
 
 class StuckOnceUnlawful(Design):
@@ -508,6 +538,51 @@ def refused(until: str, after: tuple[str, ...]) -> str:
 def test_a_condition_that_makes_no_sense_is_bad_input(until: str, after: tuple[str, ...], said: str) -> None:
     message = refused(until, after)
     assert said in message and f"{Path(__file__).name}:" in message
+
+
+@pytest.mark.parametrize(
+    ("rank", "said"),
+    [
+        ("longness", "has the rank longness, which is no plain method of"),
+        ("busy", "has the rank busy, which is no plain method of"),
+        ("of_a_page", "whose parameter gfn it does not have; expected one of vm"),
+        ("of_another", "expected its parameters with the types that they have in is_busy: a Vm"),
+        ("of_a_flag", "the rank of is_busy: it gives a flag; expected a natural number"),
+        ("that_writes", "the rank that_writes"),
+    ],
+)
+def test_a_rank_that_makes_no_sense_is_bad_input(rank: str, said: str) -> None:
+    class Odd(Design):
+        busy: Total[Vm, bool]
+
+        @operation
+        def begin(self, vm: Vm) -> None:
+            self.busy[vm] = True
+
+        @operation
+        def end(self, vm: Vm) -> None:
+            self.busy[vm] = False
+
+        @pending("EFF-4", "What is busy ends.", until="end", rank=rank)
+        def is_busy(self, vm: Vm) -> bool:
+            return self.busy[vm]
+
+        def of_a_page(self, gfn: Gfn) -> Count:
+            return 1 if gfn != NOTHING else 0
+
+        def of_another(self, vm: Gfn) -> Count:
+            return 1 if vm != NOTHING else 0
+
+        def of_a_flag(self, vm: Vm) -> bool:
+            return self.busy[vm]
+
+        def that_writes(self, vm: Vm) -> Count:
+            self.busy[vm] = False
+            return 1
+
+    with pytest.raises(BadDesign) as told:
+        outline(Odd)
+    assert said in str(told.value) and f"{Path(__file__).name}:" in str(told.value), str(told.value)
 
 
 def test_what_is_given_to_pending_is_looked_at() -> None:

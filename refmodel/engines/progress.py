@@ -4,12 +4,14 @@ Of each condition of a design that an operation ends (``language/pending.py``), 
 names, and in which nothing is pending any more that has to be ended first:
 
 1. the operation applies there;
-2. afterwards the condition does not hold there, unless an allocation failed;
+2. afterwards the condition does not hold there, unless an allocation failed; or, if it has a rank, the rank is less than before;
 3. what the operation begins is ended by operations that never lead back to it.
 
 So whoever takes only such operations ends one thing with each, and comes to a state in which nothing is pending. No two of them
 wait for each other: among what is pending there is always something that waits for nothing else. (A ranking argument: what is
-pending is counted, for each condition by itself, and the numbers fall in lexicographic order.)
+pending is counted, for each condition by itself, or its ranks are added, and the numbers fall in lexicographic order.)
+
+Conditions and ranks have to compute a value in every lawful state: no number goes below zero, and no key is missing.
 """
 
 from __future__ import annotations
@@ -27,19 +29,20 @@ from refmodel.engines.collecting import rarely_collected
 from refmodel.engines.connectives import conj, disj, negation, number_of
 from refmodel.engines.formulas import Formula, Formulas, formula, formulas
 from refmodel.engines.hypotheses import NEAR, Hypotheses, members
+from refmodel.engines.instances import instances_of
 from refmodel.engines.merging import MOST, attempts
 from refmodel.engines.paths import Path, real
 from refmodel.engines.prover import Induction
 from refmodel.engines.questions import TIMEOUT, Solver, about
 from refmodel.engines.refused import refused_in
-from refmodel.engines.symbolic import Symbolic
+from refmodel.engines.symbolic import Obligation, Symbolic
 from refmodel.engines.terms import ANY, Term, argument
 from refmodel.language.asking import FAILS, answering
 from refmodel.language.design import Outline
 from refmodel.language.joining import joined
-from refmodel.language.kinds import Kind, Scalar
+from refmodel.language.kinds import Kind, NaturalKind, Scalar
 from refmodel.language.opaque import Opaque
-from refmodel.language.pending import Pending, led_to, stated
+from refmodel.language.pending import Pending, led_to, rank_of, stated
 
 FEW_NAMES, MOST_CHOICES = 6, 64
 """Names of a sort that a choice is taken to fall on, and ways in which all choices of a path are."""
@@ -107,7 +110,7 @@ def _progress(design: Outline, laws: Sequence[Formula], merges: int) -> tuple[Pr
             with about(one.pending.until, name):
                 begins[name] = ending.begins(rounds)
     judged = [
-        attrs.evolve(one, begins=begins[one.pending.name], failing=(*one.failing, *_circle(one.pending.name, begins)))
+        attrs.evolve(one, begins=begins[one.pending.name], failing=(*one.failing, *_circle(one.pending, begins)))
         for _, one in found
     ]
     return _with_what_they_wait_for(judged)
@@ -157,6 +160,7 @@ class _Ending:
     def __init__(self, design: Outline, ended: Pending, laws: Sequence[Formula], merges: int) -> None:
         """``merges``: which paths of helpers are put together behind their calls."""
         self.design, self.ended, self.op, self.merges = design, ended, design.operation(ended.until), merges
+        self._laws = laws
         self.first = [
             formula(design, other.law, BASE, denied=True) for other in stated(design.cls).values() if other.name in ended.after
         ]
@@ -165,7 +169,10 @@ class _Ending:
         self.reading = Symbolic(design, prune=False)
         self._real: list[Term] = []
         self.names = self._own_names()
-        self._before = self._holds(self.ended, self.reading.state(BASE), self.names)
+        self._before = self._holds(ended, self.reading.state(BASE), self.names)
+        self._rank_before = self._rank(ended, self.reading.state(BASE), self.names)
+        self._owed: list[Obligation] = list(self.reading.obligations)
+        """What must hold wherever laws do, lest the condition or its rank says nothing."""
         self.induction, self.applying = self._followed(Symbolic)
         self.paths = self.applying
         self._unless, self._of_hardware = set[str](), set[str]()
@@ -185,7 +192,10 @@ class _Ending:
 
     def judged(self) -> Progress:
         """What is proved of it."""
-        ends = [negation(self._holds(self.ended, path.segments[-1].after, self.names)) for path in self.paths]
+        odd = self._says_nothing()
+        if odd:
+            return Progress(self.ended, (odd,), unless=tuple(sorted(self._unless)))
+        ends = [self._ends(path.segments[-1].after) for path in self.paths]
         self._know_anew()
         if self._knowing(FAR).check(says=f"{self.ended.name} holds in no lawful state") == z3.unsat:
             return Progress(self.ended, vacuous=True, unless=tuple(sorted(self._unless)))
@@ -203,6 +213,29 @@ class _Ending:
             if not self._all_hold(claims, f"where {op} ends {name}, {other} comes to hold nowhere", more)
         )
 
+    def _says_nothing(self) -> str:
+        """Why the condition, or its rank, may be no value in a lawful state. Empty if it always is one."""
+        known = Hypotheses(instances_of(self.design, self._laws, BASE))
+        known.admit([*self.reading.lookups.values()], [*self.reading.counts.values()])
+        known.saturate()
+        for owed in self._owed:
+            for more in (None, *MORE):
+                if more is not None:
+                    more(known)
+                denied = (*self._real, *owed.conditions, negation(owed.holds))
+                if Solver(*known.asserted, timeout=TIMEOUT).check(*denied, says=f"{self.ended.name} says something") == z3.unsat:
+                    break
+            else:
+                rank = f", or its rank {self.ended.rank}," if self.ended.rank else ""
+                return f"{self.ended.name}{rank} may compute what is no value in a lawful state: {owed.why}"
+        return ""
+
+    def _ends(self, after: Any) -> Term:
+        """That the condition does not hold any more after the operation, or is fewer steps from its end."""
+        if self._rank_before is None:
+            return negation(self._holds(self.ended, after, self.names))
+        return self._rank(self.ended, after, self.names) < self._rank_before
+
     def _failing(self, ends: Sequence[Term]) -> Iterator[str]:
         op, name = self.ended.until, self.ended.name
         applies = disj([z3.BoolVal(False), *(conj(path.segments[-1].conditions) for path in self.applying)])
@@ -216,7 +249,11 @@ class _Ending:
         elif self._of_hardware:
             yield from self._refused_by_hardware()
         if not self._all_hold(ends, f"{op} ends {name}"):
-            yield f"after {op}, {name} may still hold there"
+            yield (
+                f"{op} may leave {self.ended.rank} as it is, or raise it"
+                if self.ended.rank
+                else f"after {op}, {name} may still hold there"
+            )
 
     def _refused(self, paths: Sequence[Path]) -> list[Term]:
         """That the operation takes none of these paths, whatever it chooses: among that, each name that the path speaks of."""
@@ -270,10 +307,14 @@ class _Ending:
         return any(self._knowing(number).check(*terms, says=says) == z3.unsat for number in range(more + 1))
 
     def _nowhere_new(self, other: Pending) -> list[Term]:
-        """For each path, that another condition holds nowhere after it where it did not before."""
+        """For each path, that another condition holds nowhere after it where it did not before; that its rank is not raised."""
         names = [self._arbitrary(f"{other.name}.{name}", kind) for name, kind in other.law.names]
+        ends = [path.segments[-1].after for path in self.paths]
+        rank = self._rank(other, self.reading.state(BASE), names)
+        if rank is not None:
+            return [self._rank(other, after, names) <= rank for after in ends]
         before = self._holds(other, self.reading.state(BASE), names)
-        return [disj([before, negation(self._holds(other, path.segments[-1].after, names))]) for path in self.paths]
+        return [disj([before, negation(self._holds(other, after, names))]) for after in ends]
 
     def _own_names(self) -> list[Any]:
         """Where it is pending: the operation's arguments, and any other names that the condition has."""
@@ -290,10 +331,21 @@ class _Ending:
         return value
 
     def _holds(self, condition: Pending, state: Any, names: Sequence[Any]) -> Term:
-        for kind in self.design.tables:
-            getattr(state, kind.name).reading = self.reading
+        return self._folded(condition.law.function, state, names)
+
+    def _rank(self, condition: Pending, state: Any, names: Sequence[Any]) -> Any:
+        """How many steps are left there, at most; None where the condition has no rank."""
+        rank = rank_of(self.design.cls, condition)
+        if rank is None:
+            return None
+        own = dict(zip((name for name, _ in condition.law.names), names, strict=True))
+        return self._folded(rank.function, state, [own[name] for name in rank.names], NaturalKind())
+
+    def _folded(self, function: Callable[..., Any], state: Any, names: Sequence[Any], kind: Scalar | None = None) -> Term:
+        for each in self.design.tables:
+            getattr(state, each.name).reading = self.reading
         with answering(self.reading):
-            return self.reading.fold(condition.law.function, state, *names)
+            return self.reading.fold(function, state, *names, kind=kind)
 
     def _knowing(self, more: int) -> Solver:
         """A solver that knows what the laws say of what anything has looked at, with so much more, and that the condition holds."""
@@ -341,10 +393,13 @@ def _with_what_they_wait_for(judged: Sequence[Progress]) -> tuple[Progress, ...]
     return tuple(found[each.pending.name] for each in judged)
 
 
-def _circle(name: str, begins: Mapping[str, frozenset[str]]) -> Iterator[str]:
+def _circle(pending: Pending, begins: Mapping[str, frozenset[str]]) -> Iterator[str]:
     """What may be begun again by what it leads to is not known to end."""
-    if name in begins[name]:
-        yield f"ending {name} at some names may begin it at others"
+    name = pending.name
+    if name in begins[name] and pending.rank:
+        yield f"ending {name} at some names may raise {pending.rank} at others"
+    elif name in begins[name]:
+        yield f"ending {name} at some names may begin it at others; a rank may show that it ends all the same (specs/progress.md)"
     elif name in led_to(name, begins):
         yield f"ending {name} may begin {', '.join(sorted(begins[name]))}, which may lead back to it"
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import attrs
 
 from refmodel.engines.machine import Broken, Failure, Machine, Run, Step, aborted, copy_of, identity_of, recorded
-from refmodel.engines.progress_work import Answers, Due, Work, broken_by
+from refmodel.engines.progress_work import Answers, Due, SaysNothing, Work, broken_by
 from refmodel.engines.random import Search
 from refmodel.engines.shrink import nearly
 from refmodel.language.asking import FAILS
@@ -208,7 +208,11 @@ class _Known(Work):
         known = self._ways.get(place.identity)
         if known is None:
             self.machine.begin(copy_of(self.design, place.state))
-            known = self._ways[place.identity] = [self._of(due) for due in self.due(self.machine.state)]
+            try:
+                known = [self._of(due) for due in self.due(self.machine.state)]
+            except SaysNothing as wrong:
+                known = [_Ways(wrong.due, [], wrong.why, None)]
+            self._ways[place.identity] = known
         return known
 
     def after(self, place: _Place, due: Due, way: Answers) -> tuple[Step, _Place]:
@@ -224,11 +228,15 @@ class _Known(Work):
 
     def _of(self, due: Due) -> _Ways:
         """Each way to take the operation that ends it: it is to end it however it is answered."""
-        answers = []
+        answers, left = [], self.left(*due, self.machine.state)
         self.machine.hardware = ""
         for step, pick in self.taken(*due):
-            if self.holds(*due, self.machine.state):
-                return _Ways(due, [], f"it is still pending after {due[0].until}", step)
+            try:
+                stuck = self.not_ended(due, left, self.machine.state)
+            except SaysNothing as wrong:
+                due, stuck = wrong.due, wrong.why
+            if stuck:
+                return _Ways(due, [], stuck, step)
             answers.append(pick)
         certain = answers and not self.machine.hardware
         return _Ways(due, answers, "" if certain else self.refused(*due), None)
@@ -324,26 +332,39 @@ class Watched(Work):
 
     def step(self, step: Step, before: Any, after: Any, asked: Sequence[str]) -> None:
         """A step was taken, and asked this."""
-        ends = [
-            (each, names)
-            for each, names in self.due(before)
-            if each.until == step.operation and self.arguments(each, names) == step.arguments
-        ]
         entries, self._shown = self.entries(after), None
+        try:
+            ends = [
+                (due, self.left(*due, before))
+                for due in self.due(before)
+                if due[0].until == step.operation and self.arguments(*due) == step.arguments
+            ]
+        except SaysNothing:  # it was shown when the run was here
+            ends = []
         if not ends or any(question.endswith(f"{FAILS}? yes") for question in asked):
             self._seen = [entries]
             return
-        for each, names in filter(lambda due: self.is_judged(due[0]), ends):
-            if self.holds(each, names, after):
-                self._shown = self._shown or broken_by(each, names, f"it is still pending after {each.until}")
-            elif entries in self._seen:
-                self._shown = self._shown or broken_by(each, names, CAME_BACK)
+        for due, left in ends:
+            why = self._why(due, left, after) or (CAME_BACK if entries in self._seen else "")
+            if why and self.is_judged(due[0]):
+                self._shown = self._shown or broken_by(*due, why)
         self._seen.append(entries)
+
+    def _why(self, due: Due, left: int, after: Any) -> str:
+        """Why what was due has not come nearer to its end."""
+        try:
+            return self.not_ended(due, left, after)
+        except SaysNothing:  # it is shown where it says nothing
+            return ""
 
     def shows(self, state: Any) -> Broken | None:
         """What is pending in this state, the run's last, and does not end, as far as the run shows it."""
         if self._shown is not None:
             return self._shown
         self.machine.begin(copy_of(self.design, state))
-        refused = ((*due, self.refused(*due)) for due in self.due(state) if self.is_judged(due[0]))
+        try:
+            all_due = [(due, self.left(*due, state)) for due in self.due(state)]
+        except SaysNothing as wrong:
+            return broken_by(*wrong.due, wrong.why) if self.is_judged(wrong.due[0]) else None
+        refused = ((*due, self.refused(*due)) for due, _ in all_due if self.is_judged(due[0]))
         return next((broken_by(each, names, why) for each, names, why in refused if why), None)

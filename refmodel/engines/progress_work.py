@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from refmodel.engines.aborts import in_words
 from refmodel.engines.machine import Broken, Machine, Step, copy_of
 from refmodel.language.asking import CACHED, FAILS, Refused, answering
 from refmodel.language.design import Outline
-from refmodel.language.pending import Pending, stated
+from refmodel.language.pending import Pending, rank_of, stated
 from refmodel.language.sizes import Geometry
 
 ANSWERS = 64
@@ -17,6 +18,14 @@ ANSWERS = 64
 
 Due = tuple[Pending, tuple[Any, ...]]
 """What is pending, and where."""
+
+
+class SaysNothing(Exception):
+    """A condition or its rank computes in a state what is no value of the language."""
+
+    def __init__(self, due: Due, why: str) -> None:
+        super().__init__(why)
+        self.due, self.why = due, why
 
 
 class _Plenty(Machine):
@@ -48,6 +57,7 @@ class Work:
         self._stated = tuple(stated(design.cls).values())
         """Those that are not judged as well: others may wait for them."""
         self._names = {each.name: self.machine.names_of(each.law) for each in self._stated}
+        self._ranks = {each.name: rank_of(design.cls, each) for each in self._stated}
         self._judged = {each.name for each in design.pending}
 
     def is_judged(self, pending: Pending) -> bool:
@@ -55,20 +65,22 @@ class Work:
         return pending.name in self._judged
 
     def pending_in(self, state: Any) -> set[str]:
-        """The names of the conditions that hold somewhere in a state, of those that are judged."""
-        with answering(self.machine):
-            return {
-                each.name
-                for each in self.design.pending
-                if any(each.law.function(state, *names) for names in self._names[each.name])
-            }
+        """The names of the conditions that hold somewhere in a state, or say nothing there, of those that are judged."""
+        found = set[str]()
+        for each in self.design.pending:
+            try:
+                holds = any(self.holds(each, names, state) for names in self._names[each.name])
+            except SaysNothing:
+                holds = True
+            if holds:
+                found.add(each.name)
+        return found
 
     def due(self, state: Any) -> list[Due]:
-        """What is pending in a state, and waits for nothing else that is."""
-        with answering(self.machine):
-            anywhere = {
-                each.name: [names for names in self._names[each.name] if each.law.function(state, *names)] for each in self._stated
-            }
+        """What is pending in a state, and waits for nothing else that is. Raises ``SaysNothing``."""
+        anywhere = {
+            each.name: [names for names in self._names[each.name] if self.holds(each, names, state)] for each in self._stated
+        }
         return [
             (each, names)
             for each in self._stated
@@ -80,13 +92,37 @@ class Work:
         """The names of the conditions that hold in a state and that the operation ends which is to end them."""
         for each, names in [due for due in self.due(state) if self.is_judged(due[0])]:
             self.machine.begin(copy_of(self.design, state))
-            if any(not self.holds(each, names, self.machine.state) for _ in self.taken(each, names)):
+            left = self.left(each, names, self.machine.state)
+            if any(self.left(each, names, self.machine.state) < left for _ in self.taken(each, names)):
                 yield each.name
 
-    def holds(self, pending: Pending, names: Sequence[Any], state: Any) -> bool:
-        """Whether it is pending there."""
-        with answering(self.machine):
-            return bool(pending.law.function(state, *names))
+    def holds(self, pending: Pending, names: tuple[Any, ...], state: Any) -> bool:
+        """Whether it is pending there. Raises ``SaysNothing``."""
+        return bool(self._said(pending.law.function, names, state, (pending, names)))
+
+    def left(self, pending: Pending, names: tuple[Any, ...], state: Any) -> int:
+        """Its rank there; where it has none, 1 if it is pending, and 0 if not. Raises ``SaysNothing``."""
+        rank = self._ranks[pending.name]
+        if rank is None:
+            return int(self.holds(pending, names, state))
+        own = dict(zip((name for name, _ in pending.law.names), names, strict=True))
+        return int(self._said(rank.function, [own[name] for name in rank.names], state, (pending, names)))
+
+    def not_ended(self, due: Due, left: int, state: Any) -> str:
+        """Why the operation that was taken has not ended what was due, of which so much was left. Empty if it has."""
+        now, (pending, _) = self.left(*due, state), due
+        if now < left:
+            return ""
+        if pending.rank:
+            return f"{pending.rank} does not fall with {pending.until}: it is {left} before, and {now} after"
+        return f"it is still pending after {pending.until}"
+
+    def _said(self, function: Callable[..., Any], values: Sequence[Any], state: Any, due: Due) -> Any:
+        try:
+            with answering(self.machine):
+                return function(state, *values)
+        except Exception as wrong:  # what it computes is no value of the language, or a key is missing
+            raise SaysNothing(due, in_words(wrong)) from None
 
     def arguments(self, pending: Pending, names: Sequence[Any]) -> tuple[Any, ...]:
         """What the operation is given that ends it."""

@@ -16,14 +16,14 @@ from refmodel.language.annotations import PUT_BY_PYTHON, kind_of
 from refmodel.language.asking import Fault, Site, Span, within
 from refmodel.language.held import hold_to_kinds, tell_premises
 from refmodel.language.inference import Inference
-from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind
+from refmodel.language.kinds import Kind, NameKind, NaturalKind, RecordKind, TableKind
 from refmodel.language.laws import Law
 from refmodel.language.meanings import Complaint, Effects, Stop
-from refmodel.language.pending import Pending
+from refmodel.language.pending import Pending, rank_of
 from refmodel.language.places import place_of
 from refmodel.language.premises import Asked, Stated, asked_by, sites
 from refmodel.language.sources import code_of
-from refmodel.language.types import FLAG, Known, Never, NoneType, State, Text, Type, said
+from refmodel.language.types import FLAG, Ints, Known, Never, NoneType, State, Text, Type, said
 
 if TYPE_CHECKING:
     from refmodel.language.design import Design, Operation
@@ -100,6 +100,7 @@ def examine(
         implications |= implied
         if asked.plainly and not implied:
             plain.add(law)
+        _rank(inference, law)
     _refuse_derived_faults(inference, laws)
     abstracted = {each.table: frozenset(_abstraction(inference, each).reads) for each in abstractions(cls)} if operations else {}
     for complaint, looked_at in inference.looked_at_by_counts:
@@ -148,6 +149,27 @@ def _refuse_derived_faults(inference: Inference, laws: Sequence[Law]) -> None:
 def _is_pending(cls: type, law: Law) -> bool:
     """Whether this is a condition that is to come to an end, which claims nothing by itself."""
     return isinstance(inspect.getattr_static(cls, law.name, None), Pending)
+
+
+def _rank(inference: Inference, law: Law) -> None:
+    """The method that says how many steps a condition is from its end, if it has one, gives a natural number."""
+    each = inspect.getattr_static(inference.cls, law.name, None)
+    rank = rank_of(inference.cls, each) if isinstance(each, Pending) and each.law is law else None
+    if rank is None:
+        return
+    kinds = dict(law.names)
+    method, given = cast(FunctionType, rank.function), [kinds[name] for name in rank.names]
+    with _looking(inference, f"the rank {method.__name__}"):
+        text, what = inference.text(method), ""
+        if _kinds_of_parameters(method) != given:
+            what = f"expected its parameters with the types that they have in {law.name}: {', '.join(map(said, given)) or 'none'}"
+        else:
+            result = inference.call(text, [State(inference.cls), *given], {}, text.node)
+            if not isinstance(result, Never | NaturalKind | Ints):
+                what = f"it gives {said(result)}; expected a natural number, on every path"
+        if what:
+            what = f"{method.__name__}, the rank of {law.name}: {what}"
+            inference.complaints.setdefault(Complaint(code_of(method).co_filename, text.node.lineno, what))
 
 
 def _unreached(inference: Inference, cls: type) -> tuple[str, ...]:

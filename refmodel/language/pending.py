@@ -7,12 +7,23 @@
 The condition says where something is pending; the operation ``until`` ends it there. Three things are claimed of it, for any number
 of names (``engines/progress.py``): wherever it is pending the operation applies, afterwards it is not pending there any more, and
 no such operations begin each other's work again for ever.
+
+What is done in turn, as a queue's entries are, has a *rank*: a method that gives a natural number, which falls with each step.
+
+    @pending("EFF-4", "The entries of a queue are handled.", until="handle", rank="length")
+    def queued(self) -> bool:
+        return self.length() > 0
+
+    def length(self) -> int:
+        return self.queue[()].tail - self.queue[()].head
 """
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -35,6 +46,8 @@ class Pending:
     """The operation that ends it. Its parameters are among the condition's, by name."""
     after: tuple[str, ...] = ()
     """What else has to be ended first, everywhere."""
+    rank: str = ""
+    """The method that says how many steps of the operation are left, at most. Empty where one step ends it at its names."""
 
     @property
     def name(self) -> str:
@@ -42,8 +55,30 @@ class Pending:
         return self.law.name
 
 
-def pending(clause: str, sentence: str, *, until: str, after: Sequence[str] = ()) -> Callable[[Callable[..., Any]], Pending]:
-    """Claim that wherever a condition holds, an operation ends it, once nothing named in ``after`` is pending any more."""
+@attrs.frozen
+class Rank:
+    """A number that falls with each step of the operation that ends something."""
+
+    function: Callable[..., Any]
+    names: tuple[str, ...]
+    """Its parameters after the state, which are among the condition's. It is one number for each value of these."""
+
+
+def rank_of(cls: type, each: Pending) -> Rank | None:
+    """The rank of a condition in a design; None where it has none."""
+    if not each.rank:
+        return None
+    function = getattr(cls, each.rank)
+    return Rank(function, tuple(inspect.signature(function).parameters)[1:])
+
+
+def pending(
+    clause: str, sentence: str, *, until: str, after: Sequence[str] = (), rank: str = ""
+) -> Callable[[Callable[..., Any]], Pending]:
+    """Claim that wherever a condition holds, an operation ends it, once nothing named in ``after`` is pending any more.
+
+    With ``rank``, the name of a method that gives a natural number, the claim is that the number falls with each step of the
+    operation that is taken where the condition holds, and that the operation applies as long as it holds anywhere."""
 
     def bind(function: Callable[..., Any]) -> Pending:
         condition = law(clause, sentence)(function)
@@ -52,12 +87,17 @@ def pending(clause: str, sentence: str, *, until: str, after: Sequence[str] = ()
                 f"{condition.place}: @pending is given until={until!r}, after={after!r}; expected the name of an "
                 'operation, and a tuple of names of what is pending: until="finish", after=("unacknowledged",)'
             )
+        if not isinstance(rank, str):
+            raise BadDesign(
+                f"{condition.place}: @pending is given rank={rank!r}; expected the name of a method that gives a number: "
+                'rank="length"'
+            )
         if condition.about:
             raise BadDesign(
                 f"{condition.place}: pending {condition.name} has a parameter {min(condition.about)}; expected names "
                 "only, since it is a condition of one state"
             )
-        return Pending(condition, until, tuple(after))
+        return Pending(condition, until, tuple(after), rank)
 
     return bind
 
@@ -119,7 +159,7 @@ def _refuse_outside(cls: type) -> None:
 
 
 def _refuse_odd(cls: type, name: str, each: Pending, operations: Mapping[str, Operation], found: Mapping[str, Pending]) -> None:
-    odd = next(_odd(each, operations, found), None)
+    odd = next((what for oddities in (_odd(each, operations, found), _odd_rank(cls, each)) for what in oddities), None)
     if odd is not None:
         raise BadDesign(f"{place_of(home_of(cls, name), name)} {odd}")
 
@@ -147,4 +187,24 @@ def _odd(each: Pending, operations: Mapping[str, Operation], found: Mapping[str,
             yield f"waits for {other}, which is not pending anywhere; expected one of {', '.join(found)}"
 
 
-__all__ = ["Pending", "led_to", "pending", "pendings", "stated"]
+def _odd_rank(cls: type, each: Pending) -> Iterator[str]:
+    """What is wrong with the method that says how many steps are left."""
+    if not each.rank:
+        return
+    method = inspect.getattr_static(cls, each.rank, None)
+    if type(method) is not FunctionType:
+        yield (
+            f"has the rank {each.rank}, which is no plain method of {cls.__name__}; expected a method that gives a natural number: "
+            f"def {each.rank}(self) -> int"
+        )
+        return
+    own = {name for name, _ in each.law.names}
+    for parameter in list(inspect.signature(method).parameters.values())[1:]:
+        if parameter.name not in own or parameter.kind is not parameter.POSITIONAL_OR_KEYWORD:
+            yield (
+                f"has the rank {each.rank}, whose parameter {parameter.name} it does not have; expected "
+                f"{'one of ' + ', '.join(sorted(own)) if own else 'no parameter'}"
+            )
+
+
+__all__ = ["Pending", "Rank", "led_to", "pending", "pendings", "rank_of", "stated"]
