@@ -13,7 +13,7 @@ from refmodel.engines.hypotheses import Hypotheses
 from refmodel.engines.judgements import GAVE_UP, Judgement
 from refmodel.engines.leaning import laws_used
 from refmodel.engines.paths import Path, Segment, base_of
-from refmodel.engines.questions import Solver
+from refmodel.engines.questions import Solver, reason
 from refmodel.engines.scope import Scope, Witness
 from refmodel.engines.symbolic import Obligation, Symbolic
 from refmodel.engines.terms import ANY, Term, called, is_given, real_term
@@ -218,7 +218,7 @@ class Discharge:
                 where, more = str(scope.geometry) or f"numbers up to {scope.geometry.naturals}", "a larger geometry may have one"
                 return "unknown", None, f"not proved, and {NO_COUNTEREXAMPLE} {where}; {more}"
             if answer == z3.unknown:
-                why = why or f"not proved; looking for a counterexample, the solver gave up: {solver.reason_unknown()}"
+                why = why or f"not proved; looking for a counterexample, the solver gave up: {reason(solver)}"
                 continue
             witness = scope.witness(solver.model(), induction.op, induction.arguments, answers, law, earlier)
             if witness is not None:

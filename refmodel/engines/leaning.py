@@ -13,6 +13,7 @@ import z3
 
 from refmodel.engines.connectives import number_of
 from refmodel.engines.hypotheses import Hypotheses
+from refmodel.engines.questions import limit
 from refmodel.engines.terms import Term
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class CutOffs:
 def laws_used(known: Iterable[Hypotheses], claim: Sequence[Term], timeout: int) -> frozenset[str]:
     """The laws without which the claim would not be refuted; where the solver gives up, all of them."""
     solver = z3.Solver()
-    solver.set("timeout", timeout)
+    limit(solver, timeout)
     solver.add(*claim)
     marks: dict[str, Term] = {}
     for hypotheses in known:

@@ -36,7 +36,14 @@ class Question:
 Listener = Callable[[Question], None]
 
 TIMEOUT = 20_000
-"""Milliseconds that the solver may take for one question."""
+"""Milliseconds that the solver may take for one question, on a processor of its own."""
+
+STEPS, PATIENCE = 20_000, 3
+"""Steps that z3 takes in a millisecond where questions are hard. They are counted, and not the time, so that what is proved does
+not depend on what else the machine does. Should steps be slow, a question ends after so many times as long."""
+
+TOO_MANY = "it took too many steps"
+"""Why a question was left without an answer."""
 
 AT_ONCE = 50
 """How many rewritten terms make one question."""
@@ -90,7 +97,7 @@ class Solver:
     def __init__(self, *assumed: Term, simple: bool = True, timeout: int | None = None) -> None:
         self._solver = z3.SimpleSolver() if simple else z3.Solver()
         if timeout is not None:
-            self._solver.set("timeout", timeout)
+            limit(self._solver, timeout)
         if simple:
             self._solver.set("relevancy", 0)  # nearly all of what is assumed is quantifier-free and relevant
             self._solver.set("arith.solver", 2)  # for the little arithmetic of counts z3's older solver is the quicker
@@ -163,7 +170,19 @@ class Solver:
 
     def reason_unknown(self) -> str:
         """Why the last question has no answer."""
-        return str(self._solver.reason_unknown())
+        return reason(self._solver)
+
+
+def limit(solver: z3.Solver, timeout: int) -> None:
+    """Leave each question to z3 without an answer after so many milliseconds' work."""
+    solver.set("rlimit", timeout * STEPS)
+    solver.set("timeout", timeout * PATIENCE)
+
+
+def reason(solver: z3.Solver) -> str:
+    """Why the last question to z3 has no answer."""
+    why = str(solver.reason_unknown())
+    return TOO_MANY if "resource limit" in why else why
 
 
 def simplified(term: Term) -> Term:

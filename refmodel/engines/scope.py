@@ -18,6 +18,7 @@ import z3
 from refmodel.engines.conditions import Counted
 from refmodel.engines.machine import Broken, Machine, Step, aborted
 from refmodel.engines.parts import put, take
+from refmodel.engines.questions import limit
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Table, zeroes
 from refmodel.engines.terms import Term, constant, packed, sort_of
@@ -120,7 +121,7 @@ class Scope:
     def solver(self, timeout: int) -> Any:
         """A solver that knows the lawful states."""
         solver = z3.Solver()
-        solver.set("timeout", timeout)
+        limit(solver, timeout)
         solver.add(*self.asserted)
         return solver
 

@@ -21,6 +21,7 @@ from refmodel.engines.hypotheses import Hypotheses
 from refmodel.engines.instances import Instances
 from refmodel.engines.paths import base_of
 from refmodel.engines.prover import TIMEOUT, Induction
+from refmodel.engines.questions import limit
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.terms import ANY, Term, real_term
 from refmodel.language.annotations import kind_of
@@ -220,6 +221,6 @@ def _of_kinds(term: Term) -> list[Term]:
 def _can_be(terms: list[Any]) -> bool:
     """Whether nothing is known against it."""
     solver = z3.SimpleSolver()
-    solver.set("timeout", TIMEOUT)
+    limit(solver, TIMEOUT)
     solver.add(*terms)
     return bool(solver.check() != z3.unsat)
