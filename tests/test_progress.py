@@ -75,6 +75,16 @@ WRONG: dict[type[Design], tuple[str, str, str]] = {
     flushes.MayNotLook: ("unacknowledged", "may still hold there", "still pending after acknowledge"),
     flushes.AnyAcknowledges: ("left_over", "may still hold there", "still pending after acknowledge_one"),
     flushes.EachWaitsForTheOther: ("unacknowledged", "acknowledge may be refused", "acknowledge is refused"),
+    flushes.RefusesUnlessMemoryIsShort: (
+        "flushing",
+        "although no allocation fails",
+        "finish is refused if no allocation fails",
+    ),
+    flushes.MixesWhatIsCached: (
+        "unacknowledged",
+        "if some of TLB entry cached and upper-level entry cached is used and some is not",
+        "refused if the cached TLB entry is not used and the cached upper-level entry is used",
+    ),
     queues.HandlesNothing: (
         "queued",
         "handle may leave length as it is",

@@ -19,7 +19,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import attrs
@@ -40,12 +39,15 @@ from refmodel.engines.terms import ANY, Term, argument
 from refmodel.language.asking import FAILS, answering
 from refmodel.language.design import Outline
 from refmodel.language.joining import joined
-from refmodel.language.kinds import Kind, NaturalKind, Scalar
-from refmodel.language.opaque import Opaque
+from refmodel.language.kinds import FlagKind, Kind, NaturalKind, Scalar
+from refmodel.language.opaque import Opaque, opaque
 from refmodel.language.pending import Pending, led_to, rank_of, stated
 
 FEW_NAMES, MOST_CHOICES = 6, 64
 """Names of a sort that a choice is taken to fall on, and ways in which all choices of a path are."""
+
+IN_MEMORY = "in memory "
+"""What the terms begin with that stand for what is chosen after an allocation, such as a frame: there may be none."""
 
 BASE = "s"
 """What the arbitrary state is called."""
@@ -125,33 +127,36 @@ def demand_progress(design: Outline, known: dict[str, Sequence[Formula]] | None 
 
 
 class _Plenty(Symbolic):
-    """A reading in which no allocation fails. Those that are asked for are noted, and what is asked of the hardware."""
+    """A reading in which no allocation fails, and in which the hardware uses what it has cached by a rule of its own: one answer
+    for each question, and each place among what is asked before. Allocations are noted, and what is asked of the hardware."""
 
-    def __init__(self, design: Outline, asked_for: set[str], of_hardware: set[str]) -> None:
+    def __init__(self, design: Outline, asked_for: set[str], of_hardware: dict[str, Term]) -> None:
         super().__init__(design)
         self._asked_for, self._of_hardware = asked_for, of_hardware
+        self._needs_memory = False
+
+    def begin(self) -> None:
+        super().begin()
+        self._needs_memory = False
 
     def yes(self, question: str) -> bool:
+        at = len(self.answers)
         if not question.endswith(FAILS):
-            self._of_hardware.add(question)
-            return super().yes(question)
+            rule = self._of_hardware.setdefault(f"{question}!{at}", z3.Bool(f"{question}!{at}"))
+            answer = bool(opaque(self, FlagKind(), rule))
+            self.answers.append(answer)
+            return answer
+        self._needs_memory = True
         self._asked_for.add(question.removesuffix(FAILS))
         self.answers.append(False)
         return False
 
-
-class _Hardware(Symbolic):
-    """A reading in which the hardware always uses the translations that it has cached, or never."""
-
-    def __init__(self, design: Outline, answer: bool) -> None:
-        super().__init__(design)
-        self._answer = answer
-
-    def yes(self, question: str) -> bool:
-        if question.endswith(FAILS):
-            return super().yes(question)
-        self.answers.append(self._answer)
-        return self._answer
+    def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
+        called, self.choices = self.choices, f"{IN_MEMORY if self._needs_memory else ''}{self.choices}"
+        try:
+            return super().choose(kind, where)
+        finally:
+            self.choices = called
 
 
 class _Ending:
@@ -175,12 +180,9 @@ class _Ending:
         """What must hold wherever laws do, lest the condition or its rank says nothing."""
         self.induction, self.applying = self._followed(Symbolic)
         self.paths = self.applying
-        self._unless, self._of_hardware = set[str](), set[str]()
-        self._by_hardware: dict[bool, list[Path]] = {}
+        self._unless, self._of_hardware = set[str](), dict[str, Term]()
         if any(isinstance(answer, bool) for path in self.paths for answer in path.answers):
             _, self.paths = self._followed(lambda design: _Plenty(design, self._unless, self._of_hardware))
-            for said in (False, True) if self._of_hardware else ():
-                _, self._by_hardware[said] = self._followed(partial(_Hardware, answer=said))
         self._know_anew()
 
     def _followed(self, reads: Callable[[Outline], Symbolic]) -> tuple[Induction, list[Path]]:
@@ -242,12 +244,12 @@ class _Ending:
         without = disj([z3.BoolVal(False), *(conj(path.segments[-1].conditions) for path in self.paths)])
         if self._unless and self._never((without,), f"{op} applies where {name} holds only if an allocation fails"):
             yield f"{op} applies where {name} holds only if an allocation fails ({', '.join(sorted(self._unless))})"
-        if not self._never(self._refused(self.applying), f"{op} applies wherever {name} holds"):
+        if not self._never(self._refused(self._ways(self.applying)), f"{op} applies wherever {name} holds"):
             first = f", once nothing is pending of {', '.join(self.ended.after)}" if self.ended.after else ""
             state = self._refused_in(negation(applies))
             yield f"{op} may be refused where {name} holds{first}{f', as in this lawful state: {state}' if state else ''}"
-        elif self._of_hardware:
-            yield from self._refused_by_hardware()
+        elif self._unless or self._of_hardware:
+            yield from self._refused_in_vain()
         if not self._all_hold(ends, f"{op} ends {name}"):
             yield (
                 f"{op} may leave {self.ended.rank} as it is, or raise it"
@@ -255,11 +257,18 @@ class _Ending:
                 else f"after {op}, {name} may still hold there"
             )
 
-    def _refused(self, paths: Sequence[Path]) -> list[Term]:
+    def _ways(self, paths: Sequence[Path], plenty: bool = False) -> list[tuple[Term, Path]]:
+        """What has to hold for each path to be taken. With ``plenty``, nothing has to hold of what is chosen after an allocation:
+        where there is no such frame, the operation waits for memory."""
+        return [
+            (conj([z3.BoolVal(True), *(t for t in path.segments[-1].conditions if not (plenty and _is_in_memory(t)))]), path)
+            for path in paths
+        ]
+
+    def _refused(self, ways: Sequence[tuple[Term, Path]]) -> list[Term]:
         """That the operation takes none of these paths, whatever it chooses: among that, each name that the path speaks of."""
-        ways = [path.segments[-1].conditions for path in paths]
-        chosen = [[z3.substitute(conj(way), *by) for by in self._choices(path)] for way, path in zip(ways, paths, strict=True)]
-        return [negation(taken) for taken in (*map(conj, ways), *itertools.chain(*chosen))]
+        chosen = [[z3.substitute(way, *by) for by in self._choices(path)] for way, path in ways]
+        return [negation(taken) for taken in (*(way for way, _ in ways), *itertools.chain(*chosen))]
 
     def _choices(self, path: Path) -> Iterator[list[tuple[Term, Term]]]:
         """What the choices along a path may be taken to fall on: names that it looks something up for, a name whose entry counts
@@ -278,13 +287,23 @@ class _Ending:
             for chosen in itertools.product(*options):
                 yield [(term, option) for (_, term), option in zip(leaves, chosen, strict=True)]
 
-    def _refused_by_hardware(self) -> Iterator[str]:
-        """Whether the operation applies, whatever the hardware uses of what it has cached, is asked of all and of nothing."""
-        op, name, asked = self.ended.until, self.ended.name, " and ".join(sorted(self._of_hardware))
-        for said, paths in self._by_hardware.items():
+    def _refused_in_vain(self) -> Iterator[str]:
+        """Why the operation may not apply although no allocation fails, whatever the hardware uses of what it has cached."""
+        op, name = self.ended.until, self.ended.name
+        refused = self._refused(self._ways(self.paths, plenty=True))
+        if self._never(refused, f"{op} applies wherever {name} holds, whatever the hardware uses, if no allocation fails"):
+            return
+        if not self._of_hardware:
+            yield f"{op} may be refused where {name} holds, although no allocation fails"
+            return
+        asked = " and ".join(dict.fromkeys(sorted(rule.rpartition("!")[0] for rule in self._of_hardware)))
+        for said in (False, True):
             how = f"{asked} {'is' if said else 'is not'} used"
-            if not self._never(self._refused(paths), f"{op} applies wherever {name} holds, if {how}"):
+            always = [rule == z3.BoolVal(said) for rule in self._of_hardware.values()]
+            if not self._never([*refused, *always], f"{op} applies wherever {name} holds, if {how}"):
                 yield f"{op} may be refused where {name} holds, if {how}: the hardware may do so always"
+                return
+        yield f"{op} may be refused where {name} holds, if some of {asked} is used and some is not: the hardware may do so always"
 
     def _refused_in(self, refused: Term) -> str:
         """A lawful state in which the operation is refused, in words; empty if none is found."""
@@ -410,9 +429,22 @@ def _leaves(kind: Kind, value: Any) -> list[tuple[Scalar, Term]]:
     return [(leaf, part.term) for (_, leaf), part in leaves if isinstance(part, Opaque)]
 
 
-__all__ = ["Progress", "demand_progress", "prove_progress"]
+def _is_in_memory(term: Term) -> bool:
+    """Whether a condition speaks of what is chosen after an allocation."""
+    todo, seen = [term], set[int]()
+    while todo:
+        each = todo.pop()
+        if number_of(each) not in seen:
+            seen.add(number_of(each))
+            todo += each.children()
+            if z3.is_const(each) and each.decl().name().startswith(IN_MEMORY):
+                return True
+    return False
 
 
 def _of_sort(term: Term, terms: Iterable[Term]) -> list[Term]:
     """Those of the terms that are of the sort of another, each once."""
     return list({number_of(each): each for each in terms if each.sort() == term.sort()}.values())
+
+
+__all__ = ["Progress", "demand_progress", "prove_progress"]

@@ -229,7 +229,7 @@ class _Known(Work):
     def _of(self, due: Due) -> _Ways:
         """Each way to take the operation that ends it: it is to end it however it is answered."""
         answers, left = [], self.left(*due, self.machine.state)
-        self.machine.hardware = ""
+        self.machine.of_hardware = []
         for step, pick in self.taken(*due):
             try:
                 stuck = self.not_ended(due, left, self.machine.state)
@@ -238,7 +238,7 @@ class _Known(Work):
             if stuck:
                 return _Ways(due, [], stuck, step)
             answers.append(pick)
-        certain = answers and not self.machine.hardware
+        certain = answers and not self.machine.of_hardware
         return _Ways(due, answers, "" if certain else self.refused(*due), None)
 
 

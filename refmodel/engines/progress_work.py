@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from refmodel.engines.aborts import in_words
 from refmodel.engines.machine import Broken, Machine, Step, copy_of
 from refmodel.language.asking import CACHED, FAILS, Refused, answering
 from refmodel.language.design import Outline
+from refmodel.language.kinds import Kind
 from refmodel.language.pending import Pending, rank_of, stated
 from refmodel.language.sizes import Geometry
 
@@ -18,6 +19,12 @@ ANSWERS = 64
 
 Due = tuple[Pending, tuple[Any, ...]]
 """What is pending, and where."""
+
+
+Rule = Mapping[tuple[str, int], bool]
+"""Whether the hardware uses something that it has cached, by the question, and by its place among what is asked."""
+RULES = 32
+"""Rules of the hardware under which an operation is tried."""
 
 
 class SaysNothing(Exception):
@@ -32,16 +39,24 @@ class _Plenty(Machine):
     """A machine in which no allocation fails, unless it has to."""
 
     plenty = True
-    used: bool | None = None
-    """Whether the hardware uses all that it has cached, or nothing; None: as it is answered."""
-    hardware = ""
-    """What was asked of the hardware last."""
+    waits = False
+    """Whether it came to choose something after an allocation, of which there may be none."""
+    rule: Rule | None = None
+    """By what the hardware uses what it has cached, and what it does not; None: as it is answered."""
+    of_hardware: list[tuple[str, int]]
+    """What was asked of the hardware, and where among what was asked before."""
 
     def yes(self, question: str) -> bool:
         if not question.endswith(FAILS):
-            self.hardware = question
-            return super().yes(question) if self.used is None else self._answered(question, self.used)
+            at = question, len(self._asked)
+            if at not in self.of_hardware:
+                self.of_hardware.append(at)
+            return super().yes(question) if self.rule is None else self._answered(question, self.rule.get(at, False))
         return self._answered(question, False) if self.plenty else super().yes(question)
+
+    def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
+        self.waits = self.waits or any(question.endswith(FAILS) for *_, question in self._asked)
+        return super().choose(kind, where)
 
     def _answered(self, question: str, answer: bool) -> bool:
         self._asked.append((answer, int(answer), question))
@@ -54,6 +69,7 @@ class Work:
     def __init__(self, design: Outline, geometry: Geometry) -> None:
         self.design = design
         self.machine = _Plenty(design, geometry)
+        self.machine.of_hardware = []
         self._stated = tuple(stated(design.cls).values())
         """Those that are not judged as well: others may wait for them."""
         self._names = {each.name: self.machine.names_of(each.law) for each in self._stated}
@@ -154,25 +170,41 @@ class Work:
         return applies
 
     def refused(self, pending: Pending, names: Sequence[Any]) -> str:
-        """That the operation does not apply, and would not if an allocation failed: at all, or if the hardware always uses what it
-        has cached, or never does. Empty if it applies."""
-        self.machine.hardware = ""
+        """That the operation does not apply, and would not if an allocation failed: at all, or by some rule of the hardware, which
+        uses this that it has cached and not that, always. Empty if it applies."""
+        self.machine.of_hardware = []
         if not self._applies(pending, names):
-            return f"{pending.until} is refused"
-        for used in (True, False) if self.machine.hardware else ():
-            self.machine.used = used
+            return f"{pending.until} is refused{' if no allocation fails' if self.waits_for_memory(pending, names) else ''}"
+        todo: list[Rule] = [{}] if self.machine.of_hardware else []
+        for _ in range(RULES):
+            if not todo:
+                break
+            rule = todo.pop()
+            self.machine.rule, self.machine.of_hardware = rule, []
             applies = self._applies(pending, names)
-            self.machine.used = None
+            self.machine.rule, left = None, [each for each in self.machine.of_hardware if each not in rule]
             if not applies:
-                cached = self.machine.hardware.removesuffix(CACHED)
-                return f"{pending.until} is refused if the cached {cached} is {'used' if used else 'not used'}"
+                return f"{pending.until} is refused if {_in_words({**dict.fromkeys(left, False), **rule})}"
+            todo += [{**rule, **dict.fromkeys(left[:at], False), each: True} for at, each in enumerate(left)]
         return ""
 
     def _applies(self, pending: Pending, names: Sequence[Any]) -> bool:
-        """Whether the operation applies in some way, perhaps only if an allocation fails."""
+        """Whether the operation applies in some way; or if an allocation fails, where it waits for memory."""
+        self.machine.waits = False
         applies = any(True for _ in self.taken(pending, names))
         self.machine.undo()
-        return applies or self.waits_for_memory(pending, names)
+        return applies or (self.machine.waits and self.waits_for_memory(pending, names))
+
+
+def _in_words(rule: Rule) -> str:
+    """What the hardware uses, and what not."""
+    said: dict[str, set[bool]] = {}
+    for (question, _), used in rule.items():
+        said.setdefault(question.removesuffix(CACHED), set()).add(used)
+    how = {True: "is used", False: "is not used"}
+    return " and ".join(
+        f"the cached {what} {how[min(used)] if len(used) == 1 else 'is used at times'}" for what, used in said.items()
+    )
 
 
 def broken_by(pending: Pending, names: Sequence[Any], why: str) -> Broken:

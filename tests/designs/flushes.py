@@ -165,6 +165,42 @@ class NeedsAFrame(Flushes):
     geometry = geometry(Vm=2, Vcpu=1, Mfn=1)
 
 
+class RefusesUnlessMemoryIsShort(Flushes):
+    """Wrong: unless an allocation fails, it is refused as long as the VM is paused, and nothing ends a pause."""
+
+    paused: Total[Vm, bool]
+    tried: Total[Vm, bool]
+
+    @operation
+    def pause(self, vm: Vm) -> None:
+        self.paused[vm] = True
+
+    @operation
+    def finish(self, vm: Vm) -> None:
+        require(self.stale[vm])
+        require(self.left(vm) == 0)
+        if fails("frame for the log"):
+            self.tried[vm] = True
+            return
+        require(not self.paused[vm])
+        self.stale[vm] = False
+
+    geometry = geometry(Vm=1, Vcpu=1)
+
+
+class MixesWhatIsCached(Flushes):
+    """Wrong: a vCPU that uses the cached upper-level entry, and not the TLB entry, is refused: it may do so always."""
+
+    @operation
+    def acknowledge(self, vm: Vm, vcpu: Vcpu) -> None:
+        require(self.asked[vm, vcpu])
+        if not cached("TLB entry"):
+            require(not cached("upper-level entry"))
+        self.asked[vm, vcpu] = False
+
+    geometry = geometry(Vm=1, Vcpu=1)
+
+
 class NeverPending(Flushes):
     @pending("EFF-4", "A flush that is over, and under way, ends.", until="finish")
     def impossible(self, vm: Vm) -> bool:
