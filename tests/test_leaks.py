@@ -736,13 +736,33 @@ class Learns(Hit):
         return Told()
 
 
+class HitsOneOrTheOther(Hit):
+    """Which of two caches a processor is asked about depends on another VM, and the answer with it."""
+
+    @guest
+    def probe(self, vm: Vm) -> Told:
+        if self.tlb[()]:
+            return Told(cached("the large pages' TLB"))
+        return Told(cached("the small pages' TLB") and vm == NOTHING)
+
+
+class AsksBoth(Hit):
+    """Right: whatever is asked, the answer is the same."""
+
+    @guest
+    def probe(self, vm: Vm) -> Told:
+        used = cached("the large pages' TLB") if self.tlb[()] else cached("the small pages' TLB")
+        return Told(used or True)
+
+
 def test_what_is_cached_because_of_others_tells_of_them() -> None:
     """Whether it is asked if something cached is used depends on a secret: that differs from nothing that is asked alike."""
     own = search(outline(Tagged), Tagged.geometry)
     assert own.leak is None and own.complete and "probe" in own.outcomes
-    for design in (Hit, Learns):
+    for design in (Hit, Learns, HitsOneOrTheOther):
         found = search(outline(design), design.geometry)
         assert found.leak is not None and found.leak.condition == CACHED
+    assert search(outline(AsksBoth), AsksBoth.geometry).leak is None
     told = refmodel("leaks", f"{__file__}:Hit")
     assert told.returncode == 1
     assert "in the first run probe uses something cached, which is there only because of other VMs" in told.stdout

@@ -71,6 +71,10 @@ class Unwinding:
     seconds: float
 
 
+_Answers = dict[tuple[str, int], bool]
+"""Whether the hardware used something that it had cached: by the question, and by its place among what was asked in the step."""
+
+
 @attrs.frozen
 class _Told:
     shown: Any
@@ -126,10 +130,10 @@ class _Search:
         self.observers: set[int] = set()
         self.met: set[str] = set()
         self._used: tuple[str, ...] = ()
-        self.using: dict[Any, list[_Told]] = {}
-        """Runs that used something cached, by how things looked."""
-        self.not_asked: dict[Any, _Told] = {}
-        """The first run there that could use nothing cached."""
+        self.using: dict[Any, list[tuple[_Answers, _Told]]] = {}
+        """Runs that used something cached, by how things looked, with what the hardware was asked and said."""
+        self.told: dict[Any, list[tuple[_Answers, _Told]]] = {}
+        """The first run there of each kind: with other answers of the hardware, or with something else to tell."""
         self.flowing: dict[Any, Any] = {}
         """What a guest's instruction by which it is meant to know of others has shown first, where things looked alike."""
 
@@ -243,20 +247,26 @@ class _Search:
             yield from self._compare(self.changed, look, _Told(view_after, node, step), STEP, vm)
 
     def _beside_what_is_cached(self, look: Any, now: _Told, vm: int) -> Iterator[Leak]:
-        """A run that uses something cached, beside one that was never asked whether it does. They may differ, unless what is cached
+        """A run that uses something cached, beside one that was not asked whether it does. They may differ, unless what is cached
         is there because of others."""
+        answers: _Answers = {
+            (question, at): used == "yes"
+            for at, asked in enumerate(self.machine.last_questions)
+            for question, is_cached, used in [asked.rpartition(" cached? ")]
+            if is_cached
+        }
+        kinds = self.told.setdefault(look, [])
+        is_new = all(answers != its or now.shown != told.shown for its, told in kinds)
+        others = kinds if self._used else self.using.get(look, []) if is_new else []
+        for its, told in others:
+            if now.shown != told.shown and all(its.get(at, used) == used for at, used in answers.items()):
+                for user, other, more in ((now, told, answers.keys() - its), (told, now, its.keys() - answers)):
+                    if any((answers | its)[at] for at in more) and not self._is_of_its_own(look[-1], user, vm):
+                        yield Leak(CACHED, vm, self._run(user.node, user.step), self._run(other.node, other.step))
+        if is_new:
+            kinds.append((answers, now))
         if self._used:
-            using = [now]
-            self.using.setdefault(look, []).append(now)
-        elif any("cached?" in asked for asked in self.machine.last_questions) or look in self.not_asked:
-            return
-        else:
-            self.not_asked[look], using = now, self.using.get(look, [])
-        other = self.not_asked.get(look)
-        for each in using if other is not None else ():
-            if each.shown != other.shown and not self._is_of_its_own(look[-1], each, vm):  # type: ignore[union-attr]
-                assert other is not None
-                yield Leak(CACHED, vm, self._run(each.node, each.step), self._run(other.node, other.step))
+            self.using.setdefault(look, []).append((answers, now))
 
     def _is_of_its_own(self, sort: str, told: _Told, vm: int) -> bool:
         """Whether a run can come to the same without the steps of other VMs."""
