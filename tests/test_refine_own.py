@@ -27,7 +27,7 @@ from refmodel.language import (
     outline,
     require,
 )
-from refmodel.machine.names import Gfn, Tag, Vm
+from refmodel.machine.names import Count, Gfn, Tag, Vm
 from tests.commands import refmodel
 from tests.designs import split
 
@@ -264,6 +264,23 @@ class AskedForever(Bits):
     steps = {"put_off": ("store",)}
 
 
+class WrittenBack(AskedForever):
+    """It writes what the table holds, and is carried out as little."""
+
+    @guest
+    def put_off(self, vm: Vm, gfn: Gfn, value: bool) -> Asked:
+        self.held[gfn] = self.held[gfn]
+        return Asked()
+
+
+class OfTwoValues(OtherNames):
+    """Which of the two flags the guest wants stored nobody says."""
+
+    @guest
+    def write(self, vm: Vm, gfn: Gfn, one: bool, other: bool) -> None:
+        self.held[gfn] = True
+
+
 class Carried(AskedForever):
     """It is carried out at times, and else the guest waits."""
 
@@ -272,6 +289,81 @@ class Carried(AskedForever):
         if not fails("memory"):
             self.held[gfn] = value
         return Asked()
+
+
+class OnlyWritesBack(Bits):
+    """Nothing ever changes, and a table is written to."""
+
+    turned: Total[Gfn, bool]
+
+    @guest
+    def store(self, vm: Vm, gfn: Gfn, value: bool) -> None:
+        require(self.held[gfn])
+
+    @guest
+    def load(self, vm: Vm, gfn: Gfn) -> Bit:
+        require(self.held[gfn])
+        return Bit(True)
+
+    @operation
+    def bring(self, gfn: Gfn) -> None:
+        self.held[gfn] = self.held[gfn]
+        self.turned[gfn] = not self.turned[gfn]
+
+
+@attrs.frozen
+class Answered:
+    """The guest is shown the reply. What the monitor keeps beside it is not shown."""
+
+    shown: Reply = Reply()
+    kept: bool = False
+
+
+class Shown(Bits):
+    """The monitor counts down what it has brought in."""
+
+    left: Total[Gfn, Count]
+
+    @guest
+    def load(self, vm: Vm, gfn: Gfn) -> Answered:
+        return Answered(Reply(Event.COMPLETED if self.held[gfn] else Event.PAGE_FAULT), True)
+
+    @operation
+    def bring(self, gfn: Gfn) -> None:
+        self.held[gfn] = True
+        self.left[gfn] = self.left[gfn] + 1
+
+    @operation
+    def take(self, gfn: Gfn) -> None:
+        self.held[gfn] = False
+        self.left[gfn] = self.left[gfn] - 1
+
+
+class TakesOnce(Shown):
+    @operation
+    def take(self, gfn: Gfn) -> None:
+        require(self.left[gfn] > 0)
+        self.held[gfn] = False
+        self.left[gfn] = self.left[gfn] - 1
+
+
+class ExitsFirst(TakesOnce):
+    """Right: an exit is no step of the other design, though that returns such a record too."""
+
+    @guest
+    def load(self, vm: Vm, gfn: Gfn) -> Answered:
+        if not self.held[gfn] and cached("a translation"):
+            return Answered()
+        return Answered(Reply(Event.COMPLETED if self.held[gfn] else Event.PAGE_FAULT), False)
+
+
+class TakesWhereNothingIsLeft(TakesOnce):
+    """Wrong: where nothing is left, the other design's step goes wrong."""
+
+    @operation
+    def take(self, gfn: Gfn) -> None:
+        self.held[gfn] = False
+        self.left[gfn] = self.left[gfn] - 1 if self.left[gfn] > 0 else 0
 
 
 class NeverStores(Bits):
@@ -323,6 +415,29 @@ def test_an_instruction_that_is_never_done_leaves_it_undecided() -> None:
     assert done.returncode == 3, done.stdout
     assert "put_off: the guest asks for it, and no path of it is a step of the other design" in done.stdout, done.stdout
     assert beside_bits(Carried).returncode == 0
+    done = beside_bits(WrittenBack)
+    assert done.returncode == 3 and "put_off: the guest asks for it" in done.stdout, done.stdout
+
+
+def test_a_step_that_writes_what_a_table_holds_changes_nothing() -> None:
+    done = beside_bits(OnlyWritesBack)
+    assert done.returncode == 3 and "of which 0 change or show something" in done.stdout, done.stdout
+
+
+def test_an_instruction_with_several_parameters_says_which_is_which() -> None:
+    done = beside_bits(OfTwoValues)
+    assert done.returncode == 2 and "one or other may be what store of Bits is given as value; expected one of" in done.stderr
+
+
+def test_of_a_record_with_a_reply_the_reply_is_compared() -> None:
+    for design in (TakesOnce, ExitsFirst):
+        done = refmodel("refine", f"{__file__}:{design.__name__}", "--to", f"{__file__}:Shown", "--seconds", "1")
+        assert done.returncode == 0 and "proved for any number of names" in done.stdout, done.stdout
+
+
+def test_a_step_that_goes_wrong_explains_nothing() -> None:
+    done = refmodel("refine", f"{__file__}:TakesWhereNothingIsLeft", "--to", f"{__file__}:Shown", "--seconds", "1")
+    assert done.returncode == 1 and "take(gfn=" in done.stdout, done.stdout
 
 
 def test_where_no_step_was_taken_nothing_is_proved() -> None:

@@ -10,7 +10,7 @@ import attrs
 from refmodel.bare import Event, Reply
 from refmodel.bare_machines import bare_machine, bare_machine_of
 from refmodel.engines.judgements import Simulated
-from refmodel.engines.outcomes import fields_of, is_silent, refuse_odd_step_of, shown_by, step_of
+from refmodel.engines.outcomes import fields_in, fields_of, is_silent, refuse_odd_step_of, shown_by, step_of
 from refmodel.language.abstraction import abstractions
 from refmodel.language.asking import Fault
 from refmodel.language.design import Operation, Outline, hashable
@@ -110,6 +110,21 @@ def _refuse_steps_of_nobody(design: Outline, other: Outline) -> None:
             raise BadDesign(f"{_says(design, op, steps)}, which {other.name} does not have; {expected}")
     for each in design.operations:
         refuse_odd_step_of(each, explaining(design, other, each))
+        for candidate in in_place_of(design, other, each):
+            _refuse_unlike_parameters(design, other, each, candidate)
+
+
+def _refuse_unlike_parameters(design: Outline, other: Outline, op: Operation, candidate: Operation) -> None:
+    """``BadDesign`` where it cannot be told which of an instruction's parameters is one of the other design's: it would be taken
+    for a step with any, whatever the guest says."""
+    for name, kind in candidate.parameters if op.by_guest and candidate.by_guest else ():
+        alike = [own for own, each in op.parameters if each == kind]
+        told = op.returns is not None and ((name, kind) in fields_in(op.returns) or name in step_of(op.returns))
+        if len(alike) > 1 and parameter_for(op, candidate, name, kind) is None and not told:
+            raise BadDesign(
+                f"{place_of(home_of(design.cls, op.name), op.name)}: {' or '.join(alike)} may be what {candidate.name} of "
+                f"{other.name} is given as {name}; expected one of them to be called {name}"
+            )
 
 
 def _says(design: Outline, op: str, steps: tuple[str, ...]) -> str:
@@ -144,7 +159,9 @@ def has_to_be_a_step(design: Outline, other: Outline, op: Operation, outcome: An
     if shows_all_of(op, outcome, explaining(design, other, op)):
         return True
     at_once = any(each.by_guest for each in own) or not in_vain
-    return op.by_guest and bool(own) and at_once and (outcome is None or any(each.returns is type(outcome) for each in own))
+    is_whole = shown_by(outcome) is None and not is_silent(type(outcome))  # a reply says by itself whether it shows something
+    is_theirs = is_whole and any(each.returns is type(outcome) for each in own)
+    return op.by_guest and bool(own) and at_once and (outcome is None or is_theirs)
 
 
 def parameter_for(op: Operation, candidate: Operation, name: str, kind: Kind) -> int | None:

@@ -59,7 +59,12 @@ def shows(reply: Any) -> bool:
 
 def fields_of(outcome: Any) -> tuple[tuple[str, Kind], ...]:
     """The fields of an outcome, by name and kind."""
-    kind = kind_of(type(outcome))
+    return fields_in(type(outcome))
+
+
+def fields_in(cls: type) -> tuple[tuple[str, Kind], ...]:
+    """The fields of the outcomes of a class, by name and kind."""
+    kind = kind_of(cls)
     return kind.fields if isinstance(kind, RecordKind) else ()
 
 

@@ -216,6 +216,8 @@ class _Simulation:
             answer = self._ask(path, segment, reading, wrong)
             if answer == z3.unsat:
                 self.freedom = max(self.freedom, number)
+                if may_rest and changed and not shows(shown) and self._ask(path, segment, reading, wrong[-1:]) == z3.unsat:
+                    return self._kind(path, segment, steps=False)  # it writes what the tables hold already
                 return self._explained(path, segment, shown, changed)
         return "the solver gave up" if answer == z3.unknown else self._told(segment, shown, changed, [step for step, _ in found])
 

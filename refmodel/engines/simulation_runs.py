@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 
+from refmodel.engines.aborts import Aborted
 from refmodel.engines.computed import computed, fill
 from refmodel.engines.corresponding import (
     asked_for,
@@ -116,8 +117,9 @@ class SimulatedMachine(Machine):
             return None
         for start in self._starts():
             self.other.begin(start)
-            if self._rests(op, outcome) or any(self._is(op, outcome, step) for step in self._steps(op, arguments, outcome)):
-                self.explained[op.name] += 1
+            rests = self._rests(op, outcome)
+            if rests or any(self._is(op, outcome, step) for step in self._steps(op, arguments, outcome)):
+                self.explained[op.name] += not rests or self._has_changed()
                 return None
         return self._no_step(op, outcome)
 
@@ -174,6 +176,11 @@ class SimulatedMachine(Machine):
         looked_at = {name for each in self.computed for name in self.design.text.abstracted[each]}
         return any(getattr(self.state, name).changed for name in {*self.shared, *looked_at} - {*self.computed})
 
+    def _has_changed(self) -> bool:
+        """Whether an entry of what both have is another than before the step just taken."""
+        before, after = self._view(self.before), self._now()
+        return any(getattr(before, name) != getattr(after, name) for name in self.shared)
+
     def _view(self, state: Any) -> Any:
         """The tables that the other has, in a state of its own."""
         other = self.other.design.blank()
@@ -215,7 +222,7 @@ class SimulatedMachine(Machine):
                     return self.other.attempt(candidate, given, pick)
 
                 for taken in every_answer(attempt):
-                    if taken is not None:
+                    if taken is not None and not isinstance(taken[1], Aborted):
                         yield candidate, copy_of(self.other.design, self.other.state), taken[1]
         self.other.undo()
 
@@ -266,7 +273,7 @@ class SimulatedMachine(Machine):
 
     def _is(self, op: Operation, outcome: Any, step: tuple[Operation, Any, Any]) -> bool:
         candidate, after, theirs = step
-        if type(theirs) is type(outcome):
+        if type(theirs) is type(outcome) and shown_by(outcome) is None:
             same = theirs == outcome
         else:
             told = replies(op, candidate, outcome, theirs)

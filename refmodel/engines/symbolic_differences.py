@@ -16,6 +16,7 @@ from refmodel.engines.comparing import differences, is_exit
 from refmodel.engines.computed import Computed, computed
 from refmodel.engines.connectives import conj, disj, identical, is_false, negation, number_of, same
 from refmodel.engines.corresponding import replies, shared
+from refmodel.engines.outcomes import shown_by
 from refmodel.engines.paths import Segment, base_of
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Lookup, Reset, Table
@@ -80,7 +81,7 @@ class Comparison:
         of itself then."""
         theirs = step.segment.outcome
         goals = [*step.goes_wrong, *(negation(c) for c in step.segment.conditions if number_of(c) not in segment.ids)]
-        if type(theirs) is type(segment.outcome):
+        if type(theirs) is type(segment.outcome) and shown_by(theirs) is None:
             goals += differences(segment.outcome, theirs)
         else:
             told = replies(self.operation, step.operation, segment.outcome, theirs)
