@@ -80,6 +80,7 @@ WRONG: dict[type[Design], tuple[str, str, str]] = {
         "although no allocation fails",
         "finish is refused if no allocation fails",
     ),
+    flushes.FinishesEarly: ("flushing", "may begin waiting, which may lead back to it", "one that was there before"),
     flushes.MixesWhatIsCached: (
         "unacknowledged",
         "if some of TLB entry cached and upper-level entry cached is used and some is not",
@@ -131,6 +132,11 @@ def test_what_waits_for_something_of_another_clause_is_judged_alone(engine: Engi
     assert set(right.verdicts) == {"flushing"} and right.status == 0
     wrong = refmodel.check(flushes.StuckOfTwoClauses, [engine], runs=50, law="EFF-4")
     assert wrong.verdicts["flushing"][engine] == Verdict.FAILS and "finish is refused" in str(wrong.broken_runs[0])
+
+
+@pytest.mark.parametrize("cls", [flushes.RefusesEveryFrame, flushes.ChoosesItselfAfterAnAllocation])
+def test_that_memory_may_be_short_excuses_nothing_else(cls: type[Design]) -> None:
+    assert any("although no allocation fails" in why for why in proved(outline(cls))["flushing"].failing)
 
 
 def test_what_one_queue_hands_to_another_never_ends() -> None:

@@ -35,16 +35,17 @@ from refmodel.engines.prover import Induction
 from refmodel.engines.questions import TIMEOUT, Solver, about
 from refmodel.engines.refused import refused_in
 from refmodel.engines.symbolic import Obligation, Symbolic
-from refmodel.engines.terms import ANY, Term, argument
+from refmodel.engines.terms import ANY, FALSE, Term, argument
 from refmodel.language.asking import FAILS, answering
 from refmodel.language.design import Outline
 from refmodel.language.joining import joined
-from refmodel.language.kinds import FlagKind, Kind, NaturalKind, Scalar
+from refmodel.language.kinds import FlagKind, Kind, NameKind, NaturalKind, Scalar
 from refmodel.language.opaque import Opaque, opaque
 from refmodel.language.pending import Pending, led_to, rank_of, stated
 
-FEW_NAMES, MOST_CHOICES = 6, 64
-"""Names of a sort that a choice is taken to fall on, and ways in which all choices of a path are."""
+FEW_NAMES, MOST_CHOICES, MOST_FACTS = 6, 64, 6
+"""Names of a sort that a choice is taken to fall on, ways in which all choices of a path are, and what a path's conditions say of a
+frame that there could be."""
 
 IN_MEMORY = "in memory "
 """What the terms begin with that stand for what is chosen after an allocation, such as a frame: there may be none."""
@@ -103,8 +104,9 @@ def _progress(design: Outline, laws: Sequence[Formula], merges: int) -> tuple[Pr
     found = []
     for each in stated(design.cls).values():
         with about(each.until, each.name):
-            ending = _Ending(design, each, laws, merges)
-            found.append((ending, ending.judged()))
+            waiting = _Ending(design, each, laws, merges)
+            ending = _Ending(design, each, laws, merges, waits=False) if each.after else waiting
+            found.append((ending, _judged(waiting, ending)))
     begins = {one.pending.name: one.begins for _, one in found}
     for (ending, one), rounds in itertools.product(found, (FAR, ALL)):
         name = one.pending.name
@@ -112,10 +114,28 @@ def _progress(design: Outline, laws: Sequence[Formula], merges: int) -> tuple[Pr
             with about(one.pending.until, name):
                 begins[name] = ending.begins(rounds)
     judged = [
-        attrs.evolve(one, begins=begins[one.pending.name], failing=(*one.failing, *_circle(one.pending, begins)))
-        for _, one in found
+        attrs.evolve(
+            one,
+            begins=begins[one.pending.name],
+            failing=(*one.failing, *_circle(one.pending, begins), *ending.begun_in_vain(begins[one.pending.name])),
+        )
+        for ending, one in found
     ]
     return _with_what_they_wait_for(judged)
+
+
+def _judged(waiting: _Ending, ending: _Ending) -> Progress:
+    """What is proved of a condition: that its operation applies, and ends it, once nothing is pending that has to be ended first
+    (``waiting``); and what the operation begins whenever it is taken (``ending``)."""
+    unless = tuple(sorted({*waiting.unless, *ending.unless}))
+    odd = waiting.says_nothing()
+    if odd:
+        return Progress(waiting.ended, (odd,), unless=unless)
+    if waiting.is_never_pending():
+        return Progress(waiting.ended, vacuous=True, unless=unless)
+    failing = (*waiting.refusals(), *waiting.left())
+    ending.look_for_what_begins()
+    return Progress(waiting.ended, failing, ending.begins(0), unless=unless)
 
 
 def demand_progress(design: Outline, known: dict[str, Sequence[Formula]] | None = None) -> None:
@@ -152,7 +172,8 @@ class _Plenty(Symbolic):
         return False
 
     def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
-        called, self.choices = self.choices, f"{IN_MEMORY if self._needs_memory else ''}{self.choices}"
+        needs_memory = self._needs_memory and isinstance(kind, NameKind)
+        called, self.choices = self.choices, f"{IN_MEMORY if needs_memory else ''}{self.choices}"
         try:
             return super().choose(kind, where)
         finally:
@@ -162,12 +183,15 @@ class _Plenty(Symbolic):
 class _Ending:
     """One condition, and the operation that ends it."""
 
-    def __init__(self, design: Outline, ended: Pending, laws: Sequence[Formula], merges: int) -> None:
-        """``merges``: which paths of helpers are put together behind their calls."""
+    def __init__(self, design: Outline, ended: Pending, laws: Sequence[Formula], merges: int, waits: bool = True) -> None:
+        """``merges``: which paths of helpers are put together behind their calls. ``waits``: whether nothing is pending that has to
+        be ended first."""
         self.design, self.ended, self.op, self.merges = design, ended, design.operation(ended.until), merges
         self._laws = laws
         self.first = [
-            formula(design, other.law, BASE, denied=True) for other in stated(design.cls).values() if other.name in ended.after
+            formula(design, other.law, BASE, denied=True)
+            for other in stated(design.cls).values()
+            if waits and other.name in ended.after
         ]
         """That nothing is pending that has to be ended first."""
         self._known: dict[str, Sequence[Formula]] = {BASE: Formulas((*laws, *self.first)) if self.first else laws}
@@ -180,9 +204,9 @@ class _Ending:
         """What must hold wherever laws do, lest the condition or its rank says nothing."""
         self.induction, self.applying = self._followed(Symbolic)
         self.paths = self.applying
-        self._unless, self._of_hardware = set[str](), dict[str, Term]()
+        self.unless, self._of_hardware = set[str](), dict[str, Term]()
         if any(isinstance(answer, bool) for path in self.paths for answer in path.answers):
-            _, self.paths = self._followed(lambda design: _Plenty(design, self._unless, self._of_hardware))
+            _, self.paths = self._followed(lambda design: _Plenty(design, self.unless, self._of_hardware))
         self._know_anew()
 
     def _followed(self, reads: Callable[[Outline], Symbolic]) -> tuple[Induction, list[Path]]:
@@ -192,19 +216,34 @@ class _Ending:
         induction.assume([self._before, *self._real], [*self.reading.lookups.values()], [*self.reading.counts.values()])
         return induction, [path for path in induction.paths() if path.segments]
 
-    def judged(self) -> Progress:
-        """What is proved of it."""
-        odd = self._says_nothing()
-        if odd:
-            return Progress(self.ended, (odd,), unless=tuple(sorted(self._unless)))
-        ends = [self._ends(path.segments[-1].after) for path in self.paths]
-        self._know_anew()
-        if self._knowing(FAR).check(says=f"{self.ended.name} holds in no lawful state") == z3.unsat:
-            return Progress(self.ended, vacuous=True, unless=tuple(sorted(self._unless)))
-        failing = tuple(self._failing(ends))
+    def is_never_pending(self) -> bool:
+        """Whether no lawful state is known in which the condition holds, and the operation may be taken."""
+        return bool(self._knowing(FAR).check(says=f"{self.ended.name} holds in no lawful state") == z3.unsat)
+
+    def begun_in_vain(self, begun: Iterable[str]) -> Iterator[str]:
+        """What the operation may begin, and end nothing, if it is taken before other work is ended that has to be first. It may end
+        that there: the other work is looked at by itself."""
+        op, name, after = self.ended.until, self.ended.name, [path.segments[-1].after for path in self.paths]
+        own = dict(zip((name for name, _ in self.ended.law.names), self.names, strict=True))
+        alike = [
+            other
+            for other in stated(self.design.cls).values()
+            if self.ended.after and other.until == op and {n for n, _ in other.law.names} <= {*own}
+        ]
+        ends = [
+            disj([z3.BoolVal(False), *(self._falls(each, state, [own[n] for n, _ in each.law.names]) for each in alike)])
+            for state in after
+        ]
+        for other in sorted(begun) if self.ended.after else ():
+            claims = [disj(either) for either in zip(ends, self._begun[other], strict=True)]
+            self._know_anew()
+            if not self._all_hold(claims, f"where {op} ends nothing of {name}, {other} comes to hold nowhere"):
+                yield f"{op} may begin {other} and not end {name}, if it is taken while {' or '.join(self.ended.after)} is pending"
+
+    def look_for_what_begins(self) -> None:
+        """Prepare to be asked what the operation begins (``begins``)."""
         self._begun = {other.name: self._nowhere_new(other) for other in stated(self.design.cls).values()}
         self._know_anew()
-        return Progress(self.ended, failing, self.begins(0), unless=tuple(sorted(self._unless)))
 
     def begins(self, more: int) -> frozenset[str]:
         """What may come to hold somewhere when this is ended, as far as can be told when so much more is assumed."""
@@ -215,7 +254,7 @@ class _Ending:
             if not self._all_hold(claims, f"where {op} ends {name}, {other} comes to hold nowhere", more)
         )
 
-    def _says_nothing(self) -> str:
+    def says_nothing(self) -> str:
         """Why the condition, or its rank, may be no value in a lawful state. Empty if it always is one."""
         known = Hypotheses(instances_of(self.design, self._laws, BASE))
         known.admit([*self.reading.lookups.values()], [*self.reading.counts.values()])
@@ -238,32 +277,40 @@ class _Ending:
             return negation(self._holds(self.ended, after, self.names))
         return self._rank(self.ended, after, self.names) < self._rank_before
 
-    def _failing(self, ends: Sequence[Term]) -> Iterator[str]:
+    def _falls(self, each: Pending, after: Any, names: Sequence[Any]) -> Term:
+        """That a condition has held there, and does not any more, or is fewer steps from its end."""
+        before = self.reading.state(BASE)
+        if each.rank:
+            return conj([self._holds(each, before, names), self._rank(each, after, names) < self._rank(each, before, names)])
+        return conj([self._holds(each, before, names), negation(self._holds(each, after, names))])
+
+    def left(self) -> Iterator[str]:
+        """Why the condition may be as far from its end as before, after the operation."""
+        op, name, rank = self.ended.until, self.ended.name, self.ended.rank
+        ends = [self._ends(path.segments[-1].after) for path in self.paths]
+        self._know_anew()
+        if not self._all_hold(ends, f"{op} ends {name}"):
+            yield f"{op} may leave {rank} as it is, or raise it" if rank else f"after {op}, {name} may still hold there"
+
+    def refusals(self) -> Iterator[str]:
+        """Why the operation may not apply where the condition holds."""
         op, name = self.ended.until, self.ended.name
         applies = disj([z3.BoolVal(False), *(conj(path.segments[-1].conditions) for path in self.applying)])
         without = disj([z3.BoolVal(False), *(conj(path.segments[-1].conditions) for path in self.paths)])
-        if self._unless and self._never((without,), f"{op} applies where {name} holds only if an allocation fails"):
-            yield f"{op} applies where {name} holds only if an allocation fails ({', '.join(sorted(self._unless))})"
+        if self.unless and self._never((without,), f"{op} applies where {name} holds only if an allocation fails"):
+            yield f"{op} applies where {name} holds only if an allocation fails ({', '.join(sorted(self.unless))})"
         if not self._never(self._refused(self._ways(self.applying)), f"{op} applies wherever {name} holds"):
             first = f", once nothing is pending of {', '.join(self.ended.after)}" if self.ended.after else ""
             state = self._refused_in(negation(applies))
             yield f"{op} may be refused where {name} holds{first}{f', as in this lawful state: {state}' if state else ''}"
-        elif self._unless or self._of_hardware:
+        elif self.unless or self._of_hardware:
             yield from self._refused_in_vain()
-        if not self._all_hold(ends, f"{op} ends {name}"):
-            yield (
-                f"{op} may leave {self.ended.rank} as it is, or raise it"
-                if self.ended.rank
-                else f"after {op}, {name} may still hold there"
-            )
 
     def _ways(self, paths: Sequence[Path], plenty: bool = False) -> list[tuple[Term, Path]]:
-        """What has to hold for each path to be taken. With ``plenty``, nothing has to hold of what is chosen after an allocation:
-        where there is no such frame, the operation waits for memory."""
-        return [
-            (conj([z3.BoolVal(True), *(t for t in path.segments[-1].conditions if not (plenty and _is_in_memory(t)))]), path)
-            for path in paths
-        ]
+        """What has to hold for each path to be taken. With ``plenty``, it is enough that there could be such a frame as is chosen
+        after an allocation, one more than there are: where there is none, the operation waits for memory."""
+        ways = [(conj([z3.BoolVal(True), *path.segments[-1].conditions]), path) for path in paths]
+        return [(_could_be(way), path) for way, path in ways] if plenty else ways
 
     def _refused(self, ways: Sequence[tuple[Term, Path]]) -> list[Term]:
         """That the operation takes none of these paths, whatever it chooses: among that, each name that the path speaks of."""
@@ -429,15 +476,59 @@ def _leaves(kind: Kind, value: Any) -> list[tuple[Scalar, Term]]:
     return [(leaf, part.term) for (_, leaf), part in leaves if isinstance(part, Opaque)]
 
 
+def _could_be(way: Term) -> Term:
+    """That a condition would hold if what is chosen after an allocation were a name that there is not yet: none of those that there
+    are, with entries of which anything may hold."""
+    free = [each for each in _facts(way) if not _is_new(each)]
+    if len(free) > MOST_FACTS:
+        return FALSE
+    new = [(each, FALSE) for each in _facts(way) if _is_new(each)]
+    ways = (zip(free, map(z3.BoolVal, held), strict=True) for held in itertools.product((True, False), repeat=len(free)))
+    return disj([z3.substitute(way, *new, *facts) for facts in ways])
+
+
+def _facts(term: Term) -> list[Term]:
+    """What a condition says, in its parts, of names that are chosen after an allocation."""
+    found: dict[int, Term] = {}
+    todo, seen = [term], set[int]()
+    while todo:
+        each = todo.pop()
+        if number_of(each) in seen or not _speaks_of_memory(each):
+            continue
+        seen.add(number_of(each))
+        parts = each.children()
+        if (
+            z3.is_not(each)
+            or z3.is_and(each)
+            or z3.is_or(each)
+            or (parts and all(map(z3.is_bool, parts)) and not z3.is_app_of(each, z3.Z3_OP_UNINTERPRETED))
+        ):
+            todo += parts
+        else:
+            found[number_of(each)] = each
+    return list(found.values())
+
+
+def _is_new(fact: Term) -> bool:
+    """Whether this says that a name which there is not yet is one of those that there are."""
+    one, other = fact.children() if z3.is_eq(fact) else (fact, fact)
+    return _is_in_memory(one) != _is_in_memory(other) and not (_speaks_of_memory(one) and _speaks_of_memory(other))
+
+
 def _is_in_memory(term: Term) -> bool:
-    """Whether a condition speaks of what is chosen after an allocation."""
+    """Whether a term is what is chosen after an allocation."""
+    return bool(z3.is_const(term) and term.decl().name().startswith(IN_MEMORY))
+
+
+def _speaks_of_memory(term: Term) -> bool:
+    """Whether a term speaks of what is chosen after an allocation."""
     todo, seen = [term], set[int]()
     while todo:
         each = todo.pop()
         if number_of(each) not in seen:
             seen.add(number_of(each))
             todo += each.children()
-            if z3.is_const(each) and each.decl().name().startswith(IN_MEMORY):
+            if _is_in_memory(each):
                 return True
     return False
 

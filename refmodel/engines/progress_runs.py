@@ -210,6 +210,7 @@ class _Known(Work):
             self.machine.begin(copy_of(self.design, place.state))
             try:
                 known = [self._of(due) for due in self.due(self.machine.state)]
+                known += [self._early(due) for due in self.due(self.machine.state, early=True)]
             except SaysNothing as wrong:
                 known = [_Ways(wrong.due, [], wrong.why, None)]
             self._ways[place.identity] = known
@@ -225,6 +226,11 @@ class _Known(Work):
             self.machine.settle()
             self._after[asked] = taken[0], self.place(copy_of(self.design, self.machine.state))
         return self._after[asked]
+
+    def _early(self, due: Due) -> _Ways:
+        """Each way to take the operation that ends it although it waits for something: nobody has to, and it may be refused."""
+        left = self.left(*due, self.machine.state)
+        return _Ways(due, [pick for _, pick in self.taken(*due) if not self.not_ended(due, left, self.machine.state)], "", None)
 
     def _of(self, due: Due) -> _Ways:
         """Each way to take the operation that ends it: it is to end it however it is answered."""
@@ -336,8 +342,10 @@ class Watched(Work):
         try:
             ends = [
                 (due, self.left(*due, before))
-                for due in self.due(before)
+                for early in (False, True)
+                for due in self.due(before, early)
                 if due[0].until == step.operation and self.arguments(*due) == step.arguments
+                if not early or not self.not_ended(due, self.left(*due, before), after)
             ]
         except SaysNothing:  # it was shown when the run was here
             ends = []

@@ -10,7 +10,7 @@ from refmodel.engines.aborts import in_words
 from refmodel.engines.machine import Broken, Machine, Step, copy_of
 from refmodel.language.asking import CACHED, FAILS, Refused, answering
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Kind
+from refmodel.language.kinds import Kind, NameKind
 from refmodel.language.pending import Pending, rank_of, stated
 from refmodel.language.sizes import Geometry
 
@@ -55,7 +55,7 @@ class _Plenty(Machine):
         return self._answered(question, False) if self.plenty else super().yes(question)
 
     def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
-        self.waits = self.waits or any(question.endswith(FAILS) for *_, question in self._asked)
+        self.waits = self.waits or (isinstance(kind, NameKind) and any(question.endswith(FAILS) for *_, question in self._asked))
         return super().choose(kind, where)
 
     def _answered(self, question: str, answer: bool) -> bool:
@@ -92,15 +92,16 @@ class Work:
                 found.add(each.name)
         return found
 
-    def due(self, state: Any) -> list[Due]:
-        """What is pending in a state, and waits for nothing else that is. Raises ``SaysNothing``."""
+    def due(self, state: Any, early: bool = False) -> list[Due]:
+        """What is pending in a state, and waits for nothing else that is; or what waits, and may be ended ``early`` all the same.
+        Raises ``SaysNothing``."""
         anywhere = {
             each.name: [names for names in self._names[each.name] if self.holds(each, names, state)] for each in self._stated
         }
         return [
             (each, names)
             for each in self._stated
-            if not any(anywhere[name] for name in each.after)
+            if early == any(anywhere[name] for name in each.after)
             for names in anywhere[each.name]
         ]
 

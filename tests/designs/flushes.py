@@ -188,6 +188,70 @@ class RefusesUnlessMemoryIsShort(Flushes):
     geometry = geometry(Vm=1, Vcpu=1)
 
 
+class RefusesEveryFrame(NeedsAFrame):
+    """Wrong: while the VM is paused no frame will do, however many are free."""
+
+    paused: Total[Vm, bool]
+
+    @operation
+    def pause(self, vm: Vm) -> None:
+        self.paused[vm] = True
+
+    @operation
+    def finish(self, vm: Vm) -> None:
+        require(self.stale[vm])
+        require(self.left(vm) == 0)
+        if fails("frame for the log"):
+            return
+        mfn: Mfn = choose(Mfn, lambda mfn: self.log[mfn] == NOTHING and not self.paused[vm])
+        self.log[mfn] = vm
+        self.stale[vm] = False
+
+
+class ChoosesItselfAfterAnAllocation(RefusesEveryFrame):
+    """Wrong: what is chosen after the allocation is the VM itself, and no frame."""
+
+    @operation
+    def finish(self, vm: Vm) -> None:
+        require(self.stale[vm])
+        require(self.left(vm) == 0)
+        if fails("frame for the log"):
+            return
+        self.stale[choose(Vm, lambda one: one == vm and not self.paused[one])] = False
+
+
+class FinishesEarly(Flushes):
+    """Wrong: a flush may be finished while some vCPU has not acknowledged, and then another is asked again."""
+
+    @operation
+    def finish(self, vm: Vm) -> None:
+        require(self.stale[vm])
+        self.stale[vm] = False
+        if self.left(vm) > 0:
+            assign(self.asked, lambda asked, of, vcpu: of == vm, False)
+            self.waits[vm] = True
+
+    waits: Total[Vm, bool]
+
+    @operation
+    def acknowledge(self, vm: Vm, vcpu: Vcpu) -> None:
+        require(self.asked[vm, vcpu])
+        self.asked[vm, vcpu] = False
+
+    @operation
+    def ask_again(self, vm: Vm) -> None:
+        require(self.waits[vm] and not self.stale[vm])
+        self.waits[vm] = False
+        self.stale[vm] = True
+        assign(self.asked, lambda asked, of, vcpu: of == vm, True)
+
+    @pending("EFF-4", "A VM that waits is asked again.", until="ask_again")
+    def waiting(self, vm: Vm) -> bool:
+        return self.waits[vm] and not self.stale[vm]
+
+    geometry = geometry(Vm=1, Vcpu=1)
+
+
 class MixesWhatIsCached(Flushes):
     """Wrong: a vCPU that uses the cached upper-level entry, and not the TLB entry, is refused: it may do so always."""
 
