@@ -118,8 +118,9 @@ class _Search:
         self.nodes: list[tuple[int, Step | None]] = []
         self.seen: set[Any] = set()
         self.todo: deque[tuple[int, Any]] = deque()
-        self.shown: dict[Any, _Told] = {}
-        self.changed: dict[Any, _Told] = {}
+        self.shown: dict[Any, list[_Told]] = {}
+        self.changed: dict[Any, list[_Told]] = {}
+        self.exited: dict[Any, list[_Told]] = {}
         self.beside = _beside(design, geometry)
         """The machine that guests believe in, for what the text says that it would show."""
         self.due: dict[Any, Any] = {}
@@ -245,6 +246,8 @@ class _Search:
             yield from self._compare(self.shown, look, _Told(shown, node, step), OUTPUT, vm)
         if view_after != view or completes:
             yield from self._compare(self.changed, look, _Told(view_after, node, step), STEP, vm)
+        if not completes:  # whether it will complete is a matter of time; what it does to the VM meanwhile is none
+            yield from self._compare(self.exited, look, _Told(view_after, node, step), STEP, vm)
 
     def _beside_what_is_cached(self, look: Any, now: _Told, vm: int) -> Iterator[Leak]:
         """A run that uses something cached, beside one that was not asked whether it does. They may differ, unless what is cached
@@ -325,15 +328,24 @@ class _Search:
         if self.flowing.setdefault(look, shown) != shown:
             self.met.add(self.flows[op.name])
 
-    def _compare(self, told: dict[Any, _Told], look: Any, now: _Told, condition: str, vm: int) -> Iterator[Leak]:
-        before = told.setdefault(look, now)
-        if before is not now and (before.shown is not None or now.shown is not None):
+    def _compare(self, told: dict[Any, list[_Told]], look: Any, now: _Told, condition: str, vm: int) -> Iterator[Leak]:
+        """What is told now, beside what was told where things looked the same. Without a bare machine a VM's own translations may
+        be stale and are no part of how things look: two runs may differ that would without the steps of other VMs, too."""
+        before = told.setdefault(look, [])
+        if before and (now.shown is not None or any(each.shown is not None for each in before)):
             self.compared += 1
             (self.outcomes if condition == OUTPUT else self.changes).add(now.step.operation)
             self.observers.add(vm)
-            if before.shown != now.shown:
-                condition = CHOICE if before.node == now.node else condition
-                yield Leak(condition, vm, self._run(now.node, now.step), self._run(before.node, before.step))
+        sort = "shown" if condition == OUTPUT else "learnt"
+        for each in before:
+            if each.shown != now.shown:
+                is_choice = each.node == now.node
+                own = self.beside is None and not is_choice and all(self._is_of_its_own(sort, run, vm) for run in (now, each))
+                if not own:
+                    runs = self._run(now.node, now.step), self._run(each.node, each.step)
+                    yield Leak(CHOICE if is_choice else condition, vm, *runs)
+        if all(each.shown != now.shown for each in before):
+            before.append(now)
 
     def _run(self, node: int, last: Step) -> Run:
         steps = [last]
