@@ -168,6 +168,58 @@ def test_many_may_ask_at_once_to_be_judged(tmp_path: Path) -> None:
             connection.connect(str(path))
 
 
+def test_an_implementation_that_closes_its_output_and_lives_is_waited_for_a_few_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driving, "PATIENCE", 0.2)
+    closes = """
+for number, line in enumerate(sys.stdin):
+    if number > 9:
+        os.close(1)
+        time.sleep(100)
+    print('{"done":1}', flush=True)
+"""
+    done = drive(script(tmp_path, GO + closes), runs=5)
+    assert done.deviation is not None and "closed its standard output and did not end" in done.deviation.why
+    assert done.deviation.clause == "EFF-3"
+
+
+def test_what_was_found_is_kept_if_a_shorter_run_is_no_trace(tmp_path: Path) -> None:
+    """Four loads deviate. From then on, less than four are answered with what is no event."""
+    mark = tmp_path / "mark"
+    body = f"""
+mark, asked = {str(mark)!r}, 0
+for line in sys.stdin:
+    asked = 0 if '"reset"' in line else asked + 1
+    if asked == 0:
+        print('{{"e":"trace"}}\\n{{"e":"store","vm":0,"gpa":0,"value":1}}')
+    elif asked > 3:
+        open(mark, "w").close()
+        print('{{"e":"load","vm":0,"gpa":0,"value":5}}')
+    elif os.path.exists(mark):
+        print("no event")
+    {DONE}"""
+    done = drive(script(tmp_path, LOAD + body), runs=20)
+    assert mark.exists() and done.deviation is not None and done.deviation.clause == "EQV-1"
+
+
+def test_driving_that_is_stopped_says_what_it_has_found(tmp_path: Path) -> None:
+    def stop(runs: int) -> None:
+        if runs >= 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(driving.Stopped) as stopped:
+        drive(script(tmp_path, GO + f"for line in sys.stdin: {DONE}"), runs=50, progress=stop)
+    assert stopped.value.driven.runs == 2 and stopped.value.driven.deviation is None
+
+
+def test_every_word_is_loaded_at_the_end_whether_or_not_a_load_has_a_cpu() -> None:
+    for load in (["vm", "gpa"], ["cpu", "vm", "gpa"]):
+        decoder = Decoder(Hello(hello=1, vms=2, gfns=2, words=2, commands={"load": load}))
+        assert len(decoder.sweep) == 8 and all({*each} == {"do", *load} for each in decoder.sweep)
+    assert not Decoder(Hello(hello=1, commands={"load": ["vm", "gpa", "size"]})).sweep
+
+
 def test_each_command_and_each_word_can_be_drawn() -> None:
     """However many there are: also more than one byte tells apart."""
     hello = Hello(1, {f"c{n}": ["vm", "gpa", "count"] for n in range(300)}, vms=256, gfns=256, words=1)

@@ -379,3 +379,10 @@ def test_every_kind_and_clause_is_either_exercised_or_never() -> None:
     assert {*found.events, *found.events_never} == set(KINDS)
     assert not set(found.clauses) & set(found.clauses_never) and "EFF-3" in found.clauses_never
     assert exercised([]).clauses == ()
+
+
+def test_a_document_tells_of_the_traces_that_were_judged_before_one_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "none.jsonl").write_text("none\n")
+    done = refmodel("judge", trace(tmp_path, RIGHT), str(tmp_path / "none.jsonl"), "--json")
+    assert done.returncode == 2 and "not an event" in done.stderr
+    assert [each["verdict"] for each in json.loads(done.stdout)] == ["lawful"]

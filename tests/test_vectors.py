@@ -462,6 +462,31 @@ def test_flags_of_entries_that_no_test_changes_are_as_they_are(some: Path, tmp_p
         assert verdict.checks == 200 and (not verdict.deviations) == right
 
 
+UNDEFINED = 1 << 6, 0b111 << 9
+"""Bits of an exit qualification that say nothing without mode-based execute control, and without advanced information."""
+
+
+def test_what_an_exit_leaves_undefined_is_not_compared(some: Path, tmp_path: Path) -> None:
+    told, defined = list[str](), list[str]()
+    for vector, _, _ in files.read(some / "nested-ept.jsonl"):
+        made = json.loads(_result(vector.id, vector.allowed[0], {}))
+        del made["flags"]
+        told.append(json.dumps(made))
+        if vector.allowed[0].end == "EPT misconfiguration":
+            made |= {"code": "0x184", "linear": "0xdead000"}
+        if vector.allowed[0].end == "EPT violation":
+            code, lacking = int(vector.allowed[0].code, 16), [not vector.second[n] for n in ("mode_based_execute", "advanced")]
+            made["code"] = hex(code | sum(bits for bits, lacks in zip(UNDEFINED, lacking, strict=True) if lacks))
+            defined.append(json.dumps(made | {"code": hex(code ^ 1 << 3)}))
+        told[-1] = json.dumps(made)
+    (tmp_path / "results.jsonl").write_text("\n".join(told))
+    (verdict,) = judge_results(some, tmp_path / "results.jsonl")
+    assert verdict.checks == len(told) and not verdict.deviations
+    (tmp_path / "results.jsonl").write_text("\n".join(defined))
+    (verdict,) = judge_results(some, tmp_path / "results.jsonl")
+    assert sum(verdict.seen.values()) == len(defined) > 0
+
+
 def _result(name: str, end: files.End, flags: dict[int, int]) -> str:
     made = {"id": name, "end": end.end, "code": end.code, "address": end.address, "linear": end.linear}
     return json.dumps({**made, "flags": {hex(at): hex(word) for at, word in flags.items()}}) + "\n"
@@ -590,6 +615,12 @@ def test_a_walker_that_lacks_features_agrees_with_every_vector_that_needs_none_o
                 assert not features._matters(test, ways, lacking), (vector.id, lacking)
         assert not needed & set(on) or features._matters(test, ways, needed & set(on)), vector.id
     assert len(met) >= 7
+
+
+def test_a_walker_may_lack_a_feature_of_the_guests_whose_opposite_the_host_has() -> None:
+    """A fetch that faults for want of SMEP or of NX: the one is a register of the guest's, whose host has no NX."""
+    assert [{*each} for each in features._at_once(["smep", "nx", "no-nx", "wp"])] == [{"smep", "nx", "wp"}, {"smep", "no-nx", "wp"}]
+    assert features._at_once(["smep", "nx"]) == [["smep", "nx"]]
 
 
 def test_vectors_that_need_a_feature_can_be_left_out() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -143,30 +143,33 @@ def _judge_traces(
             for verdict in spread(judged, names, where if len(names) > 1 else Where(), counting.ended):
                 verdicts.append(verdict)
     except (Ended, KeyboardInterrupt):
-        for verdict in () if as_json else verdicts:
-            _tell(verdict, expected)
+        _tell_all(verdicts, expected, as_json)
         raise Ended(f"ended before it was done: {len(verdicts)} of {len(names)} traces have a verdict") from None
     except BadDesign as why:
-        for verdict in () if as_json else verdicts:
-            _tell(verdict, expected)
+        _tell_all(verdicts, expected, as_json)
         errors = ci.of_errors("judge", names[len(verdicts) :], str(why))
         ci.save([*ci.of_traces(verdicts, expected), *errors], files.junit, files.sarif)
         raise
     ci.save(ci.of_traces(verdicts, expected), files.junit, files.sarif)
     if files.html is not None:
         _write_page(verdicts, judge_one is judge_trace, files.html)
-    if as_json:
-        print_document([_trace_document(verdict, expected) for verdict in verdicts])
-    else:
-        for verdict in verdicts:
-            _tell(verdict, expected)
-        if coverage:
-            out.print("\n".join(exercised(v.met for v in verdicts).lines()), soft_wrap=True, markup=False)
+    _tell_all(verdicts, expected, as_json)
+    if coverage and not as_json:
+        out.print("\n".join(exercised(v.met for v in verdicts).lines()), soft_wrap=True, markup=False)
     found = [verdict.deviation for verdict in verdicts if verdict.deviation is not None]
     tell_unmet(expected.unused(found))
     if any(expected.entry(each) is None for each in found):
         return FAILS
     return HOLDS if all(verdict.judged for verdict in verdicts) else UNDECIDED
+
+
+def _tell_all(verdicts: Sequence[TraceVerdict], expected: Expected, as_json: bool) -> None:
+    """The verdicts that there are, also where one of several traces cannot be judged."""
+    if as_json:
+        print_document([_trace_document(verdict, expected) for verdict in verdicts])
+        return
+    for verdict in verdicts:
+        _tell(verdict, expected)
 
 
 def _tell(verdict: TraceVerdict, expected: Expected) -> None:

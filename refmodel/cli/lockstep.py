@@ -36,8 +36,9 @@ from refmodel.cli.common import (
 )
 from refmodel.cli.loudness import loudness
 from refmodel.language import BadDesign
+from refmodel.language.plurals import many
 from refmodel.oracle.trace.commands import read_commands
-from refmodel.oracle.trace.driving import Driven, repeat
+from refmodel.oracle.trace.driving import Driven, Stopped, repeat
 from refmodel.oracle.trace.driving import drive as drive_it
 from refmodel.oracle.trace.exercised import exercised
 from refmodel.oracle.trace.expected import read_expected
@@ -108,12 +109,15 @@ def drive(
     to_be_written([save, save_commands, html, junit, sarif], [known, commands])
     with ci.beginning("drive", command[:1], junit, sarif):
         expected, saved = read_expected(known), None if commands is None else read_commands(commands)
+    stopped = False
     try:
         done = (
             drive_it(command, seconds=seconds, runs=runs, start=seed, expected=expected)
             if saved is None
             else repeat(command, saved, expected)
         )
+    except Stopped as why:
+        done, stopped = why.driven, True
     except BadDesign as why:
         ci.save([ci.of_error("drive", command[0], str(why))], junit, sarif)
         raise
@@ -131,6 +135,9 @@ def drive(
         write_page(_page(done), html)
     _save(save, done.trace)
     _save(save_commands, [json.dumps(each) for each in done.failing])
+    if stopped:
+        found = "; the run that deviates may not be the shortest" if done.deviation is not None else ""
+        raise Ended(f"ended before it was done: {many(done.runs, 'run')} made{found}")
     raise typer.Exit(FAILS if done.deviation is not None else HOLDS if done.judged else UNDECIDED)
 
 

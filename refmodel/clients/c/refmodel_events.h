@@ -84,8 +84,9 @@
     refmodel_tell(rm, "\"e\":\"invpcid\",\"vm\":%llu,\"kind\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(kind), REFMODEL_MORE(more))
 
-/* access: A guest accessed memory by linear address, through its own page tables. The access has the value that
- * was loaded or stored, or the fault. Optional fields: kind, user, ac, value, size, fault, gp. */
+/* access: A guest accessed memory by linear address, through its own page tables. Its kind is load (the default),
+ * store or fetch. The access has the value that was loaded or stored, or the fault. Optional fields: kind, user,
+ * ac, value, size, fault, gp. */
 #define refmodel_event_access(rm, vm, gva, more) \
     refmodel_tell(rm, "\"e\":\"access\",\"vm\":%llu,\"gva\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gva), REFMODEL_MORE(more))

@@ -101,8 +101,9 @@ impl Refmodel {
         self.event(&format!(r#""e":"invpcid","vm":{vm},"kind":{kind}"#), more)
     }
 
-    /// access: A guest accessed memory by linear address, through its own page tables. The access has the value
-    /// that was loaded or stored, or the fault. Optional fields: kind, user, ac, value, size, fault, gp.
+    /// access: A guest accessed memory by linear address, through its own page tables. Its kind is load (the
+    /// default), store or fetch. The access has the value that was loaded or stored, or the fault. Optional fields:
+    /// kind, user, ac, value, size, fault, gp.
     #[track_caller]
     pub fn event_access(&mut self, vm: u64, gva: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"access","vm":{vm},"gva":{gva}"#), more)

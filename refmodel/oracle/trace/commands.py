@@ -78,9 +78,11 @@ class Decoder:
         """Bytes that a command is drawn by."""
         self.width = 1 + self.head + max(sum(_bytes_for(self.kinds[p][0]) for p in parameters) for _, parameters in self.commands)
         self.sweep: list[Command] = []
-        if sorted(hello.commands.get("load", ())) == ["gpa", "vm"]:
+        load = hello.commands.get("load", ())
+        if {"gpa", "vm"} <= {*load} <= {"cpu", "gpa", "vm"}:
+            cpu = {"cpu": 0} if "cpu" in load else {}
             self.sweep = [
-                {"do": "load", "vm": vm, "gpa": gfn << 12 | word << 3}
+                {"do": "load", **cpu, "vm": vm, "gpa": gfn << 12 | word << 3}
                 for vm in range(hello.vms)
                 for gfn in range(hello.gfns)
                 for word in range(hello.words)

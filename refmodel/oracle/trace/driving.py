@@ -6,7 +6,7 @@ The implementation is a process that talks over its standard input and output. I
     {"hello":1,"commands":{"load":["vm","gpa"],"share":["vm","gfn","with_vm","with_gfn"]},"vms":2,"gfns":4}
 
 Commands have any names; what is drawn for a parameter follows from its name (``PARAMETERS``). One called ``load``, of a ``vm`` and
-a ``gpa``, is also asked of every word at the end of a run.
+a ``gpa``, and perhaps a ``cpu``, is also asked of every word at the end of a run.
 
 Then it is given one command a line, such as ``{"do":"load","vm":0,"gpa":4096}``, and answers with the events that came of it and
 ``{"done":1}``. ``{"do":"reset"}`` asks for its initial state; the events of that begin with a trace header.
@@ -47,7 +47,9 @@ MOST_EVENTS = 1_000_000
 MOST_TRIED = 2000
 """Shorter runs that are tried."""
 HANGS = 3
-"""How often a command is waited for in vain before a run is shortened no further."""
+"""How often a command is waited for in vain, or answered with what is no event, before a run is shortened no further."""
+SHORTENING = 60.0
+"""Seconds that a run is shortened for at most, where the time is what ends the runs too."""
 LENGTH = 30
 """Commands in a run, at most."""
 SHOWN = 160
@@ -62,6 +64,15 @@ class Died(Exception):
 
 class Hung(Died):
     """The implementation does not answer."""
+
+
+class Stopped(BaseException):
+    """Driving was ended, as by Ctrl-C, after it had made runs. No library catches it, since it is no ``Exception``."""
+
+    def __init__(self, driven: Driven) -> None:
+        super().__init__()
+        self.driven = driven
+        """What it had come to. The run that deviates may not be the shortest."""
 
 
 @attrs.frozen
@@ -185,7 +196,7 @@ class Implementation:
             except BlockingIOError:  # there is room, and not for all of it
                 continue
             except OSError:
-                raise Died(self._how_it_ended("standard input")) from None
+                raise self._ended("standard input") from None
 
     def _line(self) -> bytes:
         assert self.process.stdout is not None
@@ -194,7 +205,7 @@ class Implementation:
                 raise Hung(f"did not answer within {PATIENCE:.0f} s")
             data = os.read(self.process.stdout.fileno(), 1 << 16)
             if not data:
-                raise Died(self._how_it_ended())
+                raise self._ended()
             self._rest += data
             if len(self._rest) > LONGEST and b"\n" not in self._rest:
                 raise BadDesign(f"{self.command[0]}: told a line of more than {LONGEST:,} bytes; expected an event")
@@ -211,15 +222,15 @@ class Implementation:
             if found:
                 return True
             if self.process.poll() is not None and not any(select.select(reads, writes, [], 0)):
-                raise Died(self._how_it_ended())
+                raise self._ended()
         return any(select.select(reads, writes, [], 0))
 
-    def _how_it_ended(self, closed: str = "standard output") -> str:
+    def _ended(self, closed: str = "standard output") -> Died:
         try:
             status = self.process.wait(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
-            return f"closed its {closed} and did not end within {PATIENCE:.0f} s"
-        return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+            return Hung(f"closed its {closed} and did not end within {PATIENCE:.0f} s")
+        return Died(f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}")
 
     def restart(self) -> None:
         self.close()
@@ -253,9 +264,15 @@ class Driver:
         """Commands of the last run that were carried out."""
         self.runs = self.commands = self.events = self.judged = self.hangs = 0
         self.met, self.known = Counter[str](), dict[int, KnownRuns]()
+        self.best: Met | None = None
+        """The shortest run so far that deviates in a way that is not known."""
+        self.gone: BadDesign | None = None
+        """Why the implementation could not be started again."""
 
     def new(self, commands: Sequence[Command]) -> Met | None:
         """What a run deviates in that is not known."""
+        if self.gone is not None:
+            raise self.gone
         deviation, trace = self.run(commands)
         if deviation is None:
             return None
@@ -308,11 +325,18 @@ class Driver:
                         deviation = self._judged(judge, command, text, trace)
             except Died as why:
                 self.hangs += isinstance(why, Hung)
-                self.implementation.restart()
                 deviation = deviation or self._died(str(why), command, trace)
+                self.restart()
             if deviation is not None:
                 return deviation
         return judge.finish()
+
+    def restart(self) -> None:
+        """Start the implementation anew. Where that cannot be done, what was found is kept, and nothing more is run."""
+        try:
+            self.implementation.restart()
+        except BadDesign as why:
+            self.gone = why
 
     def _judged(self, judge: Judge, command: Command, text: bytes, trace: list[bytes]) -> Deviation | None:
         self.events += 1
@@ -385,7 +409,12 @@ def drive(
         drawn = driver.driven(began, None)
         if not found:
             return drawn
-        met, repeated = _smallest_that_repeats(driver, found[0])
+        until = None if runs is not None else time.perf_counter() + SHORTENING
+        met, repeated = _smallest_that_repeats(driver, found[0], until)
+    except BaseException as why:
+        if isinstance(why, Exception):
+            raise
+        raise Stopped(driver.driven(began, driver.best or next(iter(found), None))) from None
     finally:
         implementation.close()
     return attrs.evolve(
@@ -411,35 +440,47 @@ def repeat(command: Sequence[str], saved: Saved, expected: Expected = NONE_KNOWN
     return driver.driven(began, met)
 
 
-def _smallest_that_repeats(driver: Driver, met: Met) -> tuple[Met, bool]:
+def _smallest_that_repeats(driver: Driver, met: Met, until: float | None) -> tuple[Met, bool]:
     """Few commands that deviate in a process that has just begun, and whether they do. An implementation that keeps something
     across resets may deviate by what earlier runs did."""
-    best = _smallest(driver, met, driver.new)
+
+    def lenient(commands: Sequence[Command]) -> Met | None:
+        """As ``new``; a run in which the implementation tells what is no event is none that deviates."""
+        try:
+            return driver.new(commands)
+        except BadDesign:
+            driver.hangs += 1
+            driver.restart()
+            return None
 
     def anew(commands: Sequence[Command]) -> Met | None:
-        driver.implementation.restart()
-        met = driver.new(commands)  # what was to come after those that were carried out does not matter
+        driver.restart()
+        met = lenient(commands)  # what was to come after those that were carried out does not matter
         return None if met is None else attrs.evolve(met, commands=met.commands[: driver.carried_out])
 
+    best = _smallest(driver, met, lenient, until)
     if again := anew(best.commands):
         return again, True
     if again := anew(met.commands):
-        return _smallest(driver, again, anew), True
+        return _smallest(driver, again, anew, until), True
     return best, False
 
 
-def _smallest(driver: Driver, met: Met, new: Callable[[Sequence[Command]], Met | None]) -> Met:
-    """Commands that still deviated, of which none can be left out and no number be smaller; or few, if many were tried."""
+def _smallest(driver: Driver, met: Met, new: Callable[[Sequence[Command]], Met | None], until: float | None) -> Met:
+    """Commands that still break the same clause, of which none can be left out and no number be smaller; or few, if many were
+    tried, or the time is up."""
     best, improved, tried = met, True, 0
     while improved:
         improved = False
         for candidate in _smaller(best.commands):
-            if driver.hangs >= HANGS or tried >= MOST_TRIED:
+            late = until is not None and time.perf_counter() > until
+            if driver.hangs >= HANGS or tried >= MOST_TRIED or late or driver.gone:
                 return best
             tried += 1
             smaller = new(candidate)
-            if smaller is not None:
+            if smaller is not None and smaller.deviation.clause == met.deviation.clause:
                 best, improved = smaller, True
+                driver.best = best
                 break
     return best
 

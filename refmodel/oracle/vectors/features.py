@@ -109,13 +109,21 @@ def needs(test: Test, ways: list[Lawful]) -> list[str]:
     on = [name for name, feature in FEATURES.items() if feature.field and feature.without(test) is not None]
     there |= {name for name in on if _matters(test, ways, (name,))}
     rest = [name for name in on if name not in there]
-    if _matters(test, ways, rest):  # two that stand in for each other, as NX and SMEP do in an error code
+    if any(_matters(test, ways, each) for each in _at_once(rest)):  # two stand in for each other, as NX and SMEP in an error code
         for pair in itertools.combinations(rest, 2):
-            if _matters(test, ways, pair):
+            if FEATURES[pair[0]].field != FEATURES[pair[1]].field and _matters(test, ways, pair):
                 there |= set(pair)
-        if _matters(test, ways, [name for name in rest if name not in there]):
+        if any(_matters(test, ways, each) for each in _at_once([name for name in rest if name not in there])):
             there |= set(rest)
     return [name for name in FEATURES if name in there]
+
+
+def _at_once(names: list[str]) -> list[list[str]]:
+    """Features that a walker may lack at once. The guest's registers may need one, such as NX, and the host's its opposite: a
+    walker lacks one of the two."""
+    by_field = {FEATURES[name].field: name for name in names}
+    first = {FEATURES[name].field: name for name in reversed(names)}
+    return [[*first.values()], [*by_field.values()]] if first != by_field else [names]
 
 
 def _matters(test: Test, ways: list[Lawful], names: Iterable[str]) -> bool:

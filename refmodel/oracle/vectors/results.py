@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,7 @@ import msgspec
 from refmodel.language import BadDesign
 from refmodel.language.encoding import undecodable
 from refmodel.language.unsound import UNDECODABLE
-from refmodel.machine.x86.ept_walk import EPT_A, EPT_D
+from refmodel.machine.x86.ept_walk import EPT_A, EPT_D, Ept
 from refmodel.machine.x86.words import A, D
 from refmodel.oracle.judging import Deviation, Finding, Verdict
 from refmodel.oracle.trace.duplicates import duplicate_in
@@ -28,6 +28,7 @@ from refmodel.oracle.vectors.files import SETS, Hex, Memory, Vector, read
 from refmodel.oracle.vectors.paths import EptTest
 from refmodel.oracle.vectors.walks import Test
 from refmodel.oracle.x86 import legacy_tests, nested_campaign, walk_campaign
+from refmodel.oracle.x86.exit_fields import defined
 from refmodel.oracle.x86.legacy_tests import LegacyTest, LoadTest
 from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.outcomes import Lawful, Observed, Outcome, judged
@@ -44,8 +45,13 @@ class Result(msgspec.Struct, forbid_unknown_fields=True):
     linear: Hex = "0x0"
     flags: Memory | None = None
 
-    def outcome(self) -> Outcome:
-        return Outcome(self.end, int(self.code, 16), int(self.address, 16), int(self.linear, 16))
+    def outcome(self, test: Test) -> Outcome:
+        """What is compared: what such an end leaves undefined, or has not, is left out."""
+        code = 0 if self.end == "completed" else int(self.code, 16)
+        linear = int(self.linear, 16) if self.end == "EPT violation" else 0
+        end = Outcome(self.end, code, int(self.address, 16), linear)
+        ept = test.ept if isinstance(test, EptTest) else test.second if isinstance(test, NestedTest) else None
+        return defined(end, ept) if isinstance(ept, Ept) else end
 
 
 @attrs.frozen
@@ -60,13 +66,19 @@ class Example:
         if isinstance(self.test, WalkTest | NestedTest | LegacyTest):
             yield from self.test.lines()
         else:
-            yield f"address {self.vector.address}, access {self.vector.access}"
+            yield f"address {self.vector.address}, access {_named(self.vector.access)}"
+            yield f"registers {_named(self.vector.second or self.vector.cpu)}"
             yield from (f"memory[{at}] = {word}" for at, word in self.vector.memory.items())
 
     def size(self) -> tuple[int, int, str]:
         """Smaller examples come first: fewer entries, fewer bits that are set."""
         words = [int(word, 16) for word in self.vector.memory.values()]
         return sum(word != 0 for word in words), sum(word.bit_count() for word in words), self.vector.id
+
+
+def _named(record: Mapping[str, int | str]) -> str:
+    """A vector's registers, or its access, in a line: a flag that is clear is left out."""
+    return ", ".join(name if value == 1 else f"{name} {value}" for name, value in record.items() if value) or "-"
 
 
 def judge_results(folder: Path, file: Path) -> list[Verdict]:
@@ -149,7 +161,7 @@ def _judge(vectors: Path, file: Path, results: dict[str, tuple[Result, int]]) ->
 
 def _finding(test: Test, ways: list[Lawful], result: Result) -> Finding | None:
     """What is wrong with a result."""
-    got, before = result.outcome(), test.entries
+    got, before = result.outcome(test), test.entries
     fixed = test.fixed if isinstance(test, NestedTest) else {}
     if result.flags is None:
         must = next((way.must for way in ways if way.outcome == got), {})

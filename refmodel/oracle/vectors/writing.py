@@ -103,8 +103,9 @@ def _together(folder: Path, share: dict[str, int | None], without: frozenset[str
     with ProcessPoolExecutor(cpu_count() or 1, context, _count_in, (counted,), max_tasks_per_child=1) as pool:
         try:
             with held_interrupts():
+                longest_first = sorted(share.items(), key=lambda each: each[0] != MONITOR)
                 made = {
-                    pool.submit(write_set, folder, name, number, without): name for name, number in share.items() if number != 0
+                    pool.submit(write_set, folder, name, number, without): name for name, number in longest_first if number != 0
                 }
             left = set(made)
             while left:

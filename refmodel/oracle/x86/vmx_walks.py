@@ -28,6 +28,7 @@ from refmodel.oracle.x86.agent.image import (
 )
 from refmodel.oracle.x86.agent.script import Results, Script, Step
 from refmodel.oracle.x86.agent_walks import AC, Places, completed, control_registers, put_back, take_down
+from refmodel.oracle.x86.exit_fields import defined
 from refmodel.oracle.x86.nested_tests import ROOT, NestedTest, fixed_entries
 from refmodel.oracle.x86.outcomes import Observed, Outcome
 from refmodel.oracle.x86.stale_tests import EPTP, OTHER_EPTP, Invept, Invvpid, StaleTest, faults, places
@@ -162,7 +163,7 @@ class VmxWalks:
         if not entered or reason >> 31 & 1:
             return Outcome(f"no VM entry (reason {reason & 0xFFFF})")
         if reason == EXIT_VIOLATION:
-            return Outcome("EPT violation", qualification & ~self._undefined(), gpa, linear)
+            return defined(Outcome("EPT violation", qualification, gpa, linear), self.ept)
         if reason == EXIT_MISCONFIGURATION:
             return Outcome("EPT misconfiguration", 0, gpa)
         if reason == EXIT_EXCEPTION:
@@ -173,10 +174,6 @@ class VmxWalks:
         if reason != EXIT_VMCALL:
             return Outcome(f"exit {reason}", qualification)
         return completed(at.access, rax, at.places, results)
-
-    def _undefined(self) -> int:
-        """Bits of an exit qualification that say nothing with these controls (SDM Vol. 3C table 27-7)."""
-        return (0 if self.ept.mode_based_execute else 1 << 6) | 1 << 12
 
 
 def _segment(register: int, selector: int, limit: int, rights: int, base: int) -> Iterator[tuple[int, int]]:

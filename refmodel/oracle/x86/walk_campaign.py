@@ -85,7 +85,9 @@ def outcome_finding(test: WalkTest, expected: Outcome, got: Outcome) -> Finding:
 def words(outcome: Outcome) -> str:
     if outcome.kind == "#PF":
         return f"#PF, error code {outcome.code:#x} ({code_names(outcome.code)}), CR2 {outcome.address:#x}"
-    return f"completed at physical address {outcome.address:#x}" if outcome.kind == "completed" else outcome.kind
+    if outcome.kind == "completed":
+        return f"completed at physical address {outcome.address:#x}"
+    return f"{outcome.kind}, error code {outcome.code:#x}" if outcome.code else outcome.kind
 
 
 def code_names(code: int) -> str:

@@ -128,8 +128,8 @@ class Invpcid(Event, tag="invpcid", kw_only=True):
 
 
 class Linear(Event, tag="access", kw_only=True):
-    """A guest accessed memory by linear address, through its own page tables. The access has the value that was loaded or stored,
-    or the fault.
+    """A guest accessed memory by linear address, through its own page tables. Its ``kind`` is ``load`` (the default), ``store`` or
+    ``fetch``. The access has the value that was loaded or stored, or the fault.
 
     ``fault`` is a page fault's error code, with the linear address in CR2; ``gp`` is a general-protection fault.
     """
