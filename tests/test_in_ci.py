@@ -385,4 +385,4 @@ def test_a_document_tells_of_the_traces_that_were_judged_before_one_that_is_none
     (tmp_path / "none.jsonl").write_text("none\n")
     done = refmodel("judge", trace(tmp_path, RIGHT), str(tmp_path / "none.jsonl"), "--json")
     assert done.returncode == 2 and "not an event" in done.stderr
-    assert [each["verdict"] for each in json.loads(done.stdout)] == ["lawful"]
+    assert [each["deviation"] for each in json.loads(done.stdout)] == [None]

@@ -315,6 +315,8 @@ class Session:
         self.asked = 0
         """How many designs were asked about."""
         self.interrupted = False
+        self.at = ""
+        """What the engine that was ended was doing."""
 
     def take(self, answers: Iterator[list[EngineReport]], names: Sequence[str]) -> None:
         """Show each design's reports when they are there, until all are or the command is ended."""
@@ -354,7 +356,12 @@ class Session:
 
         try:
             with at_work(name, quiet=self.as_json) as progress:
-                reports = asked.of(name, progress, finished, partial(shown, searches=True))
+
+                def told(engine: str, text: str) -> None:
+                    self.at = f"{engine}: {text}" if text else engine
+                    progress(engine, text)
+
+                reports = asked.of(name, told, finished, partial(shown, searches=True))
         except (Ended, KeyboardInterrupt):
             self.interrupted = True
             if not begun:
@@ -404,7 +411,7 @@ class Session:
                 if self.asked > 1
                 else "ended before it was done: what the engines above found is kept"
                 if self.shown
-                else "ended before any engine was done"
+                else f"ended before any engine was done{f' ({self.at})' if self.at else ''}"
             )
         raise typer.Exit(self.worst if self.shown else UNDECIDED)
 
