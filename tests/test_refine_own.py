@@ -602,6 +602,37 @@ class PutAtLast(HeldInTwoPlaces):
         self.line[vm], self.dirty[vm] = one, True
 
 
+class PutByOneWayOrTheOther(HeldInTwoPlaces):
+    """Which way it takes depends on what others did in between; it takes effect by each."""
+
+    @guest
+    def put(self, vm: Vm, one: bool) -> None:
+        self.turned[vm] = not self.turned[vm]
+        yield
+        if self.dirty[vm]:
+            self.line[vm] = one
+        else:
+            self.line[vm], self.dirty[vm] = one, True
+
+    turned: Total[Vm, bool]
+
+
+class PutUnlessRefused(PutByOneWayOrTheOther):
+    @guest
+    def put(self, vm: Vm, one: bool) -> None:
+        self.turned[vm] = not self.turned[vm]
+        yield
+        require(self.turned[vm])
+        self.line[vm], self.dirty[vm] = one, True
+
+
+def test_what_is_not_refused_after_a_yield_does_not_end_in_vain() -> None:
+    other = outline(HeldPlainly, may_lack_laws=True)
+    assert not prove_simulated(outline(PutByOneWayOrTheOther), other, "put").failing
+    [why] = prove_simulated(outline(PutUnlessRefused), other, "put").failing
+    assert "where this part is refused, the instruction may end without having happened" in why
+
+
 @pytest.mark.parametrize(
     "cls, why",
     [

@@ -38,6 +38,8 @@ class Segment:
     """What satisfies the conditions, where that is known."""
     owed: int = 0
     """How many of the path's obligations arose up to its end."""
+    refusals: int = 0
+    """How often the path might have been refused up to its end."""
 
     @functools.cached_property
     def ids(self) -> frozenset[int]:
@@ -124,6 +126,7 @@ class Runs:
             written,
             reading.model,
             len(reading.obligations),
+            reading.refusals,
         )
 
 

@@ -155,8 +155,8 @@ class _Simulation:
             return [f"{found}; that would be more than one step" if at in more else found for at, found in enumerate(judged)]
         found: str | None = None
         for at in more or range(len(parts)):
-            if at and parts[-1].outcome is None and not may_rest and len(parts[at].conditions) > len(parts[0].conditions):
-                found = "where a condition of this part does not hold, the instruction may end without having happened"
+            if at and parts[-1].outcome is None and not may_rest and parts[at].refusals > parts[0].refusals:
+                found = "where this part is refused, the instruction may end without having happened"
             else:
                 found = self._judge(path, parts[at], may_rest)
             if found in RIGHT:

@@ -94,6 +94,8 @@ class Symbolic:
         self.counts: dict[int, Counted] = {}
         self.noted: dict[int, tuple[Scalar, Term]] = {}
         self._stamp = 0
+        self.refusals = 0
+        """How often the path might have been refused: by a ``require``, or since there was nothing to choose."""
         self._outer: tuple[Term, ...] = ()
         self.model: Any = None
         """What satisfies the path so far, where that is known: what it satisfies besides need not be asked."""
@@ -209,6 +211,7 @@ class Symbolic:
             raise Refused
         self._assume(cond)
         self._learn(cond, True)
+        self.refusals += 1
         if not self.prune or self.forks.replaying() or (self.model is not None and seen_in(self.model, cond)):
             return  # a path that goes on is known to get here
         answer = self.solver.check(*self.conditions, says=CUT_OFF)
