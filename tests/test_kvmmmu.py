@@ -69,6 +69,9 @@ CHANGES = {
 
 
 PAGE = "sp gen 0 gfn 21 l1 8-byte q0 wux nxe ad root 0"
+WRITABLE = "gfn 21 spte 11dba2e43 (rwxu) level 1 at 105324000"
+BY_PLUGIN = "1 q0 wux pae nxe wp root 0"
+"""The page as trace-cmd prints it, without its guest frame."""
 
 
 def told(*events: str, second: int = 1) -> str:
@@ -96,6 +99,60 @@ def told(*events: str, second: int = 1) -> str:
         (  # there may be two of before that print alike
             None,
             (f"kvm_mmu_get_page: {PAGE} unsync existing", f"kvm_mmu_unsync_page: {PAGE} sync"),
+        ),
+        ("EQV-5", (f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_set_spte: {WRITABLE}")),
+        ("EQV-5", (f"kvm_mmu_get_page: {PAGE} sync existing", f"kvm_mmu_set_spte: {WRITABLE}")),
+        (
+            "EQV-5",
+            (
+                f"kvm_mmu_get_page: {PAGE} sync new",
+                f"kvm_mmu_unsync_page: {PAGE} sync",
+                f"kvm_mmu_sync_page: {PAGE} unsync",
+                f"kvm_mmu_set_spte: {WRITABLE}",
+            ),
+        ),
+        (  # it may be one that is out of date, which KVM still syncs
+            None,
+            (
+                f"kvm_mmu_get_page: {PAGE} unsync existing",
+                "kvm_mmu_zap_all_fast: kvm-mmu-valid-gen 1 used_pages 4",
+                f"kvm_mmu_sync_page: {PAGE} unsync",
+                f"kvm_mmu_set_spte: {WRITABLE}",
+            ),
+        ),
+        (  # one of two quadrants
+            "EQV-5",
+            (
+                f"kvm_mmu_get_page: {PAGE} sync new",
+                f"kvm_mmu_get_page: {PAGE.replace('q0', 'q1')} sync new",
+                f"kvm_mmu_unsync_page: {PAGE} sync",
+                f"kvm_mmu_set_spte: {WRITABLE}",
+            ),
+        ),
+        (  # they print alike, and one is still sync
+            "EQV-5",
+            (
+                f"kvm_mmu_get_page: {PAGE} sync new",
+                f"kvm_mmu_unsync_page: {PAGE} sync",
+                f"kvm_mmu_get_page: {PAGE} sync new",
+                f"kvm_mmu_set_spte: {WRITABLE}",
+            ),
+        ),
+        (None, (f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_unsync_page: {PAGE} sync", f"kvm_mmu_set_spte: {WRITABLE}")),
+        (None, (f"kvm_mmu_get_page: {PAGE} unsync existing", f"kvm_mmu_set_spte: {WRITABLE}")),
+        (None, (f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_prepare_zap_page: {PAGE} sync", f"kvm_mmu_set_spte: {WRITABLE}")),
+        (None, (f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_set_spte: {WRITABLE.replace('(rw', '(r-')}")),
+        (None, (f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_set_spte: {WRITABLE.replace('21', '22')}")),
+        (None, (f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_set_spte: {WRITABLE.replace('level 1', 'level 2')}")),
+        (None, (f"kvm_mmu_get_page: {PAGE.replace('q0', 'q0 direct')} sync new", f"kvm_mmu_set_spte: {WRITABLE}")),
+        (None, (f"kvm_mmu_get_page: {PAGE.replace('l1', 'l2')} sync new", f"kvm_mmu_set_spte: {WRITABLE}")),
+        (  # it is out of date, and goes later
+            None,
+            (
+                f"kvm_mmu_get_page: {PAGE} sync new",
+                "kvm_mmu_zap_all_fast: kvm-mmu-valid-gen 1 used_pages 4",
+                f"kvm_mmu_set_spte: {WRITABLE}",
+            ),
         ),
         (
             None,
@@ -183,8 +240,19 @@ def test_shadow_pages_of_two_vcpus_are_one_page_or_two(tmp_path: Path) -> None:
     assert judged([*one, again], tmp_path / "t").deviation is not None
 
 
+@pytest.mark.parametrize("does", ["kvm_mmu_unsync_page", "kvm_mmu_prepare_zap_page"])
+def test_a_table_may_be_written_to_after_another_vcpu_let_go_of_its_shadow_page(does: str, tmp_path: Path) -> None:
+    one = told(f"kvm_mmu_get_page: {PAGE} sync new")
+    other = told(f"{does}: {PAGE} sync", second=2).replace("guest-1", "guest-2")
+    writable = told(f"kvm_mmu_set_spte: {WRITABLE}", second=3)
+    assert judged([one, other, writable], tmp_path / "t").deviation is None
+    assert judged([one, "CPU:0 [LOST EVENTS]\n", writable], tmp_path / "t").deviation is None
+    assert judged([one, writable.replace("guest-1", "guest-2")], tmp_path / "t").deviation is None
+    assert judged([one, writable], tmp_path / "t").deviation is not None
+
+
 def test_lines_that_are_not_understood_are_counted(tmp_path: Path) -> None:
-    verdict = judged([*LINES, "guest 4711 [000] 4221.1: kvmmmu:kvm_mmu_paging_element: pte 1 level 1\n"], tmp_path / "t")
+    verdict = judged([*LINES, "guest 4711 4221.1: kvmmmu:kvm_mmu_paging_element: pte 1 level 1\n"], tmp_path / "t")
     assert verdict.deviation is None and any(f"line {len(LINES) + 1}" in note for note in verdict.notes)
 
 
@@ -264,6 +332,182 @@ def test_the_layout_of_trace_cmd_is_read_too(tmp_path: Path) -> None:
     report = [re.sub(r"\[(\d+)\] \S+ +([\d.]+): (\w+):", r"[\1] \2: \3:   ", line) for line in LINES]
     (tmp_path / "report").write_text("cpus=2\n" + "".join(report))
     assert judge_kernel_trace(str(tmp_path / "report")).events == judge_kernel_trace(str(RECORDED)).events
+
+
+def by_the_plugin(line: str, eight: str = "pae") -> str:
+    """As trace-cmd prints a shadow page that is got."""
+    form = r"sp gen \d+ gfn (\w+) l(\d) 8-byte (q\d(?: direct)? \S+) (!?)nxe !?ad (root \d+ \w+) (new|existing)"
+    return re.sub(form, rf"\6 sp gfn \1 \2 \3 {eight} \4nxe wp \5", line)
+
+
+FIELDS: dict[str, Callable[[re.Match[str]], str]] = {
+    r"addr (\w+) pferr (\w+).*": lambda m: f" addr={int(m[1], 16)} pferr={int(m[2], 16)}",
+    r"pte (\w+) level (\d)": lambda m: f" pte={int(m[1], 16)} level={m[2]}",
+    r"pferr (\w+).*": lambda m: f" pferr={int(m[1], 16)}",
+    r"gpa (\w+)": lambda m: f" gpa={int(m[1], 16)}",
+    r"gfn (\w+) pfn (\w+) level (\d)": lambda m: f" gfn={int(m[1], 16)} pfn={int(m[2], 16)} level={m[3]}",
+    r"gfn (\w+) spte (\w+) \((.)(.)(.)(.)\) level (\d) at (\w+)": lambda m: (
+        f" gfn={int(m[1], 16)} spte={int(m[2], 16)} sptep={int(m[8], 16)} level={m[7]} r={int(m[3] == 'r')} x={int(m[5] == 'x')}"
+        f" u={int(m[6] == 'u')}"
+    ),
+    r"sp gen (\d) gfn (\w+) l(\d) 8-byte q(\d)( direct)? (.)(.)(.) (!?)nxe (!?)ad root (\d) (\w+) ?(\w*)": lambda m: (
+        f" mmu_valid_gen={m[1]} gfn={int(m[2], 16)} role={role(m)} root_count={m[11]} unsync={int(m[12] == 'unsync')}"
+        f" created={int(m[13] == 'new')}"
+    ),
+}
+
+
+def role(found: re.Match[str]) -> int:
+    """The word of a role, as in Linux since 5.18: bit 4 is set for 4-byte entries."""
+    access = (found[6] == "w") << 9 | (found[7] == "u") << 10 | (found[8] == "x") << 8
+    return (
+        int(found[3]) | int(found[4]) << 5 | bool(found[5]) << 7 | access | (not found[9]) << 12 | 1 << 13 | bool(found[10]) << 16
+    )
+
+
+def by_fields(line: str) -> str:
+    """As trace-cmd prints an event that it cannot parse."""
+    head, name, said = re.fullmatch(r"(.*?: )(\w+: )(.*?) *\n", line).groups()  # type: ignore[union-attr]
+    for form, to in FIELDS.items():
+        if (found := re.fullmatch(form, said)) is not None:
+            return f"{head}{name}[FAILED TO PARSE]{to(found)}\n"
+    return line
+
+
+@pytest.mark.parametrize(
+    "write",
+    [by_the_plugin, lambda line: by_the_plugin(line, "!pae"), by_fields],
+    ids=["pae is 8-byte", "pae is 4-byte", "fields"],
+)
+def test_what_trace_cmd_formats_by_itself_is_held_to_the_same(write: Callable[[str], str], tmp_path: Path) -> None:
+    """In libtraceevent's plugin_kvm.c, one bit of the role is printed as "pae", which means another thing since Linux 5.18."""
+    said = [write(line) for line in LINES]
+    assert sum(line != other for line, other in zip(said, LINES, strict=True)) >= 30
+    verdict, plain = judged(said, tmp_path / "t"), judge_kernel_trace(str(RECORDED))
+    assert verdict.deviation is None and verdict.counted == plain.counted and verdict.notes == plain.notes
+    for what, (clause, change) in CHANGES.items():
+        found = judged([write(line) for line in change(LINES)], tmp_path / "t").deviation
+        if what == "a zapped page" and write is not by_fields:
+            continue  # the plugin names no frame there
+        assert found is not None and found.clause == clause, what
+
+
+def test_a_page_of_4_byte_entries_is_not_held_to_a_walk_of_8_byte_entries(tmp_path: Path) -> None:
+    """A guest that leaves 64-bit mode makes roots of level 2, and may have walked nothing since."""
+    at = next(i for i, line in enumerate(LINES) if "kvm_mmu_get_page" in line and " l2 " in line)
+    root = re.sub("gfn .* sync", "gfn 777 l2 8-byte q0 wux nxe ad root 0 sync", LINES[at])
+    lines = [*LINES[:at], by_the_plugin(root, "!pae")]
+    assert judged(lines, tmp_path / "t").deviation is None  # what the bit says is not known
+    eight = f"{LINES[0].split(': kvm')[0]}: kvm_mmu_get_page: new sp gfn 5 3 q0 wux pae nxe wp root 0 sync\n"
+    assert judged([eight, *lines], tmp_path / "t").deviation is None
+    assert judged([eight.replace("pae", "!pae"), *lines], tmp_path / "t").deviation is not None
+
+
+GOT = BY_PLUGIN.replace("1 q0", "new sp gfn 21 1 q0")
+
+
+@pytest.mark.parametrize(
+    "clause, events",
+    [
+        (None, (f"kvm_mmu_get_page: {GOT} sync", f"kvm_mmu_unsync_page: {BY_PLUGIN} sync", f"kvm_mmu_set_spte: {WRITABLE}")),
+        (None, (f"kvm_mmu_get_page: {GOT} sync", f"kvm_mmu_prepare_zap_page: {BY_PLUGIN} sync", f"kvm_mmu_set_spte: {WRITABLE}")),
+        (
+            None,
+            (
+                f"kvm_mmu_get_page: {GOT} sync",
+                f"kvm_mmu_unsync_page: {BY_PLUGIN} sync",
+                f"kvm_mmu_get_page: {GOT.replace('new', 'existing')} unsync",
+                f"kvm_mmu_sync_page: {BY_PLUGIN} unsync",
+                f"kvm_mmu_get_page: {GOT.replace('new', 'existing')} sync",
+                f"kvm_mmu_prepare_zap_page: {BY_PLUGIN} sync",
+                f"kvm_mmu_get_page: {GOT} sync",
+            ),
+        ),
+        (  # the one that was let go may be another of this role
+            None,
+            (
+                f"kvm_mmu_get_page: {GOT} sync",
+                f"kvm_mmu_unsync_page: {BY_PLUGIN} sync",
+                f"kvm_mmu_get_page: {GOT.replace('new', 'existing')} sync",
+            ),
+        ),
+        ("EQV-5", (f"kvm_mmu_get_page: {GOT} sync", f"kvm_mmu_get_page: {GOT.replace('new', 'existing')} unsync")),
+        ("EQV-5", (f"kvm_mmu_get_page: {GOT} sync", f"kvm_mmu_set_spte: {WRITABLE}")),
+        (  # of another role
+            "EQV-5",
+            (
+                f"kvm_mmu_get_page: {GOT} sync",
+                f"kvm_mmu_unsync_page: {BY_PLUGIN.replace('wux', '-ux')} sync",
+                f"kvm_mmu_set_spte: {WRITABLE}",
+            ),
+        ),
+    ],
+)
+def test_an_event_that_names_no_page_may_be_of_any_with_its_role(
+    clause: str | None, events: tuple[str, ...], tmp_path: Path
+) -> None:
+    verdict = judged([told(*events)], tmp_path / "t")
+    assert (verdict.deviation and verdict.deviation.clause) == clause
+    assert any("named no shadow page" in note for note in verdict.notes) == any("page: 1 q0" in event for event in events)
+
+
+@pytest.mark.parametrize("event", ["kvm_mmu_get_page", "kvm_mmu_paging_element", "kvm_mmu_walker_error", "kvm_mmu_spte_requested"])
+@pytest.mark.parametrize("said", ["", " unknown=1", " gfn=1 pte=1 level=99 role=4095"])
+def test_an_event_that_lacks_its_fields_is_left_out(event: str, said: str, tmp_path: Path) -> None:
+    """One event that trace-cmd cannot parse costs the walk that it is of, or what is known of shadow pages."""
+    plain = judge_kernel_trace(str(RECORDED))
+    for at in [at for at, line in enumerate(LINES) if event in line][::5]:
+        lost = LINES[at].split(f"{event}: ")[0] + f"{event}: [FAILED TO PARSE]{said}\n"
+        verdict = judged([*LINES[:at], lost, *LINES[at + 1 :]], tmp_path / "t")
+        assert verdict.deviation is None and any(f"line {at + 1}" in note for note in verdict.notes)
+        assert verdict.counted["walks judged"] >= plain.counted["walks judged"] - 1
+
+
+@pytest.mark.parametrize(
+    "said", ["", "WORD: 00001713 root 0 sync", "new sp gfn 21 WORD: 00001713 root 0 sync", "1 q0 wux pae nxe wp root 0 sync"]
+)
+def test_a_shadow_page_that_is_printed_in_another_way_is_left_out(said: str, tmp_path: Path) -> None:
+    at = next(i for i, line in enumerate(LINES) if "kvm_mmu_get_page" in line)
+    lines = [*LINES[:at], re.sub("sp gen .*", said, LINES[at]), *LINES[at + 1 :]]
+    verdict = judged(lines, tmp_path / "t")
+    assert verdict.deviation is None and any("could not be read" in note and f"line {at + 1}" in note for note in verdict.notes)
+    assert verdict.counted["walks judged"] == judge_kernel_trace(str(RECORDED)).counted["walks judged"]
+
+
+HEAD = r"^ *(\S+)-(\d+) +\[(\d+)\] (\S+) +(\d+)\.(\d+): (\w+): *"
+LAYOUTS = {
+    "perf script": r"CPU 0/KVM  \2 [\3]  \5.\6: kvmmmu:\7: ",
+    "perf script with the process": r"       \1 4710/\2 [\3]  \5.\6:          1         kvmmmu:\7: ",
+    "the latency format": r"   \1-\2      0\4  \5\6us+: \7: ",
+    "the latency format of trace-cmd": r"   \1-\2      0\4  \5.\6:  \7:   ",
+    "trace-cmd report --ts-diff": r"   \1-\2  [\3] \4  \5.\6: (+12)     \7:   ",
+    "groups": r"   \1-\2  [\3] \4  \5.\6: kvmmmu:\7: ",
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_other_layouts_are_read_too(layout: str, tmp_path: Path) -> None:
+    verdict = judged([re.sub(HEAD, LAYOUTS[layout], line) for line in LINES], tmp_path / "t")
+    assert verdict.deviation is None and verdict.counted == judge_kernel_trace(str(RECORDED)).counted
+    _, change = CHANGES["another error code"]
+    assert judged([re.sub(HEAD, LAYOUTS[layout], line) for line in change(LINES)], tmp_path / "t").deviation is not None
+
+
+def test_perf_tells_of_losses(tmp_path: Path) -> None:
+    at = next(i for i, line in enumerate(LINES) if "level 3" in line)
+    lines = [re.sub(HEAD, LAYOUTS["perf script"], line) for line in LINES]
+    for said in ("PERF_RECORD_LOST lost 1", "unknown: PERF_RECORD_LOST_SAMPLES lost 1"):
+        lost = f"{lines[at].split(': kvmmmu')[0]}: {said}\n"
+        verdict = judged([*lines[:at], lost, *lines[at + 1 :]], tmp_path / "t")
+        assert verdict.deviation is None and verdict.counted["gaps"] == 1
+    assert judged([*lines[:at], *lines[at + 1 :]], tmp_path / "t").deviation is not None
+
+
+def test_an_entry_need_not_tell_whether_it_is_for_users(tmp_path: Path) -> None:
+    """The kernel prints nothing there if no bit of its entries says so."""
+    lines = [re.sub(r"(spte \w+ \(...).\)", r"\1)", line) for line in LINES]
+    verdict = judged(lines, tmp_path / "t")
+    assert verdict.deviation is None and verdict.counted == judge_kernel_trace(str(RECORDED)).counted
 
 
 def test_what_is_no_such_trace_is_refused(tmp_path: Path) -> None:

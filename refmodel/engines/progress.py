@@ -32,7 +32,7 @@ from refmodel.engines.instances import instances_of
 from refmodel.engines.merging import MOST, attempts
 from refmodel.engines.paths import Path, real
 from refmodel.engines.prover import Induction
-from refmodel.engines.questions import TIMEOUT, Solver, about
+from refmodel.engines.questions import Solver, about
 from refmodel.engines.refused import refused_in
 from refmodel.engines.symbolic import Obligation, Symbolic
 from refmodel.engines.terms import ANY, FALSE, Term, argument
@@ -49,6 +49,9 @@ frame that there could be."""
 
 IN_MEMORY = "in memory "
 """What the terms begin with that stand for what is chosen after an allocation, such as a frame: there may be none."""
+
+MILLISECONDS = 5_000
+"""What the solver may take for a question: there are many that may turn out not to matter."""
 
 BASE = "s"
 """What the arbitrary state is called."""
@@ -263,8 +266,8 @@ class _Ending:
             for more in (None, *MORE):
                 if more is not None:
                     more(known)
-                denied = (*self._real, *owed.conditions, negation(owed.holds))
-                if Solver(*known.asserted, timeout=TIMEOUT).check(*denied, says=f"{self.ended.name} says something") == z3.unsat:
+                solver = Solver(*known.asserted, *self._real, *owed.conditions, negation(owed.holds), timeout=MILLISECONDS)
+                if solver.check(says=f"{self.ended.name} says something") == z3.unsat:
                     break
             else:
                 rank = f", or its rank {self.ended.rank}," if self.ended.rank else ""
@@ -421,7 +424,7 @@ class _Ending:
             else:
                 self._knowing(more - 1)
                 MORE[more - 1](self._hypotheses)
-            self._solvers[more] = Solver(*self._hypotheses.asserted, self._before, *self._real, timeout=TIMEOUT)
+            self._solvers[more] = Solver(*self._hypotheses.asserted, self._before, *self._real, timeout=MILLISECONDS)
         return self._solvers[more]
 
     def _know_anew(self) -> None:

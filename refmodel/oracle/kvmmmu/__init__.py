@@ -1,4 +1,5 @@
-"""Traces of Linux's KVM: the kvmmmu events of a running kernel, as the ``trace`` file or ``trace-cmd report`` prints them.
+"""Traces of Linux's KVM: the kvmmmu events of a running kernel, as the ``trace`` file, ``trace-cmd report`` or ``perf script``
+prints them.
 
 They report the walks that KVM makes through guests' tables, the shadow pages that it gets for them, and the entries that it
 puts in. Each is judged by the text of the walk. A guest's control registers are not reported, nor MAXPHYADDR; so a walk is

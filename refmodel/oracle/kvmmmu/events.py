@@ -10,29 +10,25 @@ import attrs
 
 from refmodel.machine.x86.guest_walk import PK
 from refmodel.machine.x86.words import FRAME, NX, PS, RW, US, A, D
-from refmodel.oracle.kvmmmu.laws import CODES, ENTRIES, MARKS, REUSE, ROLES, SLOTS, SYNC, WALKS, deviates
+from refmodel.oracle.kvmmmu.forms import (
+    ELEMENT,
+    ERROR,
+    MARK,
+    MMIO,
+    OF_PAGES,
+    REQUESTED,
+    SPTE,
+    WALK,
+    Page,
+    Unreadable,
+    fields,
+    page_in,
+    parsed,
+)
+from refmodel.oracle.kvmmmu.laws import CODES, ENTRIES, MARKS, REUSE, ROLES, SLOTS, SYNC, TRACKED, WALKS, deviates
 from refmodel.oracle.kvmmmu.walks import USER, WRITE, Walk, due_in_words, end_in_words, ends, is_ept, may_fail_by_ept
 from refmodel.oracle.x86.fault_codes import is_only_the_code
 
-WALK = re.compile(rb"addr ([0-9a-f]{1,16}) pferr ([0-9a-f]{1,16})")
-ELEMENT = re.compile(rb"pte ([0-9a-f]{1,16}) level ([1-5])(?!\d)")
-ERROR = re.compile(rb"pferr ([0-9a-f]{1,16})")
-MARK = re.compile(rb"gpa ([0-9a-f]{1,16})")
-PAGE = re.compile(rb"sp gen (\S+) gfn ([0-9a-f]{1,16}) l?(\d)(?: (\d+)-byte| pae)? (.*?) root (-?\d+) (\w+)(?: (new|existing))?")
-REQUESTED = re.compile(rb"gfn ([0-9a-f]{1,16}) pfn ([0-9a-f]{1,16}) level ([1-5])(?!\d)")
-MMIO = re.compile(rb"gfn ([0-9a-f]{1,16}) access \w+ gen (\w+)")
-SPTE = re.compile(rb"gfn ([0-9a-f]{1,16}) spte ([0-9a-f]{1,16}) \((.)(.)(.)(.)\) level ([1-5])(?!\d)")
-SUCH_AS = {
-    WALK: "addr ffffff8000004fd8 pferr 0",
-    ELEMENT: "pte 23067 level 4",
-    ERROR: "pferr 14 U|F",
-    MARK: "gpa 21000",
-    PAGE: "sp gen 0 gfn 23 l3 8-byte q0 wux nxe ad root 0 sync new",
-    REQUESTED: "gfn 11 pfn 138005 level 1",
-    MMIO: "gfn fee00 access 7 gen 5",
-    SPTE: "gfn 11 spte 138005e67 (rwxu) level 1 at 105324008",
-}
-"""The fields of an event, as a kernel prints them."""
 APIC_ACCESS = 0xFEE00
 """The guest frame of the APIC access page (SDM Vol. 3A 10.4.1)."""
 BELOW_KEYS = (1 << 40) - 1
@@ -51,6 +47,8 @@ class Shadow:
     """Whether the task was seen to make it: of what was there before, several pages may print alike."""
     was_unsync: bool = False
     """Whether it was zapped while it was behind the guest's table: KVM tells once more that it is so no longer."""
+    got: int = 0
+    """The line at which the task got it last. Pages that KVM is about to zap are not got, but may be synced."""
 
 
 class KvmMmu:
@@ -67,12 +65,22 @@ class KvmMmu:
         self.alike: set[bytes] = set()
         """Shadow pages of which there may be several by one name: a task made one while it had another, which differs in what is
         not printed of its role, such as CR0.WP. Nothing is known of them."""
+        self.alikes: dict[bytes, set[bytes]] = {}
+        """Shadow pages by all that is printed of them but their guest frames."""
+        self.tables: dict[int, set[bytes]] = {}
+        """By guest frame: the shadow pages of level 1 that were made of the table in it."""
+        self.all_zapped = 0
+        """The line that told last that KVM dropped all shadow pages of a VM at once. It zaps them one by one, later."""
+        self.long: bool | None = None
+        """What bit of a role libtraceevent's plugin prints for shadow pages whose tables have entries of 8 bytes."""
         self.mmio: dict[tuple[bytes, int], tuple[bytes, int]] = {}
         """By task and guest frame: the generation of slots in which it had no memory, and the line that told so."""
         self.mapped: dict[tuple[bytes, int], int] = {}
         """By task and guest frame: the line that told of its last entry."""
         self.events = self.others = 0
         """Events of the kinds that are judged, and of other kinds."""
+        self.unnamed = 0
+        """Events that do not tell which shadow page they are of."""
         self.checks = self.judged = self.guessed = self.skipped = 0
         """What was held to a law; and walks: held to the text, held to the text of a guest's own EPT since they may be of one, and
         neither: not all of it was seen, or its tables are of another format."""
@@ -94,21 +102,39 @@ class KvmMmu:
         }
 
     def event(self, line: int, task: bytes, name: bytes, rest: bytes) -> None:
-        """Judge one event. Raises ``Deviates``."""
+        """Judge one event. Raises ``Deviates``, or ``Unreadable``."""
         handler = self.handlers.get(name)
         if handler is None:
             self.others += 1
+            if name == b"kvm_mmu_zap_all_fast":
+                self.all_zapped = line
             return
         self.events += 1
         if name not in _OF_A_WALK:
             self.finish(task, begins=name == b"kvm_mmu_pagetable_walk")
-        handler(line, task, rest)
+        handler(line, task, parsed(name, rest))
+
+    def leave_out(self, task: bytes, name: bytes) -> None:
+        """An event could not be read: what it may have changed is known no longer."""
+        if name in OF_PAGES:
+            self._forget_pages()
+        elif name in _OF_A_WALK or name == b"kvm_mmu_pagetable_walk":
+            walked = self.walks.pop(task, None)
+            self.skipped += walked is not None and not walked.ended
+        elif name == b"kvm_mmu_spte_requested":
+            self.requested.pop(task, None)
 
     def forget(self) -> None:
         """Events were lost: whatever was in flight, or told before, may have gone on unseen. (A task may have run on any CPU.)"""
         self.skipped += sum(not walked.ended and bool(walked.elements) for walked in self.walks.values())
-        for table in (self.walks, self.requested, self.shadows, self.mmio, self.mapped):
+        for table in (self.walks, self.requested, self.mmio, self.mapped):
             table.clear()
+        self._forget_pages()
+
+    def _forget_pages(self) -> None:
+        self.shadows.clear()
+        self.alikes.clear()
+        self.tables.clear()
 
     def end(self) -> None:
         """No more events come: walks that are under way are not seen to their end."""
@@ -173,7 +199,7 @@ class KvmMmu:
     # ------------------------------------------------------------ walks
 
     def pagetable_walk(self, line: int, task: bytes, rest: bytes) -> None:
-        address, access = (int(text, 16) for text in _fields(WALK, rest))
+        address, access = (int(text, 16) for text in fields(WALK, rest))
         new, before = Walk(line, address, access), self.walks.get(task)
         if before is not None and not before.ended:
             if before.may_go_on_by(new):
@@ -183,7 +209,7 @@ class KvmMmu:
         self.walks[task] = new
 
     def paging_element(self, line: int, task: bytes, rest: bytes) -> None:
-        entry, level = _fields(ELEMENT, rest)
+        entry, level = fields(ELEMENT, rest)
         walked = self.walks.get(task)
         if walked is not None and walked.within is not None and not walked.goes_on_with(int(level)):
             outer = walked.within
@@ -206,34 +232,62 @@ class KvmMmu:
     def walker_error(self, line: int, task: bytes, rest: bytes) -> None:
         walked = self.walks.get(task)
         if walked is not None and not walked.ended:
-            walked.error = int(_fields(ERROR, rest)[0], 16)
+            walked.error = int(fields(ERROR, rest)[0], 16)
             self.finish(task)
 
     def set_flag(self, flag: int) -> Callable[[int, bytes, bytes], None]:
         def told(line: int, task: bytes, rest: bytes) -> None:
             walked = self.walks.get(task)
             if walked is not None and not walked.ended:
-                at = int(_fields(MARK, rest)[0], 16)
+                at = int(fields(MARK, rest)[0], 16)
                 walked.marks[at] = walked.marks.get(at, 0) | flag
 
         return told
 
     # ------------------------------------------------------------ shadow pages and entries
 
+    def _page(self, rest: bytes) -> tuple[Page, bytes | None]:
+        """What an event tells of a shadow page, and what others call the page by."""
+        page = page_in(rest)
+        if (name := page.name) is not None and page.gfn is not None:
+            self.alikes.setdefault(page.kind, set()).add(name)
+            if page.level == b"1" and not page.is_direct:
+                self.tables.setdefault(int(page.gfn, 16), set()).add(name)
+        return page, name
+
+    def _any_alike(self, page: Page) -> None:
+        """A page changed that is not told, save for its role: it may be any that has this one."""
+        self.unnamed += 1
+        for name in self.alikes.pop(page.kind, ()):
+            self.shadows.pop(name, None)
+
     def get_page(self, line: int, task: bytes, rest: bytes) -> None:
-        _, gfn, level, size, role, _, state, made = _fields(PAGE, rest)
-        page = gfn + b" " + level + b" " + role
-        if made == b"new":
-            before = self.shadows.get(page, {}).get(task)
+        page, name = self._page(rest)
+        if page.gfn is None or name is None:
+            raise Unreadable(f"expected the guest frame of the page, got {rest[:80].decode(errors='replace')}")
+        if page.made == b"new":
+            before = self.shadows.get(name, {}).get(task)
             if before is not None and before.unsync is not None:
-                self.alike.add(page)
-            self.shadows[page] = {task: Shadow(False, line, made=True)}
+                self.alike.add(name)
+            self.shadows[name] = {task: Shadow(False, line, made=True, got=line)}
         else:
-            self._agrees(line, task, page, state)
+            self._agrees(line, task, name, page.is_unsync)
+            if name not in self.alike:
+                self.shadows[name][task].got = line
         walked = self.walks.get(task)
-        if walked is None or not self._is_of_a_guests_tables(walked) or b"direct" in role or size != b"8":
+        if not self._has_8_bytes(page) or walked is None or not self._is_of_a_guests_tables(walked) or page.is_direct:
             return
-        self._role(walked, int(gfn, 16), int(level), role)
+        self._role(walked, int(page.gfn, 16), int(page.level), page.role)
+
+    def _has_8_bytes(self, page: Page) -> bool:
+        """Whether the entries of its table are known to have 8 bytes. Only such tables are of level 3 and above, so the role of one
+        shows what its bit says in this trace."""
+        if page.is_8_byte is not None:
+            return page.is_8_byte
+        bit = b"!pae" not in page.role
+        if int(page.level) > 2 and not page.is_direct:
+            self.long = bit
+        return bit == self.long
 
     def _is_of_a_guests_tables(self, walked: Walk) -> bool:
         """Whether a walk completed, and its entries give rights as those of a guest's page tables do."""
@@ -258,47 +312,64 @@ class KvmMmu:
         self.checks += 1
 
     def zap_page(self, line: int, task: bytes, rest: bytes) -> None:
-        _, gfn, level, _, role, _, state, _ = _fields(PAGE, rest)
-        page = gfn + b" " + level + b" " + role
-        before = self.shadows.get(page, {}).get(task)
+        page, name = self._page(rest)
+        if name is None:
+            self._any_alike(page)
+            return
+        before = self.shadows.get(name, {}).get(task)
         made = before is not None and before.made
-        self.shadows[page] = {task: Shadow(None, line, made, was_unsync=state == b"unsync")}
+        self.shadows[name] = {task: Shadow(None, line, made, was_unsync=page.is_unsync)}
 
     def turn(self, to_unsync: bool) -> Callable[[int, bytes, bytes], None]:
         """A shadow page is let go, or brought up to date. Its state is told as it was before."""
 
         def told(line: int, task: bytes, rest: bytes) -> None:
-            _, gfn, level, _, role, _, state, _ = _fields(PAGE, rest)
-            page = gfn + b" " + level + b" " + role
-            before = self.shadows.get(page, {}).get(task)
-            if before is not None and before.was_unsync and not to_unsync and state == b"unsync":
+            page, name = self._page(rest)
+            if name is None:
+                self._any_alike(page)
+                return
+            before = self.shadows.get(name, {}).get(task)
+            if before is not None and before.was_unsync and not to_unsync and page.is_unsync:
                 before.was_unsync = False  # a part of zapping it
                 return
-            self._agrees(line, task, page, state)
-            if (state == b"unsync") == to_unsync and page not in self.alike:
-                raise deviates(SYNC, ["sync" if to_unsync else "unsync"], f"it is told to be {state.decode()} already")
-            made = before is not None and before.made
-            self.shadows[page] = {task: Shadow(to_unsync, line, made)}
+            self._agrees(line, task, name, page.is_unsync)
+            if page.is_unsync == to_unsync and name not in self.alike:
+                already = "unsync" if page.is_unsync else "sync"
+                raise deviates(SYNC, ["sync" if to_unsync else "unsync"], f"it is told to be {already} already")
+            made, got = (before.made, before.got) if before is not None else (False, 0)
+            self.shadows[name] = {task: Shadow(to_unsync, line, made, got=got)}
 
         return told
 
-    def _agrees(self, line: int, task: bytes, page: bytes, state: bytes) -> None:
+    def _agrees(self, line: int, task: bytes, page: bytes, is_unsync: bool) -> None:
         """What is told of a page's state is what the task told last, and it was not zapped."""
         if page in self.alike:
             return
-        known = self.shadows.setdefault(page, {}).setdefault(task, Shadow(state == b"unsync", line))
-        if not known.made and (known.unsync is None or known.unsync != (state == b"unsync")):
+        known = self.shadows.setdefault(page, {}).setdefault(task, Shadow(is_unsync, line))
+        if not known.made and (known.unsync is None or known.unsync != is_unsync):
             self.alike.add(page)
             return
         if known.unsync is None:
             raise deviates(REUSE, ["a new page"], f"it was zapped at line {known.line}")
-        if known.unsync != (state == b"unsync"):
+        if known.unsync != is_unsync:
             due = "unsync" if known.unsync else "sync"
             raise deviates(SYNC, [due], f"it was {due} when it was last told of, and nothing has changed that")
         self.checks += known.line != line
 
+    def _may_be_writable(self, task: bytes, gfn: int) -> None:
+        """A table is mapped writable once its shadow pages are unsync: KVM tells so of each, before it puts in the entry. A task
+        runs one VM, and what another task tells of these pages leaves nothing known of them to this one."""
+        for name in self.tables.get(gfn, ()):
+            known = self.shadows.get(name, {}).get(task)
+            if known is None or known.unsync is None or known.got <= self.all_zapped:
+                continue
+            if not known.unsync:
+                why = f"gfn {gfn:#x} is a page table, whose shadow page was sync at line {known.line}, and nothing has changed that"
+                raise deviates(TRACKED, ["read-only"], why)
+            self.checks += 1
+
     def mark_mmio(self, line: int, task: bytes, rest: bytes) -> None:
-        gfn, generation = _fields(MMIO, rest)
+        gfn, generation = fields(MMIO, rest)
         key = task, int(gfn, 16)
         if key[1] == APIC_ACCESS:  # KVM's own slot, which it hides from L2
             return
@@ -314,16 +385,18 @@ class KvmMmu:
         self.mmio[key] = generation, line
 
     def spte_requested(self, line: int, task: bytes, rest: bytes) -> None:
-        gfn, pfn, level = _fields(REQUESTED, rest)
+        gfn, pfn, level = fields(REQUESTED, rest)
         if level == b"1":
             self.requested[task] = int(gfn, 16), int(pfn, 16)
         else:
             self.requested.pop(task, None)
 
     def set_spte(self, line: int, task: bytes, rest: bytes) -> None:
-        gfn_text, spte_text, _, write, _, user, level = _fields(SPTE, rest)
+        gfn_text, spte_text, _, write, _, user, level = fields(SPTE, rest)
         gfn, spte = int(gfn_text, 16), int(spte_text, 16)
         self.mapped[task, gfn] = line
+        if level == b"1" and write == b"w":
+            self._may_be_writable(task, gfn)
         asked = self.requested.get(task)
         if level != b"1" or asked is None or asked[0] != gfn:
             return
@@ -349,14 +422,3 @@ class KvmMmu:
 
 
 _OF_A_WALK = (b"kvm_mmu_paging_element", b"kvm_mmu_walker_error", b"kvm_mmu_set_accessed_bit", b"kvm_mmu_set_dirty_bit")
-
-
-class Unreadable(Exception):
-    """An event that does not hold what it should."""
-
-
-def _fields(pattern: re.Pattern[bytes], rest: bytes) -> tuple[bytes, ...]:
-    found = pattern.search(rest)
-    if found is None:
-        raise Unreadable(f"expected fields such as {SUCH_AS[pattern]}, got {rest[:80].decode(errors='replace')}")
-    return found.groups()

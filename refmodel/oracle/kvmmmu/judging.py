@@ -7,7 +7,8 @@ from collections import deque
 
 from refmodel.language import BadDesign
 from refmodel.language.plurals import many
-from refmodel.oracle.kvmmmu.events import KvmMmu, Unreadable
+from refmodel.oracle.kvmmmu.events import KvmMmu
+from refmodel.oracle.kvmmmu.forms import NOT_PARSED, OF_PAGES, Unreadable
 from refmodel.oracle.kvmmmu.gaps import Gaps
 from refmodel.oracle.kvmmmu.lines import Cpus, Event, Gap, told
 from refmodel.oracle.trace.deviations import Deviates
@@ -28,6 +29,8 @@ class Reader:
         """By CPU: its last event."""
         self.others = self.first_other = 0
         """Lines that are neither events nor comments, and the first of them."""
+        self.unread = self.first_unread = 0
+        """Events that were left out since they could not be read, and the line of the first of them."""
 
     def read(self) -> Deviation | None:
         """Judge to the end, or to the first deviation that is certain. Raises ``BadDesign``."""
@@ -82,6 +85,11 @@ class Reader:
             )
             self.judge.forget()
         except Unreadable as why:
+            if event.name in OF_PAGES or event.rest.startswith(NOT_PARSED):  # which tools print in more ways than are known
+                self.judge.leave_out(event.task, event.name)
+                self.first_unread = self.first_unread or event.line
+                self.unread += 1
+                return
             raise BadDesign(f"{self.name}:{event.line}: {event.name.decode(errors='replace')}: {why}") from None
 
     def notes(self) -> tuple[str, ...]:
@@ -94,10 +102,16 @@ class Reader:
             and f"{many(judge.skipped, 'walk')} not judged: not all entries were seen, or the format is another (32-bit, PAE)",
             judge.guessed
             and f"{many(judge.guessed, 'walk')} may be of a guest's own EPT, and not held to the rules of its page tables",
+            judge.unnamed
+            and f"{many(judge.unnamed, 'event')} named no shadow page, since trace-cmd and perf leave it out: nothing is known "
+            "any more of the pages with that role",
+            self.unread
+            and f"{many(self.unread, 'event')} could not be read: nothing is known any more of what may have changed; the first is "
+            f"line {self.first_unread}",
             judge.others and f"{many(judge.others, 'event')} of other kinds not judged",
             self.others
-            and f"{many(self.others, 'line')} not judged, since the kernel or trace-cmd prints no such events; the first is line "
-            f"{self.first_other}",
+            and f"{many(self.others, 'line')} not judged, since the kernel, trace-cmd or perf prints no such events; the first is "
+            f"line {self.first_other}",
         ]
         return tuple(note for note in said if note)
 
@@ -112,7 +126,7 @@ def judge_kernel_trace(name: str) -> TraceVerdict:
     reader = Reader(name)
     deviation, judge = reader.read(), reader.judge
     if judge.events == 0 and not reader.source.cut:
-        raise BadDesign(f"{name}: no kvmmmu events; expected Linux's trace file, or what trace-cmd report prints")
+        raise BadDesign(f"{name}: no kvmmmu events; expected Linux's trace file, or what trace-cmd report or perf script prints")
     counted = {
         "gaps": reader.gaps.number,
         "walks judged": judge.judged,

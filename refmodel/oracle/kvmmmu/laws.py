@@ -14,6 +14,7 @@ ENTRIES = (
     "A shadow entry maps the requested frame, with no more rights than the guest's page walk gives.",
 )
 SYNC = ("EQV-5", "pages_are_synced_that_fell_behind", "A shadow page alternates between unsync and synced.")
+TRACKED = ("EQV-5", "tables_in_sync_are_not_writable", "A guest table with a synced level 1 shadow page is not mapped writable.")
 SLOTS = ("ISO-1", "a_frame_has_memory_or_none", "In one generation of memory slots, a gfn either has memory all the time or never.")
 REUSE = ("ISO-3", "zapped_pages_are_not_used_again", "A shadow page that was zapped is not used before it is created again.")
 
@@ -23,4 +24,4 @@ def deviates(law: tuple[str, str, str], expected: list[str], why: str) -> Deviat
     return Deviates(*law, expected, why)
 
 
-__all__ = ["CODES", "ENTRIES", "MARKS", "REUSE", "ROLES", "SLOTS", "SYNC", "WALKS", "deviates"]
+__all__ = ["CODES", "ENTRIES", "MARKS", "REUSE", "ROLES", "SLOTS", "SYNC", "TRACKED", "WALKS", "deviates"]
