@@ -27,6 +27,7 @@ from refmodel.engines.machine import Machine, Run, Step, copy_of, identity_of, r
 from refmodel.engines.outcomes import exits, reply_in, shown_by, shown_to_guest, step_of
 from refmodel.engines.simulation_runs import SimulatedMachine
 from refmodel.engines.stepwise import every_answer
+from refmodel.language.asking import cached
 from refmodel.language.design import Operation, Outline
 from refmodel.language.sizes import Geometry
 
@@ -117,10 +118,10 @@ class _Search:
         self.initial: list[Run] = []
         self.nodes: list[tuple[int, Step | None]] = []
         self.seen: set[Any] = set()
-        self.todo: deque[tuple[int, Any]] = deque()
-        self.shown: dict[Any, list[_Told]] = {}
-        self.changed: dict[Any, list[_Told]] = {}
-        self.exited: dict[Any, list[_Told]] = {}
+        self.todo: deque[tuple[int, Any, frozenset[Any]]] = deque()
+        self.shown: dict[Any, _Told] = {}
+        self.changed: dict[Any, _Told] = {}
+        self.exited: dict[Any, _Told] = {}
         self.beside = _beside(design, geometry)
         """The machine that guests believe in, for what the text says that it would show."""
         self.due: dict[Any, Any] = {}
@@ -130,6 +131,8 @@ class _Search:
         self.changes: set[str] = set()
         self.observers: set[int] = set()
         self.met: set[str] = set()
+        asks = any(cached.__name__ in function.__code__.co_names for function in design.text.functions)
+        self.asks_what_is_cached = asks and self.beside is None
         self._used: tuple[str, ...] = ()
         self.using: dict[Any, list[tuple[_Answers, _Told]]] = {}
         """Runs that used something cached, by how things looked, with what the hardware was asked and said."""
@@ -141,10 +144,9 @@ class _Search:
     def run(self, seconds: float) -> Unwinding:
         began, leak = time.perf_counter(), None
         for state in self._power_on():
-            self._visit(-1, None, state)
+            self._visit(-1, None, state, frozenset())
         while self.todo and leak is None and time.perf_counter() - began < seconds:
-            node, state = self.todo.popleft()
-            leak = next(self._from(node, state), None)
+            leak = next(self._from(*self.todo.popleft()), None)
         return Unwinding(
             leak,
             leak is None and not self.todo,
@@ -167,11 +169,12 @@ class _Search:
 
         yield from every_answer(start)
 
-    def _visit(self, parent: int, step: Step | None, state: Any) -> None:
-        identity = identity_of(self.design, state)
+    def _visit(self, parent: int, step: Step | None, state: Any, acted: frozenset[Any]) -> None:
+        """Look at a state later; once for each set of those who have acted, where a run of the VM's own excuses something."""
+        identity = identity_of(self.design, state), acted
         if identity not in self.seen:
             self.seen.add(identity)
-            self.todo.append((len(self.nodes), state))
+            self.todo.append((len(self.nodes), state, acted))
             self.nodes.append((parent if step else -1 - len(self.initial), step))
 
     def view(self, state: Any, vm: int) -> Any:
@@ -183,7 +186,7 @@ class _Search:
             for name in self.known
         )
 
-    def _from(self, node: int, state: Any) -> Iterator[Leak]:
+    def _from(self, node: int, state: Any, acted: frozenset[Any]) -> Iterator[Leak]:
         """Every step from a state, and what it gives away."""
         views = {vm: self.view(state, vm) for vm in self.vms}
         for op, arguments in self.machine.instances():
@@ -203,7 +206,8 @@ class _Search:
                     vm = op.actor(arguments)
                     completes = not self._will_be_tried_again(outcome, state, after)
                     yield from self._alike(op, step, node, vm, state, views[vm], self.view(after, vm), outcome, completes)
-                self._visit(node, step, after)
+                actor = {op.actor(arguments) if op.by_guest else None} if self.asks_what_is_cached else set()
+                self._visit(node, step, after, acted | actor)
 
     def _cached_translations_used(self) -> tuple[str, ...]:
         """Which cached translations the processor chose to use in the step just taken: two runs are compared that decide alike.
@@ -328,24 +332,15 @@ class _Search:
         if self.flowing.setdefault(look, shown) != shown:
             self.met.add(self.flows[op.name])
 
-    def _compare(self, told: dict[Any, list[_Told]], look: Any, now: _Told, condition: str, vm: int) -> Iterator[Leak]:
-        """What is told now, beside what was told where things looked the same. Without a bare machine a VM's own translations may
-        be stale and are no part of how things look: two runs may differ that would without the steps of other VMs, too."""
-        before = told.setdefault(look, [])
-        if before and (now.shown is not None or any(each.shown is not None for each in before)):
+    def _compare(self, told: dict[Any, _Told], look: Any, now: _Told, condition: str, vm: int) -> Iterator[Leak]:
+        before = told.setdefault(look, now)
+        if before is not now and (before.shown is not None or now.shown is not None):
             self.compared += 1
             (self.outcomes if condition == OUTPUT else self.changes).add(now.step.operation)
             self.observers.add(vm)
-        sort = "shown" if condition == OUTPUT else "learnt"
-        for each in before:
-            if each.shown != now.shown:
-                is_choice = each.node == now.node
-                own = self.beside is None and not is_choice and all(self._is_of_its_own(sort, run, vm) for run in (now, each))
-                if not own:
-                    runs = self._run(now.node, now.step), self._run(each.node, each.step)
-                    yield Leak(CHOICE if is_choice else condition, vm, *runs)
-        if all(each.shown != now.shown for each in before):
-            before.append(now)
+            if before.shown != now.shown:
+                condition = CHOICE if before.node == now.node else condition
+                yield Leak(condition, vm, self._run(now.node, now.step), self._run(before.node, before.step))
 
     def _run(self, node: int, last: Step) -> Run:
         steps = [last]
