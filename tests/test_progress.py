@@ -63,6 +63,7 @@ RIGHT = (
     flushes.FinishesSlowly,
     flushes.NeedsAFrame,
     flushes.OfTwoClauses,
+    flushes.NeedsTwoFrames,
     queues.InOrder,
     queues.EntryByEntry,
 )
@@ -134,7 +135,10 @@ def test_what_waits_for_something_of_another_clause_is_judged_alone(engine: Engi
     assert wrong.verdicts["flushing"][engine] == Verdict.FAILS and "finish is refused" in str(wrong.broken_runs[0])
 
 
-@pytest.mark.parametrize("cls", [flushes.RefusesEveryFrame, flushes.ChoosesItselfAfterAnAllocation])
+@pytest.mark.parametrize(
+    "cls",
+    [flushes.RefusesEveryFrame, flushes.ChoosesItselfAfterAnAllocation, flushes.IsGivenOneFrame, flushes.WantsWhatCannotBe],
+)
 def test_that_memory_may_be_short_excuses_nothing_else(cls: type[Design]) -> None:
     assert any("although no allocation fails" in why for why in proved(outline(cls))["flushing"].failing)
 

@@ -424,7 +424,17 @@ def test_a_step_that_writes_what_a_table_holds_changes_nothing() -> None:
     assert done.returncode == 3 and "of which 0 change or show something" in done.stdout, done.stdout
 
 
+class WithoutAValue(OtherNames):
+    """What the guest wants stored it cannot say."""
+
+    @guest
+    def write(self, vm: Vm, gfn: Gfn) -> None:
+        self.held[gfn] = True
+
+
 def test_an_instruction_with_several_parameters_says_which_is_which() -> None:
+    done = beside_bits(WithoutAValue)
+    assert "write: taken for store of Bits with any value, since it has no parameter of that type" in done.stdout, done.stdout
     done = beside_bits(OfTwoValues)
     assert done.returncode == 2 and "one or other may be what store of Bits is given as value; expected one of" in done.stderr
 

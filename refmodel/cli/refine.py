@@ -26,7 +26,7 @@ from refmodel.cli.common import (
     write_page,
 )
 from refmodel.engines.abstracted import doubts
-from refmodel.engines.corresponding import NEVER_DONE, never_completed, never_done, shared
+from refmodel.engines.corresponding import NEVER_DONE, given_anything, never_completed, never_done, shared
 from refmodel.engines.induction import prove
 from refmodel.engines.judgements import Simulated
 from refmodel.engines.prover import does_nothing
@@ -189,6 +189,8 @@ def _show(name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs:
     out.print(table)
     if runs.untaken:
         out.print(f"no random run took a step of {', '.join(runs.untaken)}", style="yellow", soft_wrap=True)
+    for any_will_do in given_anything(mine, other):
+        out.print(escape(any_will_do), style="yellow", soft_wrap=True)
     for why in unproved:
         out.print(escape(why), style="yellow", soft_wrap=True)
     if unproved:

@@ -10,7 +10,7 @@ import attrs
 from refmodel.bare import Event, Reply
 from refmodel.bare_machines import bare_machine, bare_machine_of
 from refmodel.engines.judgements import Simulated
-from refmodel.engines.outcomes import fields_in, fields_of, is_silent, refuse_odd_step_of, shown_by, step_of
+from refmodel.engines.outcomes import fields_of, is_silent, refuse_odd_step_of, shown_by, step_of
 from refmodel.language.abstraction import abstractions
 from refmodel.language.asking import Fault
 from refmodel.language.design import Operation, Outline, hashable
@@ -117,14 +117,32 @@ def _refuse_steps_of_nobody(design: Outline, other: Outline) -> None:
 def _refuse_unlike_parameters(design: Outline, other: Outline, op: Operation, candidate: Operation) -> None:
     """``BadDesign`` where it cannot be told which of an instruction's parameters is one of the other design's: it would be taken
     for a step with any, whatever the guest says."""
-    for name, kind in candidate.parameters if op.by_guest and candidate.by_guest else ():
+    for name, kind in _unsaid(op, candidate):
         alike = [own for own, each in op.parameters if each == kind]
-        told = op.returns is not None and ((name, kind) in fields_in(op.returns) or name in step_of(op.returns))
-        if len(alike) > 1 and parameter_for(op, candidate, name, kind) is None and not told:
+        if alike:
             raise BadDesign(
                 f"{place_of(home_of(design.cls, op.name), op.name)}: {' or '.join(alike)} may be what {candidate.name} of "
                 f"{other.name} is given as {name}; expected one of them to be called {name}"
             )
+
+
+def given_anything(design: Outline, other: Outline) -> tuple[str, ...]:
+    """In words, the parameters of the other design's instructions that no parameter of the instruction in its place says. A step
+    with any will do, such as a store to any page where the guest names a linear address."""
+    return tuple(
+        f"{op.name}: taken for {candidate.name} of {other.name} with any {name}, since it has no parameter of that type"
+        for op in design.operations
+        for candidate in in_place_of(design, other, op)
+        for name, _ in _unsaid(op, candidate)
+    )
+
+
+def _unsaid(op: Operation, candidate: Operation) -> list[tuple[str, Kind]]:
+    """The parameters of the other design's instruction that no parameter of this one is, nor a field that ``step_of`` names."""
+    if not (op.by_guest and candidate.by_guest):
+        return []
+    told = {} if op.returns is None else step_of(op.returns)
+    return [each for each in candidate.parameters if parameter_for(op, candidate, *each) is None and each[0] not in told]
 
 
 def _says(design: Outline, op: str, steps: tuple[str, ...]) -> str:

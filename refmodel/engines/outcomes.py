@@ -59,12 +59,7 @@ def shows(reply: Any) -> bool:
 
 def fields_of(outcome: Any) -> tuple[tuple[str, Kind], ...]:
     """The fields of an outcome, by name and kind."""
-    return fields_in(type(outcome))
-
-
-def fields_in(cls: type) -> tuple[tuple[str, Kind], ...]:
-    """The fields of the outcomes of a class, by name and kind."""
-    kind = kind_of(cls)
+    kind = kind_of(type(outcome))
     return kind.fields if isinstance(kind, RecordKind) else ()
 
 

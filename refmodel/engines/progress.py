@@ -32,7 +32,7 @@ from refmodel.engines.instances import instances_of
 from refmodel.engines.merging import MOST, attempts
 from refmodel.engines.paths import Path, real
 from refmodel.engines.prover import Induction
-from refmodel.engines.questions import Solver, about
+from refmodel.engines.questions import Solver, about, simplified
 from refmodel.engines.refused import refused_in
 from refmodel.engines.symbolic import Obligation, Symbolic
 from refmodel.engines.terms import ANY, FALSE, Term, argument
@@ -43,9 +43,8 @@ from refmodel.language.kinds import FlagKind, Kind, NameKind, NaturalKind, Scala
 from refmodel.language.opaque import Opaque, opaque
 from refmodel.language.pending import Pending, led_to, rank_of, stated
 
-FEW_NAMES, MOST_CHOICES, MOST_FACTS = 6, 64, 6
-"""Names of a sort that a choice is taken to fall on, ways in which all choices of a path are, and what a path's conditions say of a
-frame that there could be."""
+FEW_NAMES, MOST_CHOICES = 6, 64
+"""Names of a sort that a choice is taken to fall on, and ways in which all choices of a path are."""
 
 IN_MEMORY = "in memory "
 """What the terms begin with that stand for what is chosen after an allocation, such as a frame: there may be none."""
@@ -309,18 +308,33 @@ class _Ending:
         elif self.unless or self._of_hardware:
             yield from self._refused_in_vain()
 
-    def _ways(self, paths: Sequence[Path], plenty: bool = False) -> list[tuple[Term, Path]]:
-        """What has to hold for each path to be taken. With ``plenty``, it is enough that there could be such a frame as is chosen
-        after an allocation, one more than there are: where there is none, the operation waits for memory."""
-        ways = [(conj([z3.BoolVal(True), *path.segments[-1].conditions]), path) for path in paths]
-        return [(_could_be(way), path) for way, path in ways] if plenty else ways
+    def _ways(self, paths: Sequence[Path], plenty: bool = False) -> list[Term]:
+        """What has to hold for each path to be taken, whatever is chosen on the way: among that, each name that the path speaks of.
+        With ``plenty``, it is enough if it were taken with one frame more than there are (``_could_be``)."""
+        found = []
+        for path in paths:
+            way = conj([z3.BoolVal(True), *path.segments[-1].conditions])
+            chosen = [way, *(z3.substitute(way, *by) for by in self._choices(path, plenty))]
+            found += [self._could_be(each, path) for each in chosen] if plenty else chosen
+        return found
 
-    def _refused(self, ways: Sequence[tuple[Term, Path]]) -> list[Term]:
-        """That the operation takes none of these paths, whatever it chooses: among that, each name that the path speaks of."""
-        chosen = [[z3.substitute(way, *by) for by in self._choices(path)] for way, path in ways]
-        return [negation(taken) for taken in (*(way for way, _ in ways), *itertools.chain(*chosen))]
+    def _could_be(self, way: Term, path: Path) -> Term:
+        """That a condition would hold if what is chosen after an allocation were a name that there is not yet: none of those that
+        there are, counted nowhere, with all its entries as at power-on. Where no frame is free, the operation waits for one."""
+        state, entries = self.reading.state(BASE), []
+        for lookup in path.lookups.values():
+            if lookup.base == BASE and any(map(_speaks_of_memory, lookup.key)):
+                table = getattr(state, lookup.table)
+                entries += list(zip(table.symbols.at(lookup.key, lookup.ids), table.initial(), strict=True))
+        new = z3.substitute(way, *entries) if entries else way
+        facts = [(each, z3.IntVal(0) if z3.is_int(each) else FALSE) for each in _facts(new)]
+        return simplified(z3.substitute(new, *facts)) if all(map(_is_new, (each for each, _ in facts))) else FALSE
 
-    def _choices(self, path: Path) -> Iterator[list[tuple[Term, Term]]]:
+    def _refused(self, ways: Sequence[Term]) -> list[Term]:
+        """That the operation is taken in none of these ways."""
+        return [negation(way) for way in ways]
+
+    def _choices(self, path: Path, plenty: bool) -> Iterator[list[tuple[Term, Term]]]:
         """What the choices along a path may be taken to fall on: names that it looks something up for, a name whose entry counts
         where some do, flags, members of enums."""
         keys = [key for lookup in (*path.lookups.values(), *self.reading.lookups.values()) for key in lookup.key]
@@ -330,7 +344,10 @@ class _Ending:
             self._knowing(COUNTING)
         counted = self._hypotheses.counted_somewhere()
         options = [
-            members(kind) or [*_of_sort(term, (*own, *keys))[:FEW_NAMES], *_of_sort(term, counted)[:FEW_NAMES]]
+            [
+                *([term] if plenty and _is_in_memory(term) else []),
+                *(members(kind) or [*_of_sort(term, (*own, *keys))[:FEW_NAMES], *_of_sort(term, counted)[:FEW_NAMES]]),
+            ]
             for kind, term in leaves
         ]
         if leaves and math.prod(map(len, options)) <= MOST_CHOICES:
@@ -479,19 +496,8 @@ def _leaves(kind: Kind, value: Any) -> list[tuple[Scalar, Term]]:
     return [(leaf, part.term) for (_, leaf), part in leaves if isinstance(part, Opaque)]
 
 
-def _could_be(way: Term) -> Term:
-    """That a condition would hold if what is chosen after an allocation were a name that there is not yet: none of those that there
-    are, with entries of which anything may hold."""
-    free = [each for each in _facts(way) if not _is_new(each)]
-    if len(free) > MOST_FACTS:
-        return FALSE
-    new = [(each, FALSE) for each in _facts(way) if _is_new(each)]
-    ways = (zip(free, map(z3.BoolVal, held), strict=True) for held in itertools.product((True, False), repeat=len(free)))
-    return disj([z3.substitute(way, *new, *facts) for facts in ways])
-
-
 def _facts(term: Term) -> list[Term]:
-    """What a condition says, in its parts, of names that are chosen after an allocation."""
+    """What a condition says of names that are chosen after an allocation, in its smallest parts that are conditions or numbers."""
     found: dict[int, Term] = {}
     todo, seen = [term], set[int]()
     while todo:
@@ -499,13 +505,8 @@ def _facts(term: Term) -> list[Term]:
         if number_of(each) in seen or not _speaks_of_memory(each):
             continue
         seen.add(number_of(each))
-        parts = each.children()
-        if (
-            z3.is_not(each)
-            or z3.is_and(each)
-            or z3.is_or(each)
-            or (parts and all(map(z3.is_bool, parts)) and not z3.is_app_of(each, z3.Z3_OP_UNINTERPRETED))
-        ):
+        parts = [part for part in each.children() if z3.is_bool(part) or z3.is_int(part)]
+        if parts and len(parts) == each.num_args() and not z3.is_app_of(each, z3.Z3_OP_UNINTERPRETED):
             todo += parts
         else:
             found[number_of(each)] = each
@@ -513,9 +514,11 @@ def _facts(term: Term) -> list[Term]:
 
 
 def _is_new(fact: Term) -> bool:
-    """Whether this says that a name which there is not yet is one of those that there are."""
-    one, other = fact.children() if z3.is_eq(fact) else (fact, fact)
-    return _is_in_memory(one) != _is_in_memory(other) and not (_speaks_of_memory(one) and _speaks_of_memory(other))
+    """Whether this says that a name which there is not yet is one of those that there are, or how often it is met there."""
+    if z3.is_int(fact):
+        return True
+    parts = fact.children() if z3.is_eq(fact) else []
+    return any(map(_is_in_memory, parts)) and all(_is_in_memory(part) or not _speaks_of_memory(part) for part in parts)
 
 
 def _is_in_memory(term: Term) -> bool:

@@ -216,10 +216,16 @@ class _Simulation:
             answer = self._ask(path, segment, reading, wrong)
             if answer == z3.unsat:
                 self.freedom = max(self.freedom, number)
-                if may_rest and changed and not shows(shown) and self._ask(path, segment, reading, wrong[-1:]) == z3.unsat:
-                    return self._kind(path, segment, steps=False)  # it writes what the tables hold already
+                if may_rest and changed and not shows(shown) and self._is_none_alone(path, segment, reading, wrong):
+                    return self._kind(path, segment, steps=False)
                 return self._explained(path, segment, shown, changed)
         return "the solver gave up" if answer == z3.unknown else self._told(segment, shown, changed, [step for step, _ in found])
+
+    def _is_none_alone(self, path: Path, segment: Segment, reading: Symbolic, wrong: list[Term]) -> bool:
+        """Whether a path writes what the tables hold already, and is not always a step that does the same."""
+        *steps, moves = wrong
+        is_none = self._ask(path, segment, reading, [moves]) == z3.unsat
+        return is_none and not (steps and self._ask(path, segment, reading, steps) == z3.unsat)
 
     def _tried(self, path: Path, reading: Symbolic, segment: Segment, offer: Offer) -> tuple[list[tuple[Step, Term]], bool]:
         """The steps that may explain a path, each with what would be wrong with it, up to one that is the same term by term; and

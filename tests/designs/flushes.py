@@ -208,6 +208,54 @@ class RefusesEveryFrame(NeedsAFrame):
         self.stale[vm] = False
 
 
+class NeedsTwoFrames(NeedsAFrame):
+    """Right: to finish takes two frames."""
+
+    @operation
+    def finish(self, vm: Vm) -> None:
+        require(self.stale[vm])
+        require(self.left(vm) == 0)
+        if fails("frames for the log"):
+            return
+        one: Mfn = choose(Mfn, lambda mfn: self.log[mfn] == NOTHING)
+        other: Mfn = choose(Mfn, lambda mfn: self.log[mfn] == NOTHING and mfn != one)
+        self.log[one], self.log[other] = vm, vm
+        self.stale[vm] = False
+
+    geometry = geometry(Vm=2, Vcpu=1, Mfn=2)
+
+
+class IsGivenOneFrame(NeedsAFrame):
+    """Wrong: a VM that has a frame in the log is refused another, however many are free."""
+
+    @operation
+    def finish(self, vm: Vm) -> None:
+        require(self.stale[vm])
+        require(self.left(vm) == 0)
+        if fails("frame for the log"):
+            return
+        mfn: Mfn = choose(Mfn, lambda mfn: self.log[mfn] == NOTHING)
+        self.log[mfn] = vm
+        require(count(self.log, lambda of, mfn: of == vm) < 2)
+        self.stale[vm] = False
+
+    geometry = geometry(Vm=2, Vcpu=1, Mfn=2)
+
+
+class WantsWhatCannotBe(RefusesEveryFrame):
+    """Wrong: while the VM is paused a frame would have to be free and its own."""
+
+    @operation
+    def finish(self, vm: Vm) -> None:
+        require(self.stale[vm])
+        require(self.left(vm) == 0)
+        if fails("frame for the log"):
+            return
+        mfn: Mfn = choose(Mfn, lambda mfn: self.log[mfn] == NOTHING and (not self.paused[vm] or self.log[mfn] == vm))
+        self.log[mfn] = vm
+        self.stale[vm] = False
+
+
 class ChoosesItselfAfterAnAllocation(RefusesEveryFrame):
     """Wrong: what is chosen after the allocation is the VM itself, and no frame."""
 
