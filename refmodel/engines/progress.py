@@ -31,23 +31,21 @@ from refmodel.engines.hypotheses import NEAR, Hypotheses, members
 from refmodel.engines.instances import instances_of
 from refmodel.engines.merging import MOST, attempts
 from refmodel.engines.paths import Path, real
+from refmodel.engines.plenty import Plenty, is_in_memory, with_one_more
 from refmodel.engines.prover import Induction
-from refmodel.engines.questions import Solver, about, simplified
+from refmodel.engines.questions import Solver, about
 from refmodel.engines.refused import refused_in
 from refmodel.engines.symbolic import Obligation, Symbolic
-from refmodel.engines.terms import ANY, FALSE, Term, argument
-from refmodel.language.asking import FAILS, answering
+from refmodel.engines.terms import ANY, Term, argument
+from refmodel.language.asking import answering
 from refmodel.language.design import Outline
 from refmodel.language.joining import joined
-from refmodel.language.kinds import FlagKind, Kind, NameKind, NaturalKind, Scalar
-from refmodel.language.opaque import Opaque, opaque
+from refmodel.language.kinds import Kind, NaturalKind, Scalar
+from refmodel.language.opaque import Opaque
 from refmodel.language.pending import Pending, led_to, rank_of, stated
 
 FEW_NAMES, MOST_CHOICES = 6, 64
 """Names of a sort that a choice is taken to fall on, and ways in which all choices of a path are."""
-
-IN_MEMORY = "in memory "
-"""What the terms begin with that stand for what is chosen after an allocation, such as a frame: there may be none."""
 
 MILLISECONDS = 5_000
 """What the solver may take for a question: there are many that may turn out not to matter."""
@@ -148,40 +146,6 @@ def demand_progress(design: Outline, known: dict[str, Sequence[Formula]] | None 
         assert each.proved, f"{each.pending.name}: {'; '.join(each.failing)}"
 
 
-class _Plenty(Symbolic):
-    """A reading in which no allocation fails, and in which the hardware uses what it has cached by a rule of its own: one answer
-    for each question, and each place among what is asked before. Allocations are noted, and what is asked of the hardware."""
-
-    def __init__(self, design: Outline, asked_for: set[str], of_hardware: dict[str, Term]) -> None:
-        super().__init__(design)
-        self._asked_for, self._of_hardware = asked_for, of_hardware
-        self._needs_memory = False
-
-    def begin(self) -> None:
-        super().begin()
-        self._needs_memory = False
-
-    def yes(self, question: str) -> bool:
-        at = len(self.answers)
-        if not question.endswith(FAILS):
-            rule = self._of_hardware.setdefault(f"{question}!{at}", z3.Bool(f"{question}!{at}"))
-            answer = bool(opaque(self, FlagKind(), rule))
-            self.answers.append(answer)
-            return answer
-        self._needs_memory = True
-        self._asked_for.add(question.removesuffix(FAILS))
-        self.answers.append(False)
-        return False
-
-    def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
-        needs_memory = self._needs_memory and isinstance(kind, NameKind)
-        called, self.choices = self.choices, f"{IN_MEMORY if needs_memory else ''}{self.choices}"
-        try:
-            return super().choose(kind, where)
-        finally:
-            self.choices = called
-
-
 class _Ending:
     """One condition, and the operation that ends it."""
 
@@ -208,7 +172,7 @@ class _Ending:
         self.paths = self.applying
         self.unless, self._of_hardware = set[str](), dict[str, Term]()
         if any(isinstance(answer, bool) for path in self.paths for answer in path.answers):
-            _, self.paths = self._followed(lambda design: _Plenty(design, self.unless, self._of_hardware))
+            _, self.paths = self._followed(lambda design: Plenty(design, self.unless, self._of_hardware))
         self._know_anew()
 
     def _followed(self, reads: Callable[[Outline], Symbolic]) -> tuple[Induction, list[Path]]:
@@ -301,7 +265,7 @@ class _Ending:
         without = disj([z3.BoolVal(False), *(conj(path.segments[-1].conditions) for path in self.paths)])
         if self.unless and self._never((without,), f"{op} applies where {name} holds only if an allocation fails"):
             yield f"{op} applies where {name} holds only if an allocation fails ({', '.join(sorted(self.unless))})"
-        if not self._never(self._refused(self._ways(self.applying)), f"{op} applies wherever {name} holds"):
+        if not self._never([*map(negation, self._ways(self.applying))], f"{op} applies wherever {name} holds"):
             first = f", once nothing is pending of {', '.join(self.ended.after)}" if self.ended.after else ""
             state = self._refused_in(negation(applies))
             yield f"{op} may be refused where {name} holds{first}{f', as in this lawful state: {state}' if state else ''}"
@@ -310,29 +274,13 @@ class _Ending:
 
     def _ways(self, paths: Sequence[Path], plenty: bool = False) -> list[Term]:
         """What has to hold for each path to be taken, whatever is chosen on the way: among that, each name that the path speaks of.
-        With ``plenty``, it is enough if it were taken with one frame more than there are (``_could_be``)."""
-        found = []
+        With ``plenty``, it is enough if it were taken with one frame more than there are (``with_one_more``)."""
+        found, state = [], self.reading.state(BASE)
         for path in paths:
             way = conj([z3.BoolVal(True), *path.segments[-1].conditions])
             chosen = [way, *(z3.substitute(way, *by) for by in self._choices(path, plenty))]
-            found += [self._could_be(each, path) for each in chosen] if plenty else chosen
+            found += [with_one_more(each, path, state) for each in chosen] if plenty else chosen
         return found
-
-    def _could_be(self, way: Term, path: Path) -> Term:
-        """That a condition would hold if what is chosen after an allocation were a name that there is not yet: none of those that
-        there are, counted nowhere, with all its entries as at power-on. Where no frame is free, the operation waits for one."""
-        state, entries = self.reading.state(BASE), []
-        for lookup in path.lookups.values():
-            if lookup.base == BASE and any(map(_speaks_of_memory, lookup.key)):
-                table = getattr(state, lookup.table)
-                entries += list(zip(table.symbols.at(lookup.key, lookup.ids), table.initial(), strict=True))
-        new = z3.substitute(way, *entries) if entries else way
-        facts = [(each, z3.IntVal(0) if z3.is_int(each) else FALSE) for each in _facts(new)]
-        return simplified(z3.substitute(new, *facts)) if all(map(_is_new, (each for each, _ in facts))) else FALSE
-
-    def _refused(self, ways: Sequence[Term]) -> list[Term]:
-        """That the operation is taken in none of these ways."""
-        return [negation(way) for way in ways]
 
     def _choices(self, path: Path, plenty: bool) -> Iterator[list[tuple[Term, Term]]]:
         """What the choices along a path may be taken to fall on: names that it looks something up for, a name whose entry counts
@@ -345,7 +293,7 @@ class _Ending:
         counted = self._hypotheses.counted_somewhere()
         options = [
             [
-                *([term] if plenty and _is_in_memory(term) else []),
+                *([term] if plenty and is_in_memory(term) else []),
                 *(members(kind) or [*_of_sort(term, (*own, *keys))[:FEW_NAMES], *_of_sort(term, counted)[:FEW_NAMES]]),
             ]
             for kind, term in leaves
@@ -357,7 +305,7 @@ class _Ending:
     def _refused_in_vain(self) -> Iterator[str]:
         """Why the operation may not apply although no allocation fails, whatever the hardware uses of what it has cached."""
         op, name = self.ended.until, self.ended.name
-        refused = self._refused(self._ways(self.paths, plenty=True))
+        refused = [*map(negation, self._ways(self.paths, plenty=True))]
         if self._never(refused, f"{op} applies wherever {name} holds, whatever the hardware uses, if no allocation fails"):
             return
         if not self._of_hardware:
@@ -494,49 +442,6 @@ def _leaves(kind: Kind, value: Any) -> list[tuple[Scalar, Term]]:
     """The scalars of a value that is chosen, and what they are called."""
     leaves = zip(kind.leaves(), kind.flatten(value), strict=True)
     return [(leaf, part.term) for (_, leaf), part in leaves if isinstance(part, Opaque)]
-
-
-def _facts(term: Term) -> list[Term]:
-    """What a condition says of names that are chosen after an allocation, in its smallest parts that are conditions or numbers."""
-    found: dict[int, Term] = {}
-    todo, seen = [term], set[int]()
-    while todo:
-        each = todo.pop()
-        if number_of(each) in seen or not _speaks_of_memory(each):
-            continue
-        seen.add(number_of(each))
-        parts = [part for part in each.children() if z3.is_bool(part) or z3.is_int(part)]
-        if parts and len(parts) == each.num_args() and not z3.is_app_of(each, z3.Z3_OP_UNINTERPRETED):
-            todo += parts
-        else:
-            found[number_of(each)] = each
-    return list(found.values())
-
-
-def _is_new(fact: Term) -> bool:
-    """Whether this says that a name which there is not yet is one of those that there are, or how often it is met there."""
-    if z3.is_int(fact):
-        return True
-    parts = fact.children() if z3.is_eq(fact) else []
-    return any(map(_is_in_memory, parts)) and all(_is_in_memory(part) or not _speaks_of_memory(part) for part in parts)
-
-
-def _is_in_memory(term: Term) -> bool:
-    """Whether a term is what is chosen after an allocation."""
-    return bool(z3.is_const(term) and term.decl().name().startswith(IN_MEMORY))
-
-
-def _speaks_of_memory(term: Term) -> bool:
-    """Whether a term speaks of what is chosen after an allocation."""
-    todo, seen = [term], set[int]()
-    while todo:
-        each = todo.pop()
-        if number_of(each) not in seen:
-            seen.add(number_of(each))
-            todo += each.children()
-            if _is_in_memory(each):
-                return True
-    return False
 
 
 def _of_sort(term: Term, terms: Iterable[Term]) -> list[Term]:
