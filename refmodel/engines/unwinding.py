@@ -150,7 +150,7 @@ class _Search:
         return Unwinding(
             leak,
             leak is None and not self.todo,
-            len(self.nodes),
+            len({identity for identity, _ in self.seen}),
             len(self.shown) + len(self.changed),
             self.compared,
             frozenset(self.outcomes),
