@@ -165,7 +165,7 @@ class _Ending:
         self._real: list[Term] = []
         self.names = self._own_names()
         self._before = self._holds(ended, self.reading.state(BASE), self.names)
-        self._rank_before = self._rank(ended, self.reading.state(BASE), self.names)
+        self._rank(ended, self.reading.state(BASE), self.names)
         self._owed: list[Obligation] = list(self.reading.obligations)
         """What must hold wherever laws do, lest the condition or its rank says nothing."""
         self.induction, self.applying = self._followed(Symbolic)
@@ -189,18 +189,20 @@ class _Ending:
     def begun_in_vain(self, begun: Iterable[str]) -> Iterator[str]:
         """What the operation may begin, and end nothing, if it is taken before other work is ended that has to be first. It may end
         that there: the other work is looked at by itself."""
-        op, name, after = self.ended.until, self.ended.name, [path.segments[-1].after for path in self.paths]
+        if not self.ended.after:
+            return
+        op, name, before = self.ended.until, self.ended.name, self.reading.state(BASE)
         own = dict(zip((name for name, _ in self.ended.law.names), self.names, strict=True))
         alike = [
-            other
+            (other, [own[n] for n, _ in other.law.names])
             for other in stated(self.design.cls).values()
-            if self.ended.after and other.until == op and {n for n, _ in other.law.names} <= {*own}
+            if other.until == op and {n for n, _ in other.law.names} <= {*own}
         ]
         ends = [
-            disj([z3.BoolVal(False), *(self._falls(each, state, [own[n] for n, _ in each.law.names]) for each in alike)])
-            for state in after
+            disj([conj([self._holds(each[0], before, each[1]), self._ends(*each, path.segments[-1].after)]) for each in alike])
+            for path in self.paths
         ]
-        for other in sorted(begun) if self.ended.after else ():
+        for other in sorted(begun):
             claims = [disj(either) for either in zip(ends, self._begun[other], strict=True)]
             self._know_anew()
             if not self._all_hold(claims, f"where {op} ends nothing of {name}, {other} comes to hold nowhere"):
@@ -237,23 +239,16 @@ class _Ending:
                 return f"{self.ended.name}{rank} may compute what is no value in a lawful state: {owed.why}"
         return ""
 
-    def _ends(self, after: Any) -> Term:
-        """That the condition does not hold any more after the operation, or is fewer steps from its end."""
-        if self._rank_before is None:
-            return negation(self._holds(self.ended, after, self.names))
-        return self._rank(self.ended, after, self.names) < self._rank_before
-
-    def _falls(self, each: Pending, after: Any, names: Sequence[Any]) -> Term:
-        """That a condition has held there, and does not any more, or is fewer steps from its end."""
-        before = self.reading.state(BASE)
+    def _ends(self, each: Pending, names: Sequence[Any], after: Any) -> Term:
+        """That a condition that has held there does not any more, or is fewer steps from its end."""
         if each.rank:
-            return conj([self._holds(each, before, names), self._rank(each, after, names) < self._rank(each, before, names)])
-        return conj([self._holds(each, before, names), negation(self._holds(each, after, names))])
+            return self._rank(each, after, names) < self._rank(each, self.reading.state(BASE), names)
+        return negation(self._holds(each, after, names))
 
     def left(self) -> Iterator[str]:
         """Why the condition may be as far from its end as before, after the operation."""
         op, name, rank = self.ended.until, self.ended.name, self.ended.rank
-        ends = [self._ends(path.segments[-1].after) for path in self.paths]
+        ends = [self._ends(self.ended, self.names, path.segments[-1].after) for path in self.paths]
         self._know_anew()
         if not self._all_hold(ends, f"{op} ends {name}"):
             yield f"{op} may leave {rank} as it is, or raise it" if rank else f"after {op}, {name} may still hold there"
