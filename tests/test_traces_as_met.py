@@ -122,6 +122,8 @@ AS_MET = {
     "raced_for_before_and_not_flushed": (23, "ISO-3"), "raced_for_before_and_flushed": None,
     "told_by_a_load_of_a_later_time": None, "told_by_a_load_of_an_earlier_time": (13, "EQV-1"),
     # After a gap, who borrows a page, and what was in the balloon, is not known.
+    "a_device_writes_to_a_page_after_a_gap": None, "a_device_writes_to_a_page_after_a_race": None,
+    "a_backend_writes_to_a_page_after_a_gap": (9, "EQV-4"),
     "granted_before_the_gap": None, "not_granted_before_the_gap": (7, "EQV-1"),
     "deflated_though_no_inflate_is_known": None, "deflated_after_a_known_inflate": (4, "EQV-1"),
     # A translation that was there before the trace began may be cached until a flush has ended, whatever it was.

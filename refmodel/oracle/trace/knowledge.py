@@ -112,14 +112,16 @@ class Knowledge:
 
     def lose(self) -> None:
         """Begin anew in the middle of a trace: nothing is known any more, but which pages may have had several names, which were
-        reported as free, and whose balloon may be touched."""
+        reported as free, whose balloon may be touched, and which VMs have pages that the IOMMU maps."""
         for borrower, grant in self.tables["grants"].items():
             if grant.present:
                 self.lent |= {borrower, (grant.vm, grant.gfn)}
         reported = [key for key, page in self.pages.items() if page.is_reported]
         assert self.pages.ranges is not None
         pieces = [(vm, each) for vm, of_vm in self.pages.ranges.pieces.items() for each in of_vm if type(each.value) is Reported]
+        dma_mapping = self.dma_mapping
         self.start(closed=False)
+        self.dma_mapping |= dma_mapping
         self.paused_otherwise = self.after_gap = True
         for key in reported:
             self.pages[key] = lost_perhaps()
@@ -460,6 +462,12 @@ class Knowledge:
         """Whether the IOMMU lets any device write to a page: one of its VM's, or of a VM that borrows it."""
         found = (self.tables["dma"].told(page) for page in (key, *self.borrowers.of(key)))
         return any(dma is not None and dma.writable for dma in found)
+
+    def devices_may_write_untold(self, key: Key) -> bool:
+        """Whether the IOMMU may let a device write to a page, for all that is known: its VM has pages that the IOMMU maps, and of
+        this one nothing is known, as after a gap or a race."""
+        pages = (key, *self.borrowers.of(key))
+        return any(page[0] in self.dma_mapping and self.tables["dma"].find(page) is None for page in pages)
 
     def processors_translations(self, key: Key) -> list[Any]:
         """Those without what devices may do."""

@@ -73,7 +73,8 @@ def send(k: Knowledge, event: e.Send) -> None:
         if k.may_be_paused(key[0]):  # nobody stores to it any more: what was written before is sent with it
             k.late.discard(key)
         if k.state.sent.find(key) not in (None, Sent.MARKED):
-            k.state.sent[key] = Sent.TAKEN if k.devices_may_write(key) or _is_paused_unwatched(k, key) else Sent.THERE
+            by_devices = k.devices_may_write(key) or k.devices_may_write_untold(key)
+            k.state.sent[key] = Sent.TAKEN if by_devices or _is_paused_unwatched(k, key) else Sent.THERE
         elif k.state.marks_told.find(key) == MarkTold.NOTHING:
             k.state.marks_told[key] = MarkTold.SENT
 
