@@ -31,6 +31,8 @@ class Formula:
     counts: tuple[Counted, ...]
     triggers: tuple[tuple[Lookup, ...], ...]
     """Groups of lookups that between them mention every name: where a run made such lookups, the law is instantiated."""
+    in_part: tuple[Lookup, ...]
+    """Lookups that mention some of its names, and not all."""
     is_found_by_lookups: bool
     """Whether some group of lookups mentions every name."""
     template: Template
@@ -59,9 +61,10 @@ def formula(design: Outline, law: Law, base: str, denied: bool = False) -> Formu
     template = Template(terms, [body, *(k for x in lookups for k in x.key), *(c.number for c in counts)])
     triggers = _triggers(terms, lookups)
     wanted = {number_of(t) for t in terms}
+    in_part = tuple(x for x in lookups if 0 < len(_mentioned(x, wanted)) < len(wanted))
     whole = any(set().union(*(_mentioned(x, wanted) for x in group)) == wanted for group in triggers)
     own = {number_of(t): i for i, t in enumerate(terms)}
-    return Formula(law, terms, body, lookups, counts, triggers, whole, template, own)
+    return Formula(law, terms, body, lookups, counts, triggers, in_part, whole, template, own)
 
 
 class Formulas(tuple[Formula, ...]):

@@ -215,6 +215,17 @@ class Hypotheses:
                 bindings = self._together(formula, group, near, fresh)
             for b, far in bindings:
                 yield from ((names, far) for names in self._completed(formula, b, near))
+        if self.rounds >= FARTHEST:
+            yield from self._in_part(formula, fresh)
+
+    def _in_part(self, formula: Formula, fresh: dict[str, list[Lookup]]) -> Iterator[tuple[list[Term], int]]:
+        """The names for which a law speaks of a fresh lookup that mentions some of them only. The others are any: what the law says
+        of the lookup may have nothing to do with them."""
+        for trigger in formula.in_part:
+            for x in fresh.get(trigger.table, ()):
+                for b in self.instances.by_lookup(formula, trigger, x):
+                    left = (_values(kind) if i not in b else [b[i]] for i, (_, kind) in enumerate(formula.law.names))
+                    yield from ((list(names), self.distance[x.identity]) for names in itertools.product(*left))
 
     def _together(
         self, formula: Formula, group: Sequence[Lookup], near: dict[str, list[Lookup]], fresh: dict[str, list[Lookup]]

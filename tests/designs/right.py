@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 import attrs
 
 from refmodel.language import NOTHING, Design, Page, Total, choose, count, geometry, guest, implies, law, operation, require, reset
-from refmodel.machine.names import Count, Gfn, Mfn, Vm
+from refmodel.machine.names import Count, Gfn, Mfn, Slot, Vm
 
 
 class CountsAfterAReset(Design):
@@ -312,7 +312,67 @@ class MatchesSeveral(Design):
         return bool(s.used[vm])
 
 
+@attrs.frozen
+class Lent:
+    on: bool = False
+    owner: Vm = NOTHING
+    gfn: Gfn = NOTHING
+
+
+@attrs.frozen
+class Owned:
+    vm: Vm = NOTHING
+    lent: bool = False
+
+
+class LendsPages(Design):
+    """That a page is in one transaction is known by a count, and what is known of that transaction by a law of two names."""
+
+    transactions: Total[Slot, Lent]
+    owned: Total[Gfn, Owned]
+    invited: Total[tuple[Slot, Vm], bool]
+    geometry = geometry(Vm=1, Gfn=1, Slot=1)
+
+    @operation
+    def give(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.owned[gfn].vm == NOTHING)
+        self.owned[gfn] = Owned(vm)
+
+    @operation
+    def lend(self, vm: Vm, gfn: Gfn, slot: Slot) -> None:
+        require(self.owned[gfn] == Owned(vm) and not self.transactions[slot].on)
+        self.transactions[slot] = Lent(True, vm, gfn)
+        self.owned[gfn] = Owned(vm, True)
+
+    @operation
+    def invite(self, vm: Vm, slot: Slot) -> None:
+        require(self.transactions[slot].on)
+        self.invited[slot, vm] = True
+
+    @operation
+    def reclaim(self, vm: Vm, slot: Slot) -> None:
+        lent = self.transactions[slot]
+        require(lent.on and lent.owner == vm)
+        self.owned[lent.gfn] = Owned(vm)
+        self.transactions[slot] = Lent()
+        reset(self.invited, lambda invited, of, who: of == slot)
+
+    @law("RES-1", "The page of a transaction is lent by its owner.")
+    def lent_by_its_owner(s: Any, slot: Slot) -> bool:
+        lent = s.transactions[slot]
+        return implies(lent.on, lent.gfn != NOTHING and lent.owner != NOTHING and s.owned[lent.gfn] == Owned(lent.owner, True))
+
+    @law("RES-1", "A page that is lent is in exactly one transaction.")
+    def in_one_transaction(s: Any, gfn: Gfn) -> bool:
+        return count(s.transactions, lambda lent, slot: lent.gfn == gfn) == (1 if s.owned[gfn].lent else 0)
+
+    @law("RES-2", "Without a transaction nobody is invited to it, and it has no page.")
+    def nothing_without_a_transaction(s: Any, slot: Slot, vm: Vm) -> bool:
+        return s.transactions[slot].on or (not s.invited[slot, vm] and s.transactions[slot] == Lent())
+
+
 RIGHT = (
+    LendsPages,
     MatchesSeveral,
     MapsInTwoSteps,
     CountsOfZones,
