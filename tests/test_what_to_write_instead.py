@@ -43,7 +43,7 @@ def refusal(folder: Path, text: str) -> str:
 
 def test_a_step_of_a_processor_is_no_guest_s(tmp_path: Path) -> None:
     said = refusal(tmp_path, "    @guest\n    def run(self, cpu: Cpu) -> None:\n        pass\n")
-    assert "expected vm: Vm among its parameters, or @operation for a step that is no VM's" in said
+    assert "expected vm: Vm among its parameters (or vm: Realm, if that is the design's name for a VM), or @operation" in said
 
 
 def test_super_takes_no_arguments(tmp_path: Path) -> None:

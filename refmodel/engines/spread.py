@@ -54,7 +54,7 @@ def leave_ending_to_the_parent() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _lead() -> None:
+def lead() -> None:
     """Prepare a process that starts others: it leads a process group, so that those end with it."""
     os.setpgid(0, 0)
     share_processors()
@@ -108,7 +108,7 @@ def _over_processes(work: Callable[[A], B], items: list[A], jobs: int, ended: Ca
         alone = next((i for i in range(given, len(items)) if i not in done and tries[i] == TRIES - 1), None)
         todo = [i for i in range(given, len(items)) if i not in done] if alone is None else [alone]
         others = set(active_children())
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_lead) as pool:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=lead) as pool:
             with held_interrupts():
                 futures: dict[int, Future[B]] = {i: pool.submit(work, items[i]) for i in todo}
             for i, future in futures.items():

@@ -540,8 +540,8 @@ def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
             raise BadDesign(f"{place}: parameter {parameter.name}: {why}") from None
     if by_guest and not isinstance(dict(parameters).get("vm"), NameKind):
         raise BadDesign(
-            f"{place}: a guest's step needs a parameter called vm, which says whose it is; expected "
-            "vm: Vm among its parameters, or @operation for a step that is no VM's"
+            f"{place}: a guest's step needs a parameter called vm, which says whose it is; expected vm: Vm among its parameters "
+            "(or vm: Realm, if that is the design's name for a VM), or @operation for a step that is no VM's"
         )
     vm_at = [p for p, _ in parameters].index("vm") if by_guest else 0
     split = inspect.isgeneratorfunction(method)

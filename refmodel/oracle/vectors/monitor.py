@@ -10,6 +10,8 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator
+from functools import partial
+from os import cpu_count
 from typing import Any
 
 import msgspec
@@ -18,6 +20,7 @@ from refmodel.bugs import MUTANTS
 from refmodel.designs import Memory
 from refmodel.engines.machine import Machine, Run, Step
 from refmodel.engines.rule_machine import mixer
+from refmodel.engines.spread import Where, spread
 from refmodel.geometries import LARGER
 from refmodel.language import NOTHING, Design, outline
 from refmodel.language.design import Operation, Outline
@@ -35,8 +38,11 @@ FEW = 4
 Instance = tuple[Operation, tuple[Any, ...]]
 
 
-def runs(cls: type[Design], number: int, seed: int, length: int = LENGTH, after: int = LENGTH // 2) -> Iterator[tuple[Run, bool]]:
-    """Random runs, and whether they break a law; they go on a little when one does, so that it can be seen."""
+def runs(
+    cls: type[Design], number: int, seed: int, length: int = LENGTH, after: int = LENGTH // 2, asked: bool = True
+) -> Iterator[tuple[Run, bool]]:
+    """Random runs, and whether they break a law; they go on a little when one does, so that it can be seen. Of a design that is
+    proved the laws need not be ``asked``."""
     design = outline(cls)
     kinds = _by_operation(design)
     draw = random.Random(seed)
@@ -50,7 +56,7 @@ def runs(cls: type[Design], number: int, seed: int, length: int = LENGTH, after:
                 break
             op, step, outcome = taken
             steps.append(step)
-            broken = broken or machine.broken(op, step.arguments, outcome) is not None
+            broken = broken or (asked and machine.broken(op, step.arguments, outcome) is not None)
             left -= broken
             machine.settle()
         yield Run(machine.initial_answers, tuple(steps)), broken
@@ -81,19 +87,20 @@ def _take(machine: Machine, kinds: list[list[Instance]], code: int) -> tuple[Ope
 
 def vector_lines() -> Iterator[bytes]:
     """The vectors as lines of JSON, each made when it is asked for."""
-    for number, (about, cls, run, found) in enumerate(itertools.chain(_lawful(), _unlawful())):
-        told = trace_of(cls, LARGER, run, dumps=found is not None)
-        verdict: Any = {"line": found.line, "clause": found.clause, "expected": found.expected} if found else "lawful"
-        operations = [_operation(cls, step) for step in run.steps]
-        yield msgspec.json.encode(
-            {
-                "id": f"monitor/{number:06}",
-                "because": about,
-                "operations": operations,
-                "trace": told if found is None else told[: found.line],
-                "verdict": verdict,
-            }
-        )
+    for number, vector in enumerate(itertools.chain(_lawful(), _unlawful())):
+        yield msgspec.json.encode({"id": f"monitor/{number:06}", **vector})
+
+
+def _vector(about: str, cls: type[Design], run: Run, found: Deviation | None = None) -> dict[str, Any]:
+    """A run as a vector, without a number: it is lawful, or told to deviate."""
+    told = trace_of(cls, LARGER, run, dumps=found is not None)
+    verdict: Any = {"line": found.line, "clause": found.clause, "expected": found.expected} if found else "lawful"
+    return {
+        "because": about,
+        "operations": [_operation(cls, step) for step in run.steps],
+        "trace": told if found is None else told[: found.line],
+        "verdict": verdict,
+    }
 
 
 def _operation(cls: type[Design], step: Step) -> dict[str, Any]:
@@ -105,9 +112,9 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, bool | int) else str(value)
 
 
-def _lawful() -> Iterator[tuple[str, type[Design], Run, Deviation | None]]:
+def _lawful() -> Iterator[dict[str, Any]]:
     met: set[tuple[str, ...]] = set()
-    for run, _ in runs(Memory, RUNS, seed=1):
+    for run, _ in runs(Memory, RUNS, seed=1, asked=False):
         shown, last = set[tuple[str, ...]](), 0
         for number, (step, told) in enumerate(told_steps(Memory, LARGER, run), 1):
             way = (step.operation, *(f"{event['e']}{event.get('writable', '')}" for event in told))
@@ -117,19 +124,23 @@ def _lawful() -> Iterator[tuple[str, type[Design], Run, Deviation | None]]:
         if shown:
             met |= shown
             new = "; ".join(sorted({way[0] for way in shown}))
-            yield f"first to show: {new}", Memory, Run(run.initial, run.steps[:last]), None
+            yield _vector(f"first to show: {new}", Memory, Run(run.initial, run.steps[:last]))
 
 
-def _unlawful() -> Iterator[tuple[str, type[Design], Run, Deviation | None]]:
-    for name, mutant in MUTANTS.items():
-        if not issubclass(mutant.design, ContractMmu):
-            continue
-        clauses: set[str] = set()
-        for run, broken in runs(mutant.design, FOR_A_MUTANT, seed=3):
-            told = trace_of(mutant.design, LARGER, run, dumps=True) if broken else []
-            if any(event.get("mfn") == NOTHING for event in told):
-                continue  # it maps a page to no frame, which no trace can say
-            found = Judge(name).block(1, lines(told)) if told else None
-            if found is not None and found.clause not in clauses:
-                clauses.add(found.clause)
-                yield f"{name}: {mutant.title}", mutant.design, run, found
+def _unlawful() -> Iterator[dict[str, Any]]:
+    names = [name for name, mutant in MUTANTS.items() if issubclass(mutant.design, ContractMmu)]
+    for vectors in spread(partial(_of_mutant, number=FOR_A_MUTANT), names, Where(cpu_count() or 1)):
+        yield from vectors
+
+
+def _of_mutant(name: str, number: int) -> list[dict[str, Any]]:
+    """For each clause that runs of a mutant are told to break, the first that does."""
+    mutant, found = MUTANTS[name], dict[str, dict[str, Any]]()
+    for run, broken in runs(mutant.design, number, seed=3):
+        told = trace_of(mutant.design, LARGER, run, dumps=True) if broken else []
+        if any(event.get("mfn") == NOTHING for event in told):
+            continue  # it maps a page to no frame, which no trace can say
+        deviation = Judge(name).block(1, lines(told)) if told else None
+        if deviation is not None and deviation.clause not in found:
+            found[deviation.clause] = _vector(f"{name}: {mutant.title}", mutant.design, run, deviation)
+    return list(found.values())

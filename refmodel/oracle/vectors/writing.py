@@ -17,7 +17,7 @@ from typing import Any
 import attrs
 import msgspec
 
-from refmodel.engines.spread import end_at_once, held_interrupts, leave_ending_to_the_parent
+from refmodel.engines.spread import end_at_once, held_interrupts, lead
 from refmodel.language import BadDesign
 from refmodel.machine.x86.ept_walk import Ept, Use
 from refmodel.machine.x86.guest_walk import Access, Cpu
@@ -124,7 +124,7 @@ _counted: Any = None
 
 def _count_in(counted: Any) -> None:
     global _counted  # noqa: PLW0603
-    leave_ending_to_the_parent()
+    lead()
     _counted = counted
 
 
