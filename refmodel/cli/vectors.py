@@ -13,6 +13,7 @@ from refmodel.cli.loudness import loudness
 from refmodel.cli.progress import writing
 from refmodel.language import BadDesign
 from refmodel.language.plurals import many
+from refmodel.oracle.riscv import results as of_riscv
 from refmodel.oracle.riscv.signatures import MOST, judge_signature, write_elfs
 from refmodel.oracle.riscv.vectors import ARCHITECTURES
 from refmodel.oracle.writing_vectors import vectors as write_vectors
@@ -57,7 +58,7 @@ def vectors(
         typer.Option(
             "--judge",
             help="write no vectors; judge this file, in which a walker that ran "
-            "the vectors reports one result per line; for riscv: judge a "
+            "the vectors reports one result per line, or, for riscv, a "
             "signature",
         ),
     ] = None,
@@ -92,7 +93,7 @@ def vectors(
 
 
 def _judge(folder: Path, results: Path, architecture: str, as_json: bool) -> int:
-    """Judge what a consumer found: results by x86's vectors, or a signature by RISC-V's."""
+    """Judge what a consumer found: results, or a signature of RISC-V."""
     from refmodel.cli.judging_mmus import judged_document
     from refmodel.oracle.vectors.results import judge_results
     from refmodel.report import terminal
@@ -101,8 +102,12 @@ def _judge(folder: Path, results: Path, architecture: str, as_json: bool) -> int
     if architecture != "x86" and not riscv:
         raise BadDesign(f"{architecture}: no such architecture; x86, riscv or riscv32 was expected")
     if not results.is_file():
-        raise BadDesign(f"{results}: no such file; expected " + ("a signature" if riscv else "a file with a result a line"))
-    verdicts = [judge_signature(folder, results)] if riscv else judge_results(folder, results)
+        what = "a file with a result a line" + (", or a signature" if riscv else "")
+        raise BadDesign(f"{results}: no such file; expected {what}")
+    if not riscv:
+        verdicts = judge_results(folder, results)
+    else:
+        verdicts = of_riscv.judge_results(folder, results) if of_riscv.are_results(results) else [judge_signature(folder, results)]
     if as_json:
         print_document([judged_document(verdict) for verdict in verdicts])
     for verdict in () if as_json else verdicts:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import time
 import zlib
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import attrs
-
 from refmodel.language import BadDesign
-from refmodel.oracle.judging import Deviation, Finding, Verdict
+from refmodel.oracle.judging import Verdict
+from refmodel.oracle.results import Classes
 from refmodel.oracle.riscv.agent_walks import Numbers, observed, scripted, status_of
 from refmodel.oracle.riscv.consumer import Label, Signature, bytes_of, elf_of, signature_of
 from refmodel.oracle.riscv.outcomes import Lawful
+from refmodel.oracle.riscv.results import Example
 from refmodel.oracle.riscv.script import Results, Script
 from refmodel.oracle.riscv.vectors import SETS, SETS_64, Vector, file_name, file_of, read
 from refmodel.oracle.riscv.walk_campaign import compare
@@ -24,24 +22,6 @@ from refmodel.oracle.riscv.walk_tests import Stages, WalkTest
 MOST = 4000
 """Vectors that fit into the memory of one ELF."""
 Batch = Sequence[tuple[Vector, WalkTest, Lawful]]
-
-
-@attrs.frozen
-class Example:
-    """A vector, as an example of a class of deviations."""
-
-    vector: Vector
-    test: WalkTest
-
-    def lines(self) -> Iterator[str]:
-        """The vector in words."""
-        yield f"vector {self.vector.id} ({self.vector.because})"
-        yield from self.test.lines()
-
-    def size(self) -> tuple[int, int, str]:
-        """Smaller examples come first: fewer entries, fewer bits that are set."""
-        entries = self.test.entries.values()
-        return len(entries), sum(entry.bit_count() for entry in entries), self.vector.id
 
 
 def write_elfs(folder: Path, each: int, sets: Sequence[Stages] = SETS_64) -> dict[str, int]:
@@ -77,7 +57,7 @@ def judge_signature(folder: Path, file: Path) -> Verdict:
     A vector is not judged if the machine did not take its registers. Raises ``BadDesign`` for what is no signature of a run that
     came to its end, and for one of other vectors.
     """
-    began, seen, outcomes, judged = time.perf_counter(), Counter[str](), Counter[str](), 0
+    classes = Classes()
     signature, label = _read(file)
     stages = SETS[label.stages]
     batch = list(itertools.islice(read(file_of(folder, stages), stages), label.first, label.first + label.count))
@@ -86,34 +66,11 @@ def judge_signature(folder: Path, file: Path) -> Verdict:
     if zlib.crc32(packed) != label.checksum or len(packed) != len(signature.script):
         raise BadDesign(f"{file}: is of other vectors than those in {folder}")
     results = script.results(signature.script)
-    smallest = dict[str, Deviation]()
     for (vector, test, way), numbers in zip(batch, noted, strict=True):
-        if not _is_set_up(test, numbers, results):
-            continue
-        judged += 1
-        got = observed(test, way, numbers, results)
-        outcomes[got.outcome.kind] += 1
-        finding = compare(test, way, got)
-        if finding is not None:
-            seen[finding.title] += 1
-            _keep_smaller(smallest, finding, Example(vector, test))
-    found = sorted(smallest.values(), key=lambda one: -seen[one.finding.title])
-    return Verdict(
-        file.name,
-        f"vectors of {stages.name}",
-        judged,
-        time.perf_counter() - began,
-        tuple(found),
-        dict(seen),
-        dict(outcomes),
-        label.count,
-    )
-
-
-def _keep_smaller(smallest: dict[str, Deviation], finding: Finding, example: Example) -> None:
-    known = smallest.get(finding.title)
-    if known is None or (isinstance(known.test, Example) and example.size() < known.test.size()):
-        smallest[finding.title] = Deviation(finding, example)
+        if _is_set_up(test, numbers, results):
+            got = observed(test, way, numbers, results)
+            classes.met(frozenset(), got.outcome.kind, compare(test, way, got), Example(vector, test))
+    return classes.verdict(file.name, f"vectors of {stages.name}", label.count)
 
 
 def _scripted(batch: Batch) -> tuple[Script, list[Numbers]]:

@@ -5,8 +5,6 @@ A result is a line of JSON: the ``id`` of a vector, and how the consumer's walk 
 
 from __future__ import annotations
 
-import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -16,13 +14,10 @@ import attrs
 import msgspec
 
 from refmodel.language import BadDesign
-from refmodel.language.encoding import undecodable
-from refmodel.language.unsound import UNDECODABLE
 from refmodel.machine.x86.ept_walk import EPT_A, EPT_D, Ept
 from refmodel.machine.x86.words import A, D
-from refmodel.oracle.judging import Deviation, Finding, Verdict
-from refmodel.oracle.trace.duplicates import duplicate_in
-from refmodel.oracle.trace.reading import Source
+from refmodel.oracle.judging import Finding, Verdict
+from refmodel.oracle.results import Classes, read_results, refuse_unknown
 from refmodel.oracle.vectors import manifest
 from refmodel.oracle.vectors.files import SETS, Hex, Memory, Vector, read
 from refmodel.oracle.vectors.paths import EptTest
@@ -33,6 +28,8 @@ from refmodel.oracle.x86.legacy_tests import LegacyTest, LoadTest
 from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.outcomes import Lawful, Observed, Outcome, judged
 from refmodel.oracle.x86.walk_tests import WalkTest
+
+EXAMPLE = '{"id":"guest-4/000000","end":"#PF","code":"0x4","address":"0x1000"}'
 
 
 class Result(msgspec.Struct, forbid_unknown_fields=True):
@@ -84,7 +81,7 @@ def _named(record: Mapping[str, int | str]) -> str:
 def judge_results(folder: Path, file: Path) -> list[Verdict]:
     """Judge results by the vectors in a folder: a verdict for each set that has some. Raises ``BadDesign`` for what is no result,
     and where nothing can be judged."""
-    results = _read(file)
+    results = read_results(file, Result, SETS, EXAMPLE)
     manifest.check(folder)
     verdicts = []
     for name in SETS:
@@ -94,69 +91,18 @@ def judge_results(folder: Path, file: Path) -> list[Verdict]:
     return verdicts
 
 
-def _read(file: Path) -> dict[str, tuple[Result, int]]:
-    """The results, by the vector's name, each with its line."""
-    decoder, results = msgspec.json.Decoder(Result), dict[str, tuple[Result, int]]()
-    for first, block in Source(str(file)).blocks():
-        for number, line in enumerate(block.split(b"\n"), first):
-            if not line.strip():
-                continue
-            try:
-                result = decoder.decode(line)
-            except UNDECODABLE as why:
-                raise BadDesign(f"{file}:{number}: not a result: {undecodable(line, why)}") from None
-            if (key := duplicate_in(line)) is not None:
-                raise BadDesign(f"{file}:{number}: {key}: is given twice in one object; expected one value")
-            if result.id in results or result.id.partition("/")[0] not in SETS:
-                why_not = "was given before" if result.id in results else f"expected that of a vector of {', '.join(SETS)}"
-                raise BadDesign(f"{file}:{number}: id: {result.id}: {why_not}")
-            results[result.id] = result, number
-    if not results:
-        raise BadDesign(
-            f'{file}: no results; expected a line such as {{"id":"guest-4/000000","end":"#PF","code":"0x4",'
-            '"address":"0x1000"} for each vector'
-        )
-    return results
-
-
 def _judge(vectors: Path, file: Path, results: dict[str, tuple[Result, int]]) -> Verdict:
     if not vectors.is_file():
         raise BadDesign(f"{vectors}: no such file; refmodel vectors --out {vectors.parent} makes it")
-    began, seen, outcomes = time.perf_counter(), Counter[str](), Counter[str]()
-    smallest: dict[str, Deviation] = {}
-    left, number = dict(results), 0
-    needed, without = set[str](), list[set[str]]()
-    for vector, test, ways in read(vectors):
-        number += 1
+    classes, left, number = Classes(), dict(results), 0
+    for number, (vector, test, ways) in enumerate(read(vectors), 1):  # noqa: B007
         result, _ = left.pop(vector.id, (None, 0))
         if result is None:
-            without.append(set(vector.needs))
-            continue
-        needed |= set(vector.needs)
-        outcomes[result.end] += 1
-        finding = _finding(test, ways, result)
-        if finding is None:
-            continue
-        seen[finding.title] += 1
-        example, known = Example(vector, test), smallest.get(finding.title)
-        if known is None or (isinstance(known.test, Example) and example.size() < known.test.size()):
-            smallest[finding.title] = Deviation(finding, example)
-    if left:
-        name, (_, line) = next(iter(left.items()))
-        raise BadDesign(f"{file}:{line}: id: {name}: {vectors} has no such vector; were the results made of other vectors?")
-    found = sorted(smallest.values(), key=lambda each: -seen[each.finding.title])
-    return Verdict(
-        file.name,
-        f"vectors {vectors.stem}",
-        sum(outcomes.values()),
-        time.perf_counter() - began,
-        tuple(found),
-        dict(seen),
-        dict(outcomes),
-        number,
-        tuple(sorted(set[str]().union(*without) - needed)),
-        sum(needs <= needed for needs in without),
-    )
+            classes.without_result(set(vector.needs))
+        else:
+            classes.met(set(vector.needs), result.end, _finding(test, ways, result), Example(vector, test))
+    refuse_unknown(left, vectors, file)
+    return classes.verdict(file.name, f"vectors {vectors.stem}", number)
 
 
 def _finding(test: Test, ways: list[Lawful], result: Result) -> Finding | None:
