@@ -417,7 +417,7 @@ class KvmMmu:
         supervisor_wrote = wrote and not walked.access & USER  # with CR0.WP clear it may, and the user is kept out then
         may_write = (given & RW and (entries[-1] & D or wrote)) or (supervisor_wrote and not user)
         if (write and not may_write) or (user and not given & US):
-            said = " ".join(word for word, has in (("writable", may_write), ("for users", given & US)) if has) or "read-only"
+            said = f"{'writable' if may_write else 'read-only'}, {'for users too' if given & US else 'for supervisors only'}"
             raise deviates(ENTRIES, [said], f"gfn {gfn:#x}; the walk at line {walked.line} gives no more")
 
 
