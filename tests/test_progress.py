@@ -49,7 +49,7 @@ from refmodel.language import (
 from refmodel.language.design import Outline, claims_of
 from refmodel.language.laws import Law
 from refmodel.machine.cells import Access, Cell
-from refmodel.machine.names import Count, Cpu, Gfn, Index, Mfn, ShadowPage, Vcpu, Vm
+from refmodel.machine.names import Count, Cpu, Gfn, Index, Mfn, ShadowPage, Slot, Vcpu, Vm
 from refmodel.mmu.replies import Filled, Handled
 from refmodel.mmu.shadow_pages import Role
 from refmodel.mmu.shadow_roles import RoleFilled
@@ -137,7 +137,13 @@ def test_what_waits_for_something_of_another_clause_is_judged_alone(engine: Engi
 
 @pytest.mark.parametrize(
     "cls",
-    [flushes.RefusesEveryFrame, flushes.ChoosesItselfAfterAnAllocation, flushes.IsGivenOneFrame, flushes.WantsWhatCannotBe],
+    [
+        flushes.RefusesEveryFrame,
+        flushes.ChoosesItselfAfterAnAllocation,
+        flushes.IsGivenOneFrame,
+        flushes.WantsWhatCannotBe,
+        flushes.BarsEveryFrame,
+    ],
 )
 def test_that_memory_may_be_short_excuses_nothing_else(cls: type[Design]) -> None:
     assert any("although no allocation fails" in why for why in proved(outline(cls))["flushing"].failing)
@@ -854,6 +860,49 @@ class ChoosesAnother(ChoosesOnTheWay):
         require(self.asked[cpu])
         self.last[cpu] = choose(Cpu, lambda other: other != cpu)
         self.asked[cpu] = False
+
+
+class ChoosesASlot(Design):
+    """Pages are written in turn: while none is being written no slot is busy, so any slot will do."""
+
+    dirty: Total[Gfn, bool]
+    written: Total[Gfn, Slot]
+    busy: Total[Slot, bool]
+    geometry = geometry(Gfn=2, Slot=1)
+
+    @operation
+    def store(self, gfn: Gfn) -> None:
+        self.dirty[gfn] = True
+
+    @operation
+    def start(self, gfn: Gfn) -> None:
+        require(self.dirty[gfn] and self.written[gfn] == NOTHING)
+        slot: Slot = choose(Slot, lambda slot: not self.busy[slot])
+        self.busy[slot] = True
+        self.written[gfn] = slot
+        self.dirty[gfn] = False
+
+    @operation
+    def end(self, gfn: Gfn) -> None:
+        require(self.written[gfn] != NOTHING)
+        self.busy[self.written[gfn]] = False
+        self.written[gfn] = NOTHING
+
+    @law("RES-1", "A slot is busy if a page is being written to it, and only then.")
+    def busy_for_a_page(s: "ChoosesASlot", slot: Slot) -> bool:
+        return count(s.written, lambda written, gfn: written == slot) == (1 if s.busy[slot] else 0)
+
+    @pending("EFF-4", "A write ends.", until="end")
+    def is_written(self, gfn: Gfn) -> bool:
+        return self.written[gfn] != NOTHING
+
+    @pending("EFF-4", "A dirty page is written.", until="start", after=("is_written",))
+    def is_dirty(self, gfn: Gfn) -> bool:
+        return self.dirty[gfn]
+
+
+def test_any_name_may_be_chosen_where_all_will_do() -> None:
+    assert all(each.proved for each in prove_progress(outline(ChoosesASlot)))
 
 
 @pytest.mark.parametrize("design, proved", [(ChoosesOnTheWay, True), (ChoosesAnother, False)])

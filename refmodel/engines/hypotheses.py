@@ -392,4 +392,9 @@ def _values(kind: Scalar) -> list[Term]:
     """What a name of a law that no table mentions may stand for."""
     if isinstance(kind, FlagKind):
         return [z3.BoolVal(True), z3.BoolVal(False)]
-    return [z3.Const(f"{ANY}{kind}", sort_of(kind))]
+    return [some_name(kind)]
+
+
+def some_name(kind: Scalar) -> Term:
+    """There is a name of each sort, and this is one."""
+    return z3.Const(f"{ANY}{kind}", sort_of(kind))

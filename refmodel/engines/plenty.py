@@ -5,12 +5,14 @@ Where an operation asks whether an allocation ``fails`` and then chooses a frame
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import z3
 
-from refmodel.engines.connectives import number_of
+from refmodel.engines.conditions import Lookup
+from refmodel.engines.connectives import conj, number_of
+from refmodel.engines.instances import Instance
 from refmodel.engines.paths import Path
 from refmodel.engines.questions import simplified
 from refmodel.engines.symbolic import Symbolic
@@ -58,14 +60,22 @@ class Plenty(Symbolic):
             self.choices = called
 
 
-def with_one_more(way: Term, path: Path, state: Any) -> Term:
+def with_one_more(way: Term, path: Path, state: Any, laws: Sequence[Instance]) -> Term:
     """That what has to hold for a path to be taken would hold if what is chosen after an allocation were a name that there is not
-    yet: none of those that there are, counted nowhere, with all its entries as at power-on. ``state``: where the path begins."""
+    yet: none of those that there are, counted nowhere, with all its entries as at power-on. ``state``: where the path begins.
+
+    ``laws`` about such a name have to hold too: by a law that a page of it is like one of another, it may not be as at power-on.
+    What else they look up for it may be anything."""
     entries: list[tuple[Term, Term]] = []
+    looked_up = set[object]()
     for lookup in path.lookups.values():
         table = getattr(state, lookup.table)
-        if lookup.base == table.base and any(map(_speaks_of_memory, lookup.key)):
+        if lookup.base == table.base and _is_of_memory(lookup):
             entries += zip(table.symbols.at(lookup.key, lookup.ids), table.initial(), strict=True)
+            looked_up.add(lookup.identity)
+    if _speaks_of_memory(way):
+        lawful = [each.body for each in laws if all(x.identity in looked_up for x in each.lookups if _is_of_memory(x))]
+        way = conj([way, *lawful])
     new = z3.substitute(way, *entries) if entries else way
     facts = _facts(new)
     if not all(map(_is_new, facts)):
@@ -101,6 +111,11 @@ def _is_new(fact: Term) -> bool:
 def is_in_memory(term: Term) -> bool:
     """Whether a term is what is chosen after an allocation."""
     return bool(z3.is_const(term) and term.decl().name().startswith(IN_MEMORY))
+
+
+def _is_of_memory(lookup: Lookup) -> bool:
+    """Whether something is looked up for what is chosen after an allocation."""
+    return any(map(_speaks_of_memory, lookup.key))
 
 
 def _speaks_of_memory(term: Term) -> bool:

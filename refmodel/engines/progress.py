@@ -24,11 +24,12 @@ from typing import Any
 import attrs
 import z3
 
+from refmodel.engines.chosen import choices_of, looked_up_somewhere, of_sort, some_of
 from refmodel.engines.collecting import rarely_collected
-from refmodel.engines.connectives import conj, disj, negation, number_of
+from refmodel.engines.connectives import conj, disj, negation
 from refmodel.engines.formulas import Formula, Formulas, formula, formulas
 from refmodel.engines.hypotheses import NEAR, Hypotheses, members
-from refmodel.engines.instances import instances_of
+from refmodel.engines.instances import Instance, instances_of
 from refmodel.engines.merging import MOST, attempts
 from refmodel.engines.paths import Path, real
 from refmodel.engines.plenty import Plenty, is_in_memory, with_one_more
@@ -36,11 +37,11 @@ from refmodel.engines.prover import Induction
 from refmodel.engines.questions import Solver, about
 from refmodel.engines.refused import refused_in
 from refmodel.engines.symbolic import Obligation, Symbolic
-from refmodel.engines.terms import ANY, Term, argument
+from refmodel.engines.terms import ANY, Term, argument, real_term
 from refmodel.language.asking import answering
 from refmodel.language.design import Outline
 from refmodel.language.joining import joined
-from refmodel.language.kinds import Kind, NaturalKind, Scalar
+from refmodel.language.kinds import NaturalKind, Scalar
 from refmodel.language.opaque import Opaque
 from refmodel.language.pending import Pending, led_to, rank_of, stated
 
@@ -173,6 +174,9 @@ class _Ending:
         self.unless, self._of_hardware = set[str](), dict[str, Term]()
         if any(isinstance(answer, bool) for path in self.paths for answer in path.answers):
             _, self.paths = self._followed(lambda design: Plenty(design, self.unless, self._of_hardware))
+        self._real += [
+            each for path in self.paths for kind, _ in choices_of(path) for some in some_of(kind) for each in real_term(kind, some)
+        ]
         self._know_anew()
 
     def _followed(self, reads: Callable[[Outline], Symbolic]) -> tuple[Induction, list[Path]]:
@@ -274,22 +278,45 @@ class _Ending:
         for path in paths:
             way = conj([z3.BoolVal(True), *path.segments[-1].conditions])
             chosen = [way, *(z3.substitute(way, *by) for by in self._choices(path, plenty))]
-            found += [with_one_more(each, path, state) for each in chosen] if plenty else chosen
+            laws = self._laws_of_memory(path) if plenty else []
+            found += [with_one_more(each, path, state, laws) for each in chosen] if plenty else chosen
         return found
+
+    def _laws_of_memory(self, path: Path) -> list[Instance]:
+        """The laws of what a path chooses after an allocation, beside names that the path and the condition speak of."""
+        named = self._named(path)
+        instances, found = instances_of(self.design, self._laws, BASE), []
+        for term in (term for _, term in choices_of(path) if is_in_memory(term)):
+            for each in self._laws:
+                terms = [
+                    members(kind) or of_sort(name, (term, *named))[:FEW_NAMES]
+                    for name, (_, kind) in zip(each.names, each.law.names, strict=True)
+                ]
+                if math.prod(map(len, terms)) <= MOST_CHOICES:
+                    found += [
+                        instances.law(each, instances.names(each, at))
+                        for at in itertools.product(*terms)
+                        if number_of(term) in map(number_of, at)
+                    ]
+        return found
+
+    def _named(self, path: Path) -> list[Term]:
+        """What the condition is about, and what it and a path look something up for."""
+        lookups = (*path.lookups.values(), *self.reading.lookups.values())
+        return [*(name.term for name in self.names if isinstance(name, Opaque)), *(key for each in lookups for key in each.key)]
 
     def _choices(self, path: Path, plenty: bool) -> Iterator[list[tuple[Term, Term]]]:
         """What the choices along a path may be taken to fall on: names that it looks something up for, a name whose entry counts
-        where some do, flags, members of enums."""
-        keys = [key for lookup in (*path.lookups.values(), *self.reading.lookups.values()) for key in lookup.key]
-        own = [name.term for name in self.names if isinstance(name, Opaque)]
-        leaves = [leaf for answer in path.answers if isinstance(answer, tuple) for leaf in _leaves(*answer)]
+        where some do, any name that there is, flags, members of enums."""
+        named = self._named(path)
+        leaves = choices_of(path)
         if leaves:
             self._knowing(COUNTING)
         counted = self._hypotheses.counted_somewhere()
         options = [
             [
                 *([term] if plenty and is_in_memory(term) else []),
-                *(members(kind) or [*_of_sort(term, (*own, *keys))[:FEW_NAMES], *_of_sort(term, counted)[:FEW_NAMES]]),
+                *(members(kind) or [*of_sort(term, named)[:FEW_NAMES], *of_sort(term, counted)[:FEW_NAMES], *some_of(kind)]),
             ]
             for kind, term in leaves
         ]
@@ -396,7 +423,7 @@ class _Ending:
         """Assume what the laws say of what the condition and the paths look at."""
         paths = [*self.applying, *self.paths]
         self._hypotheses.admit(
-            [*self.reading.lookups.values(), *(x for path in paths for x in path.lookups.values())],
+            [*self.reading.lookups.values(), *(x for path in paths for x in (*path.lookups.values(), *looked_up_somewhere(path)))],
             [*self.reading.counts.values(), *(c for path in paths for c in path.counts.values())],
         )
         for each in self._hypotheses.formulas:
@@ -431,17 +458,6 @@ def _circle(pending: Pending, begins: Mapping[str, frozenset[str]]) -> Iterator[
         yield f"ending {name} at some names may begin it at others; a rank may show that it ends all the same (specs/progress.md)"
     elif name in led_to(name, begins):
         yield f"ending {name} may begin {', '.join(sorted(begins[name]))}, which may lead back to it"
-
-
-def _leaves(kind: Kind, value: Any) -> list[tuple[Scalar, Term]]:
-    """The scalars of a value that is chosen, and what they are called."""
-    leaves = zip(kind.leaves(), kind.flatten(value), strict=True)
-    return [(leaf, part.term) for (_, leaf), part in leaves if isinstance(part, Opaque)]
-
-
-def _of_sort(term: Term, terms: Iterable[Term]) -> list[Term]:
-    """Those of the terms that are of the sort of another, each once."""
-    return list({number_of(each): each for each in terms if each.sort() == term.sort()}.values())
 
 
 __all__ = ["Progress", "demand_progress", "prove_progress"]

@@ -256,6 +256,31 @@ class WantsWhatCannotBe(RefusesEveryFrame):
         self.stale[vm] = False
 
 
+class BarsEveryFrame(RefusesEveryFrame):
+    """Wrong: a law bars every frame to a VM that is paused, however many there are."""
+
+    barred: Total[tuple[Vm, Mfn], bool]
+
+    @operation
+    def pause(self, vm: Vm) -> None:
+        self.paused[vm] = True
+        assign(self.barred, lambda barred, of, mfn: of == vm, True)
+
+    @operation
+    def finish(self, vm: Vm) -> None:
+        require(self.stale[vm])
+        require(self.left(vm) == 0)
+        if fails("frame for the log"):
+            return
+        mfn: Mfn = choose(Mfn, lambda mfn: self.log[mfn] == NOTHING and not self.barred[vm, mfn])
+        self.log[mfn] = vm
+        self.stale[vm] = False
+
+    @law("ISO-2", "Every frame is barred to a VM that is paused, and none to any other VM.")
+    def barred_while_paused(s: "BarsEveryFrame", vm: Vm, mfn: Mfn) -> bool:
+        return s.barred[vm, mfn] == s.paused[vm]
+
+
 class ChoosesItselfAfterAnAllocation(RefusesEveryFrame):
     """Wrong: what is chosen after the allocation is the VM itself, and no frame."""
 

@@ -1,0 +1,43 @@
+"""What an operation chooses along a path, and what that may be taken to fall on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from refmodel.engines.conditions import Lookup
+from refmodel.engines.connectives import number_of
+from refmodel.engines.hypotheses import some_name
+from refmodel.engines.paths import Path
+from refmodel.engines.terms import Term
+from refmodel.language.kinds import Kind, NameKind, Scalar
+from refmodel.language.opaque import Opaque
+
+
+def choices_of(path: Path) -> list[tuple[Scalar, Term]]:
+    """The scalars of what is chosen along a path, and what they are called."""
+    return [leaf for answer in path.answers if isinstance(answer, tuple) for leaf in _leaves(*answer)]
+
+
+def _leaves(kind: Kind, value: Any) -> list[tuple[Scalar, Term]]:
+    """The scalars of a value that is chosen, and what they are called."""
+    leaves = zip(kind.leaves(), kind.flatten(value), strict=True)
+    return [(leaf, part.term) for (_, leaf), part in leaves if isinstance(part, Opaque)]
+
+
+def some_of(kind: Scalar) -> list[Term]:
+    """Some name, for what is a name."""
+    return [some_name(kind)] if isinstance(kind, NameKind) else []
+
+
+def looked_up_somewhere(path: Path) -> Iterator[Lookup]:
+    """What a path looks up for names that it chooses, as looked up for some name of the sort."""
+    some = {number_of(term): each for kind, term in choices_of(path) for each in some_of(kind)}
+    for lookup in path.lookups.values() if some else ():
+        if not some.keys().isdisjoint(lookup.ids):
+            yield Lookup(lookup.base, lookup.table, tuple(some.get(number_of(part), part) for part in lookup.key))
+
+
+def of_sort(term: Term, terms: Iterable[Term]) -> list[Term]:
+    """Those of the terms that are of the sort of another, each once."""
+    return list({number_of(each): each for each in terms if each.sort() == term.sort()}.values())
