@@ -26,7 +26,7 @@ import z3
 
 from refmodel.engines.chosen import choices_of, looked_up_somewhere, of_sort, some_of
 from refmodel.engines.collecting import rarely_collected
-from refmodel.engines.connectives import conj, disj, negation
+from refmodel.engines.connectives import conj, disj, negation, number_of
 from refmodel.engines.formulas import Formula, Formulas, formula, formulas
 from refmodel.engines.hypotheses import NEAR, Hypotheses, members
 from refmodel.engines.instances import Instance, instances_of
