@@ -97,8 +97,8 @@
     refmodel_tell(rm, "\"e\":\"ram\",\"vm\":%llu,\"gpa\":%llu,\"bytes\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gpa), REFMODEL_NUMBER(bytes), REFMODEL_MORE(more))
 
-/* populate: The monitor gives a VM a new page in a scrubbed frame, or a frame for a populate-on-demand page.
- * Optional fields: pages, bits. */
+/* populate: The monitor gives a VM a new page in a scrubbed frame, or a frame for a page that has none: a
+ * populate-on-demand page, or memory of ram or slot_add. Optional fields: pages, bits. */
 #define refmodel_event_populate(rm, vm, gfn, mfn, more) \
     refmodel_tell(rm, "\"e\":\"populate\",\"vm\":%llu,\"gfn\":%llu,\"mfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_NUMBER(mfn), REFMODEL_MORE(more))
@@ -338,7 +338,7 @@
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(ring), REFMODEL_NUMBER(end), REFMODEL_MORE(more))
 
 /* ring_reset: All entries of a dirty ring up to the entry end, without end itself, are free again, and their pages
- * are write-protected. */
+ * are write-protected, or lose their dirty flags. */
 #define refmodel_event_ring_reset(rm, vm, ring, end, more) \
     refmodel_tell(rm, "\"e\":\"ring_reset\",\"vm\":%llu,\"ring\":%llu,\"end\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(ring), REFMODEL_NUMBER(end), REFMODEL_MORE(more))

@@ -116,8 +116,8 @@ impl Refmodel {
         self.event(&format!(r#""e":"ram","vm":{vm},"gpa":{gpa},"bytes":{bytes}"#), more)
     }
 
-    /// populate: The monitor gives a VM a new page in a scrubbed frame, or a frame for a populate-on-demand page.
-    /// Optional fields: pages, bits.
+    /// populate: The monitor gives a VM a new page in a scrubbed frame, or a frame for a page that has none: a
+    /// populate-on-demand page, or memory of ram or slot_add. Optional fields: pages, bits.
     #[track_caller]
     pub fn event_populate(&mut self, vm: u64, gfn: u64, mfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"populate","vm":{vm},"gfn":{gfn},"mfn":{mfn}"#), more)
@@ -392,7 +392,7 @@ impl Refmodel {
     }
 
     /// ring_reset: All entries of a dirty ring up to the entry end, without end itself, are free again, and their
-    /// pages are write-protected.
+    /// pages are write-protected, or lose their dirty flags.
     #[track_caller]
     pub fn event_ring_reset(&mut self, vm: u64, ring: u64, end: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"ring_reset","vm":{vm},"ring":{ring},"end":{end}"#), more)

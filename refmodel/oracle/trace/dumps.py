@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import attrs
 
 from refmodel.language import NOTHING
@@ -24,13 +26,15 @@ from refmodel.oracle.trace.changes import (
 from refmodel.oracle.trace.deviations import Deviates
 from refmodel.oracle.trace.knowledge import About, Knowledge, Lingering
 from refmodel.oracle.trace.observed import Granted
-from refmodel.oracle.trace.tables import Key
+from refmodel.oracle.trace.tables import Key, Open
 
 
 def entry_(k: Knowledge, event: e.Entry) -> None:
     key, found = (event.vm, event.gfn), Derived(True, event.mfn, event.writable)
     unreported = reported.entry(k, key, event)
     entry = k.backing(key)
+    if event.writable and event.where == "table":
+        reported.within_its_slot(k, key)
     with k.judging(about(k, key, frames=(event.mfn,))):
         if event.writable and entry is not None and entry.mfn == event.mfn and _may_be_written_by_now(k, key, entry):
             k.state.p2m[key] = attrs.evolve(entry, writable=True)
@@ -40,7 +44,12 @@ def entry_(k: Knowledge, event: e.Entry) -> None:
         elif not any(_lets(each, found) for each in (table.get(key), *(cached.derived for cached in k.lingering[key]))):
             k.lingering[key] = (*k.lingering[key], Lingering(found, _taken_away_at_the_earliest(k, key)))
     if unreported is not None:  # a law that is broken says more
-        k.unless_silent(unreported, about(k, key))
+        try:
+            k.unless_silent(unreported, about(k, key))
+        except Deviates:
+            if not k.keeps_what_breaks:
+                k.undo(k.begun)  # what was found is not known: it may be judged once more
+            raise
 
 
 def _lets(derived: Derived | None, found: Derived) -> bool:
@@ -167,10 +176,15 @@ def _as_told(k: Knowledge, event: e.FrameIs) -> bool:
 def _any_is_untold(k: Knowledge) -> bool:
     """Whether a page may have a frame that was not told."""
     p2m = k.tables["p2m"]
+    assert p2m.ranges is not None
+    said = itertools.chain(
+        ((vm, entry) for (vm, _), entry in p2m.items()),
+        ((vm, piece.value) for vm, of_vm in p2m.ranges.pieces.items() for piece in of_vm if piece.value is not Open),
+    )
     return (
         not p2m.closed
         or p2m.any_is_open()
-        or any(entry.backing == Backing.PROMISED and vm not in k.populating for (vm, _), entry in p2m.items())
+        or any(entry.backing == Backing.PROMISED and vm not in k.populating for vm, entry in said)
     )
 
 

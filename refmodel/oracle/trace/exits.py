@@ -105,6 +105,11 @@ def may_be_late(k: Knowledge, event: Exit) -> bool:
     return True
 
 
+def may_have_come_before(k: Knowledge, event: Exit) -> None:
+    """An exit may have happened before another CPU's map of the page: then the next exit there may still be late."""
+    _last(k, event.vm, event.gpa >> 12).known_to.discard(event.cpu)
+
+
 def may_carry_out(k: Knowledge, vm: int, cpu: int, gfn: int, write: bool) -> bool:
     """Whether the monitor may carry an access out itself: it exited, at the page or at another that it goes across. Where exits are
     not told, any may have."""

@@ -155,6 +155,7 @@ def _copy_is_good_no_more(k: Knowledge, key: Key) -> None:
 
 def dma_write(k: Knowledge, event: DmaWrite) -> None:
     """Without a value, nothing is known any more of what is there."""
+    within_52_bits(event.gpa, event.size)
     if event.value is not None:
         for key, offset, bits, mask in pieces(event.vm, event.gpa, event.value, event.size):
             reported.device(k, key, write=True)
@@ -227,6 +228,7 @@ def written(k: Knowledge, key: Key, contents: Contents | None = None) -> None:
 
 
 def dma_read(k: Knowledge, event: DmaRead) -> None:
+    within_52_bits(event.gpa, event.size)
     for gfn in range(event.gpa >> 12, (event.gpa + event.size - 1 >> 12) + 1):
         reported.device(k, (event.vm, gfn), write=False)
     if event.value is not None:
@@ -236,12 +238,17 @@ def dma_read(k: Knowledge, event: DmaRead) -> None:
                 learn(k, at, offset, bits, mask)
 
 
+def within_52_bits(gpa: int, size: int, field: str = "gpa") -> None:
+    """Raise ``Inconsistent`` unless so many bytes from an address on have addresses."""
+    if gpa + size > 1 << 52:
+        raise Inconsistent(field, f"{gpa:#x} and {size} bytes from there do not fit into 52 bits")
+
+
 def pieces(vm: int, gpa: int, value: int, size: int) -> Iterator[tuple[Key, int, int, int]]:
     """An access word by word: the page, the offset of the word, and the bits of it that are concerned."""
     if value >> 8 * size:
         raise Inconsistent("value", f"{value:#x} has more than {8 * size} bits")
-    if gpa + size > 1 << 52:
-        raise Inconsistent("gpa", f"{gpa:#x} and {size} bytes from there do not fit into 52 bits")
+    within_52_bits(gpa, size)
     at, end = gpa, gpa + size
     while at < end:
         here = min(end, (at | 7) + 1) - at

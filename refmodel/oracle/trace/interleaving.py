@@ -12,7 +12,7 @@ from collections import deque
 
 import attrs
 
-from refmodel.oracle.trace import apart
+from refmodel.oracle.trace import apart, exits
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.forgetting import forget
@@ -95,6 +95,13 @@ class Interleaving:
         self._try_waiting()
         return None
 
+    def skip(self, item: Item) -> None:
+        """An event is not judged, since it may have come before others that were lost. It has happened all the same, perhaps after
+        events of other CPUs that are still to come."""
+        self._forget_old(item)
+        item.names = names_of(self.k, item.event)
+        self.recent.append(item)
+
     def end(self) -> Item | None:
         """There are no more events."""
         while self.waiting:
@@ -124,6 +131,8 @@ class Interleaving:
     def _note(self, item: Item) -> None:
         """An event has happened: what it and another write is not known for certain if they race, nor what is made of that."""
         others = [other for other in self.recent.related(item.names) if other.event.cpu != item.event.cpu]
+        if isinstance(item.event, e.Exit) and any(isinstance(other.event, e.Map) for other in others):
+            exits.may_have_come_before(self.k, item.event)
         about = Raced.of(self._about(item, other.names).unsure(self._about(other, item.names)) for other in others)
         if about:
             self.raced.add(about)

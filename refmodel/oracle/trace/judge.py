@@ -311,8 +311,9 @@ class Judge:
         if self.interleaving.order.apart(lost, Item(line, event, b"", [])):
             self._lost = None
             return False
-        self._latest[event.cpu] = Item(line, event, b"", [])
+        item = self._latest[event.cpu] = Item(line, event, b"", [])
         told_too_early(self.knowledge, event)
+        self.interleaving.skip(item)
         return True
 
     def _clocks_run(self, events: list[e.Event]) -> bool:

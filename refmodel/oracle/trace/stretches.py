@@ -100,6 +100,7 @@ def _pieces(first: int, last: int, singles: list[int], cuts: list[int]) -> Itera
 def _alone_and_cuts(k: Knowledge, vm: int, first: int, last: int, mfn: int | None) -> tuple[set[int], set[int]]:
     """The pages that are not like their neighbours, and where others begin that are not like those before."""
     singles, cuts = k.mentioned_pages.within(vm, first, last), set[int]()
+    singles = singles | {gfn for of, gfn in k.lent if of == vm and first <= gfn <= last}
     frames = set() if mfn is None else {(mfn, first, last - first)}
     for table in _ranged(k):
         assert table.ranges is not None

@@ -124,7 +124,7 @@ ROWS: tuple[Row, ...] = (
         "ISO-1 ISO-3 EQV-5", "QEMU kvm_set_user_memory; OpenVMM map_region", fills=True),
     Row(e.SlotDelete, slots.slot_delete, "bare_memory frames marks_told p2m plugged private sent slots tracked",
         "ISO-1 ISO-3", "QEMU kvm_set_user_memory; cloud-hypervisor remove_user_memory_region", fills=True),
-    Row(e.VmDestroyed, memory.vm_destroyed, "bare_memory borrowed derived dma frames grants lingering marks_told "
+    Row(e.VmDestroyed, memory.vm_destroyed, "bare_memory borrowed derived destination dma frames grants lingering marks_told "
         "p2m plugged private sent slots tracked",
         "ISO-1 ISO-3", "cloud-hypervisor vm/deleted; the end of the VMM's process", fills=True),
     Row(e.Report, memory.report, "bare_memory frames memory p2m slots",
@@ -149,7 +149,7 @@ ROWS: tuple[Row, ...] = (
     Row(e.Protect, translations.protect, "borrowed derived lingering p2m sent",
         "", "KVM kvm_tdp_mmu_spte_changed without W; userfaultfd write protection"),
     Row(e.Unprotect, translations.unprotect, "bare_memory derived frames memory p2m slots",
-        "ISO-2 EQV-4 EQV-5", "KVM fast_page_fault"),
+        "ISO-1 ISO-2 EQV-4 EQV-5", "KVM fast_page_fault"),
     Row(e.Track, translations.track, "p2m tracked",
         "ISO-1", "KVM kvm_write_track_add_gfn (fentry); shadow_page tracking"),
     Row(e.Untrack, translations.untrack, "tracked",

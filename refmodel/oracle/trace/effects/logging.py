@@ -248,14 +248,16 @@ def ring_reset(k: Knowledge, event: e.RingReset) -> None:
         why = f"entries from {ring.harvested} on were not harvested, and their pages are not sent"
         _lost(k, event, f"end {ring.harvested}", why)
     reset = [index for index in ring.entries if index < event.end]
-    if ring.reset is None or len(reset) < event.end - ring.reset:  # entries that nobody told: their pages may be any
+    clears_flags = k.marks_late  # or write-protects: which of them is not told (KVM with PML)
+    if clears_flags or ring.reset is None or len(reset) < event.end - ring.reset:  # entries that nobody told: of any pages
         k.protected_untold[event.vm] = k.maps
         k.alike.clear()
     if ring.harvested is None:
         _were_harvested(k, [(event.vm, ring.entries[index]) for index in reset])
     with _each(k):
         for index in reset:
-            _by_step(k, (event.vm, ring.entries[index]), e.Protect, protect)
+            if not clears_flags:
+                _by_step(k, (event.vm, ring.entries[index]), e.Protect, protect)
             del ring.entries[index]
     ring.reset = max(ring.reset or 0, event.end)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from refmodel.language import NOTHING
-from refmodel.laws import accounting, contract, equivalence
+from refmodel.laws import accounting, contract, equivalence, memory
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
@@ -46,6 +46,9 @@ def share(k: Knowledge, event: e.Share) -> None:
         if k.state.plugged.find(key) is False:
             why = f"there is no memory at vm {key[0]}, gfn {key[1]:#x}"
             k.unless_silent(deviates(equivalence.memory_is_the_bare_machines, key, why), about(k, one, other))
+        if (entry := k.backing(key)) is not None and entry.backing == Backing.SWAPPED:
+            why = "it is swapped out, so there is no frame to be shared"
+            k.unless_silent(deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, one, other))
     with k.judging(about(k, one, other, frames=(event.mfn,))):
         if event.mfn is None:
             _shared_somewhere(k, one, other)
@@ -80,7 +83,7 @@ def _shared_on(k: Knowledge, mfn: int, one: Key, other: Key) -> None:
         if entry is not None and entry.slot != NOTHING:
             k.swap_cache.put(k.swap_cache.number(entry.slot), mfn)
             k.alike.clear()
-        k.state.p2m[key] = attrs.evolve(entry or P2mEntry(Backing.MAPPED), mfn=mfn, writable=False)
+        k.state.p2m[key] = attrs.evolve(entry or P2mEntry(), backing=Backing.MAPPED, mfn=mfn, writable=False)
 
 
 def _shared_somewhere(k: Knowledge, one: Key, other: Key) -> None:

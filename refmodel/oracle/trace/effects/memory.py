@@ -12,6 +12,7 @@ from refmodel.mmu.contract import Derived
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace import guest
 from refmodel.oracle.trace.changes import (
     about,
     copy_is_good_no_more,
@@ -41,6 +42,7 @@ from refmodel.oracle.trace.tables import Key
 
 
 def ram(k: Knowledge, event: e.Ram) -> None:
+    guest.within_52_bits(event.gpa, event.bytes, "bytes")
     if event.bytes:
         first, last = event.gpa >> 12, (event.gpa + event.bytes - 1) >> 12
         with together(k):
@@ -86,7 +88,7 @@ def populate(k: Knowledge, event: e.Populate) -> None:
     entry = k.backing(key)
     with k.judging(about(k, key, frames=(event.mfn,))):
         take(k, event.mfn)
-        if entry is None or entry.backing != Backing.PROMISED:
+        if (entry is None or entry.backing != Backing.PROMISED) and not (entry is None and k.state.plugged.find(key)):
             k.state.plug(*key)
         is_new(k, key)
         own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(Backing.MAPPED, event.mfn, unwatched(k, key)))
@@ -301,6 +303,7 @@ def _destroyed(k: Knowledge, key: Key) -> None:
         vacate(k, key)
         k.state.p2m[key] = P2mEntry()
         k.state.unplug(*key)
+        k.state.destination[key] = Contents(zeroed=True)
         k.state.private[key] = k.state.tracked[key] = False
         if k.state.grants.find(key) is not None:
             k.state.grants[key] = Granted()

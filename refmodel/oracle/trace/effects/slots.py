@@ -18,6 +18,7 @@ from refmodel.oracle.trace.changes import (
     as_it_may_be_written,
     copy_is_good_no_more,
     counts_as_marked,
+    given_untold,
     is_no_memory,
     lose_sight,
 )
@@ -82,6 +83,7 @@ def _gone_in_silence(k: Knowledge, event: e.SlotAdd) -> None:
 
 def _read_only_now(k: Knowledge, key: Key) -> None:
     """Nobody may write to a page any more: by no translation that is installed or cached, and by no device."""
+    given_untold(k, key)
     k.look(key)
     if any(each.writable for each in k.translations(key)):
         reported.within_its_slot(k, key)
@@ -197,7 +199,7 @@ def _left(k: Knowledge, key: Key) -> None:
         k.state.p2m[key] = P2mEntry()
         k.state.unplug(*key)
         counts_as_marked(k, key)
-        k.state.private[key] = False
+        k.state.private[key] = k.state.tracked[key] = False
     is_no_memory(k, key)
 
 

@@ -217,13 +217,16 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
 
 def _may_have_been_there(k: Knowledge, key: Key, event: e.SwapIn, slot: int) -> bool:
     """Whether a frame of which nothing was told may have been in the swap cache before a page came back to it: another page leads
-    there, or one that uses the slot may be there, or the slot is not known of a page that keeps its copy."""
+    there, or one that uses the slot may be there, or the slot is not known of a page that keeps its copy. The last page of a slot
+    keeps none, and may come back to where the others are."""
     assert event.mfn is not None
     frame = k.state.frames.find(event.mfn)
     if frame is not None and frame.use not in (Use.FREE, Use.SHARED):
         return False
     if slot == NOTHING:
-        return event.keep and not k.closed and (frame is None or frame.use == Use.SHARED)
+        is_shared_there = frame is not None and frame.use == Use.SHARED
+        leads_there = frame is None and bool(k.pages_of(event.mfn) - {key})
+        return not k.closed and (is_shared_there or leads_there or (event.keep and frame is None))
     if frame is not None and frame.use == Use.SHARED:
         return False
     is_untold = any(k.backing(other) is None for other in k.users_of(slot) if other != key)

@@ -68,6 +68,8 @@ def _map_page(k: Knowledge, event: e.Map) -> None:
         table[key] = new
         if event.execute is not None:
             k.state.executable[key] = event.execute
+        elif k.tables["executable"].told(key) is not None:
+            k.tables["executable"].forget(key)
         if table is k.state.derived and k.backing(key) is None:
             place(k, key, new)
 
@@ -147,6 +149,7 @@ def unprotect(k: Knowledge, event: e.Unprotect) -> None:
 def _unprotect_page(k: Knowledge, event: e.Unprotect) -> None:
     """The translation may be writable from now on: some monitors change it at once, others when an access exits."""
     key = event.vm, event.gfn
+    reported.within_its_slot(k, key)
     with k.judging(about(k, key, guest.reached(k, *key))):
         let_write(k, guest.reached(k, *key))
         table = reported.translating(k, key)
@@ -158,6 +161,7 @@ def _unprotect_page(k: Knowledge, event: e.Unprotect) -> None:
 
 def track(k: Knowledge, event: e.Track) -> None:
     key = event.vm, event.gfn
+    given_untold(k, key)
     with k.judging(about(k, key)):
         k.state.tracked[key] = True
         entry = k.backing(key)

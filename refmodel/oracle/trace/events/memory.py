@@ -17,7 +17,8 @@ class Ram(Event, tag="ram", kw_only=True):
 
 
 class Populate(Pages, tag="populate", kw_only=True):
-    """The monitor gives a VM a new page in a scrubbed frame, or a frame for a populate-on-demand page."""
+    """The monitor gives a VM a new page in a scrubbed frame, or a frame for a page that has none: a populate-on-demand page, or
+    memory of ``ram`` or ``slot_add``."""
 
     mfn: Mfn
 
