@@ -337,8 +337,8 @@
     refmodel_tell(rm, "\"e\":\"ring_harvest\",\"vm\":%llu,\"ring\":%llu,\"end\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(ring), REFMODEL_NUMBER(end), REFMODEL_MORE(more))
 
-/* ring_reset: All entries of a dirty ring up to the entry end, without end itself, are free again, and their pages
- * are write-protected, or lose their dirty flags. */
+/* ring_reset: All entries of a dirty ring before the entry end are free again. Their pages are write-protected, or
+ * lose their dirty flags. */
 #define refmodel_event_ring_reset(rm, vm, ring, end, more) \
     refmodel_tell(rm, "\"e\":\"ring_reset\",\"vm\":%llu,\"ring\":%llu,\"end\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(ring), REFMODEL_NUMBER(end), REFMODEL_MORE(more))

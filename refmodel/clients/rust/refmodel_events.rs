@@ -391,8 +391,8 @@ impl Refmodel {
         self.event(&format!(r#""e":"ring_harvest","vm":{vm},"ring":{ring},"end":{end}"#), more)
     }
 
-    /// ring_reset: All entries of a dirty ring up to the entry end, without end itself, are free again, and their
-    /// pages are write-protected, or lose their dirty flags.
+    /// ring_reset: All entries of a dirty ring before the entry end are free again. Their pages are write-
+    /// protected, or lose their dirty flags.
     #[track_caller]
     pub fn event_ring_reset(&mut self, vm: u64, ring: u64, end: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"ring_reset","vm":{vm},"ring":{ring},"end":{end}"#), more)

@@ -150,7 +150,7 @@ ROWS: tuple[Row, ...] = (
         "", "KVM kvm_tdp_mmu_spte_changed without W; userfaultfd write protection"),
     Row(e.Unprotect, translations.unprotect, "bare_memory derived frames memory p2m slots",
         "ISO-1 ISO-2 EQV-4 EQV-5", "KVM fast_page_fault"),
-    Row(e.Track, translations.track, "p2m tracked",
+    Row(e.Track, translations.track, "bare_memory borrowed derived frames memory p2m slots tracked",
         "ISO-1", "KVM kvm_write_track_add_gfn (fentry); shadow_page tracking"),
     Row(e.Untrack, translations.untrack, "tracked",
         "", "KVM kvm_write_track_remove_gfn (fentry)"),

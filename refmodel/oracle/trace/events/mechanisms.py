@@ -120,8 +120,8 @@ class RingHarvest(Ring, tag="ring_harvest", kw_only=True):
 
 
 class RingReset(Ring, tag="ring_reset", kw_only=True):
-    """All entries of a dirty ring up to the entry ``end``, without ``end`` itself, are free again, and their pages are
-    write-protected, or lose their dirty flags."""
+    """All entries of a dirty ring before the entry ``end`` are free again. Their pages are write-protected, or lose their dirty
+    flags."""
 
     end: Id
 
