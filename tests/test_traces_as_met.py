@@ -134,7 +134,7 @@ AS_MET = {
     "unprotected_in_a_read_only_slot": (4, "ISO-1"), "tracked_in_a_slot_that_moved": None,
     "shared_though_promised_and_stored_to": (5, "ISO-2"), "shared_though_swapped_out": (6, "EQV-1"),
     "stored_to_and_not_judged_beside_a_store": None, "unmapped_and_not_judged_beside_a_map": None,
-    "freed_and_not_judged_beside_a_populate": None, "gap_of_a_cpu_that_was_met": None,
+    "freed_and_not_judged_beside_a_populate": None, "slot_given_again_after_a_lost_delete": None, "gap_of_a_cpu_that_was_met": None,
     "a_device_writes_to_a_page_after_a_gap": None, "a_device_writes_to_a_page_after_a_race": None,
     "a_backend_writes_to_a_page_after_a_gap": (9, "EQV-4"),
     "granted_before_the_gap": None, "not_granted_before_the_gap": (7, "EQV-1"),

@@ -43,15 +43,22 @@ MORE_THAN_JUDGED = (b'"seq"', b'"trace"', b'"gap"', b"\\")
 
 @attrs.define
 class Postponed:
-    """A deviation that is told once it is certain that no CPU has lost events which may explain it."""
+    """A deviation, or what is no event where it stands, that is told once it is certain that no CPU has lost events which may
+    explain it."""
 
-    deviation: Deviation
+    found: Deviation | BadDesign
     line: int
     """The last line that was judged."""
     item: Item
     """The event that deviates."""
     cpus: set[int]
     """The CPUs of which no event came that is known to have happened after it."""
+
+    def tell(self) -> Deviation:
+        """It is certain now. Raises ``BadDesign`` for what is no event."""
+        if isinstance(self.found, BadDesign):
+            raise self.found
+        return self.found
 
 
 class Judge:
@@ -230,19 +237,24 @@ class Judge:
     def finish(self) -> Deviation | None:
         """There are no more events: judge those that may have happened after others that never came."""
         if self._postponed is not None:
-            return self._postponed.deviation
+            return self._postponed.tell()
         return None if self.interleaving is None else self._ended(self.interleaving.end())
 
     def _postpone(self, item: Item | None, line: int) -> Deviation | None:
         """A deviation waits for the next event of every other CPU that is known to have happened after it: that tells whether
         events were lost which may explain it."""
-        found = self._ended(item)
+        found: Deviation | BadDesign | None
+        try:
+            found = self._ended(item)
+        except BadDesign as why:
+            found = why
         if item is None or found is None:
             return None
         silent = {cpu for cpu, last in self._latest.items() if not self._is_after(item, last)} - {item.event.cpu}
+        waits = Postponed(found, line, item, silent)
         if not silent:
-            return found
-        self._postponed = Postponed(found, line, item, silent)
+            return waits.tell()
+        self._postponed = waits
         return None
 
     def _is_after(self, item: Item, other: Item) -> bool:
@@ -254,10 +266,10 @@ class Judge:
         """Look whether a CPU has lost events that may explain a deviation: then it is none, and judging goes on here."""
         several = self.interleaving
         if several is None or isinstance(event, e.Header):
-            return waits.deviation
+            return waits.tell()
         last = self.sequence.get(event.cpu)
         lost = isinstance(event, e.Gap) or (event.seq is not None and last is not None and event.seq > last + 1)
-        if lost and (event.cpu in waits.cpus or line - waits.deviation.line <= several.order.window):
+        if lost and (event.cpu in waits.cpus or line - waits.item.line <= several.order.window):
             self._postponed = None
             several.undecided += 1
             if line > waits.line + 1:
@@ -267,7 +279,7 @@ class Judge:
             waits.cpus.discard(event.cpu)
         if event.seq is not None:
             self.sequence[event.cpu] = max(event.seq, -1 if last is None else last)
-        return None if waits.cpus else waits.deviation
+        return None if waits.cpus else waits.tell()
 
     def _ended(self, item: Item | None) -> Deviation | None:
         """What is wrong with an event that no order makes lawful."""
