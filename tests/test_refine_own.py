@@ -450,6 +450,22 @@ def test_a_step_that_goes_wrong_explains_nothing() -> None:
     assert done.returncode == 1 and "take(gfn=" in done.stdout, done.stdout
 
 
+class Swaps(Store):
+    """Two numbers swap what is stored under them: with one number there is nothing to swap."""
+
+    geometry = geometry(Gfn=1, Tag=2, Vm=1)
+
+    @operation
+    def swap(self, gfn: Gfn, other: Gfn) -> None:
+        require(gfn != other and self.held[gfn].there)
+        self.held[gfn], self.held[other] = self.held[other], self.held[gfn]
+
+
+def test_a_wrong_step_that_takes_one_more_name_is_shown_by_a_run() -> None:
+    done = refmodel("refine", f"{__file__}:Swaps", "--to", f"{__file__}:Store", "--seconds", "0.5")
+    assert done.returncode == 1 and "the run is in a larger geometry: 2 Gfn, 2 Tag, 1 Vm" in done.stdout and "swap" in done.stdout
+
+
 def test_where_no_step_was_taken_nothing_is_proved() -> None:
     done = beside_bits(NeverStores)
     assert done.returncode == 3 and "no random run took a step of store, load, bring" in done.stdout, done.stdout

@@ -531,7 +531,7 @@ def squared(cls: type[Design]) -> squares.Drawn:
     mine = outline(cls)
     found = simulated_runs(mine, bare_of(mine), mine.cls.geometry, seconds=60).failure
     assert found is not None
-    return squares.of_failure(mine, bare_of(mine), found)
+    return squares.of_failure(mine, bare_of(mine), found, mine.cls.geometry)
 
 
 @pytest.mark.slow

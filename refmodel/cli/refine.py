@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 import attrs
@@ -31,12 +32,14 @@ from refmodel.engines.induction import prove
 from refmodel.engines.judgements import Simulated
 from refmodel.engines.prover import does_nothing
 from refmodel.engines.replaying import replay
+from refmodel.engines.reports_of_runs import there_is
+from refmodel.engines.runs_that_break import WITH_ONE_MORE, with_one_more
 from refmodel.engines.simulation_runs import SimulatedRuns, apart_at_first, simulated_runs
 from refmodel.engines.verdicts import NEVER
 from refmodel.engines.words import change_text
 from refmodel.language.design import Outline
 from refmodel.language.plurals import many
-from refmodel.language.unsound import BadDesign
+from refmodel.language.unsound import BadDesign, Unsound
 from refmodel.loading import load
 from refmodel.report import pages, squares, stories, terminal
 from refmodel.report.documents import RefinementDocument, UnexplainedDocument
@@ -87,6 +90,8 @@ def refine(
         raise typer.Exit(FAILS)
     runs = simulated_runs(mine, other, mine.cls.geometry, seconds=seconds, seed=seed)
     proofs, unproved = ([], []) if runs.failure else _proofs(mine, other, jobs)
+    if unproved:
+        runs = _with_one_more_name(mine, other, runs, seed)
     if as_json:
         print_document(_document(design, other, runs, proofs, unproved))
     else:
@@ -107,6 +112,16 @@ def _other(design: str, mine: Outline, to: str) -> Outline:
             "design after --to"
         )
     return machine
+
+
+def _with_one_more_name(mine: Outline, other: Outline, runs: SimulatedRuns, seed: int) -> SimulatedRuns:
+    """Runs in a larger geometry with a step that the other design does not have; or those that were made, if none has one there."""
+    for geometry in (*mine.cls.further_geometries, *with_one_more(mine)):
+        with contextlib.suppress(Unsound, BadDesign):
+            more = simulated_runs(mine, other, geometry, seconds=WITH_ONE_MORE, seed=seed)
+            if more.failure is not None:
+                return more
+    return runs
 
 
 def _at_power_on(mine: Outline, other: Outline) -> str:
@@ -157,11 +172,13 @@ def _show(name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs:
         soft_wrap=True,
     )
     if runs.failure is not None:
-        told = list(replay(mine, mine.cls.geometry, runs.failure.run))
+        if runs.geometry != mine.cls.geometry:
+            out.print(f"the run is in a larger geometry: {there_is(mine, runs.geometry)}", soft_wrap=True)
+        told = list(replay(mine, runs.geometry, runs.failure.run))
         out.print(terminal.trace(mine, told))
         out.print(terminal.broken_clause(told[-1].broken or runs.failure.broken), soft_wrap=True)
         if told[-1].broken is None:
-            out.print("\n".join(squares.of_failure(mine, other, runs.failure).lines()), soft_wrap=True, markup=False)
+            out.print("\n".join(squares.of_failure(mine, other, runs.failure, runs.geometry).lines()), soft_wrap=True, markup=False)
         says = (
             f"a run has a step that is no step of {other.name}"
             if told[-1].broken is None
@@ -210,9 +227,11 @@ def _page(name: str, mine: Outline, other: Outline, runs: SimulatedRuns) -> page
     title = f"{name} beside {other.name}"
     if runs.failure is None:
         return pages.Page(title, (f"Random runs found no step of {name} that is none of {other.name}.",))
-    story = stories.of_run(mine, mine.cls.geometry, runs.failure.run, title, broken=runs.failure.broken)
+    story = stories.of_run(mine, runs.geometry, runs.failure.run, title, broken=runs.failure.broken)
     if story.steps[-1].verdict is None:
-        last = stories.of_no_step(story.steps[-1], runs.failure.broken, squares.of_failure(mine, other, runs.failure).in_a_story())
+        last = stories.of_no_step(
+            story.steps[-1], runs.failure.broken, squares.of_failure(mine, other, runs.failure, runs.geometry).in_a_story()
+        )
         story = attrs.evolve(story, steps=(*story.steps[:-1], last))
     return pages.Page(title, stories=(story,))
 

@@ -54,6 +54,8 @@ class SimulatedRuns:
     untaken: tuple[str, ...]
     """The operations of which no step was taken."""
     seconds: float
+    geometry: Geometry
+    """In which the runs were."""
 
 
 @attrs.frozen
@@ -320,7 +322,7 @@ def simulated_runs(
         explained += search.machine.explained
     found = None if failure is None else shortened(design, geometry, failure, making)
     untaken = tuple(op.name for op in design.operations if op.name not in applied)
-    return SimulatedRuns(found, done, steps, explained, untaken, time.perf_counter() - began)
+    return SimulatedRuns(found, done, steps, explained, untaken, time.perf_counter() - began, geometry)
 
 
 def apart_at_first(design: Outline, other: Outline, geometry: Geometry) -> tuple[Change, ...]:

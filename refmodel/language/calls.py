@@ -264,8 +264,15 @@ class Calls(Expressions):
 
     def _word_assign(self, node: ast.AST, table: Type, where: Type, value: Type) -> Type:
         within = self._table(table, node, "assign")
-        if within.partial or isinstance(within.value, PageKind):
-            self.complain(f"assign goes over total tables of records; {within.name} is partial, or holds pages", node)
+        if within.partial:
+            instead = (
+                f"expected a Total table, with a flag in its records for which entries there are, or {within.name}[KEY] = VALUE"
+            )
+            self.complain(f"assign goes over total tables, and {within.name} is partial (dict): {instead}", node)
+        if isinstance(within.value, PageKind):
+            self.complain(
+                f"assign stores records, and {within.name} holds pages: expected {within.name}[KEY] = PAGE, or reset", node
+            )
         self._over(within, where, node, "assign", ", VALUE")
         if isinstance(value, Text):
             example = f"assign(TABLE, CONDITION, {lambda_over(within)})"

@@ -15,6 +15,7 @@ from refmodel.engines.simulation_runs import square
 from refmodel.engines.words import call, change_text, outcome_text, shown
 from refmodel.language.annotations import kind_of
 from refmodel.language.design import Outline
+from refmodel.language.sizes import Geometry
 from refmodel.report.stories import Square
 
 WIDEST = 60
@@ -59,15 +60,15 @@ class Drawn:
         )
 
 
-def of_failure(design: Outline, other: Outline, failure: Failure) -> Drawn:
+def of_failure(design: Outline, other: Outline, failure: Failure, geometry: Geometry) -> Drawn:
     """The square of the last step of a run."""
-    found, outcome = square(design, other, design.cls.geometry, failure.run)
+    found, outcome = square(design, other, geometry, failure.run)
     is_bare = bare_machine(design.cls) is other.cls
     name = "the monitored machine" if is_bare else design.name
     told = [change_text(other, change) for change in found.entries]
     apart = [f"{where}: {theirs} for {other.name}, and {mine} for {name}" for where, theirs, mine in told]
     last = failure.run.steps[-1]
-    begun = next(reversed(list(replay(design, design.cls.geometry, failure.run)))).begun
+    begun = next(reversed(list(replay(design, geometry, failure.run)))).begun
     mine, theirs = _shows(design, last.operation, outcome), _shows(other, found.operation, found.outcome)
     if mine != theirs:
         apart.append(f"{other.name} shows {theirs}, and {name} shows {mine}")
