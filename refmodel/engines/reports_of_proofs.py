@@ -449,7 +449,10 @@ def _unless(ended: Sequence[Progress]) -> Iterator[str]:
     asked_for = sorted({question for each in ended if each.proved for question in each.unless})
     if asked_for:
         quoted = ", ".join(f'"{question}"' for question in asked_for)
-        yield f"that what is pending comes to an end is proved of steps in which none of these fails: {quoted}"
+        yield (
+            f"that what is pending comes to an end is proved of steps in which none of these fails: {quoted}; a name "
+            "that is chosen after one is taken to be there, such as a free frame, though nothing may ever free it"
+        )
 
 
 def _are(names: Sequence[str]) -> str:
