@@ -143,9 +143,10 @@ def _where(entry: P2mEntry) -> str:
 
 def frame_(k: Knowledge, event: e.FrameIs) -> None:
     if not _as_told(k, event):
-        if k.state.frames.find(event.mfn) is None and event.use == Use.TABLE.value and not k.pages_of(event.mfn):
+        learned = {Use.TABLE.value: Frame(Use.TABLE), Use.SHARED.value: Frame(Use.SHARED, references=MANY)}.get(event.use or "")
+        if learned is not None and k.state.frames.find(event.mfn) is None and not k.pages_of(event.mfn):
             with k.judging(about(k, frames=(event.mfn,))):
-                k.state.frames[event.mfn] = Frame(Use.TABLE)
+                k.state.frames[event.mfn] = learned
         return
     frame = k.state.frames.find(event.mfn)
     agree(k, about(k, frames=(event.mfn,)), event.use in (None, frame.use.value), f"mfn {event.mfn:#x} is {frame.use.value}")
