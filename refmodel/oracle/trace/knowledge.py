@@ -21,7 +21,7 @@ from refmodel.oracle.trace.concerned import OUTLINE, tables_of
 from refmodel.oracle.trace.contents import Contents, Reported, lost_perhaps
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Event
-from refmodel.oracle.trace.exits import Exited, Mapped
+from refmodel.oracle.trace.exits import Exited, LastRanges, Mapped
 from refmodel.oracle.trace.flushes import MOST_ENDED, Ended, Flush
 from refmodel.oracle.trace.holding import About, deviates, holds
 from refmodel.oracle.trace.judging import Judging
@@ -179,13 +179,12 @@ class Knowledge:
         """How many translations, or leaves of several, were installed."""
         self.mapped_by: dict[int, dict[int, Mapped]] = {}
         """By VM and page: which of these it was that mapped it last."""
-        self.ranges_mapped: dict[tuple[int, int, int], tuple[int, bool]] = {}
-        """By VM, first page and number of pages: the last that mapped these together, the last few ranges only, and whether it
-        let write to them."""
+        self.ranges_mapped = LastRanges()
+        """The last few ranges that were mapped together, by which of the maps, and whether it let write to them."""
         self.allowed: dict[Key, int] = {}
         """By page: how many translations were installed when stores to it were last allowed."""
-        self.ranges_allowed: dict[tuple[int, int, int], int] = {}
-        """The same by VM, first page and number of pages, the last few ranges only."""
+        self.ranges_allowed = LastRanges()
+        """The same of the last few ranges."""
         self.protected_untold: dict[int, int] = {}
         """By VM: how many translations were installed when stores to any of its pages may have been forbidden, it is not known to
         which."""

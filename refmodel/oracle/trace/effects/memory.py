@@ -257,11 +257,13 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     for slot in k.memory_slots.of_vm(vm):
         del k.memory_slots[vm, slot]
     k.mapped_by.pop(vm, None)
-    kept: tuple[dict[Any, Any], ...] = (k.rings, k.processors, k.emulated, k.ranges_mapped, k.allowed, k.ranges_allowed)
+    kept: tuple[dict[Any, Any], ...] = (k.rings, k.processors, k.emulated, k.allowed)
     k.paused[vm] = False
     for each in kept:
         for key in [key for key in each if key[0] == vm]:
             del each[key]
+    for ranges in (k.ranges_mapped, k.ranges_allowed):
+        ranges.forget_vm(vm)
     k.protected_untold.pop(vm, None)
     for vms in (k.mapping, k.dma_mapping, k.touchable, k.untouchable, k.obscure, k.populating, k.logged):
         vms.discard(vm)
