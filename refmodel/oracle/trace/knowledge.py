@@ -48,7 +48,9 @@ BY_PAGE = (
     "lingering",
 )
 """Tables that say something of each page of a VM's."""
-TRANSLATING = frozenset({"derived", "borrowed", "lingering", "dma"})
+INSTALLED = ("derived", "borrowed", "dma")
+"""Tables that hold translations that are installed."""
+TRANSLATING = frozenset({*INSTALLED, "lingering"})
 """Tables that hold translations."""
 WATCHED = frozenset({"p2m", "plugged", "sent", "grants", "bare_memory", "derived", "tracked"})
 """Tables that say which accesses have to be looked into."""
@@ -162,7 +164,8 @@ class Knowledge:
         self.behind = Relation()
         """By frame: the pages that it stands behind."""
         self.reached = Relation()
-        """By frame: the pages whose translations lead there, or may still be cached."""
+        """By frame: the pages whose translations lead there, or may still be cached, as far as any is kept for the page by
+        itself."""
         self.copies = Relation()
         """By page: the slots on swap that are recorded to hold its copy."""
         self.borrowers = Relation()
@@ -273,7 +276,7 @@ class Knowledge:
             self.behind.put(key, (entry.mfn,))
             if self.tables["frames"].store_from_piece(entry.mfn):
                 self.mentioned_frames.add(0, entry.mfn)
-        self.reached.put(key, dict.fromkeys(derived.mfn for derived in self.translations(key)))
+        self.reached.put(key, self.frames_reached(key))
 
     def is_populated(self, vm: int) -> None:
         """From now on a VM's pages have only the frames that they are told to be given."""
@@ -411,7 +414,7 @@ class Knowledge:
                 entry = table.get(key)
                 self._leads(self.behind, key, (entry.mfn,) if entry is not None and entry.resident else ())
             elif name in TRANSLATING:
-                self._leads(self.reached, key, list(dict.fromkeys(derived.mfn for derived in self.translations(key))))
+                self._leads(self.reached, key, self._reached_alone(key))
                 if name == "lingering":
                     of_vm = self.cached.setdefault(key[0], set())
                     (of_vm.add if table.get(key) else of_vm.discard)(key[1])
@@ -429,6 +432,15 @@ class Knowledge:
             if grants and (grant := grants.get(key)) is not None:
                 self.look((grant.vm, grant.gfn))
                 self.alike.pop((grant.vm, grant.gfn), None)
+
+    def _reached_alone(self, key: Key) -> list[int]:
+        """The frames that a page's translations lead to, if one of them is kept for the page by itself; of those of many pages
+        their pieces tell where they lead."""
+        return self.frames_reached(key) if any(key in self.tables[name] for name in INSTALLED) or key in self.lingering else []
+
+    def frames_reached(self, key: Key) -> list[int]:
+        """The frames that a page's translations lead to."""
+        return list(dict.fromkeys(derived.mfn for derived in self.translations(key)))
 
     def _changed(self, table: str, key: Any) -> None:
         """What is said of pages may be another thing now: their shapes are found out anew."""
