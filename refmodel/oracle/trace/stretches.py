@@ -13,12 +13,13 @@ from typing import Any
 
 import msgspec
 
+from refmodel.monitor.p2m import P2mEntry
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.contents import Contents, Reported
 from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.knowledge import BY_PAGE, Knowledge
 from refmodel.oracle.trace.ranges import frames_of, shifted
-from refmodel.oracle.trace.tables import Known, Open, Stretch
+from refmodel.oracle.trace.tables import Key, Known, Open, Stretch
 
 ZEROES_OR_NOT = ("bare_memory", "destination")
 
@@ -90,9 +91,10 @@ def _judge_alike(k: Knowledge, vm: int, first: int, last: int, alone: list[int],
         judge(gfn)
     if stands is None:
         return
-    begun, others = len(k.journal), alone[stands - first :]
+    begun, others, behind = len(k.journal), alone[stands - first :], k.backing((vm, stands))
     judge(stands)
     _as_one(k, begun, vm, stands, last, others)
+    _looked_at(k, (vm, stands), behind)
     for gfn in others:
         judge(gfn)
 
@@ -160,6 +162,16 @@ def _as_one(k: Knowledge, begun: int, vm: int, first: int, last: int, alone: lis
             _drop(k, table, key)
     k.begun = begun
     k.related()
+
+
+def _looked_at(k: Knowledge, key: Key, behind: P2mEntry | None) -> None:
+    """What was looked at of a page that stands for others (``Knowledge.page``) is not kept of it by itself: it would be what the
+    page holds whatever becomes of the others. ``behind`` is what stood behind it before."""
+    for entry in (behind, k.backing(key)):
+        if entry is not None and entry.resident and dict.pop(k.tables["memory"], entry.mfn, None) is not None:
+            k.mentioned_frames.discard(0, entry.mfn)
+    if dict.pop(k.pages, key, None) is not None:
+        k.mentioned_pages.discard(*key)
 
 
 def _but(table: Known, alone: Iterable[Any], first: int, last: int) -> list[tuple[int, int]]:
