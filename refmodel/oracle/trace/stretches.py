@@ -187,16 +187,21 @@ def _but(table: Known, alone: Iterable[Any], first: int, last: int) -> list[tupl
 
 
 def _spread(k: Knowledge, table: Known, key: object, whose: int, runs: list[tuple[int, int]]) -> None:
-    value, stands = table.get(key), runs[0][0]
+    value, stands = as_of_many(table, table.get(key)), runs[0][0]
     table.opened.discard(key)
-    if value is None:
-        value = Open
-    elif table.name in ZEROES_OR_NOT:
-        assert isinstance(value, Contents)
-        value = Reported(value.either.zeroed) if value.either is not None and value.is_reported else value.zeroed
     for first, last in runs:
         table.put_range(whose, first, last, shifted(value, first - stands))
     _drop(k, table, key)
+
+
+def as_of_many(table: Known, value: Any) -> Any:
+    """What is kept of many pages together that are as this one."""
+    if value is None:
+        return Open
+    if table.name not in ZEROES_OR_NOT:
+        return value
+    assert isinstance(value, Contents)
+    return Reported(value.either.zeroed) if value.either is not None and value.is_reported else value.zeroed
 
 
 def _drop(k: Knowledge, table: Known, key: object) -> None:

@@ -12,6 +12,7 @@ from refmodel.mmu.contract import Derived
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace import joining
 from refmodel.oracle.trace.changes import (
     about,
     copy_is_good_no_more,
@@ -250,6 +251,7 @@ def _move(k: Knowledge, mfn: int, to: int) -> None:
 def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     """Nothing of a VM's is cached: it has no processors any more. So its translations go without a flush."""
     vm = event.vm
+    frames = joining.frames_behind(k, vm)
     with together(k):
         _end_aliases_of(k, vm)
         _end_grants_of(k, vm)
@@ -273,6 +275,8 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     k.table_pages = {key: level for key, level in k.table_pages.items() if key[0] != vm}
     for name in ("derived", "borrowed", "dma"):
         k.tables[name].unsay(vm, e.LAST_GFN)  # nothing is told of the translations of a VM that gets its number
+    joining.join_pages(k, vm)
+    joining.join_frames(k, frames)
 
 
 def _end_aliases_of(k: Knowledge, vm: int) -> None:
