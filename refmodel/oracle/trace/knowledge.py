@@ -16,7 +16,7 @@ from refmodel.language.tables import NOTHING
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2mEntry
-from refmodel.oracle.trace import shapes, silence
+from refmodel.oracle.trace import ballooned, shapes, silence
 from refmodel.oracle.trace.concerned import OUTLINE, tables_of
 from refmodel.oracle.trace.contents import Contents, Reported, lost_perhaps
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
@@ -170,6 +170,8 @@ class Knowledge:
         """By page: the slots on swap that are recorded to hold its copy."""
         self.borrowers = Relation()
         """By page: the pages as which it is borrowed."""
+        self.balloons: dict[int, ballooned.Balloon] = {}
+        """By VM: what was counted of its balloon, while that is kept in step."""
         self.cached: dict[int, set[int]] = {}
         """By VM: its pages that have an entry of their own in ``lingering``."""
         self.mapping: set[int] = set()
@@ -408,6 +410,11 @@ class Knowledge:
             name = table.name
             if self.alike:
                 self._changed(name, key)
+            if self.balloons and name in ballooned.LOOKED_AT:
+                if type(key) is Stretch:
+                    self.balloons.pop(key.whose, None)
+                else:
+                    ballooned.become_other(self, [key])
             if name not in RELATED or type(key) is Stretch:
                 continue
             if name == "p2m":

@@ -270,6 +270,7 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     for vms in (k.mapping, k.dma_mapping, k.touchable, k.untouchable, k.obscure, k.populating, k.logged):
         vms.discard(vm)
     k.alike.clear()
+    k.balloons.pop(vm, None)
     k.late = {key for key in k.late if key[0] != vm}
     k.lent = {key for key in k.lent if key[0] != vm}
     k.table_pages = {key: level for key, level in k.table_pages.items() if key[0] != vm}
