@@ -93,6 +93,7 @@ def lawful_after(k: Knowledge, steps: tuple[e.Event, ...], event: e.Event) -> bo
     beside, undone = k.beside_the_journal(), Journal()
     try:
         for step in steps:
+            k.journal.clear()  # not every event does: nothing is to be undone twice
             k.effect(step)
             undone.go_on_with(k.journal)
         return k.try_out(event)

@@ -49,7 +49,7 @@ def _of_pages(k: Knowledge, event: e.Pages, own: Names, pages: set[int], others:
     """What is named of these pages, of the frames that they have or are given, and of what is no page."""
     mfn = getattr(event, "mfn", None)
     keys = [(event.vm, gfn) for gfn in pages]
-    frames = {frame for key in keys for relation in (k.behind, k.reached) for frame in relation.targets.get(key, ())}
+    frames = {frame for key in keys for frame in (*k.behind.targets.get(key, ()), *k.frames_reached(key))}
     frames |= set() if mfn is None else {mfn + gfn - event.gfn for gfn in pages}
     frames |= {name[1] for name in others if name[0] == "frame"}
     near = {page for frame in frames for page in k.pages_of(frame)} | set(keys)

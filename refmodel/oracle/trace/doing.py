@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from refmodel.oracle.trace.ballooned import LOOKED_AT, become_other
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.knowledge import Knowledge, Lingering
 from refmodel.oracle.trace.shapes import Shape, held_by
@@ -98,6 +99,8 @@ class Step:
     idle: bool = False
     """Whether nothing is done, and nothing changes."""
 
+    is_counted: bool = attrs.field(init=False)
+    """Whether it may change what is in a balloon."""
     is_of_one_page: bool = attrs.field(init=False)
     """Whether only tables of the first page are written to, and contents stay where they are. Then these are its writes:"""
     values: tuple[tuple[str, Any], ...] = attrs.field(init=False)
@@ -106,6 +109,7 @@ class Step:
     """The table, and how the value is made."""
 
     def __attrs_post_init__(self) -> None:
+        self.is_counted = any(name in LOOKED_AT for name, *_ in self.writes)
         self.is_of_one_page = self.contents is None and all(at == 0 for _, at, _, _ in self.writes)
         self.values = tuple((name, value) for name, _, value, how in self.writes if how is None)
         self.records = tuple((name, how) for name, _, _, how in self.writes if how is not None)
@@ -139,6 +143,8 @@ def do(k: Knowledge, step: Step, pages: tuple[Key, ...], frames: tuple[int, ...]
             put(tables[name], key, record)
     else:
         _write(k, step, pages, frames, made)
+    if step.is_counted and k.balloons:
+        become_other(k, pages)
     for done in step.pages:
         key = pages[done.page]
         if done.cached is not None:

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+import attrs
+
 from refmodel.oracle.trace.events import Exit, Map, Unprotect
+from refmodel.oracle.trace.ranges import Ranges
 
 if TYPE_CHECKING:
     from refmodel.oracle.trace.knowledge import Knowledge
@@ -26,6 +29,52 @@ class Mapped(NamedTuple):
     number: int
     writable: bool
     known_to: set[int]
+
+
+@attrs.frozen
+class Together:
+    """Pages were mapped together, or stores to them allowed: after how many of the maps, and whether writable."""
+
+    number: int
+    writable: bool = False
+
+
+class LastRanges:
+    """The last few ranges that something was done to, and what was done last to each page of theirs: an exit asks that of one
+    page."""
+
+    def __init__(self) -> None:
+        self.ranges: dict[tuple[int, int, int], Together] = {}
+        """By VM, first page and number of pages; the last comes last."""
+        self.by_page = Ranges()
+        """Of the pages of these, what was done last."""
+
+    def __len__(self) -> int:
+        return len(self.ranges)
+
+    def put(self, vm: int, first: int, pages: int, what: Together) -> Together | None:
+        """This was done to a range. What was done to the one that is not remembered any more, if there is such."""
+        self.ranges.pop((vm, first, pages), None)
+        self.ranges[vm, first, pages] = what
+        self.by_page.put(vm, first, first + pages - 1, what)
+        return self._forget(next(iter(self.ranges))) if len(self.ranges) > MOST_RANGES else None
+
+    def find(self, vm: int, gfn: int) -> Together | None:
+        """What was done last to a page, among others."""
+        piece = self.by_page.find(vm, gfn)
+        found: Together | None = None if piece is None else piece.value
+        return found
+
+    def forget_vm(self, vm: int) -> None:
+        for key in [key for key in self.ranges if key[0] == vm]:
+            self._forget(key)
+
+    def _forget(self, key: tuple[int, int, int]) -> Together:
+        what, (vm, first, pages) = self.ranges.pop(key), key
+        for piece in self.by_page.overlapping(vm, first, first + pages - 1):
+            if piece.value == what:
+                self.by_page.put(vm, piece.first, piece.last, None)
+        return what
 
 
 class Exited(NamedTuple):
@@ -49,10 +98,8 @@ def mapped(k: Knowledge, event: Map) -> None:
     if pages == 1:
         k.mapped_by.setdefault(vm, {})[first] = Mapped(k.maps, event.writable, {cpu})
     else:
-        k.ranges_mapped.pop((vm, first, pages), None)  # the last comes last
-        k.ranges_mapped[vm, first, pages] = k.maps, event.writable and event.bits is None
-        if len(k.ranges_mapped) > MOST_RANGES:
-            k.range_forgotten, _ = k.ranges_mapped.pop(next(iter(k.ranges_mapped)))
+        forgotten = k.ranges_mapped.put(vm, first, pages, Together(k.maps, event.writable and event.bits is None))
+        k.range_forgotten = k.range_forgotten if forgotten is None else forgotten.number
     if event.bits is None and (exit_ := k.emulated.get((vm, cpu))) is not None:
         gfn, write, _ = exit_
         if first <= gfn < first + pages and (event.writable or not write):
@@ -66,17 +113,15 @@ def allowed(k: Knowledge, event: Unprotect) -> None:
     if pages == 1:
         k.allowed[event.vm, event.gfn] = k.maps
         return
-    k.ranges_allowed.pop((event.vm, event.gfn, pages), None)
-    k.ranges_allowed[event.vm, event.gfn, pages] = k.maps
-    if len(k.ranges_allowed) > MOST_RANGES:
-        k.allowed_forgotten = k.ranges_allowed.pop(next(iter(k.ranges_allowed)))
+    forgotten = k.ranges_allowed.put(event.vm, event.gfn, pages, Together(k.maps))
+    k.allowed_forgotten = k.allowed_forgotten if forgotten is None else forgotten.number
 
 
 def may_lack_the_right(k: Knowledge, vm: int, gfn: int) -> bool:
     """Whether stores to a page were allowed, or may have been forbidden, and it was not mapped since."""
-    ranges = (maps for (of, first, pages), maps in k.ranges_allowed.items() if of == vm and first <= gfn < first + pages)
-    last = max(k.allowed.get((vm, gfn), -1), k.allowed_forgotten, k.protected_untold.get(vm, -1), *ranges)
-    return last >= _last(k, vm, gfn).number
+    among_others = k.ranges_allowed.find(vm, gfn)
+    last = max(k.allowed.get((vm, gfn), -1), k.allowed_forgotten, k.protected_untold.get(vm, -1))
+    return max(last, -1 if among_others is None else among_others.number) >= _last(k, vm, gfn).number
 
 
 def may_be_protected(k: Knowledge, vm: int, gfn: int) -> bool:
@@ -87,11 +132,8 @@ def may_be_protected(k: Knowledge, vm: int, gfn: int) -> bool:
 def _last(k: Knowledge, vm: int, gfn: int) -> Mapped:
     """The last map of a page. Of one that is not remembered it is not known whether it was writable."""
     last = k.mapped_by.get(vm, {}).get(gfn) or Mapped(0, False, set())
-    among_others = max(
-        (how for (of, first, pages), how in k.ranges_mapped.items() if of == vm and first <= gfn < first + pages),
-        default=(k.range_forgotten, False),
-    )
-    return last if among_others[0] <= last.number else Mapped(*among_others, set())
+    among_others = k.ranges_mapped.find(vm, gfn) or Together(k.range_forgotten)
+    return last if among_others.number <= last.number else Mapped(among_others.number, among_others.writable, set())
 
 
 def may_be_late(k: Knowledge, event: Exit) -> bool:

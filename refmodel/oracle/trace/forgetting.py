@@ -78,6 +78,7 @@ def forget(k: Knowledge, names: Names) -> bool:
             k.obscure.add(name[1])
     k.journal.clear()
     k.alike.clear()
+    k.balloons.clear()
     return True
 
 

@@ -16,12 +16,12 @@ from refmodel.language.tables import NOTHING
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2mEntry
-from refmodel.oracle.trace import shapes, silence
+from refmodel.oracle.trace import ballooned, shapes, silence
 from refmodel.oracle.trace.concerned import OUTLINE, tables_of
 from refmodel.oracle.trace.contents import Contents, Reported, lost_perhaps
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Event
-from refmodel.oracle.trace.exits import Exited, Mapped
+from refmodel.oracle.trace.exits import Exited, LastRanges, Mapped
 from refmodel.oracle.trace.flushes import MOST_ENDED, Ended, Flush
 from refmodel.oracle.trace.holding import About, deviates, holds
 from refmodel.oracle.trace.judging import Judging
@@ -48,7 +48,9 @@ BY_PAGE = (
     "lingering",
 )
 """Tables that say something of each page of a VM's."""
-TRANSLATING = frozenset({"derived", "borrowed", "lingering", "dma"})
+INSTALLED = ("derived", "borrowed", "dma")
+"""Tables that hold translations that are installed."""
+TRANSLATING = frozenset({*INSTALLED, "lingering"})
 """Tables that hold translations."""
 WATCHED = frozenset({"p2m", "plugged", "sent", "grants", "bare_memory", "derived", "tracked"})
 """Tables that say which accesses have to be looked into."""
@@ -162,11 +164,14 @@ class Knowledge:
         self.behind = Relation()
         """By frame: the pages that it stands behind."""
         self.reached = Relation()
-        """By frame: the pages whose translations lead there, or may still be cached."""
+        """By frame: the pages whose translations lead there, or may still be cached, as far as any is kept for the page by
+        itself."""
         self.copies = Relation()
         """By page: the slots on swap that are recorded to hold its copy."""
         self.borrowers = Relation()
         """By page: the pages as which it is borrowed."""
+        self.balloons: dict[int, ballooned.Balloon] = {}
+        """By VM: what was counted of its balloon, while that is kept in step."""
         self.cached: dict[int, set[int]] = {}
         """By VM: its pages that have an entry of their own in ``lingering``."""
         self.mapping: set[int] = set()
@@ -179,13 +184,12 @@ class Knowledge:
         """How many translations, or leaves of several, were installed."""
         self.mapped_by: dict[int, dict[int, Mapped]] = {}
         """By VM and page: which of these it was that mapped it last."""
-        self.ranges_mapped: dict[tuple[int, int, int], tuple[int, bool]] = {}
-        """By VM, first page and number of pages: the last that mapped these together, the last few ranges only, and whether it
-        let write to them."""
+        self.ranges_mapped = LastRanges()
+        """The last few ranges that were mapped together, by which of the maps, and whether it let write to them."""
         self.allowed: dict[Key, int] = {}
         """By page: how many translations were installed when stores to it were last allowed."""
-        self.ranges_allowed: dict[tuple[int, int, int], int] = {}
-        """The same by VM, first page and number of pages, the last few ranges only."""
+        self.ranges_allowed = LastRanges()
+        """The same of the last few ranges."""
         self.protected_untold: dict[int, int] = {}
         """By VM: how many translations were installed when stores to any of its pages may have been forbidden, it is not known to
         which."""
@@ -274,7 +278,7 @@ class Knowledge:
             self.behind.put(key, (entry.mfn,))
             if self.tables["frames"].store_from_piece(entry.mfn):
                 self.mentioned_frames.add(0, entry.mfn)
-        self.reached.put(key, dict.fromkeys(derived.mfn for derived in self.translations(key)))
+        self.reached.put(key, self.frames_reached(key))
 
     def is_populated(self, vm: int) -> None:
         """From now on a VM's pages have only the frames that they are told to be given."""
@@ -406,13 +410,18 @@ class Knowledge:
             name = table.name
             if self.alike:
                 self._changed(name, key)
+            if self.balloons and name in ballooned.LOOKED_AT:
+                if type(key) is Stretch:
+                    self.balloons.pop(key.whose, None)
+                else:
+                    ballooned.become_other(self, [key])
             if name not in RELATED or type(key) is Stretch:
                 continue
             if name == "p2m":
                 entry = table.get(key)
                 self._leads(self.behind, key, (entry.mfn,) if entry is not None and entry.resident else ())
             elif name in TRANSLATING:
-                self._leads(self.reached, key, list(dict.fromkeys(derived.mfn for derived in self.translations(key))))
+                self._leads(self.reached, key, self._reached_alone(key))
                 if name == "lingering":
                     of_vm = self.cached.setdefault(key[0], set())
                     (of_vm.add if table.get(key) else of_vm.discard)(key[1])
@@ -430,6 +439,15 @@ class Knowledge:
             if grants and (grant := grants.get(key)) is not None:
                 self.look((grant.vm, grant.gfn))
                 self.alike.pop((grant.vm, grant.gfn), None)
+
+    def _reached_alone(self, key: Key) -> list[int]:
+        """The frames that a page's translations lead to, if one of them is kept for the page by itself; of those of many pages
+        their pieces tell where they lead."""
+        return self.frames_reached(key) if any(key in self.tables[name] for name in INSTALLED) or key in self.lingering else []
+
+    def frames_reached(self, key: Key) -> list[int]:
+        """The frames that a page's translations lead to."""
+        return list(dict.fromkeys(derived.mfn for derived in self.translations(key)))
 
     def _changed(self, table: str, key: Any) -> None:
         """What is said of pages may be another thing now: their shapes are found out anew."""

@@ -238,7 +238,7 @@ def names_of(k: Knowledge, event: e.Event) -> Names:
     frames = {name[1] for name in own if name[0] == "frame"}
     for key in pages:
         frames.update(k.behind.targets.get(key, ()))
-        frames.update(k.reached.targets.get(key, ()))
+        frames.update(k.frames_reached(key))
     for mfn in frames:
         pages |= k.pages_of(mfn)
     near = frozenset[Name]({("page", *key) for key in pages} | {("frame", mfn) for mfn in frames})

@@ -7,16 +7,19 @@ by themselves. What an event does to the page that stands for a piece, it does t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import msgspec
 
+from refmodel.monitor.p2m import P2mEntry
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.contents import Contents, Reported
 from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.knowledge import BY_PAGE, Knowledge
-from refmodel.oracle.trace.ranges import frames_of
-from refmodel.oracle.trace.tables import Known, Open, Stretch
+from refmodel.oracle.trace.ranges import frames_of, shifted
+from refmodel.oracle.trace.tables import Key, Known, Open, Stretch
 
 ZEROES_OR_NOT = ("bare_memory", "destination")
 
@@ -74,11 +77,26 @@ class together:  # a with-statement's word
 
 def stretch(k: Knowledge, vm: int, first: int, last: int, judge: Callable[[int], None], mfn: int | None = None) -> None:
     """Judge something for each page from the first to the last; ``mfn`` is the frame that it says of the first."""
-    for start, end, is_single in alike(k, vm, first, last, mfn):
-        begun = len(k.journal)
-        judge(start)
-        if not is_single:
-            _as_one(k, begun, vm, start, end)
+    singles, cuts = _alone_and_cuts(k, vm, first, last, mfn)
+    alone = sorted(singles)
+    for start, end in _pieces(first, last, [], sorted(cuts)):
+        _judge_alike(k, vm, start, end, alone[bisect_left(alone, start) : bisect_right(alone, end)], judge)
+
+
+def _judge_alike(k: Knowledge, vm: int, first: int, last: int, alone: list[int], judge: Callable[[int], None]) -> None:
+    """Judge something for pages that are alike, but for some that are judged by themselves. However many lie between the others,
+    these are still one piece."""
+    stands = next((gfn for gfn in range(first, last + 1) if gfn - first >= len(alone) or alone[gfn - first] != gfn), None)
+    for gfn in alone[: len(alone) if stands is None else stands - first]:
+        judge(gfn)
+    if stands is None:
+        return
+    begun, others, behind = len(k.journal), alone[stands - first :], k.backing((vm, stands))
+    judge(stands)
+    _as_one(k, begun, vm, stands, last, others)
+    _looked_at(k, (vm, stands), behind)
+    for gfn in others:
+        judge(gfn)
 
 
 def alike(k: Knowledge, vm: int, first: int, last: int, mfn: int | None = None) -> list[tuple[int, int, bool]]:
@@ -133,30 +151,58 @@ def _ranged(k: Knowledge) -> Iterator[Known]:
             yield table
 
 
-def _as_one(k: Knowledge, begun: int, vm: int, first: int, last: int) -> None:
-    """What was done to the first page, since then in the journal, was done to all."""
+def _as_one(k: Knowledge, begun: int, vm: int, first: int, last: int, alone: list[int]) -> None:
+    """What was done to the first page, since then in the journal, was done to all but those that are judged by themselves."""
     stored = {(id(table), key): table for table, key, _ in k.journal[begun:] if type(key) is not Stretch}
     for (_, key), table in stored.items():
         if key == (vm, first) and (table.name in BY_PAGE):
-            _spread(k, table, key, vm, first, last)
+            _spread(k, table, key, vm, _but(table, [(vm, gfn) for gfn in alone], first, last))
         elif table.name == "frames":
-            _spread(k, table, key, 0, key, key + last - first)
+            _spread(k, table, key, 0, _but(table, [key + gfn - first for gfn in alone], key, key + last - first))
         elif table.name == "memory":
             _drop(k, table, key)
     k.begun = begun
     k.related()
 
 
-def _spread(k: Knowledge, table: Known, key: object, whose: int, first: int, last: int) -> None:
-    value = table.get(key)
+def _looked_at(k: Knowledge, key: Key, behind: P2mEntry | None) -> None:
+    """What was looked at of a page that stands for others (``Knowledge.page``) is not kept of it by itself: it would be what the
+    page holds whatever becomes of the others. ``behind`` is what stood behind it before."""
+    for entry in (behind, k.backing(key)):
+        if entry is not None and entry.resident and dict.pop(k.tables["memory"], entry.mfn, None) is not None:
+            k.mentioned_frames.discard(0, entry.mfn)
+    if dict.pop(k.pages, key, None) is not None:
+        k.mentioned_pages.discard(*key)
+
+
+def _but(table: Known, alone: Iterable[Any], first: int, last: int) -> list[tuple[int, int]]:
+    """Pages, or frames, from the first to the last, but for those of these of which a table has no entry of their own: there a
+    piece says what is known of them, and goes on saying it."""
+    found = []
+    for key in alone:
+        if key not in table:
+            number = key[1] if type(key) is tuple else key
+            found.append((first, number - 1))
+            first = number + 1
+    return [(start, end) for start, end in [*found, (first, last)] if start <= end]
+
+
+def _spread(k: Knowledge, table: Known, key: object, whose: int, runs: list[tuple[int, int]]) -> None:
+    value, stands = as_of_many(table, table.get(key)), runs[0][0]
     table.opened.discard(key)
-    if value is None:
-        value = Open
-    elif table.name in ZEROES_OR_NOT:
-        assert isinstance(value, Contents)
-        value = Reported(value.either.zeroed) if value.either is not None and value.is_reported else value.zeroed
-    table.put_range(whose, first, last, value)
+    for first, last in runs:
+        table.put_range(whose, first, last, shifted(value, first - stands))
     _drop(k, table, key)
+
+
+def as_of_many(table: Known, value: Any) -> Any:
+    """What is kept of many pages together that are as this one."""
+    if value is None:
+        return Open
+    if table.name not in ZEROES_OR_NOT:
+        return value
+    assert isinstance(value, Contents)
+    return Reported(value.either.zeroed) if value.either is not None and value.is_reported else value.zeroed
 
 
 def _drop(k: Knowledge, table: Known, key: object) -> None:

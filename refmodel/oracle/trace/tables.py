@@ -200,6 +200,8 @@ class Known(Total[Any, Any]):
             dict.pop(self, key, None)
         else:
             dict.__setitem__(self, key, old)
+            if self.mentioned is not None:
+                self.mentioned.add(*(key if type(key) is tuple else (0, key)))
 
 
 class Pages(Known):

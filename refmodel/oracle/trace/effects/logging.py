@@ -142,10 +142,18 @@ def cancelled(k: Knowledge, event: e.Cancelled) -> None:
 
 
 def _cancelled(k: Knowledge, key: Key) -> None:
-    if k.state.sent.find(key) is not None:
+    if k.state.sent.find(key) is not None and not _is_as_cancelled(k, key):
         with k.judging(about(k, key)):
             k.state.destination[key] = Contents(zeroed=True)
             k.state.mark(*key)
+
+
+def _is_as_cancelled(k: Knowledge, key: Key) -> bool:
+    """Whether a page is as a migration that is cancelled leaves it: nothing was done to it since the last was."""
+    if k.state.sent.find(key) != Sent.MARKED or k.state.marks_told.find(key) != MarkTold.NOTHING:
+        return False
+    there: Contents | None = k.state.destination.find(key)
+    return there is not None and there.zeroed and not there.words and there.either is None
 
 
 def _may_both_be_zeroes(page: Contents, there: Contents, is_forgotten: bool) -> bool:

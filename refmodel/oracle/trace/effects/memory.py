@@ -12,7 +12,7 @@ from refmodel.mmu.contract import Derived
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace import guest
+from refmodel.oracle.trace import guest, joining
 from refmodel.oracle.trace.changes import (
     about,
     copy_is_good_no_more,
@@ -252,6 +252,7 @@ def _move(k: Knowledge, mfn: int, to: int) -> None:
 def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     """Nothing of a VM's is cached: it has no processors any more. So its translations go without a flush."""
     vm = event.vm
+    frames = joining.frames_behind(k, vm)
     with together(k):
         _end_aliases_of(k, vm)
         _end_grants_of(k, vm)
@@ -259,20 +260,25 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     for slot in k.memory_slots.of_vm(vm):
         del k.memory_slots[vm, slot]
     k.mapped_by.pop(vm, None)
-    kept: tuple[dict[Any, Any], ...] = (k.rings, k.processors, k.emulated, k.ranges_mapped, k.allowed, k.ranges_allowed)
+    kept: tuple[dict[Any, Any], ...] = (k.rings, k.processors, k.emulated, k.allowed)
     k.paused[vm] = False
     for each in kept:
         for key in [key for key in each if key[0] == vm]:
             del each[key]
+    for ranges in (k.ranges_mapped, k.ranges_allowed):
+        ranges.forget_vm(vm)
     k.protected_untold.pop(vm, None)
     for vms in (k.mapping, k.dma_mapping, k.touchable, k.untouchable, k.obscure, k.populating, k.logged):
         vms.discard(vm)
     k.alike.clear()
+    k.balloons.pop(vm, None)
     k.late = {key for key in k.late if key[0] != vm}
     k.lent = {key for key in k.lent if key[0] != vm}
     k.table_pages = {key: level for key, level in k.table_pages.items() if key[0] != vm}
     for name in ("derived", "borrowed", "dma"):
         k.tables[name].unsay(vm, e.LAST_GFN)  # nothing is told of the translations of a VM that gets its number
+    joining.join_pages(k, vm)
+    joining.join_frames(k, frames)
 
 
 def _end_aliases_of(k: Knowledge, vm: int) -> None:
