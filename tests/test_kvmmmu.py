@@ -294,9 +294,43 @@ def test_walks_that_other_walks_interrupt_or_keys_deny_are_lawful(name: str, jud
     assert (verdict.counted["walks judged"], verdict.counted["walks guessed"]) == (judged, guessed)
 
 
-@pytest.mark.parametrize("name", ["pages_that_print_alike", "encrypted_memory", "an_unsync_page_is_zapped"])
+@pytest.mark.parametrize(
+    "name, clause",
+    [
+        ("an_executable_entry_for_a_page_with_nx", "ISO-1"),
+        ("a_writable_entry_for_a_part_of_a_read_only_page", "ISO-1"),
+        ("a_large_entry_for_another_frame", "ISO-1"),
+        ("pages_without_a_generation", "EQV-5"),
+    ],
+)
+def test_an_entry_gives_no_more_than_the_walk_whatever_its_size(name: str, clause: str) -> None:
+    found = judge_kernel_trace(str(RECORDED.with_name("kvmmmu") / f"{name}.txt")).deviation
+    assert found is not None and found.clause == clause
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pages_that_print_alike",
+        "encrypted_memory",
+        "an_unsync_page_is_zapped",
+        "a_page_near_the_one_that_was_asked_for",
+        "pages_that_print_alike_made_by_two_tasks",
+        "pages_that_print_alike_of_which_one_is_zapped",
+        "memory_in_smm_where_there_is_none_otherwise",
+        "a_page_zapped_while_a_walk_waits",
+        "a_reserved_bit_of_39_bits",
+        "roots_of_a_guest_with_pae_paging",
+        "all_pages_zapped_by_an_older_kernel",
+        "a_linear_address_asked_for_by_an_older_kernel",
+        "mmio_without_a_generation",
+        "flags_of_a_nested_guest_set_after_the_last_walk",
+        "a_nested_guest_whose_last_walk_fails",
+    ],
+)
 def test_what_a_kernel_does_not_print_is_held_against_nothing(name: str) -> None:
-    """Two shadow pages of roles that print alike; the C-bit of a host that encrypts memory, in an entry and not in its frame."""
+    """Two shadow pages of roles that print alike; the C-bit of a host that encrypts memory, in an entry and not in its frame; which
+    address space of KVM an entry is in; why a page is zapped; whether a walk's last translation failed."""
     assert judge_kernel_trace(str(RECORDED.with_name("kvmmmu") / f"{name}.txt")).deviation is None
 
 
@@ -400,7 +434,10 @@ def test_a_page_of_4_byte_entries_is_not_held_to_a_walk_of_8_byte_entries(tmp_pa
     assert judged(lines, tmp_path / "t").deviation is None  # what the bit says is not known
     eight = f"{LINES[0].split(': kvm')[0]}: kvm_mmu_get_page: new sp gfn 5 3 q0 wux pae nxe wp root 0 sync\n"
     assert judged([eight, *lines], tmp_path / "t").deviation is None
-    assert judged([eight.replace("pae", "!pae"), *lines], tmp_path / "t").deviation is not None
+    assert judged([eight.replace("pae", "!pae"), *lines], tmp_path / "t").deviation is None  # a root with PAE paging is of level 2
+    below = next(i for i, line in enumerate(LINES) if "kvm_mmu_get_page" in line and " l1 " in line)
+    page = by_the_plugin(re.sub("gfn .* sync", "gfn 777 l1 8-byte q0 wux nxe ad root 0 sync", LINES[below]), "!pae")
+    assert judged([eight.replace("pae", "!pae"), *LINES[:below], page], tmp_path / "t").deviation is not None
 
 
 GOT = BY_PLUGIN.replace("1 q0", "new sp gfn 21 1 q0")

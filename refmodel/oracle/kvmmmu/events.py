@@ -29,8 +29,14 @@ from refmodel.oracle.kvmmmu.laws import CODES, ENTRIES, MARKS, REUSE, ROLES, SLO
 from refmodel.oracle.kvmmmu.walks import USER, WRITE, Walk, due_in_words, end_in_words, ends, is_ept, may_fail_by_ept
 from refmodel.oracle.x86.fault_codes import is_only_the_code
 
+PAE_ROOT = 2
+"""Four pages of this level are the root of a guest with PAE paging. KVM gets them without a walk."""
 APIC_ACCESS = 0xFEE00
 """The guest frame of the APIC access page (SDM Vol. 3A 10.4.1)."""
+SMRAM = range(0xA0, 0xC0)
+"""The guest frames that are memory in SMM, and the VGA's otherwise (Intel 440BX and Q35 chipsets): KVM keeps slots for either."""
+ALL_ZAPPED = (b"kvm_mmu_zap_all_fast", b"kvm_mmu_invalidate_zap_all_pages")
+"""Told when KVM drops all shadow pages of a VM at once: since Linux 5.4, and from 3.11 to 5.0."""
 BELOW_KEYS = (1 << 40) - 1
 """A host that encrypts memory has a C-bit (APM Vol. 2 7.10.1), or a key's number, among the higher bits of its entries."""
 RIGHTS = re.compile(rb"(?:^| )([w-][u-][x-])(?: |$)")
@@ -57,8 +63,10 @@ class KvmMmu:
     def __init__(self) -> None:
         self.walks: dict[bytes, Walk] = {}
         """By task: the walk that it made last."""
-        self.requested: dict[bytes, tuple[int, int]] = {}
-        """By task: the guest frame that an entry was asked for, and the frame behind it."""
+        self.requested: dict[bytes, tuple[int, int, bytes]] = {}
+        """By task: the guest frame that an entry was asked for, the frame behind it, and the level."""
+        self.tdp = set[bytes]()
+        """The tasks whose VM has EPT or NPT: its entries give what its slots do, whatever its own tables give."""
         self.shadows: dict[bytes, dict[bytes, Shadow]] = {}
         """By shadow page: what is known of it, by task. No event names the VM, so tasks may mean different pages by one name, or
         the same: what one task does to a page leaves nothing known of it to the others."""
@@ -106,11 +114,13 @@ class KvmMmu:
         handler = self.handlers.get(name)
         if handler is None:
             self.others += 1
-            if name == b"kvm_mmu_zap_all_fast":
+            if name in ALL_ZAPPED:
                 self.all_zapped = line
+            elif name == b"kvm_tdp_mmu_spte_changed":
+                self.tdp.add(task)
             return
         self.events += 1
-        if name not in _OF_A_WALK:
+        if name not in _OF_A_WALK and name != b"kvm_mmu_prepare_zap_page":  # a walk may wait for memory, which KVM then frees
             self.finish(task, begins=name == b"kvm_mmu_pagetable_walk")
         handler(line, task, parsed(name, rest))
 
@@ -145,20 +155,22 @@ class KvmMmu:
         walked = self.walks.get(task)
         if walked is None or walked.ended:
             return
-        if begins and walked.whole and walked.error is None and not walked.is_at_leaf and walked.within is None:
-            return  # perhaps a table's address is translated: who begins the other looks
+        if begins and walked.whole and walked.error is None and walked.within is None:
+            return  # perhaps an address that it came to is translated: who begins the other looks
         self._end(walked)
         if walked.within is not None:  # it was given up
             self.skipped += 1
 
-    def _end(self, walked: Walk) -> None:
+    def _end(self, walked: Walk, is_translated: bool = False) -> None:
+        """``is_translated``: the walk that begins may translate the address that this one leads to. Its flags are set after that,
+        if at all."""
         walked.ended = True
         if not walked.known():
             self.skipped += 1
             return
         levels = walked.elements[0][1]
         due = ends(walked.entries(), levels, walked.address, walked.access, bool((walked.error or 0) & PK))
-        lacking = self._lacking(walked) if walked.error is None and None in due else None
+        lacking = self._lacking(walked) if walked.error is None and None in due and not is_translated else None
         may_be_ept = walked.error is None and is_ept(walked.entries(), levels, walked.address)
         is_by_ept = may_be_ept and (self.nested or None not in due or lacking)
         if is_by_ept or (walked.error not in {None, *due} and may_fail_by_ept(walked.entries(), levels, walked.address)):
@@ -205,7 +217,7 @@ class KvmMmu:
             if before.may_go_on_by(new):
                 new.within = before
             else:
-                self._end(before)
+                self._end(before, is_translated=before.leads_to(new))
         self.walks[task] = new
 
     def paging_element(self, line: int, task: bytes, rest: bytes) -> None:
@@ -266,8 +278,7 @@ class KvmMmu:
         if page.gfn is None or name is None:
             raise Unreadable(f"expected the guest frame of the page, got {rest[:80].decode(errors='replace')}")
         if page.made == b"new":
-            before = self.shadows.get(name, {}).get(task)
-            if before is not None and before.unsync is not None:
+            if any(before.unsync is not None and (before.made or of == task) for of, before in self.shadows.get(name, {}).items()):
                 self.alike.add(name)
             self.shadows[name] = {task: Shadow(False, line, made=True, got=line)}
         else:
@@ -300,6 +311,8 @@ class KvmMmu:
         if not above or len(above) != walked.elements[0][1] - level or rights is None or above[-1] & PS:
             return
         if above[-1] & FRAME != gfn << 12:
+            if level == PAE_ROOT:
+                return
             table = (above[-1] & FRAME) >> 12
             raise deviates(ROLES, [f"gfn {table:#x}"], f"the walk at line {walked.line} leads to another table")
         given = functools.reduce(lambda one, other: one & other, above)
@@ -318,6 +331,8 @@ class KvmMmu:
             return
         before = self.shadows.get(name, {}).get(task)
         made = before is not None and before.made
+        if made and before is not None and before.unsync is not None and before.unsync != page.is_unsync:
+            self.alike.add(name)
         self.shadows[name] = {task: Shadow(None, line, made, was_unsync=page.is_unsync)}
 
     def turn(self, to_unsync: bool) -> Callable[[int, bytes, bytes], None]:
@@ -371,7 +386,9 @@ class KvmMmu:
     def mark_mmio(self, line: int, task: bytes, rest: bytes) -> None:
         gfn, generation = fields(MMIO, rest)
         key = task, int(gfn, 16)
-        if key[1] == APIC_ACCESS:  # KVM's own slot, which it hides from L2
+        if generation is None:  # not told before Linux 3.11
+            return
+        if key[1] == APIC_ACCESS or key[1] in SMRAM:  # KVM's own slot, which it hides from L2; and what is memory in SMM alone
             return
         before, mapped = self.mmio.get(key), self.mapped.get(key, 0)
         if before is not None and before[0] == generation and mapped > before[1]:
@@ -386,31 +403,28 @@ class KvmMmu:
 
     def spte_requested(self, line: int, task: bytes, rest: bytes) -> None:
         gfn, pfn, level = fields(REQUESTED, rest)
-        if level == b"1":
-            self.requested[task] = int(gfn, 16), int(pfn, 16)
-        else:
-            self.requested.pop(task, None)
+        self.requested[task] = int(gfn, 16), int(pfn, 16), level
 
     def set_spte(self, line: int, task: bytes, rest: bytes) -> None:
-        gfn_text, spte_text, _, write, _, user, level = fields(SPTE, rest)
+        gfn_text, spte_text, _, write, execute, user, level = fields(SPTE, rest)
         gfn, spte = int(gfn_text, 16), int(spte_text, 16)
         self.mapped[task, gfn] = line
         if level == b"1" and write == b"w":
             self._may_be_writable(task, gfn)
-        asked = self.requested.get(task)
-        if level != b"1" or asked is None or asked[0] != gfn:
+        asked = self.requested.pop(task, None)  # others that KVM sets then are for pages near it
+        if asked is None or asked[2] != level or asked[0] >> 9 * (int(level) - 1) != gfn >> 9 * (int(level) - 1):
             return
-        pfn = asked[1] << 12
-        if (spte & FRAME ^ pfn) & BELOW_KEYS or pfn & ~spte:
+        pfn, frame = asked[1] << 12, FRAME & -(1 << 12 + 9 * (int(level) - 1))
+        if (spte ^ pfn) & frame & BELOW_KEYS or pfn & frame & ~spte:
             raise deviates(ENTRIES, [f"pfn {asked[1]:x}"], f"gfn {gfn:#x}")
         self.checks += 1
         walked = self.walks.get(task)
-        if walked is None or not self._is_of_a_guests_tables(walked) or walked.elements[-1][1] != 1:
+        if walked is None or task in self.tdp or not self._is_of_a_guests_tables(walked):
             return
-        if walked.elements[-1][0] & FRAME == gfn << 12:
-            self._rights(walked, gfn, write == b"w", user == b"u")
+        if walked.leads_to_gfn() == asked[0] and walked.elements[-1][1] >= int(level):
+            self._rights(walked, gfn, write == b"w", user == b"u", execute == b"x")
 
-    def _rights(self, walked: Walk, gfn: int, write: bool, user: bool) -> None:
+    def _rights(self, walked: Walk, gfn: int, write: bool, user: bool, execute: bool) -> None:
         entries = walked.entries()
         given = functools.reduce(lambda one, other: one & other, entries)
         wrote = bool(walked.access & WRITE)
@@ -419,6 +433,8 @@ class KvmMmu:
         if (write and not may_write) or (user and not given & US):
             said = f"{'writable' if may_write else 'read-only'}, {'for users too' if given & US else 'for supervisors only'}"
             raise deviates(ENTRIES, [said], f"gfn {gfn:#x}; the walk at line {walked.line} gives no more")
+        if execute and any(entry & NX for entry in entries):
+            raise deviates(ENTRIES, ["not executable"], f"gfn {gfn:#x}; the walk at line {walked.line} came by an entry with NX")
 
 
 _OF_A_WALK = (b"kvm_mmu_paging_element", b"kvm_mmu_walker_error", b"kvm_mmu_set_accessed_bit", b"kvm_mmu_set_dirty_bit")

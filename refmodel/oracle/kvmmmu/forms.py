@@ -16,12 +16,14 @@ WALK = re.compile(rb"addr ([0-9a-f]{1,16}) pferr ([0-9a-f]{1,16})")
 ELEMENT = re.compile(rb"pte ([0-9a-f]{1,16}) level ([1-5])(?!\d)")
 ERROR = re.compile(rb"pferr ([0-9a-f]{1,16})")
 MARK = re.compile(rb"gpa ([0-9a-f]{1,16})")
-PAGE = re.compile(rb"sp gen (\S+) gfn ([0-9a-f]{1,16}) l?(\d)(?: (\d+)-byte| pae)? (.*?) root (-?\d+) (\w+)(?: (new|existing))?")
+PAGE = re.compile(
+    rb"sp (?:gen (\S+) )?gfn ([0-9a-f]{1,16}) l?(\d)(?: (\d+)-byte| pae)? (.*?) root (-?\d+) (\w+)(?: (new|existing))?"
+)
 BY_PLUGIN = re.compile(rb"(?:(new|existing) sp gfn ([0-9a-f]{1,16}) )?(\d)( q\d .*?) root -?\d+ (sync|unsync)\b")
 """As libtraceevent prints a page. ``pae`` stands for a bit of the role that said "8-byte" once, and has said "4-byte" since
 Linux 5.18."""
 REQUESTED = re.compile(rb"gfn ([0-9a-f]{1,16}) pfn ([0-9a-f]{1,16}) level ([1-5])(?!\d)")
-MMIO = re.compile(rb"gfn ([0-9a-f]{1,16}) access \w+ gen (\w+)")
+MMIO = re.compile(rb"gfn ([0-9a-f]{1,16}) access \w+(?: gen (\w+))?")
 SPTE = re.compile(rb"gfn ([0-9a-f]{1,16}) spte ([0-9a-f]{1,16}) \((.)(.)(.)([u-]?)\) level ([1-5])(?!\d)")
 """Whether it is for users is not told where no bit of an entry says so."""
 SUCH_AS = {

@@ -74,6 +74,18 @@ class Walk:
         where that is."""
         return self.whole and not self.is_at_leaf and (not self.elements or self.elements[-1][0] & FRAME == other.address & FRAME)
 
+    def leads_to_gfn(self) -> int | None:
+        """The guest frame that it leads to; None where it leads to none yet."""
+        if not self.is_at_leaf or not self.whole:
+            return None
+        entry, level = self.elements[-1]
+        within = (1 << 9 * (level - 1)) - 1
+        return (entry & FRAME) >> 12 & ~within | self.address >> 12 & within
+
+    def leads_to(self, other: Walk) -> bool:
+        """Whether another walk may translate the guest-physical address that this one leads to."""
+        return self.leads_to_gfn() == other.address >> 12
+
     def goes_on_with(self, level: int) -> bool:
         """Whether an entry of this level comes next."""
         return not self.is_at_leaf and (level == self.elements[-1][1] - 1 if self.elements else level >= 2)
@@ -106,7 +118,7 @@ def _ends(entries: tuple[int, ...], levels: int, address: int, access: int, keys
     kind = Access(user=access & USER != 0, write=access & WRITE != 0, fetch=access & FETCH != 0)
     found: set[int | None] = set()
     rights = ((False, 0), (True, NO_ACCESS), (True, NO_WRITES)) if keys else ((False, 0),)
-    for flags, bits, (pke, pkru) in itertools.product(itertools.product((True, False), repeat=7), (52, 46, 40, 36), rights):
+    for flags, bits, (pke, pkru) in itertools.product(itertools.product((True, False), repeat=7), _widths(entries), rights):
         wp, smep, smap, nxe, ac, gigabyte_pages, amd = flags
         cpu = Cpu(0, levels, wp, smep, smap, nxe, pke, pkru, lacking(bits), gigabyte_pages, amd)
         memory = _Told(entries)
@@ -119,6 +131,12 @@ def _ends(entries: tuple[int, ...], levels: int, address: int, access: int, keys
         if memory.reads == len(entries):
             found.add(end.code if isinstance(end, PageFault) else None)
     return frozenset(found)
+
+
+def _widths(entries: tuple[int, ...]) -> list[int]:
+    """MAXPHYADDRs, of 36 at least, of which every other is like one: each entry's frame has a reserved bit set, or has none."""
+    highest = {(entry & FRAME).bit_length() for entry in entries}
+    return sorted({52, *(max(36, width + more) for width in highest for more in (-1, 0))}, reverse=True)
 
 
 @functools.lru_cache(maxsize=1 << 12)

@@ -67,8 +67,8 @@ def judge_in_pieces(name: str, where: Where) -> TraceVerdict:
 
 def cut(name: str, most: int) -> list[Piece]:
     """The pieces of a file; none where it cannot be cut: it is standard input or compressed, its events are numbered, an escape may
-    spell any field, only each CPU's order is known, or it has no gaps. It is not cut any more where pages are granted or converted:
-    a gap does not end that."""
+    spell any field, only each CPU's order is known, or it has no gaps. It is not cut any more where something is told that no
+    gap ends."""
     if name == "-" or not Path(name).is_file():
         return []
     header = _header(name)
@@ -103,8 +103,9 @@ class Whole(Exception):
     """A file is not to be cut."""
 
 
-LASTING = (b'"grant"', b'"alias"', b'"convert"')
-"""What no gap ends: pages that were lent, or a VM that has private pages, are not relied on after any."""
+LASTING = (b'"grant"', b'"alias"', b'"convert"', b'"report"', b'"touchable"', b'"dma_map"', b'"dma_unmap"')
+"""What no gap ends (``Knowledge.lose``): pages that were lent, or reported as free, and VMs that have private pages, a balloon that
+they may touch, or devices behind the IOMMU."""
 
 
 def _gaps(name: str) -> Iterator[tuple[int, int]]:
