@@ -294,6 +294,14 @@ def test_walks_that_other_walks_interrupt_or_keys_deny_are_lawful(name: str, jud
     assert (verdict.counted["walks judged"], verdict.counted["walks guessed"]) == (judged, guessed)
 
 
+def test_a_cpu_that_was_not_met_may_begin_with_a_loss(tmp_path: Path) -> None:
+    told = (RECORDED.with_name("kvmmmu") / "a_cpu_that_begins_with_a_loss.txt").read_text().splitlines(keepends=True)
+    verdict = judged(told, tmp_path / "t")
+    assert verdict.deviation is None and any("would have been deviations" in note for note in verdict.notes)
+    found = judged([line for line in told if "LOST" not in line], tmp_path / "t").deviation
+    assert found is not None and found.line == 2
+
+
 @pytest.mark.parametrize(
     "name, clause",
     [

@@ -1,7 +1,8 @@
 """Deviations of a trace that has gaps: one counts only if no CPU was losing events while it came about.
 
 The line that reports a loss comes before the next event of its CPU, which may be long after the loss and long after a deviation on
-another CPU. A task may have run on any CPU. So a deviation waits until every other CPU has reported an event that no loss precedes.
+another CPU. A task may have run on any CPU. So a deviation waits until every other CPU has reported an event that no loss precedes;
+until the end of a trace that does not say how many CPUs it is of, since one that was not met may begin with a loss.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ class Gaps:
     """The CPUs of a trace, what each has lost, and the deviations that wait for them."""
 
     cpus: set[int] = attrs.field(factory=set)
+    are_known: bool = False
+    """Whether the trace says how many CPUs there are."""
     number: int = 0
     """Gaps."""
     suspects: list[Suspect] = attrs.field(factory=list)
@@ -35,6 +38,7 @@ class Gaps:
     def declared(self, number: int) -> None:
         """The trace says how many CPUs it has events of."""
         self.cpus.update(range(min(number, 1 << 13)))
+        self.are_known = True
 
     def event(self, cpu: int) -> None:
         """A CPU has reported an event, and has lost none since its last one."""
@@ -44,9 +48,10 @@ class Gaps:
 
     def gap(self, cpu: int) -> None:
         """A CPU has lost events, at some time since its last one."""
+        before = set(self.cpus)
         self.cpus.add(cpu)
         self.number += 1
-        kept = [suspect for suspect in self.suspects if cpu not in suspect.waits]
+        kept = [suspect for suspect in self.suspects if cpu not in suspect.waits and cpu in before]
         self.withdrawn += len(self.suspects) - len(kept)
         self.suspects = kept
 
@@ -56,6 +61,6 @@ class Gaps:
 
     def found(self, ended: bool = False) -> Deviation | None:
         """The first deviation, once it is certain. At the end of a trace no more losses are reported."""
-        if self.suspects and (ended or not self.suspects[0].waits):
+        if self.suspects and (ended or (self.are_known and not self.suspects[0].waits)):
             return self.suspects[0].deviation
         return None
