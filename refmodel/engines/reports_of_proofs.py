@@ -142,6 +142,8 @@ class _Judged:
         open_laws = [law for law in self.needed.laws if law.of_state and every[law] != Verdict.PROVED]
         verdicts = {law: every[law] for law in self.laws}
         unproved = _unknown(done.judgements())
+        if unproved and not self.tries_harder:
+            unproved.append("a run breaks a law, so proofs were not tried as hard as they are otherwise: more may be provable")
         if any(j.law is None and j.verdict != "proved" for j in done.judgements()):
             unproved.append("no law is proved while an operation may go wrong: the state after such a step has no meaning")
         for law in self.laws:  # one law that is not proved puts the others in doubt, since each is assumed for the others
