@@ -167,6 +167,13 @@ def test_a_file_that_says_no_deviations_is_bad_input(text: str, said: str, tmp_p
         read_expected(Path(known(tmp_path, text)))
 
 
+def test_what_is_known_of_a_kernel_is_named_by_its_events(tmp_path: Path) -> None:
+    trace = "tests/data/kvmmmu/an_executable_entry_for_a_page_with_nx.txt"
+    for event, status in (("kvm_mmu_set_spte", 0), ("kvm_mmu_get_page", 1)):
+        file = known(tmp_path, f'[[known]]\nevent = "{event}"\nreason = "Issue 12."\n')
+        assert refmodel("judge", "--format", "kvmmmu", trace, "--known", file).returncode == status
+
+
 def test_of_what_is_known_something_else_is_still_found(tmp_path: Path) -> None:
     """Every run in which 1 is stored and loaded deviates; that is known where a place says so, and 0 is never forgotten."""
     expected = Expected((Entry("Forgets 1.", clause="EQV-1", at="guest.c"),))

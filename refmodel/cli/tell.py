@@ -190,6 +190,8 @@ def explain(
 
     Exit status: 0, or 2 for an unknown topic or other bad input.
     """
+    if not topic.strip():
+        raise BadDesign("explain: an empty topic; expected a clause, a law, a design or another topic of refmodel explain --help")
     if topic not in OF_MEMORY and (workload is not None or html is not None):
         what = "--html" if workload is None else f"the second argument, {workload},"
         raise BadDesign(f"{what} goes with explain exits, explain policy and explain mechanisms only; a topic is one argument")

@@ -92,8 +92,8 @@ class KvmMmu:
         self.checks = self.judged = self.guessed = self.skipped = 0
         """What was held to a law; and walks: held to the text, held to the text of a guest's own EPT since they may be of one, and
         neither: not all of it was seen, or its tables are of another format."""
-        self.nested = False
-        """Whether a guest was seen to have an EPT of its own. Its walks end in ways that cannot be told from page faults."""
+        self.nested = set[bytes]()
+        """The tasks whose guest was seen to have an EPT of its own. Its walks end in ways that cannot be told from page faults."""
         self.handlers: dict[bytes, Callable[[int, bytes, bytes], None]] = {
             b"kvm_mmu_pagetable_walk": self.pagetable_walk,
             b"kvm_mmu_paging_element": self.paging_element,
@@ -157,11 +157,11 @@ class KvmMmu:
             return
         if begins and walked.whole and walked.error is None and walked.within is None:
             return  # perhaps an address that it came to is translated: who begins the other looks
-        self._end(walked)
+        self._end(task, walked)
         if walked.within is not None:  # it was given up
             self.skipped += 1
 
-    def _end(self, walked: Walk, is_translated: bool = False) -> None:
+    def _end(self, task: bytes, walked: Walk, is_translated: bool = False) -> None:
         """``is_translated``: the walk that begins may translate the address that this one leads to. Its flags are set after that,
         if at all."""
         walked.ended = True
@@ -172,13 +172,14 @@ class KvmMmu:
         due = ends(walked.entries(), levels, walked.address, walked.access, bool((walked.error or 0) & PK))
         lacking = self._lacking(walked) if walked.error is None and None in due and not is_translated else None
         may_be_ept = walked.error is None and is_ept(walked.entries(), levels, walked.address)
-        is_by_ept = may_be_ept and (self.nested or None not in due or lacking)
+        is_by_ept = may_be_ept and (task in self.nested or None not in due or lacking)
         if is_by_ept or (walked.error not in {None, *due} and may_fail_by_ept(walked.entries(), levels, walked.address)):
-            self.nested = walked.guessed = True
+            self.nested.add(task)
+            walked.guessed = True
             self.guessed += 1
             return
         if walked.error not in due:
-            if self.nested and walked.error is not None:
+            if task in self.nested and walked.error is not None:
                 self.skipped += 1
                 return
             raise deviates(
@@ -199,8 +200,14 @@ class KvmMmu:
             leaf = number == len(walked.elements) - 1
             due = (A if not entry & A else 0) | (D if leaf and walked.access & WRITE and not entry & D else 0)
             offset = (walked.address >> (3 + 9 * level) & 0x1FF) << 3
-            told = sum(
-                flags for at, flags in walked.marks.items() if (at == table | offset if table is not None else at & 0xFFF == offset)
+            told = functools.reduce(
+                lambda one, other: one | other,
+                (
+                    flags
+                    for at, flags in walked.marks.items()
+                    if (at == table | offset if table is not None else at & 0xFFF == offset)
+                ),
+                0,
             )
             if due & ~told:
                 flag = "accessed" if due & ~told & A else "dirty"
@@ -217,7 +224,7 @@ class KvmMmu:
             if before.may_go_on_by(new):
                 new.within = before
             else:
-                self._end(before, is_translated=before.leads_to(new))
+                self._end(task, before, is_translated=before.leads_to(new))
         self.walks[task] = new
 
     def paging_element(self, line: int, task: bytes, rest: bytes) -> None:
@@ -226,8 +233,9 @@ class KvmMmu:
         if walked is not None and walked.within is not None and not walked.goes_on_with(int(level)):
             outer = walked.within
             if outer.goes_on_with(int(level)):
-                self.nested, walked.within = True, None
-                self._end(walked)
+                self.nested.add(task)
+                walked.within = None
+                self._end(task, walked)
                 walked = self.walks[task] = outer
         if walked is not None and not walked.ended and walked.begins_again_with(int(level)):
             walked.elements.clear()

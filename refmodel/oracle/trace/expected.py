@@ -22,6 +22,7 @@ import msgspec
 from refmodel.language import BadDesign
 from refmodel.language.nearly import did_you_mean
 from refmodel.language.unsound import UNDECODABLE
+from refmodel.oracle.kvmmmu.forms import BY_FIELDS
 from refmodel.oracle.trace.table import KINDS
 from refmodel.oracle.trace.verdicts import Deviation
 
@@ -30,6 +31,8 @@ MATCHED = FIELDS[:-1]
 CLAUSES = tuple(
     f"{name}-{number}" for name, last in (("ISO", 6), ("RES", 4), ("EQV", 5), ("EFF", 3)) for number in range(1, last + 1)
 )
+OF_A_KERNEL = tuple(name.decode() for name in BY_FIELDS)
+"""The kinds of events of a kernel's trace that are judged."""
 LARGEST = 1 << 20
 """Bytes of a file that are read at most."""
 
@@ -87,7 +90,7 @@ def kind_of_event(found: Deviation) -> str:
     try:
         event = msgspec.json.decode(found.event.encode())
     except UNDECODABLE:
-        return ""
+        return next((name for name in OF_A_KERNEL if f"{name}: " in found.event), "")
     return str(event.get("e", "")) if isinstance(event, dict) else ""
 
 
@@ -121,8 +124,8 @@ def _entry(place: str, entry: Any) -> Entry:
             raise BadDesign(f"{place}: {field}: expected a text that is not empty")
     if "clause" in entry and entry["clause"] not in CLAUSES:
         raise BadDesign(f"{place}: clause: there is no {entry['clause']}; expected one of {', '.join(CLAUSES)}")
-    if "event" in entry and entry["event"] not in KINDS:
-        meant = did_you_mean(entry["event"], KINDS)
+    if "event" in entry and entry["event"] not in (*KINDS, *OF_A_KERNEL):
+        meant = did_you_mean(entry["event"], (*KINDS, *OF_A_KERNEL))
         raise BadDesign(f"{place}: event: there is no {entry['event']}{f'; {meant}' if meant else ''}")
     if "reason" not in entry:
         raise BadDesign(f"{place}: reason is missing; say why it is left for now")
