@@ -91,7 +91,7 @@ def refine(
     runs = simulated_runs(mine, other, mine.cls.geometry, seconds=seconds, seed=seed)
     proofs, unproved = ([], []) if runs.failure else _proofs(mine, other, jobs)
     if unproved:
-        runs = _with_one_more_name(mine, other, runs, seed)
+        runs = _with_one_more_name(mine, other, runs, min(WITH_ONE_MORE, seconds / 4), seed)
     if as_json:
         print_document(_document(design, other, runs, proofs, unproved))
     else:
@@ -114,11 +114,12 @@ def _other(design: str, mine: Outline, to: str) -> Outline:
     return machine
 
 
-def _with_one_more_name(mine: Outline, other: Outline, runs: SimulatedRuns, seed: int) -> SimulatedRuns:
-    """Runs in a larger geometry with a step that the other design does not have; or those that were made, if none has one there."""
+def _with_one_more_name(mine: Outline, other: Outline, runs: SimulatedRuns, seconds: float, seed: int) -> SimulatedRuns:
+    """Runs in a larger geometry with a step that the other design does not have; or those that were made, if none has one there.
+    ``seconds``: how long they may take in each."""
     for geometry in (*mine.cls.further_geometries, *with_one_more(mine)):
         with contextlib.suppress(Unsound, BadDesign):
-            more = simulated_runs(mine, other, geometry, seconds=WITH_ONE_MORE, seed=seed)
+            more = simulated_runs(mine, other, geometry, seconds=seconds, seed=seed)
             if more.failure is not None:
                 return more
     return runs
