@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Set
+from collections.abc import Collection, Mapping, Set
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -27,10 +27,11 @@ class Result(Protocol):
 R = TypeVar("R", bound=Result)
 
 
-def read_results(file: Path, kind: type[R], sets: Collection[str], example: str) -> dict[str, tuple[R, int]]:
-    """The results in a file, by the vector's name, each with its line. ``sets``: what names begin with. Raises ``BadDesign`` for
-    what is no result, for a second one of a vector, and where there are none: one would look as in the example."""
-    decoder, results = msgspec.json.Decoder(kind), dict[str, tuple[R, int]]()
+def read_results(file: Path, kind: type[R], sets: Collection[str], example: str) -> list[tuple[str, dict[str, tuple[R, int]]]]:
+    """The sets that have results in a file, in their order, each with its results by the vector's name, and their lines. ``sets``:
+    what names begin with. Raises ``BadDesign`` for what is no result, for a second one of a vector, and where there are none: one
+    would look as in the example."""
+    decoder, results = msgspec.json.Decoder(kind), {name: dict[str, tuple[R, int]]() for name in sets}
     for first, block in Source(str(file)).blocks():
         for number, line in enumerate(block.split(b"\n"), first):
             if not line.strip():
@@ -41,13 +42,34 @@ def read_results(file: Path, kind: type[R], sets: Collection[str], example: str)
                 raise BadDesign(f"{file}:{number}: not a result: {undecodable(line, why)}") from None
             if (key := duplicate_in(line)) is not None:
                 raise BadDesign(f"{file}:{number}: {key}: is given twice in one object; expected one value")
-            if result.id in results or result.id.partition("/")[0] not in sets:
-                why_not = "was given before" if result.id in results else f"expected that of a vector of {', '.join(sets)}"
+            of_set = results.get(result.id.partition("/")[0])
+            if of_set is None or result.id in of_set:
+                why_not = f"expected that of a vector of {', '.join(sets)}" if of_set is None else "was given before"
                 raise BadDesign(f"{file}:{number}: id: {result.id}: {why_not}")
-            results[result.id] = result, number
-    if not results:
+            of_set[result.id] = result, number
+    found = [(name, of_set) for name, of_set in results.items() if of_set]
+    if not found:
         raise BadDesign(f"{file}: no results; expected a line such as {example} for each vector")
-    return results
+    return found
+
+
+def entries_after(
+    flags: Mapping[str, str] | None,
+    entries: Mapping[int, int],
+    fixed: Mapping[int, int],
+    must: Mapping[int, int],
+    chapter: str,
+) -> dict[int, int] | Finding:
+    """The entries of a vector after a walk that set these flags; without any, as it must have set them. What is wrong where it set
+    one in another word. ``fixed``: words that no vector tells of, in which all flags are set."""
+    if flags is None:
+        return {at: entry | must.get(at, 0) for at, entry in entries.items()}
+    words = {int(at, 16): int(word, 16) for at, word in flags.items()}
+    elsewhere = next((at for at, word in words.items() if at not in entries and word & ~fixed.get(at, 0)), None)
+    if elsewhere is not None:
+        title = "flags set in a word that is no entry of the vector"
+        return Finding(title, chapter, "no flag there", f"{words[elsewhere]:#x} at {elsewhere:#x}")
+    return {at: entry | words.get(at, 0) for at, entry in entries.items()}
 
 
 def refuse_unknown(results: dict[str, tuple[Any, int]], vectors: Path, file: Path) -> None:

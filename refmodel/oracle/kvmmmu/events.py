@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import re
 from collections.abc import Callable
 
@@ -201,7 +202,7 @@ class KvmMmu:
             due = (A if not entry & A else 0) | (D if leaf and walked.access & WRITE and not entry & D else 0)
             offset = (walked.address >> (3 + 9 * level) & 0x1FF) << 3
             told = functools.reduce(
-                lambda one, other: one | other,
+                operator.or_,
                 (
                     flags
                     for at, flags in walked.marks.items()
@@ -323,8 +324,8 @@ class KvmMmu:
                 return
             table = (above[-1] & FRAME) >> 12
             raise deviates(ROLES, [f"gfn {table:#x}"], f"the walk at line {walked.line} leads to another table")
-        given = functools.reduce(lambda one, other: one & other, above)
-        denied = functools.reduce(lambda one, other: one | other, above)
+        given = functools.reduce(operator.and_, above)
+        denied = functools.reduce(operator.or_, above)
         due = (b"w" if given & RW else b"-") + (b"u" if given & US else b"-")
         executable = b"x" if not denied & NX else b"-"
         nxe = b" nxe" in b" " + role
@@ -434,7 +435,7 @@ class KvmMmu:
 
     def _rights(self, walked: Walk, gfn: int, write: bool, user: bool, execute: bool) -> None:
         entries = walked.entries()
-        given = functools.reduce(lambda one, other: one & other, entries)
+        given = functools.reduce(operator.and_, entries)
         wrote = bool(walked.access & WRITE)
         supervisor_wrote = wrote and not walked.access & USER  # with CR0.WP clear it may, and the user is kept out then
         may_write = (given & RW and (entries[-1] & D or wrote)) or (supervisor_wrote and not user)

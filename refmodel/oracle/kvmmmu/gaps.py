@@ -48,10 +48,10 @@ class Gaps:
 
     def gap(self, cpu: int) -> None:
         """A CPU has lost events, at some time since its last one."""
-        before = set(self.cpus)
+        was_met = cpu in self.cpus
         self.cpus.add(cpu)
         self.number += 1
-        kept = [suspect for suspect in self.suspects if cpu not in suspect.waits and cpu in before]
+        kept = [suspect for suspect in self.suspects if was_met and cpu not in suspect.waits]
         self.withdrawn += len(self.suspects) - len(kept)
         self.suspects = kept
 

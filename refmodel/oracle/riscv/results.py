@@ -14,7 +14,7 @@ from refmodel.language import BadDesign
 from refmodel.machine.riscv.hart import Trap
 from refmodel.machine.riscv.words import N
 from refmodel.oracle.judging import Finding, Verdict
-from refmodel.oracle.results import Classes, read_results, refuse_unknown
+from refmodel.oracle.results import Classes, entries_after, read_results, refuse_unknown
 from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome
 from refmodel.oracle.riscv.vectors import SETS, Hex, Vector, Words, file_of, read, set_name
 from refmodel.oracle.riscv.walk_campaign import compare
@@ -75,13 +75,9 @@ def judge_results(folder: Path, file: Path) -> list[Verdict]:
     """Judge results by the vectors in a folder: a verdict for each set that has some. Raises ``BadDesign`` for what is no result,
     and where nothing can be judged."""
     sets = {set_name(stages): stages for stages in SETS}
-    results = read_results(file, Result, sets, EXAMPLE)
-    verdicts = []
-    for name, stages in sets.items():
-        of_set = {id: result for id, result in results.items() if id.partition("/")[0] == name}
-        if of_set:
-            verdicts.append(_judge(file_of(folder, stages), stages, file, of_set))
-    return verdicts
+    return [
+        _judge(file_of(folder, sets[name]), sets[name], file, of_set) for name, of_set in read_results(file, Result, sets, EXAMPLE)
+    ]
 
 
 def _judge(vectors: Path, stages: Stages, file: Path, results: dict[str, tuple[Result, int]]) -> Verdict:
@@ -103,19 +99,9 @@ def _judge(vectors: Path, stages: Stages, file: Path, results: dict[str, tuple[R
 
 def _finding(test: WalkTest, way: Lawful, result: Result, got: Outcome) -> Finding | None:
     """What is wrong with a result."""
-    if result.flags is None:
-        must = way.must if way.outcome == got else {}
-        return compare(test, way, Observed(got, {at: entry | must.get(at, 0) for at, entry in test.entries.items()}))
-    flags = {int(at, 16): int(word, 16) for at, word in result.flags.items()}
-    elsewhere = [at for at, word in flags.items() if at not in test.entries and word & ~test.fixed.get(at, 0)]
-    if elsewhere:
-        return Finding(
-            "flags set in a word that is no entry of the vector",
-            "specs/riscv.md",
-            "no flag there",
-            f"{flags[elsewhere[0]]:#x} at {elsewhere[0]:#x}",
-        )
-    return compare(test, way, Observed(got, {at: entry | flags.get(at, 0) for at, entry in test.entries.items()}))
+    must = way.must if way.outcome == got else {}
+    after = entries_after(result.flags, test.entries, test.fixed, must, "specs/riscv.md")
+    return after if isinstance(after, Finding) else compare(test, way, Observed(got, after))
 
 
 def _needs(test: WalkTest) -> frozenset[str]:

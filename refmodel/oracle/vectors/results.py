@@ -17,7 +17,7 @@ from refmodel.language import BadDesign
 from refmodel.machine.x86.ept_walk import EPT_A, EPT_D, Ept
 from refmodel.machine.x86.words import A, D
 from refmodel.oracle.judging import Finding, Verdict
-from refmodel.oracle.results import Classes, read_results, refuse_unknown
+from refmodel.oracle.results import Classes, entries_after, read_results, refuse_unknown
 from refmodel.oracle.vectors import manifest
 from refmodel.oracle.vectors.files import SETS, Hex, Memory, Vector, read
 from refmodel.oracle.vectors.paths import EptTest
@@ -83,12 +83,7 @@ def judge_results(folder: Path, file: Path) -> list[Verdict]:
     and where nothing can be judged."""
     results = read_results(file, Result, SETS, EXAMPLE)
     manifest.check(folder)
-    verdicts = []
-    for name in SETS:
-        of_set = {id: result for id, result in results.items() if id.partition("/")[0] == name}
-        if of_set:
-            verdicts.append(_judge(folder / f"{name}.jsonl", file, of_set))
-    return verdicts
+    return [_judge(folder / f"{name}.jsonl", file, of_set) for name, of_set in results]
 
 
 def _judge(vectors: Path, file: Path, results: dict[str, tuple[Result, int]]) -> Verdict:
@@ -109,20 +104,10 @@ def _finding(test: Test, ways: list[Lawful], result: Result) -> Finding | None:
     """What is wrong with a result."""
     got, before = result.outcome(test), test.entries
     fixed = test.fixed if isinstance(test, NestedTest) else {}
-    if result.flags is None:
-        must = next((way.must for way in ways if way.outcome == got), {})
-        after = {at: entry | must.get(at, 0) for at, entry in before.items()}
-    else:
-        flags = {int(at, 16): int(word, 16) for at, word in result.flags.items()}
-        elsewhere = [at for at, word in flags.items() if at not in before and word & ~fixed.get(at, 0)]  # where all are set
-        if elsewhere:
-            return Finding(
-                "flags set in a word that is no entry of the vector",
-                "specs/vectors.md",
-                "no flag there",
-                f"{flags[elsewhere[0]]:#x} at {elsewhere[0]:#x}",
-            )
-        after = {at: entry | flags.get(at, 0) for at, entry in before.items()}
+    must = next((way.must for way in ways if way.outcome == got), {})
+    after = entries_after(result.flags, before, fixed, must, "specs/vectors.md")
+    if isinstance(after, Finding):
+        return after
     observed = Observed(got, after)
     if isinstance(test, WalkTest):
         return walk_campaign.compare(test, observed, ways)

@@ -88,7 +88,7 @@ def populate(k: Knowledge, event: e.Populate) -> None:
     entry = k.backing(key)
     with k.judging(about(k, key, frames=(event.mfn,))):
         take(k, event.mfn)
-        if (entry is None or entry.backing != Backing.PROMISED) and not (entry is None and k.state.plugged.find(key)):
+        if not (k.state.plugged.find(key) if entry is None else entry.backing == Backing.PROMISED):
             k.state.plug(*key)
         is_new(k, key)
         own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(Backing.MAPPED, event.mfn, unwatched(k, key)))
