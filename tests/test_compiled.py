@@ -23,7 +23,15 @@ from refmodel.engines.stepwise import explore_stepwise
 from refmodel.language import NOTHING, BadDesign, Design, Total, count, geometry, implies, law, operation, outline, require
 from refmodel.loading import load
 from refmodel.machine.names import Count, Gfn, Mfn, Region, Vm
-from tests.designs.split import Allocator, Careless, EndsAtARequire, EndsWhateverIsSo, EndsWithoutAChoice, GoesWrongInAChoice
+from tests.designs.split import (
+    Allocator,
+    Careless,
+    ClearsFirst,
+    EndsAtARequire,
+    EndsWhateverIsSo,
+    EndsWithoutAChoice,
+    GoesWrongInAChoice,
+)
 
 COUNTED = {
     "memory_slots": (42_082, 328_656, 768_366, 20),
@@ -137,7 +145,15 @@ def test_where_an_operation_ends_after_a_wait_is_a_step_like_on_ints(design: typ
     assert len(here.failure.run.steps) == len(there.failure.run.steps)
 
 
-WAITING = (Allocator, EndsAtARequire, EndsWithoutAChoice, EndsWhateverIsSo)
+@pytest.mark.parametrize("under_way", (1, 2))
+def test_a_state_that_waits_is_counted_once_however_it_came_there(under_way: int) -> None:
+    small = attrs.evolve(ClearsFirst.geometry, under_way=under_way)
+    here, there = explore(outline(ClearsFirst), small), explore_stepwise(outline(ClearsFirst), small)
+    assert here.reading == COMPILED and here.complete and there.complete
+    assert here.states == there.states
+
+
+WAITING = (Allocator, ClearsFirst, EndsAtARequire, EndsWithoutAChoice, EndsWhateverIsSo)
 
 
 @pytest.mark.parametrize("design", WAITING)

@@ -48,6 +48,35 @@ class Allocator(Design):
         return implies(self.holds[vm] != NOTHING, self.owners[self.holds[vm]].vm == vm)
 
 
+class ClearsFirst(Design):
+    """Two ways lead to one wait, and go on from there in the same way."""
+
+    flag: Total[Vm, bool]
+    busy: Total[Vm, bool]
+    geometry = geometry(Vm=2, under_way=2)
+
+    @operation
+    def put(self, vm: Vm) -> None:
+        require(not self.busy[vm])
+        self.flag[vm] = True
+
+    @operation
+    def punch(self, vm: Vm) -> Any:
+        require(not self.busy[vm])
+        self.busy[vm] = True
+        if self.flag[vm]:
+            self.flag[vm] = False
+        yield
+        self.busy[vm] = False
+        yield
+        require(not self.busy[vm])
+        self.flag[vm] = True
+
+    @law("X", "A busy VM has no flag.")
+    def busy_has_none(self: Any, vm: Vm) -> Any:
+        return not (self.flag[vm] and self.busy[vm])
+
+
 class Careless(Allocator):
     """Does not look again after others have run."""
 

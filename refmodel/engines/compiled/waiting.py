@@ -35,7 +35,10 @@ class _Point:
     earlier: int
     """Waits that come before this one."""
     saved: list[Node] = attrs.field(factory=list)
+    kinds: list[Scalar] = attrs.field(factory=list)
     first: int = 0
+    goes_on_as_another: bool = False
+    """Whether what comes after is what comes after another point, whose number and place in a slot this one has."""
 
     @property
     def rest(self) -> Tree:
@@ -60,13 +63,11 @@ class Waiting:
         self._readings = {traced.op.name: reading for traced, reading in split}
         for traced, reading in split:
             self._find(traced.tree, traced, reading, 0)
-        kinds: list[Scalar] = [WHERE]
-        for point in self._points.values():
-            point.first = len(kinds)
-            point.saved = self._needed(point)
-            kinds += [self._kind(node, point) for node in point.saved]
-        self.kinds = kinds
-        self.slots = Slots(layout.add_slots(self.most, kinds), len(kinds))
+        self.kinds: list[Scalar] = [WHERE]
+        self.slots = Slots(0, 1)
+        for point in reversed(self._points.values()):
+            self._remember(point)
+        self.slots = Slots(layout.add_slots(self.most, self.kinds), len(self.kinds))
 
     def _find(self, tree: Tree, traced: Traced, reading: Tracing, earlier: int) -> None:
         if tree.event is not None and tree.event.kind == "wait":
@@ -76,6 +77,27 @@ class Waiting:
             self._find(branch, traced, reading, earlier)
 
     # ------------------------------------------------------------ what is remembered
+
+    def _remember(self, point: _Point) -> None:
+        """Find where in a slot a point keeps what it needs, after all later waits have their places. Paths that come to one ``yield``
+        and go on in the same way wait at one point, so that a state is not counted once for each of them."""
+        point.saved = self._needed(point)
+        kinds = [self._kind(node, point) for node in point.saved]
+        for other in self._points.values():
+            if other.first and other.place == point.place and other.kinds == kinds and self._go_on_alike(other, point):
+                point.number, point.first, point.goes_on_as_another = other.number, other.first, True
+                return
+        point.first, point.kinds = len(self.kinds), kinds
+        self.kinds += kinds
+
+    def _go_on_alike(self, one: _Point, other: _Point) -> bool:
+        graph = Graph()
+        slot = graph.node("argument", (0,), 0, self.most - 1)
+        rest = [
+            _Rest(self, attrs.evolve(each, number=one.number, first=one.first), graph, slot, {}).tree(each.rest)
+            for each in (one, other)
+        ]
+        return _is_same(*rest)
 
     def _needed(self, point: _Point) -> list[Node]:
         """What comes after a wait and was computed before it: the largest expressions, each once. Whoever ends it there has begun
@@ -157,6 +179,8 @@ class Waiting:
         tree = Tree(end=End("refused"))
         choices = dict[tuple[int, int], int]()
         for point in self._points.values():
+            if point.goes_on_as_another:
+                continue
             rest = _Rest(self, point, graph, slot, choices).tree(point.rest)
             is_there = self._waits_at(graph, slot, point.number)
             tree = Tree(Event("decide", is_there, place=point.place, resumes=True), branches=[tree, rest])
@@ -311,6 +335,18 @@ def _condition_of(tree: Tree, graph: Graph) -> tuple[list[Node], Node, Tree]:
         return musts, tree.event.node, tree.branches[0]
     never = tree.end is not None and tree.end.what == "refused"
     return musts, graph.no if never else graph.yes, tree
+
+
+def _is_same(one: Tree, other: Tree) -> bool:
+    """Whether two trees over one graph decide and do the same."""
+    at_once = one.event == other.event and one.scale == other.scale and _ends_alike(one.end, other.end)
+    return at_once and len(one.branches) == len(other.branches) and all(map(_is_same, one.branches, other.branches))
+
+
+def _ends_alike(one: End | None, other: End | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return attrs.astuple(one, recurse=False) == attrs.astuple(other, recurse=False)
 
 
 def _known_after(node: Node, reading: Tracing) -> int:
