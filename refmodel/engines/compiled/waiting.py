@@ -79,7 +79,7 @@ class Waiting:
     # ------------------------------------------------------------ what is remembered
 
     def _remember(self, point: _Point) -> None:
-        """Find where in a slot a point keeps what it needs, after all later waits have their places. Paths that come to one ``yield``
+        """Find where in a slot a point keeps what it needs, once all later waits have places. Paths that come to one ``yield``
         and go on in the same way wait at one point, so that a state is not counted once for each of them."""
         point.saved = self._needed(point)
         kinds = [self._kind(node, point) for node in point.saved]
