@@ -64,6 +64,8 @@ RIGHT = (
     flushes.NeedsAFrame,
     flushes.OfTwoClauses,
     flushes.NeedsTwoFrames,
+    flushes.TakesTableAndLeaf,
+    flushes.ChoosesWhatItWasAskedFor,
     queues.InOrder,
     queues.EntryByEntry,
 )
@@ -139,6 +141,7 @@ def test_what_waits_for_something_of_another_clause_is_judged_alone(engine: Engi
     "cls",
     [
         flushes.RefusesEveryFrame,
+        flushes.TakesDirtyFrames,
         flushes.ChoosesItselfAfterAnAllocation,
         flushes.IsGivenOneFrame,
         flushes.WantsWhatCannotBe,

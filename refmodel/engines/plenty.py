@@ -5,7 +5,7 @@ Where an operation asks whether an allocation ``fails`` and then chooses a frame
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import z3
@@ -77,10 +77,11 @@ def with_one_more(way: Term, path: Path, state: Any, laws: Sequence[Instance]) -
         lawful = [each.body for each in laws if all(x.identity in looked_up for x in each.lookups if _is_of_memory(x))]
         way = conj([way, *lawful])
     new = z3.substitute(way, *entries) if entries else way
-    facts = _facts(new)
-    if not all(map(_is_new, facts)):
-        return FALSE
-    return simplified(z3.substitute(new, *((each, z3.IntVal(0) if z3.is_int(each) else FALSE) for each in facts)))
+    while facts := _facts(new):
+        if not all(map(_is_new, facts)):
+            return FALSE
+        new = simplified(z3.substitute(new, *((each, z3.IntVal(0) if z3.is_int(each) else FALSE) for each in facts)))
+    return new
 
 
 def _facts(term: Term) -> list[Term]:
@@ -92,12 +93,22 @@ def _facts(term: Term) -> list[Term]:
         if number_of(each) in seen or not _speaks_of_memory(each):
             continue
         seen.add(number_of(each))
-        parts = [part for part in each.children() if z3.is_bool(part) or z3.is_int(part)]
-        if parts and len(parts) == each.num_args() and not z3.is_app_of(each, z3.Z3_OP_UNINTERPRETED):
-            todo += parts
-        else:
+        smaller = [part for part in _conditions_within(each) if _speaks_of_memory(part)]
+        todo += smaller
+        if not smaller:
             found[number_of(each)] = each
     return list(found.values())
+
+
+def _conditions_within(term: Term) -> Iterator[Term]:
+    """The largest conditions and numbers that a term is made of."""
+    todo = term.children()
+    while todo:
+        each = todo.pop()
+        if z3.is_bool(each) or z3.is_int(each):
+            yield each
+        else:
+            todo += each.children()
 
 
 def _is_new(fact: Term) -> bool:

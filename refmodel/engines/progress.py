@@ -24,7 +24,7 @@ from typing import Any
 import attrs
 import z3
 
-from refmodel.engines.chosen import choices_of, looked_up_somewhere, of_sort, some_of
+from refmodel.engines.chosen import FEW_NAMES, choices_of, looked_up_somewhere, may_fall_on, of_sort, some_of
 from refmodel.engines.collecting import rarely_collected
 from refmodel.engines.connectives import conj, disj, negation, number_of
 from refmodel.engines.formulas import Formula, Formulas, formula, formulas
@@ -45,8 +45,8 @@ from refmodel.language.kinds import NaturalKind, Scalar
 from refmodel.language.opaque import Opaque
 from refmodel.language.pending import Pending, led_to, rank_of, stated
 
-FEW_NAMES, MOST_CHOICES = 6, 64
-"""Names of a sort that a choice is taken to fall on, and ways in which all choices of a path are."""
+MOST_CHOICES = 64
+"""Ways in which all choices of a path are taken to fall on something."""
 
 MILLISECONDS = 5_000
 """What the solver may take for a question: there are many that may turn out not to matter."""
@@ -306,18 +306,14 @@ class _Ending:
         return [*(name.term for name in self.names if isinstance(name, Opaque)), *(key for each in lookups for key in each.key)]
 
     def _choices(self, path: Path, plenty: bool) -> Iterator[list[tuple[Term, Term]]]:
-        """What the choices along a path may be taken to fall on: names that it looks something up for, a name whose entry counts
-        where some do, any name that there is, flags, members of enums."""
+        """What the choices along a path may be taken to fall on; with ``plenty``, on a frame that there is not yet, too."""
         named = self._named(path)
         leaves = choices_of(path)
         if leaves:
             self._knowing(COUNTING)
         counted = self._hypotheses.counted_somewhere()
         options = [
-            [
-                *([term] if plenty and is_in_memory(term) else []),
-                *(members(kind) or [*of_sort(term, named)[:FEW_NAMES], *of_sort(term, counted)[:FEW_NAMES], *some_of(kind)]),
-            ]
+            [*([term] if plenty and is_in_memory(term) else []), *may_fall_on(kind, term, path, named, counted)]
             for kind, term in leaves
         ]
         if leaves and math.prod(map(len, options)) <= MOST_CHOICES:

@@ -1,5 +1,7 @@
 """Flushes that processors acknowledge and that end then; and variants in which one does not."""
 
+import attrs
+
 from refmodel.language import (
     NOTHING,
     Design,
@@ -223,6 +225,83 @@ class NeedsTwoFrames(NeedsAFrame):
         self.stale[vm] = False
 
     geometry = geometry(Vm=2, Vcpu=1, Mfn=2)
+
+
+@attrs.frozen
+class LogFrame:
+    """What is known of a frame of a log."""
+
+    owner: Vm = NOTHING
+    present: bool = False
+    pinned: bool = False
+    dirty: bool = False
+
+
+class TakesTableAndLeaf(Flushes):
+    """Right: to finish takes a frame for a table, and then one for a leaf."""
+
+    frames: Total[Mfn, LogFrame]
+
+    @operation
+    def finish(self, vm: Vm) -> None:
+        require(self.stale[vm])
+        require(self.left(vm) == 0)
+        if fails("table frame"):
+            return
+        table = self.free_frame()
+        self.frames[table] = LogFrame(vm, present=True)
+        if fails("leaf frame"):
+            self.frames[table] = LogFrame()
+            return
+        leaf = self.free_frame()
+        self.frames[leaf] = LogFrame(vm, present=True, dirty=True)
+        self.stale[vm] = False
+
+    def free_frame(self) -> Mfn:
+        found: Mfn = choose(Mfn, lambda mfn: self.frames[mfn] == LogFrame())
+        return found
+
+    geometry = geometry(Vm=2, Vcpu=1, Mfn=2)
+
+
+class TakesDirtyFrames(TakesTableAndLeaf):
+    """Wrong: no frame will do that has never been used, however many there are."""
+
+    def free_frame(self) -> Mfn:
+        found: Mfn = choose(Mfn, lambda mfn: self.frames[mfn] == LogFrame(dirty=True))
+        return found
+
+
+class ChoosesWhatItWasAskedFor(NeedsAFrame):
+    """Right: beside a frame it chooses what the VM has asked for, which is one VM."""
+
+    wanted: Total[Vm, Vm]
+    given: Total[Vm, Mfn]
+
+    @operation
+    def ask(self, vm: Vm, other: Vm) -> None:
+        self.wanted[vm] = other
+
+    @operation
+    def flush(self, vm: Vm) -> None:
+        require(not self.stale[vm] and self.wanted[vm] != NOTHING)
+        self.stale[vm] = True
+        assign(self.asked, lambda asked, of, vcpu: of == vm, True)
+
+    @operation
+    def finish(self, vm: Vm) -> None:
+        require(self.stale[vm])
+        require(self.left(vm) == 0)
+        if fails("frame for the log"):
+            return
+        mfn: Mfn = choose(Mfn, lambda mfn: self.log[mfn] == NOTHING)
+        self.log[mfn] = vm
+        self.given[choose(Vm, lambda other: other == self.wanted[vm])] = mfn
+        self.stale[vm] = False
+
+    @law("ISO-2", "A VM that waits for a flush has asked for something.")
+    def what_is_stale_has_asked(s: "ChoosesWhatItWasAskedFor", vm: Vm) -> bool:
+        return implies(s.stale[vm], s.wanted[vm] != NOTHING)
 
 
 class IsGivenOneFrame(NeedsAFrame):
