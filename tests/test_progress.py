@@ -152,6 +152,11 @@ def test_that_memory_may_be_short_excuses_nothing_else(cls: type[Design]) -> Non
     assert any("although no allocation fails" in why for why in proved(outline(cls))["flushing"].failing)
 
 
+def test_a_state_is_shown_in_which_no_further_frame_would_help() -> None:
+    [why] = proved(outline(flushes.RefusesEveryFrame))["flushing"].failing
+    assert "although no allocation fails, as in this lawful state: stale[vm0] true" in why and "paused[vm0] true" in why
+
+
 def test_what_one_queue_hands_to_another_never_ends() -> None:
     design = outline(queues.HandsOver)
     failure = end_everything(design, design.cls.geometry).failure

@@ -327,7 +327,9 @@ class _Ending:
         if self._never(refused, f"{op} applies wherever {name} holds, whatever the hardware uses, if no allocation fails"):
             return
         if not self._of_hardware:
-            yield f"{op} may be refused where {name} holds, although no allocation fails"
+            state = self._refused_in(conj(refused), plenty=True)
+            shown = f", as in this lawful state: {state}" if state else ""
+            yield f"{op} may be refused where {name} holds, although no allocation fails{shown}"
             return
         asked = " and ".join(dict.fromkeys(sorted(rule.rpartition("!")[0] for rule in self._of_hardware)))
         for said in (False, True):
@@ -338,14 +340,17 @@ class _Ending:
                 return
         yield f"{op} may be refused where {name} holds, if some of {asked} is used and some is not: the hardware may do so always"
 
-    def _refused_in(self, refused: Term) -> str:
-        """A lawful state in which the operation is refused, in words; empty if none is found."""
-        looked = [self.reading.lookups, *(path.lookups for path in self.applying)]
-        counted = [self.reading.counts, *(path.counts for path in self.applying)]
+    def _refused_in(self, refused: Term, *, plenty: bool = False) -> str:
+        """A lawful state in which the operation is refused, in words; empty if none is found. With ``plenty``, it may apply there
+        where an allocation fails."""
+        paths = self.paths if plenty else self.applying
+        looked = [self.reading.lookups, *(path.lookups for path in paths)]
+        counted = [self.reading.counts, *(path.counts for path in paths)]
         counts = {c.which: c for some in counted for c in some.values()}
         tables = {c.table for c in counts.values()} | {x.table for some in looked for x in some.values()}
         terms = [self._before, *self._real, refused]
-        return refused_in(self.induction, self.ended, self.names, terms, counts.values(), frozenset(tables))
+        at = frozenset(tables)
+        return refused_in(self.induction, self.ended, self.names, terms, counts.values(), at, plenty=plenty)
 
     def _all_hold(self, claims: Sequence[Term], says: str, more: int = ALL) -> bool:
         """Whether on each path what is claimed after it holds."""
