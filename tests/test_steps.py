@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from refmodel.language import BadDesign
-from refmodel.oracle.trace import exits, shapes, steps
+from refmodel.oracle.trace import exits, reaching, shapes, steps
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.doing import Step
 from refmodel.oracle.trace.judge import Judge
@@ -85,7 +85,7 @@ def same(one: Knowledge, other: Knowledge) -> None:
     for mfn in {*one.tables["memory"]} & {*other.tables["memory"]}:
         assert ones(one, mfn) == ones(other, mfn), mfn
     for mfn in {*one.behind.holders, *one.reached.holders, *other.behind.holders, *other.reached.holders}:
-        assert one.pages_of(mfn) == other.pages_of(mfn), mfn
+        assert reaching.pages_of(one, mfn) == reaching.pages_of(other, mfn), mfn
 
 
 def agree(told: Iterable[Told], deep: int = 1) -> tuple[bool, int]:

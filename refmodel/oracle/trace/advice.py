@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace import reaching
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.tables import Journal, Key
@@ -84,7 +85,7 @@ def pages_of(k: Knowledge, event: e.Event) -> list[Key]:
         pages.append((event.with_vm, event.with_gfn))
     mfn = getattr(event, "mfn", None)
     if mfn is not None:
-        pages += sorted(k.pages_of(mfn).difference(pages))[:MOST]
+        pages += sorted(reaching.pages_of(k, mfn).difference(pages))[:MOST]
     return pages
 
 

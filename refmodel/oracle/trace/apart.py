@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace import reaching
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.naming import OF_PAGES, Name, Names, Raced, Span
 
@@ -29,7 +30,7 @@ def _pages(k: Knowledge, event: e.Pages, names: Iterable[Name], spans: Iterable[
     found = set[int]()
     for name in names:
         if name[0] == "frame":
-            found |= {gfn for vm, gfn in k.pages_of(name[1]) if vm == event.vm}
+            found |= {gfn for vm, gfn in reaching.pages_of(k, name[1]) if vm == event.vm}
             found |= {event.gfn + name[1] - mfn} if mfn is not None else set()
         elif name[0] in BY_PAGE and name[1] == event.vm:
             found.add(name[2] >> 9 if name[0] == "word" else name[2])
@@ -49,10 +50,10 @@ def _of_pages(k: Knowledge, event: e.Pages, own: Names, pages: set[int], others:
     """What is named of these pages, of the frames that they have or are given, and of what is no page."""
     mfn = getattr(event, "mfn", None)
     keys = [(event.vm, gfn) for gfn in pages]
-    frames = {frame for key in keys for frame in (*k.behind.targets.get(key, ()), *k.frames_reached(key))}
+    frames = {frame for key in keys for frame in (*k.behind.targets.get(key, ()), *reaching.frames_reached(k, key))}
     frames |= set() if mfn is None else {mfn + gfn - event.gfn for gfn in pages}
     frames |= {name[1] for name in others if name[0] == "frame"}
-    near = {page for frame in frames for page in k.pages_of(frame)} | set(keys)
+    near = {page for frame in frames for page in reaching.pages_of(k, frame)} | set(keys)
 
     def is_kept(name: Name) -> bool:
         if name[0] == "frame":

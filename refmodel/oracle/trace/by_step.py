@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace import exits, guest, stretches
+from refmodel.oracle.trace import exits, guest, reaching, stretches
 from refmodel.oracle.trace.effects import logging, mechanisms, memory, translations
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.steps import taken
@@ -141,7 +141,7 @@ def dma_unmapped(k: Knowledge, event: e.DmaUnmap) -> None:
 
 def moved(k: Knowledge, event: e.Move) -> None:
     """Judge a page that goes to another frame."""
-    pages = list(k.pages_of(event.mfn))
+    pages = list(reaching.pages_of(k, event.mfn))
     if event.pages == 1 and len(pages) == 1 and event.mfn != event.to_mfn:
         taken(k, pages[0], e.Move, memory.move, event, (event.mfn, event.to_mfn))
     else:

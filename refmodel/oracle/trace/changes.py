@@ -12,9 +12,10 @@ from refmodel.mmu.contract import Derived
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
-from refmodel.oracle.trace import exits
+from refmodel.oracle.trace import exits, reaching
 from refmodel.oracle.trace.contents import Contents, Reported
 from refmodel.oracle.trace.knowledge import CALM, About, Knowledge, Lingering, deviates
+from refmodel.oracle.trace.silence import may_be_explained, unless_silent
 from refmodel.oracle.trace.tables import Key
 
 MANY = 1 << 40
@@ -50,7 +51,7 @@ def take(k: Knowledge, mfn: int, by: Key | None = None) -> None:
         return
     whose = f" of vm {frame.vm}, gfn {frame.gfn:#x}" if frame.use == Use.PRIVATE else ""
     found = deviates(accounting.frames_are_conserved, (mfn,), f"it is not free but {frame.use.value}{whose}")
-    if not k.may_be_explained(found, About(frames=frozenset({mfn})), judged=True):
+    if not may_be_explained(k, found, About(frames=frozenset({mfn})), judged=True):
         raise found
     k.tables["frames"].forget(mfn)
 
@@ -64,7 +65,7 @@ def may_be_left(k: Knowledge, mfn: int, but: Key | None = None) -> bool:
     """Whether all who shared a frame, ``but`` for one page, may have left it: nobody knows how many did, or that page is the one
     that is left; and none is known to stand on it."""
     frame = k.state.frames.find(mfn)
-    if frame is None or frame.use != Use.SHARED or not k.pages_of(mfn) <= (set() if but is None else by_any_name(k, but)):
+    if frame is None or frame.use != Use.SHARED or not reaching.pages_of(k, mfn) <= (set() if but is None else by_any_name(k, but)):
         return False
     return frame.references > MANY // 2 or (but is not None and frame.references == 1)
 
@@ -141,7 +142,7 @@ def may_be_lost(k: Knowledge, key: Key) -> bool:
     """Whether a page may have lost its frame, and nobody has to tell: its guest has reported it as free and not written to it
     since, and no translation leads there."""
     entry = k.backing(key)
-    return is_reported(k, key) and entry is not None and entry.resident and not k.translations(key)
+    return is_reported(k, key) and entry is not None and entry.resident and not reaching.translations(k, key)
 
 
 def reported_on(k: Knowledge, mfn: int) -> list[Key]:
@@ -151,7 +152,7 @@ def reported_on(k: Knowledge, mfn: int) -> list[Key]:
         return []
     if any(not is_reported(k, key) for key in k.behind.holders.get(mfn, ())):
         return []
-    keys = sorted(k.standing_on(mfn))
+    keys = sorted(reaching.standing_on(k, mfn))
     are_all = frame is None or frame.references <= len(keys) or frame.references > MANY // 2
     return keys if are_all and all(is_reported(k, key) for key in keys) else []
 
@@ -167,7 +168,7 @@ def is_reported(k: Knowledge, key: Key) -> bool:
 def lost_if_reported(k: Knowledge, mfn: int) -> None:
     """A frame is somebody else's now if its pages may have lost it."""
     pages = reported_on(k, mfn)
-    if all(not k.translations(key) for key in pages):
+    if all(not reaching.translations(k, key) for key in pages):
         for key in pages:
             lose_sight(k, key)
 
@@ -228,7 +229,7 @@ def protected(k: Knowledge, key: Key) -> None:
 
 def _may_be_written(k: Knowledge, key: Key) -> bool:
     """Whether a processor may. What devices may do is another matter: the IOMMU's tables go by rights of their own."""
-    return any(each.writable for page in (key, *k.borrowers.of(key)) for each in k.processors_translations(page))
+    return any(each.writable for page in (key, *k.borrowers.of(key)) for each in reaching.processors_translations(k, page))
 
 
 def let_write(k: Knowledge, key: Key) -> None:
@@ -259,7 +260,7 @@ def keep_as_last_sharer(k: Knowledge, key: Key) -> None:
         return
     frame = k.state.frames.find(entry.mfn)
     if frame is not None and frame.use == Use.SHARED and may_be_last(k, key, frame, entry.mfn):
-        for other in k.pages_of(entry.mfn) - by_any_name(k, key):
+        for other in reaching.pages_of(k, entry.mfn) - by_any_name(k, key):
             lose_sight(k, other)
         may_write = unwatched(k, key) and entry.slot == NOTHING  # a copy on swap is good until the page may be written to
         own(k, key, entry.mfn, k.page(*key).copy(), attrs.evolve(entry, writable=may_write))
@@ -269,7 +270,7 @@ def may_be_last(k: Knowledge, key: Key, frame: Frame, mfn: int) -> bool:
     """Whether all others that shared a frame with a page may have left it: those that are known were reported as free."""
     if frame.references == 1:
         return True
-    others = k.pages_of(mfn) - by_any_name(k, key)
+    others = reaching.pages_of(k, mfn) - by_any_name(k, key)
     return (frame.references > MANY // 2 or frame.references == 1 + len(others)) and all(may_be_lost(k, other) for other in others)
 
 
@@ -298,7 +299,7 @@ def hold(k: Knowledge, key: Key, contents: Contents) -> None:
         return
     frame = k.state.frames.find(entry.mfn)
     if frame is not None and frame.use == Use.SHARED and frame.references > 1:
-        k.unless_silent(deviates(isolation.shared_frames_hold_what_they_held, (entry.mfn,)), about(k, key))
+        unless_silent(k, deviates(isolation.shared_frames_hold_what_they_held, (entry.mfn,)), about(k, key))
         return
     k.state.memory[entry.mfn] = contents
 
@@ -328,4 +329,4 @@ def noticed(k: Knowledge, key: Key) -> None:
             k.late.add(key)
         else:
             why = "it is written to, and was not marked before"
-            k.unless_silent(deviates(memory.unmarked_pages_are_there, key, why), about(k, key))
+            unless_silent(k, deviates(memory.unmarked_pages_are_there, key, why), about(k, key))

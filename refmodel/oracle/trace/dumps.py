@@ -11,7 +11,7 @@ from refmodel.mmu.contract import Derived
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace import reported
+from refmodel.oracle.trace import reaching, reported
 from refmodel.oracle.trace.changes import (
     MANY,
     about,
@@ -26,6 +26,7 @@ from refmodel.oracle.trace.changes import (
 from refmodel.oracle.trace.deviations import Deviates
 from refmodel.oracle.trace.knowledge import About, Knowledge, Lingering
 from refmodel.oracle.trace.observed import Granted
+from refmodel.oracle.trace.silence import unless_silent
 from refmodel.oracle.trace.tables import Key, Open
 
 
@@ -45,7 +46,7 @@ def entry_(k: Knowledge, event: e.Entry) -> None:
             k.lingering[key] = (*k.lingering[key], Lingering(found, _taken_away_at_the_earliest(k, key)))
     if unreported is not None:  # a law that is broken says more
         try:
-            k.unless_silent(unreported, about(k, key))
+            unless_silent(k, unreported, about(k, key))
         except Deviates:
             if not k.keeps_what_breaks:
                 k.undo(k.begun)  # what was found is not known: it may be judged once more
@@ -144,7 +145,7 @@ def _where(entry: P2mEntry) -> str:
 def frame_(k: Knowledge, event: e.FrameIs) -> None:
     if not _as_told(k, event):
         learned = {Use.TABLE.value: Frame(Use.TABLE), Use.SHARED.value: Frame(Use.SHARED, references=MANY)}.get(event.use or "")
-        if learned is not None and k.state.frames.find(event.mfn) is None and not k.pages_of(event.mfn):
+        if learned is not None and k.state.frames.find(event.mfn) is None and not reaching.pages_of(k, event.mfn):
             with k.judging(about(k, frames=(event.mfn,))):
                 k.state.frames[event.mfn] = learned
         return
@@ -153,7 +154,7 @@ def frame_(k: Knowledge, event: e.FrameIs) -> None:
     if event.references is not None:
         with k.judging(about(k, frames=(event.mfn,), counts=True)):
             k.state.frames[event.mfn] = attrs.evolve(frame, references=event.references)
-        if frame.use == Use.SHARED and event.references > len(k.standing_on(event.mfn)):
+        if frame.use == Use.SHARED and event.references > len(reaching.standing_on(k, event.mfn)):
             with k.judging(about(k, frames=(event.mfn,))):  # who is not known may leave, and nobody knows that it was there
                 k.state.frames[event.mfn] = attrs.evolve(frame, references=MANY)
 
@@ -200,4 +201,4 @@ def agree(k: Knowledge, concerned: About, condition: bool, instead: str) -> None
     """What the monitor records has to be what it did."""
     if not condition:
         why = f"{instead}, by what was told"
-        k.unless_silent(Deviates("RES-1", "records_are_exact", "The monitor's records match its actions.", why=why), concerned)
+        unless_silent(k, Deviates("RES-1", "records_are_exact", "The monitor's records match its actions.", why=why), concerned)

@@ -27,6 +27,7 @@ from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Cell, DmaRead, DmaWrite, Exit, Hole, Load, Mmio, Store
 from refmodel.oracle.trace.knowledge import CALM, About, Knowledge, deviates
 from refmodel.oracle.trace.observed import borrowed_entries_lead_where_grants_say
+from refmodel.oracle.trace.silence import unless_silent
 from refmodel.oracle.trace.tables import Key, Open
 
 MANY = 64
@@ -81,7 +82,7 @@ def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
         for contents in held(k, key):
             contents.doubt(offset, A)
     if not page.learn(offset, bits, mask):
-        k.unless_silent(wrong_data(page, key, offset, bits, mask), About(frozenset({key})), contents=True)
+        unless_silent(k, wrong_data(page, key, offset, bits, mask), About(frozenset({key})), contents=True)
         k.page(*key).learn(offset, bits, mask)
     if k.is_kept_now(key, was_reported) and may_go:  # what it held is lost, and so its frame may be
         with k.judging(about(k, key)):
@@ -264,7 +265,8 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
     must_be_there(k, key)
     grant = k.state.grants.find(at)
     if grant is not None and grant.present and not grant.writable:
-        k.unless_silent(
+        unless_silent(
+            k,
             deviates(borrowed_entries_lead_where_grants_say, at, "the page was granted for reading only"),
             About(frozenset({at, key})),
         )
@@ -316,7 +318,7 @@ def hole(k: Knowledge, event: Hole) -> None:
     """There is said to be no memory."""
     key = reached(k, event.vm, event.gpa >> 12)
     if k.state.plugged.find(key):
-        k.unless_silent(about_page(equivalence.holes_are_real, key, f"for vm {key[0]}, gfn {key[1]:#x}"), About(frozenset({key})))
+        unless_silent(k, about_page(equivalence.holes_are_real, key, f"for vm {key[0]}, gfn {key[1]:#x}"), About(frozenset({key})))
 
 
 def mmio(k: Knowledge, event: Mmio) -> None:
@@ -338,7 +340,7 @@ def exit_(k: Knowledge, event: Exit) -> None:
             if exits.may_be_late(k, event) or (event.write and exits.may_lack_the_right(k, *key)):
                 return
             mapped = f"for vm {event.vm}, gfn {key[1]:#x}, which is mapped{' writable' if event.write else ''}"
-            k.unless_silent(about_page(contract.a_derived_entry_does_not_exit, key, mapped), About(frozenset({key})))
+            unless_silent(k, about_page(contract.a_derived_entry_does_not_exit, key, mapped), About(frozenset({key})))
 
 
 def dumped(k: Knowledge, event: Cell) -> None:
@@ -363,5 +365,5 @@ def must_be_there(k: Knowledge, key: Key) -> None:
     """An access has completed."""
     if k.state.plugged.find(key) is False:
         due = about_page(equivalence.faults_come_when_due, key, f"there is no memory at vm {key[0]}, gfn {key[1]:#x}")
-        k.unless_silent(due, About(frozenset({key})))
+        unless_silent(k, due, About(frozenset({key})))
         k.tables["plugged"].forget(key)

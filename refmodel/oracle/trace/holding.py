@@ -12,6 +12,7 @@ from refmodel.language.tables import NOTHING
 from refmodel.laws import isolation
 from refmodel.mmu.contract import Derived
 from refmodel.monitor.frames import Frame, Use
+from refmodel.oracle.trace import reaching
 from refmodel.oracle.trace.concerned import OUTLINE, changes, looks_at_translations, plan
 from refmodel.oracle.trace.deviations import Deviates
 from refmodel.oracle.trace.flushes import why_not
@@ -55,7 +56,7 @@ def broken(k: Knowledge, about: About) -> Deviates | None:
             if of_step and before is None:
                 before = _before(k)
             if counts:
-                answers.among = k.pages_of(names[0]) if sort == "frame" else None
+                answers.among = reaching.pages_of(k, names[0]) if sort == "frame" else None
             try:
                 if not (call(state, before, actor, *names) if of_step else call(state, *names)):
                     return deviates(law, names, _cached_writes(k, names) if sort == "page" else "")
@@ -89,7 +90,7 @@ def wider(k: Knowledge, about: About) -> About:
     pages, frames = set(about.pages), [mfn for mfn, _ in changed]
     for mfn, was in changed:
         if not _is_only_counted_otherwise(was, k.state.frames.find(mfn)):
-            pages |= k.pages_of(mfn)
+            pages |= reaching.pages_of(k, mfn)
     if k.borrowers.holders:
         owners = {owner for page in pages for owner in k.borrowers.targets.get(page, ())}
         pages = pages.union(owners, *(k.borrowers.of(page) for page in pages))

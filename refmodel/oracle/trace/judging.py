@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from refmodel.language.asking import begin_answering, end_answering
 from refmodel.oracle.trace.deviations import Deviates
 from refmodel.oracle.trace.holding import About, broken
+from refmodel.oracle.trace.silence import forget, opens
 from refmodel.oracle.trace.tables import Open
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Judging:
             if kind is None:
                 k.related()
                 found, about = broken(k, self.about), self.about
-                while found is not None and k.opens(found, about, judged=True):
+                while found is not None and opens(k, found, about, judged=True):
                     more = _with_named(about, found := broken(k, self.about))
                     if more == about:
                         break
@@ -47,7 +48,7 @@ class Judging:
             end_answering()
         if kind is Open:  # what was done depends on what is not known, so what it concerns is not known either
             k.undo(k.begun)
-            k.open(self.about)
+            forget(k, self.about)
             return True
         if (kind is not None or found is not None) and not k.keeps_what_breaks:
             k.undo()

@@ -9,15 +9,14 @@ kept. So nothing that is lawful is ever rejected, and something unlawful may be 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from refmodel.language.tables import NOTHING
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2mEntry
-from refmodel.oracle.trace import ballooned, shapes, silence
-from refmodel.oracle.trace.concerned import OUTLINE, tables_of
+from refmodel.oracle.trace import ballooned, reaching, shapes
+from refmodel.oracle.trace.concerned import OUTLINE
 from refmodel.oracle.trace.contents import Contents, Reported, lost_perhaps
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Event
@@ -26,7 +25,7 @@ from refmodel.oracle.trace.flushes import MOST_ENDED, Ended, Flush
 from refmodel.oracle.trace.holding import About, deviates, holds
 from refmodel.oracle.trace.judging import Judging
 from refmodel.oracle.trace.memory_slots import MemorySlots
-from refmodel.oracle.trace.ranges import Mentioned, Ranges
+from refmodel.oracle.trace.ranges import Mentioned
 from refmodel.oracle.trace.swap_cache import SwapCache
 from refmodel.oracle.trace.tables import Counting, Journal, Key, Known, Open, Pages, Relation, Stretch
 
@@ -69,10 +68,6 @@ class Lingering(NamedTuple):
     since: int
     protects: bool = False
     """Whether only the right to write was taken."""
-
-
-WHERE_PAGES_LIE = frozenset({"p2m", "frames", "derived", "borrowed", "dma", "lingering", "plugged", "grants", "slots", "private"})
-"""The tables that say where pages lie and who reaches them: almost every law looks at one of them."""
 
 
 class Knowledge:
@@ -278,7 +273,7 @@ class Knowledge:
             self.behind.put(key, (entry.mfn,))
             if self.tables["frames"].store_from_piece(entry.mfn):
                 self.mentioned_frames.add(0, entry.mfn)
-        self.reached.put(key, self.frames_reached(key))
+        self.reached.put(key, reaching.frames_reached(self, key))
 
     def is_populated(self, vm: int) -> None:
         """From now on a VM's pages have only the frames that they are told to be given."""
@@ -443,11 +438,11 @@ class Knowledge:
     def _reached_alone(self, key: Key) -> list[int]:
         """The frames that a page's translations lead to, if one of them is kept for the page by itself; of those of many pages
         their pieces tell where they lead."""
-        return self.frames_reached(key) if any(key in self.tables[name] for name in INSTALLED) or key in self.lingering else []
-
-    def frames_reached(self, key: Key) -> list[int]:
-        """The frames that a page's translations lead to."""
-        return list(dict.fromkeys(derived.mfn for derived in self.translations(key)))
+        return (
+            reaching.frames_reached(self, key)
+            if any(key in self.tables[name] for name in INSTALLED) or key in self.lingering
+            else []
+        )
 
     def _changed(self, table: str, key: Any) -> None:
         """What is said of pages may be another thing now: their shapes are found out anew."""
@@ -470,131 +465,6 @@ class Knowledge:
             pages = relation.holders.get(mfn, ())
             for page in pages if len(pages) <= len(self.alike) else [each for each in self.alike if each in pages]:
                 self.alike.pop(page, None)
-
-    def translations(self, key: Key) -> list[Any]:
-        """The translations of a page that are installed, for processors or devices, or may still be cached."""
-        dma = self.tables["dma"].told(key)
-        return [*self.processors_translations(key), *([dma] if dma is not None and dma.present else [])]
-
-    def devices_may_write(self, key: Key) -> bool:
-        """Whether the IOMMU lets any device write to a page: one of its VM's, or of a VM that borrows it."""
-        found = (self.tables["dma"].told(page) for page in (key, *self.borrowers.of(key)))
-        return any(dma is not None and dma.writable for dma in found)
-
-    def devices_may_write_untold(self, key: Key) -> bool:
-        """Whether the IOMMU may let a device write to a page, for all that is known: its VM has pages that the IOMMU maps, and of
-        this one nothing is known, as after a gap or a race."""
-        pages = (key, *self.borrowers.of(key))
-        return any(page[0] in self.dma_mapping and self.tables["dma"].find(page) is None for page in pages)
-
-    def processors_translations(self, key: Key) -> list[Any]:
-        """Those without what devices may do."""
-        found = [d for name in ("derived", "borrowed") if (d := self.tables[name].told(key)) is not None and d.present]
-        return [*found, *(each.derived for each in self.lingering[key] if each.derived.present)]
-
-    def users_of(self, slot: int) -> Iterator[Key]:
-        """The pages whose copy a slot on swap is recorded to hold: what pages share is written to one slot."""
-        for name in self.swap_cache.uses(slot):
-            use = self.state.slots.find(name)
-            if use is not None and use.used:
-                yield use.vm, use.gfn
-
-    def standing_on(self, mfn: int) -> set[Key]:
-        """The pages that a frame is known to stand behind."""
-        found = set(self.behind.holders.get(mfn, ()))
-        for table, ranges in self.leading:
-            if table.name == "p2m" and ranges.buckets:
-                found.update(_of_pieces(table, ranges, mfn))
-        return found
-
-    def pages_of(self, mfn: int) -> set[Key]:
-        """The pages that a frame stands behind, or to which their translations lead."""
-        found = {*self.behind.holders.get(mfn, ()), *self.reached.holders.get(mfn, ())}
-        for table, ranges in self.leading:
-            if ranges.buckets:
-                found.update(_of_pieces(table, ranges, mfn))
-        return found
-
-    # ------------------------------------------------------------ what may have happened untold
-
-    def open(self, about: About) -> None:
-        """Things may have happened to all this that were not told."""
-        self.answers.lost_sight = True
-        frames = set(about.frames)
-        for key in about.pages:
-            entry = self.tables["p2m"].told(key)
-            frames |= {entry.mfn} if entry is not None and entry.resident else set()
-            self._copied_untold(key)
-            for name in ("p2m", "derived", "borrowed", "dma", "sent", "tracked", "plugged"):
-                self.tables[name].forget(key)
-            if "lingering" in self.silent_changes and self.lingering[key]:
-                self.lingering[key] = ()  # it may have been flushed
-        for mfn in frames:
-            self.tables["frames"].forget(mfn)
-            for key in self.pages_of(mfn):
-                self._copied_untold(key)
-                self.tables["p2m"].forget(key)
-                self.tables["derived"].forget(key)
-                self.lingering[key] = ()
-        if self.silent_fills:
-            for mfn in frames:
-                self.tables["memory"].forget(mfn)
-            for slot in about.slots:
-                self.tables["swap"].forget(slot)
-            for key in about.pages:
-                self.open_contents(key)
-        self.related()
-
-    def _copied_untold(self, key: Key) -> None:
-        """It is about to be forgotten where a page is: its slot, if it has one, may become free untold."""
-        entry = self.tables["p2m"].told(key)
-        if entry is not None and entry.slot != NOTHING:
-            self.untold_copies[key] = entry.slot
-            self.alike.pop(key, None)
-
-    def open_contents(self, key: Key) -> None:
-        """Nothing is known any more of what a page holds, nor of copies of it."""
-        entry, new = self.backing(key), Contents()
-        self.tables["destination"].forget(key)
-        self.tables["bare_memory"][key] = new
-        if entry is not None and entry.slot != NOTHING:
-            self.tables["swap"].forget(entry.slot)
-        if entry is not None and entry.resident:
-            frame = self.tables["frames"].find(entry.mfn)
-            self.tables["memory"][entry.mfn] = new if frame is not None and frame.use == Use.PRIVATE else Contents()
-
-    def unless_silent(self, found: Deviates, about: About, contents: bool = False) -> None:
-        """Raise this, unless something that was not told may explain it: then what it concerns is open. ``contents``: it is about
-        what pages hold."""
-        if not self.opens(found, about, contents):
-            raise found
-
-    def opens(self, found: Deviates, about: About, contents: bool = False, judged: bool = False) -> bool:
-        """Whether something that was not told may explain a deviation: then what it concerns is open. ``judged``: the event has
-        changed the state."""
-        if contents and not self.silent_fills:
-            return False
-        if (contents and not self.silent_moves_few) or self.may_be_explained(found, about, judged):
-            self.open(about)
-        elif self.silent_moves_few and self.silent_fills and (contents or silence.may_have_filled(found.law)):
-            for key in about.pages:
-                self.open_contents(key)
-            self.related()
-        else:
-            return False
-        return True
-
-    def may_be_explained(self, found: Deviates, about: About, judged: bool = False) -> bool:
-        """Whether pages may be elsewhere than they were told to be, so that a law is broken by that: something that was not told
-        changes a table that the law looks at. What changes where pages lie may explain any; what only looks explains none."""
-        if self.silent_moves_few:
-            return silence.may_have_moved_pages(self, found, about, judged)
-        return bool(self.silent_changes & WHERE_PAGES_LIE) or bool(self.silent_changes & tables_of(found.law))
-
-
-def _of_pieces(table: Known, ranges: Ranges, mfn: int) -> list[Key]:
-    """The pages that pieces lead to a frame, but for those of which something is kept by itself, or nothing is known any more."""
-    return [key for key in ranges.pages_at(mfn) if not dict.__contains__(table, key) and key not in table.opened]
 
 
 __all__ = ["CALM", "About", "Knowledge", "Lingering", "Open", "deviates", "holds"]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import attrs
 
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace import guest
+from refmodel.oracle.trace import guest, reaching
 from refmodel.oracle.trace.contents import FULL, WORD, Contents
 from refmodel.oracle.trace.knowledge import Knowledge
 
@@ -238,9 +238,9 @@ def names_of(k: Knowledge, event: e.Event) -> Names:
     frames = {name[1] for name in own if name[0] == "frame"}
     for key in pages:
         frames.update(k.behind.targets.get(key, ()))
-        frames.update(k.frames_reached(key))
+        frames.update(reaching.frames_reached(k, key))
     for mfn in frames:
-        pages |= k.pages_of(mfn)
+        pages |= reaching.pages_of(k, mfn)
     near = frozenset[Name]({("page", *key) for key in pages} | {("frame", mfn) for mfn in frames})
     vms = frozenset[Name]({("vm", vm) for vm in {event.vm, *(vm for vm, _ in pages)}})
     if isinstance(event, e.FlushBegin):
@@ -250,7 +250,7 @@ def names_of(k: Knowledge, event: e.Event) -> Names:
         return Names(vms, frozenset({("flushes", event.vm), *(("cached", event.vm, gfn) for gfn in gfns)}), spans)
     vms |= {("cached", *key) for key in pages}
     if isinstance(event, e.WriteBack | e.SwapOut) and event.slot is not None:
-        vms |= {("page", *key) for key in k.users_of(event.slot)}
+        vms |= {("page", *key) for key in reaching.users_of(k, event.slot)}
     words = frozenset(name for name in own if name[0] == "word")
     content = frozenset[Name](("content", *key) for key in pages)
     if isinstance(event, e.Store):

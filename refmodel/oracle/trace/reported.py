@@ -15,6 +15,7 @@ from refmodel.oracle.trace.events import Entry
 from refmodel.oracle.trace.holding import About, deviates, holds, with_translation
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.observed import accesses_go_by_reported_translations, entries_found_were_reported
+from refmodel.oracle.trace.silence import unless_silent
 from refmodel.oracle.trace.tables import Key, Known
 
 
@@ -41,7 +42,7 @@ def may_complete(k: Knowledge, cpu: int, keys: Iterable[Key], write: bool) -> li
             continue
         found = _wrong(k, accesses_go_by_reported_translations, key, (write,), cached=True)
         if found is not None:
-            k.unless_silent(found, About(frozenset({key})))
+            unless_silent(k, found, About(frozenset({key})))
     return excused
 
 
@@ -83,7 +84,7 @@ PRIVATE = (
 def within_its_slot(k: Knowledge, key: Key) -> None:
     """A guest may write to a page, or did."""
     if k.memory_slots and k.is_read_only(key):
-        k.unless_silent(Deviates(*SLOTS, ["not writable"], f"vm {key[0]}, gfn {key[1]:#x}"), About(frozenset({key})))
+        unless_silent(k, Deviates(*SLOTS, ["not writable"], f"vm {key[0]}, gfn {key[1]:#x}"), About(frozenset({key})))
 
 
 def device(k: Knowledge, key: Key, write: bool) -> None:
@@ -92,11 +93,11 @@ def device(k: Knowledge, key: Key, write: bool) -> None:
         dma = k.tables["dma"].told(key)
         if dma is not None and not (dma.present and (dma.writable or not write)):
             rights = "a mapping for reading" if dma.present else "no mapping"
-            k.unless_silent(Deviates(*DEVICES, [rights], f"vm {key[0]}, gfn {key[1]:#x}"), About(frozenset({key})))
+            unless_silent(k, Deviates(*DEVICES, [rights], f"vm {key[0]}, gfn {key[1]:#x}"), About(frozenset({key})))
     grant = k.state.grants.find(key)
     if k.state.plugged.find(key if grant is None or not grant.present else (grant.vm, grant.gfn)) is False:
         found = Deviates(*OF_ITS_VM, ["an address where there is memory"], f"vm {key[0]} has no memory at gfn {key[1]:#x}")
-        k.unless_silent(found, About(frozenset({key})))
+        unless_silent(k, found, About(frozenset({key})))
         k.tables["plugged"].forget(key)
     if write:
         from_outside(k, key)
@@ -105,4 +106,4 @@ def device(k: Knowledge, key: Key, write: bool) -> None:
 def from_outside(k: Knowledge, key: Key) -> None:
     """Something other than the guest has written to a page, or may from now on."""
     if k.state.private.find(key):
-        k.unless_silent(Deviates(*PRIVATE, ["a page that is shared"], f"vm {key[0]}, gfn {key[1]:#x}"), About(frozenset({key})))
+        unless_silent(k, Deviates(*PRIVATE, ["a page that is shared"], f"vm {key[0]}, gfn {key[1]:#x}"), About(frozenset({key})))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind
 from refmodel.language.tables import NOTHING
+from refmodel.oracle.trace import reaching
 from refmodel.oracle.trace.concerned import OUTLINE
 from refmodel.oracle.trace.contents import Contents, Reported
 from refmodel.oracle.trace.exits import may_be_protected
@@ -186,7 +187,7 @@ def _neighbours(k: Knowledge, mfn: int, pages: list[Key]) -> None:
     """Add the pages that lead to a frame. Raises ``Singular`` if there are too many."""
     if max(len(table.holders.get(mfn, ())) for table in (k.behind, k.reached)) > MOST_PAGES:
         raise Singular
-    new = k.pages_of(mfn).difference(pages)
+    new = reaching.pages_of(k, mfn).difference(pages)
     if new:
         pages += sorted(new)
         if len(pages) > MOST_PAGES:

@@ -15,7 +15,7 @@ from refmodel.oracle.trace import crossing, dumps, guest, linear, silence, stret
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.effects import logging, mechanisms, memory, slots, swapping, translations
-from refmodel.oracle.trace.knowledge import WHERE_PAGES_LIE, Knowledge
+from refmodel.oracle.trace.knowledge import Knowledge
 
 
 class Row(NamedTuple):
@@ -49,7 +49,7 @@ def _changed_in_silence(row: Row) -> frozenset[str]:
     """The tables that an event changes; any, if it is about what processors have cached, which is in none, or lets a page lose its
     frame."""
     elsewhere = row.changes == "all" or row.effect.__module__ in (linear.__name__, translations.__name__) or row.event is e.Report
-    return WHERE_PAGES_LIE if elsewhere else frozenset(row.changes.split())
+    return silence.WHERE_PAGES_LIE if elsewhere else frozenset(row.changes.split())
 
 
 def header(k: Knowledge, event: e.Header) -> None:

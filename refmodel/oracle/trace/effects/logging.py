@@ -11,7 +11,7 @@ import attrs
 from refmodel.laws import memory
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace import guest
+from refmodel.oracle.trace import guest, reaching
 from refmodel.oracle.trace.changes import about, rest
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
@@ -19,6 +19,7 @@ from refmodel.oracle.trace.effects.translations import protect
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
 from refmodel.oracle.trace.observed import MarkTold
 from refmodel.oracle.trace.shapes import as_kept
+from refmodel.oracle.trace.silence import unless_silent
 from refmodel.oracle.trace.stretches import stretch, together
 from refmodel.oracle.trace.tables import Key, Nowhere, Open
 
@@ -73,7 +74,7 @@ def send(k: Knowledge, event: e.Send) -> None:
         if k.may_be_paused(key[0]):  # nobody stores to it any more: what was written before is sent with it
             k.late.discard(key)
         if k.state.sent.find(key) not in (None, Sent.MARKED):
-            by_devices = k.devices_may_write(key) or k.devices_may_write_untold(key)
+            by_devices = reaching.devices_may_write(k, key) or reaching.devices_may_write_untold(k, key)
             k.state.sent[key] = Sent.TAKEN if by_devices or _is_paused_unwatched(k, key) else Sent.THERE
         elif k.state.marks_told.find(key) == MarkTold.NOTHING:
             k.state.marks_told[key] = MarkTold.SENT
@@ -100,7 +101,7 @@ def resume(k: Knowledge, event: e.Resume) -> None:
     vm = event.vm
     if unmarked := sorted(key for key in k.late if key[0] == vm):
         why = "it was written to, and no mark came after that"
-        k.unless_silent(deviates(memory.unmarked_pages_are_there, unmarked[0], why), about(k, *unmarked))
+        unless_silent(k, deviates(memory.unmarked_pages_are_there, unmarked[0], why), about(k, *unmarked))
     with together(k):
         stretch(k, vm, 0, e.LAST_GFN, lambda gfn: _resumed(k, (vm, gfn), event.fetched))
 
@@ -163,14 +164,14 @@ def _may_both_be_zeroes(page: Contents, there: Contents, is_forgotten: bool) -> 
 
 
 def _not_there(k: Knowledge, key: Key, why: str) -> None:
-    k.unless_silent(deviates(memory.unmarked_pages_are_there, key, why), about(k, key), contents=True)
+    unless_silent(k, deviates(memory.unmarked_pages_are_there, key, why), about(k, key), contents=True)
 
 
 def _compared(k: Knowledge, key: Key) -> None:
     """A page is there as the bare machine has it. The VM stands still, so it does not matter whether the page may be written to."""
     if k.state.destination[key] != k.pages[key]:
         found = deviates(memory.unmarked_pages_are_there, key)
-        k.unless_silent(found, about(k, key), contents="send" not in k.silent)
+        unless_silent(k, found, about(k, key), contents="send" not in k.silent)
 
 
 # ---------------------------------------------------------------- dirty rings
@@ -211,7 +212,7 @@ def _ring(k: Knowledge, event: e.RingPush | e.RingHarvest | e.RingReset | e.Ring
 def _lost(k: Knowledge, event: e.RingPush | e.RingHarvest | e.RingReset | e.RingFull, expected: str, why: str) -> None:
     found = Deviates(*KEPT, [expected], f"ring {event.ring}: {why}")
     found.names = (("vm", event.vm), ("ring", event.ring))
-    k.unless_silent(found, About())
+    unless_silent(k, found, About())
 
 
 def ring_push(k: Knowledge, event: e.RingPush) -> None:

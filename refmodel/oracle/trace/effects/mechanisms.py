@@ -34,6 +34,7 @@ from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.holding import MAY_STILL_WRITE, STALE
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
 from refmodel.oracle.trace.observed import Granted, private_pages_are_not_shared
+from refmodel.oracle.trace.silence import unless_silent
 from refmodel.oracle.trace.tables import Key
 
 
@@ -45,10 +46,10 @@ def share(k: Knowledge, event: e.Share) -> None:
         given_untold(k, key)
         if k.state.plugged.find(key) is False:
             why = f"there is no memory at vm {key[0]}, gfn {key[1]:#x}"
-            k.unless_silent(deviates(equivalence.memory_is_the_bare_machines, key, why), about(k, one, other))
+            unless_silent(k, deviates(equivalence.memory_is_the_bare_machines, key, why), about(k, one, other))
         if (entry := k.backing(key)) is not None and entry.backing == Backing.SWAPPED:
             why = "it is swapped out, so there is no frame to be shared"
-            k.unless_silent(deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, one, other))
+            unless_silent(k, deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, one, other))
     with k.judging(about(k, one, other, frames=(event.mfn,))):
         if event.mfn is None:
             _shared_somewhere(k, one, other)
@@ -91,7 +92,7 @@ def _shared_somewhere(k: Knowledge, one: Key, other: Key) -> None:
     first, second = k.page(*one), k.page(*other)
     if first != second:
         why = f"it differs at offset {first.differs_at(second) or 0:#x} from what it is shared with"
-        k.unless_silent(deviates(equivalence.memory_is_the_bare_machines, other, why), about(k, one, other), contents=True)
+        unless_silent(k, deviates(equivalence.memory_is_the_bare_machines, other, why), about(k, one, other), contents=True)
     for key in (one, other):
         may_be_shared(k, key)
     for key in (one, other):
@@ -103,11 +104,11 @@ def _shared_somewhere(k: Knowledge, one: Key, other: Key) -> None:
 def may_be_shared(k: Knowledge, key: Key) -> None:
     """Whichever frame two pages share: none of them is private to its VM, and no processor or device may write to it."""
     if k.state.private.find(key):
-        k.unless_silent(deviates(private_pages_are_not_shared, key), about(k, key))
+        unless_silent(k, deviates(private_pages_are_not_shared, key), about(k, key))
     for page in (key, *k.borrowers.of(key)):
         why = _who_may_write(k, page)
         if why:
-            k.unless_silent(deviates(contract.no_derived_entry_writes_to_a_shared_frame, page, why), about(k, page))
+            unless_silent(k, deviates(contract.no_derived_entry_writes_to_a_shared_frame, page, why), about(k, page))
 
 
 def _who_may_write(k: Knowledge, key: Key) -> str:
@@ -172,7 +173,7 @@ def deflate(k: Knowledge, event: e.Deflate) -> None:
         return  # it is as the guest left it
     if entry is not None and entry.backing != Backing.BALLOONED:
         why = f"gfn {event.gfn:#x} is not in the balloon but {entry.backing.value}"
-        k.unless_silent(deviates(accounting.balloon_sizes_are_exact, (event.vm,), why), about(k, key))
+        unless_silent(k, deviates(accounting.balloon_sizes_are_exact, (event.vm,), why), about(k, key))
     with k.judging(about(k, key, frames=(event.mfn,), actor=event.vm)):
         k.state.plug(*key)
         counts_as_marked(k, key)

@@ -12,7 +12,7 @@ from refmodel.mmu.contract import Derived
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace import guest, joining
+from refmodel.oracle.trace import guest, joining, reaching
 from refmodel.oracle.trace.changes import (
     about,
     copy_is_good_no_more,
@@ -37,6 +37,7 @@ from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.guest import of_its_vm
 from refmodel.oracle.trace.knowledge import Knowledge, deviates
 from refmodel.oracle.trace.observed import Granted
+from refmodel.oracle.trace.silence import unless_silent
 from refmodel.oracle.trace.stretches import frames_fit, stretch, together
 from refmodel.oracle.trace.tables import Key
 
@@ -168,7 +169,7 @@ def _arriving(k: Knowledge, event: e.Fill) -> Contents:
         if left.either is None and not left.is_unknown():
             if event.zero and not left.is_zero():
                 why = "it arrives as zeroes, and the guest has left something else there"
-                k.unless_silent(deviates(equivalence.memory_is_the_bare_machines, key, why), about(k, key), contents=True)
+                unless_silent(k, deviates(equivalence.memory_is_the_bare_machines, key, why), about(k, key), contents=True)
             return left.copy()
     return Contents(zeroed=event.zero)
 
@@ -201,9 +202,9 @@ def convert(k: Knowledge, event: e.Convert) -> None:
     key = event.vm, event.gfn
     k.converting.add(event.vm)
     changes = k.state.private.find(key) is (not event.private)
-    if changes and any(k.translations(page) for page in (key, *k.borrowers.of(key))):
+    if changes and any(reaching.translations(k, page) for page in (key, *k.borrowers.of(key))):
         why = "a translation leads to what it was before"
-        k.unless_silent(deviates(contract.derived_entries_lead_where_the_p2m_says, key, why), about(k, key))
+        unless_silent(k, deviates(contract.derived_entries_lead_where_the_p2m_says, key, why), about(k, key))
     with k.judging(about(k, key, actor=event.vm)):
         lose_sight(k, key)
         copy_is_good_no_more(k, key)
@@ -230,7 +231,9 @@ def _move(k: Knowledge, mfn: int, to: int) -> None:
     if mfn == to:
         raise Inconsistent("to_mfn", "it is the same frame")
     pages = [
-        key for key in sorted(k.pages_of(mfn)) if (entry := k.backing(key)) is not None and entry.resident and entry.mfn == mfn
+        key
+        for key in sorted(reaching.pages_of(k, mfn))
+        if (entry := k.backing(key)) is not None and entry.resident and entry.mfn == mfn
     ]
     frame = k.state.frames.find(mfn)
     with k.judging(about(k, *pages, frames=(mfn, to))):

@@ -12,7 +12,7 @@ from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.monitor.swapping import SlotUse
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace import reported
+from refmodel.oracle.trace import reaching, reported
 from refmodel.oracle.trace.changes import (
     about,
     as_it_may_be_written,
@@ -85,7 +85,7 @@ def _read_only_now(k: Knowledge, key: Key) -> None:
     """Nobody may write to a page any more: by no translation that is installed or cached, and by no device."""
     given_untold(k, key)
     k.look(key)
-    if any(each.writable for each in k.translations(key)):
+    if any(each.writable for each in reaching.translations(k, key)):
         reported.within_its_slot(k, key)
 
 

@@ -10,6 +10,7 @@ from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.monitor.swapping import SlotUse
 from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace import reaching
 from refmodel.oracle.trace.changes import (
     MANY,
     about,
@@ -28,6 +29,7 @@ from refmodel.oracle.trace.changes import (
 from refmodel.oracle.trace.effects.mechanisms import may_be_shared
 from refmodel.oracle.trace.holding import BY_DEVICES
 from refmodel.oracle.trace.knowledge import Knowledge, deviates
+from refmodel.oracle.trace.silence import unless_silent
 from refmodel.oracle.trace.swap_cache import UNNAMED
 from refmodel.oracle.trace.tables import Key
 
@@ -36,8 +38,8 @@ def write_back(k: Knowledge, event: e.WriteBack) -> None:
     key = event.vm, event.gfn
     given_untold(k, key)
     with k.judging(about(k, key, slots=(event.slot,))):
-        if k.devices_may_write(key):
-            k.unless_silent(deviates(memory.clean_pages_are_their_copies, key, BY_DEVICES), about(k, key))
+        if reaching.devices_may_write(k, key):
+            unless_silent(k, deviates(memory.clean_pages_are_their_copies, key, BY_DEVICES), about(k, key))
         entry = k.backing(key)
         if entry is not None and entry.slot <= UNNAMED and k.swap_cache.number(entry.slot) == event.slot:
             rest(k, key)
@@ -45,7 +47,7 @@ def write_back(k: Knowledge, event: e.WriteBack) -> None:
         if _is_of_its_frame(k, key, event.slot):
             _written_with_others(k, key, event.slot)
             return
-        users = [each for each in k.users_of(event.slot) if each != key]
+        users = [each for each in reaching.users_of(k, event.slot) if each != key]
         others = [each for each in users if not is_reported(k, each)]
         for other in set(users) - set(others):  # its guest needs no copy: the slot may be free
             lose_sight(k, other)
@@ -55,7 +57,7 @@ def write_back(k: Knowledge, event: e.WriteBack) -> None:
             return
         if others:
             why = f"slot {event.slot} holds the copy of vm {others[0][0]}, gfn {others[0][1]:#x}"
-            k.unless_silent(deviates(memory.slots_are_counted, key, why), about(k, key, *others))
+            unless_silent(k, deviates(memory.slots_are_counted, key, why), about(k, key, *others))
             entry = k.backing(key)
         if entry is not None and entry.slot not in (NOTHING, event.slot):
             k.state.drop_copy(*key)
@@ -93,7 +95,7 @@ def swap_out(k: Knowledge, event: e.SwapOut) -> None:
             entry = _called(k, key, entry, slot)
         if entry.slot == NOTHING or slot not in (None, entry.slot):
             why = _where_it_is(entry.slot)
-            k.unless_silent(deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, key))
+            unless_silent(k, deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, key))
             return
         let_go(k, entry)
         k.state.p2m[key] = P2mEntry(Backing.SWAPPED, slot=entry.slot)
@@ -126,7 +128,7 @@ def _is_of_its_frame(k: Knowledge, key: Key, slot: int) -> bool:
     """Whether a slot holds the copy of another page that stood on the same frame."""
     entry = k.backing(key)
     is_copy = entry is not None and entry.resident and k.swap_cache.frame(slot) == entry.mfn and is_shared(k, key)
-    return is_copy and any(other != key for other in k.users_of(slot))
+    return is_copy and any(other != key for other in reaching.users_of(k, slot))
 
 
 def _may_share_a_slot(k: Knowledge, key: Key, other: Key) -> bool:
@@ -173,7 +175,7 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
     with k.judging(about(k, key, frames=(event.mfn,))):
         if entry is not None and entry.resident and entry.slot == NOTHING:
             why = "it is in a frame, and no slot holds it"
-            k.unless_silent(deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, key))
+            unless_silent(k, deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, key))
             entry = k.backing(key)
         slot = NOTHING if entry is None else entry.slot
         kept = slot if event.keep else NOTHING
@@ -225,17 +227,17 @@ def _may_have_been_there(k: Knowledge, key: Key, event: e.SwapIn, slot: int) -> 
         return False
     if slot == NOTHING:
         is_shared_there = frame is not None and frame.use == Use.SHARED
-        leads_there = frame is None and bool(k.pages_of(event.mfn) - {key})
+        leads_there = frame is None and bool(reaching.pages_of(k, event.mfn) - {key})
         return not k.closed and (is_shared_there or leads_there or (event.keep and frame is None))
     if frame is not None and frame.use == Use.SHARED:
         return False
-    is_untold = any(k.backing(other) is None for other in k.users_of(slot) if other != key)
-    return is_untold or (frame is None and bool(k.pages_of(event.mfn) - {key}))
+    is_untold = any(k.backing(other) is None for other in reaching.users_of(k, slot) if other != key)
+    return is_untold or (frame is None and bool(reaching.pages_of(k, event.mfn) - {key}))
 
 
 def _may_be_joined(k: Knowledge, mfn: int) -> None:
     """Any number of pages may stand on a frame, and nobody writes to it until one has it for its own."""
-    for other in k.pages_of(mfn):
+    for other in reaching.pages_of(k, mfn):
         entry = k.backing(other)
         if entry is not None and entry.writable:
             k.state.p2m[other] = attrs.evolve(entry, writable=False)
@@ -247,23 +249,23 @@ def _in_the_swap_cache(k: Knowledge, slot: int, mfn: int, keep: bool = True) -> 
     that. Which slot it is may not be known."""
     if slot == NOTHING:
         k.swap_cache.untold.add(mfn)
-    elif keep or any(k.users_of(slot)):
+    elif keep or any(reaching.users_of(k, slot)):
         k.swap_cache.put(slot, mfn)
-    for page in k.pages_of(mfn):
+    for page in reaching.pages_of(k, mfn):
         k.alike.pop(page, None)
 
 
 def _is_stood_on(k: Knowledge, mfn: int) -> bool:
     """Whether pages stand on a frame."""
     frame = k.state.frames.find(mfn)
-    return frame is not None and frame.use in (Use.PRIVATE, Use.SHARED) and bool(k.pages_of(mfn))
+    return frame is not None and frame.use in (Use.PRIVATE, Use.SHARED) and bool(reaching.pages_of(k, mfn))
 
 
 def _mapped_from_the_swap_cache(k: Knowledge, key: Key, mfn: int, kept: int) -> None:
     """The slot's frame is still there, since another page that it is the copy of stands on it: the two share it."""
     frame = k.state.frames.find(mfn)
     assert frame is not None
-    for other in k.pages_of(mfn):
+    for other in reaching.pages_of(k, mfn):
         may_be_shared(k, other)
         entry = k.backing(other)
         if entry is not None and entry.writable:

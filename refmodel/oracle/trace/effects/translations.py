@@ -10,7 +10,7 @@ from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace import exits, flushes, guest, reported
+from refmodel.oracle.trace import exits, flushes, guest, reaching, reported
 from refmodel.oracle.trace.changes import (
     about,
     by_any_name,
@@ -28,6 +28,7 @@ from refmodel.oracle.trace.changes import (
 from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
 from refmodel.oracle.trace.observed import entries_found_were_reported
+from refmodel.oracle.trace.silence import unless_silent
 from refmodel.oracle.trace.stretches import over, stretch, together
 from refmodel.oracle.trace.tables import Key
 
@@ -84,7 +85,9 @@ def place(k: Knowledge, key: Key, derived: Derived) -> None:
         return  # it may be another page's
     entry = P2mEntry(Backing.MAPPED, derived.mfn, derived.writable)
     is_its_own = frame is None or (
-        frame.use == Use.SHARED and may_be_last(k, key, frame, derived.mfn) and k.pages_of(derived.mfn) <= by_any_name(k, key)
+        frame.use == Use.SHARED
+        and may_be_last(k, key, frame, derived.mfn)
+        and reaching.pages_of(k, derived.mfn) <= by_any_name(k, key)
     )
     if is_its_own and derived.writable:
         own(k, key, derived.mfn, k.page(*key), entry)
@@ -109,7 +112,7 @@ def split(k: Knowledge, event: e.Split) -> None:
         due = first.mfn + gfn - event.gfn
         with k.judging(about(k, key)):
             if found is not None and (not found.present or found.mfn != due or not first.present):
-                k.unless_silent(deviates(entries_found_were_reported, (*key, due, first.writable)), about(k, key))
+                unless_silent(k, deviates(entries_found_were_reported, (*key, due, first.writable)), about(k, key))
 
     with together(k):
         stretch(k, event.vm, event.gfn, event.gfn + size - 1, judge)
