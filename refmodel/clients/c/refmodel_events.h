@@ -128,7 +128,8 @@
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
 
 /* slot_add: A memory slot is added (KVM_SET_USER_MEMORY_REGION). The memory of the new slot holds unknown contents
- * or, with zero, zeroes. Optional fields: zero, readonly. */
+ * or, with zero, zeroes. A slot that is told again with the same pages keeps its contents: then zero is to be left
+ * out. Optional fields: zero, readonly. */
 #define refmodel_event_slot_add(rm, vm, slot, gfn, pages, more) \
     refmodel_tell(rm, "\"e\":\"slot_add\",\"vm\":%llu,\"slot\":%llu,\"gfn\":%llu,\"pages\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(slot), REFMODEL_NUMBER(gfn), REFMODEL_NUMBER(pages), \

@@ -153,7 +153,8 @@ impl Refmodel {
     }
 
     /// slot_add: A memory slot is added (KVM_SET_USER_MEMORY_REGION). The memory of the new slot holds unknown
-    /// contents or, with zero, zeroes. Optional fields: zero, readonly.
+    /// contents or, with zero, zeroes. A slot that is told again with the same pages keeps its contents: then zero
+    /// is to be left out. Optional fields: zero, readonly.
     #[track_caller]
     pub fn event_slot_add(&mut self, vm: u64, slot: u64, gfn: u64, pages: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"slot_add","vm":{vm},"slot":{slot},"gfn":{gfn},"pages":{pages}"#), more)

@@ -51,7 +51,7 @@ class Unplug(Pages, tag="unplug", kw_only=True):
 
 class SlotAdd(Event, tag="slot_add", kw_only=True):
     """A memory slot is added (KVM_SET_USER_MEMORY_REGION). The memory of the new slot holds unknown contents or, with ``zero``,
-    zeroes."""
+    zeroes. A slot that is told again with the same pages keeps its contents: then ``zero`` is to be left out."""
 
     slot: Id
     gfn: Gfn
