@@ -349,7 +349,7 @@ def _class_in(module: ModuleType, place: str, name: str) -> type[Design]:
         raise BadDesign(f"{place}: holds no design; expected a class derived from refmodel.language.Design")
     raise BadDesign(
         f"{place}: holds {len(own)} designs; say which: "
-        + ", ".join([*(f"{place}:{said}" for said in own.values()), f"or {place}:* for all"])
+        + ", ".join([*(f"{place}:{said}" for said in own.values()), f"or, for refmodel check, {place}:* for all"])
     )
 
 
