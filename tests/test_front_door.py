@@ -1,7 +1,9 @@
 """The front page, the tutorials and the guides: what they show is what happens."""
 
+import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tests.pages_that_run import BLOCK, Command, carry_out, first_missing, run
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 GUIDE = ROOT / "specs" / "guide"
+CLIENTS = Path(refmodel.__file__).parent / "clients" / "c"
 
 
 # ---------------------------------------------------------------- the front page
@@ -86,3 +89,10 @@ def test_the_page_about_a_monitor_in_c_does_what_it_says(tmp_path: Path) -> None
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed")
     assert carry_out(GUIDE / "judge_c.md", tmp_path) == 5
+    blocks = "".join(re.findall("```c\n(.*?)```", (GUIDE / "judge_c.md").read_text(), re.DOTALL))
+    includes, statements = (re.findall(line, blocks, re.MULTILINE) for line in ("^#.*$", "^[^#\n].*$"))
+    text = [*includes, "int main(void) { int vm = 0; unsigned long gfn = 1, mfn = 2;", *statements, "return 0; }"]
+    (tmp_path / "blocks.c").write_text("\n".join(text))
+    subprocess.run(["gcc", "-I", CLIENTS, "-o", tmp_path / "blocks", tmp_path / "blocks.c"], check=True)
+    subprocess.run([tmp_path / "blocks"], cwd=tmp_path, check=True)
+    assert [json.loads(line)["e"] for line in (tmp_path / "trace.jsonl").read_text().splitlines()] == ["trace", "map", "map"]
