@@ -336,12 +336,20 @@ def test_what_is_wrong_is_found_whatever_the_size_of_a_page_and_the_kernel(name:
         "flags_of_a_nested_guest_set_after_the_last_walk",
         "a_nested_guest_whose_last_walk_fails",
         "flags_at_one_place_of_two_tables",
+        "pages_that_print_alike_in_the_middle_of_a_run",
     ],
 )
 def test_what_a_kernel_does_not_print_is_held_against_nothing(name: str) -> None:
     """Two shadow pages of roles that print alike; the C-bit of a host that encrypts memory, in an entry and not in its frame; which
     address space of KVM an entry is in; why a page is zapped; whether a walk's last translation failed."""
     assert judge_kernel_trace(str(RECORDED.with_name("kvmmmu") / f"{name}.txt")).deviation is None
+
+
+def test_from_its_start_a_guest_has_no_page_that_prints_like_another_which_was_not_seen(tmp_path: Path) -> None:
+    name = "pages_that_print_alike_in_the_middle_of_a_run"
+    _, *since = (RECORDED.with_name("kvmmmu") / f"{name}.txt").read_text().splitlines(keepends=True)
+    found = judged(since, tmp_path / "t").deviation
+    assert found is not None and found.clause == "EQV-5"
 
 
 def test_a_walk_that_begins_again_without_a_reason_is_none(tmp_path: Path) -> None:

@@ -74,6 +74,10 @@ class KvmMmu:
         self.alike: set[bytes] = set()
         """Shadow pages of which there may be several by one name: a task made one while it had another, which differs in what is
         not printed of its role, such as CR0.WP. Nothing is known of them."""
+        self.made: set[bytes] = set()
+        """Shadow pages that were made since the trace began, or since what was known was lost."""
+        self.is_in_the_middle = False
+        """Whether there are shadow pages that were made before. Any of them may print like one that was made since."""
         self.alikes: dict[bytes, set[bytes]] = {}
         """Shadow pages by all that is printed of them but their guest frames."""
         self.tables: dict[int, set[bytes]] = {}
@@ -144,6 +148,7 @@ class KvmMmu:
 
     def _forget_pages(self) -> None:
         self.shadows.clear()
+        self.made.clear()
         self.alikes.clear()
         self.tables.clear()
 
@@ -270,7 +275,10 @@ class KvmMmu:
     def _page(self, rest: bytes) -> tuple[Page, bytes | None]:
         """What an event tells of a shadow page, and what others call the page by."""
         page = page_in(rest)
-        if (name := page.name) is not None and page.gfn is not None:
+        name = page.name
+        if page.made != b"new" and name is not None and name not in self.made:
+            self.is_in_the_middle = True
+        if name is not None and page.gfn is not None:
             self.alikes.setdefault(page.kind, set()).add(name)
             if page.level == b"1" and not page.is_direct:
                 self.tables.setdefault(int(page.gfn, 16), set()).add(name)
@@ -289,6 +297,7 @@ class KvmMmu:
         if page.made == b"new":
             if any(before.unsync is not None and (before.made or of == task) for of, before in self.shadows.get(name, {}).items()):
                 self.alike.add(name)
+            self.made.add(name)
             self.shadows[name] = {task: Shadow(False, line, made=True, got=line)}
         else:
             self._agrees(line, task, name, page.is_unsync)
@@ -370,7 +379,7 @@ class KvmMmu:
         if page in self.alike:
             return
         known = self.shadows.setdefault(page, {}).setdefault(task, Shadow(is_unsync, line))
-        if not known.made and (known.unsync is None or known.unsync != is_unsync):
+        if (self.is_in_the_middle or not known.made) and (known.unsync is None or known.unsync != is_unsync):
             self.alike.add(page)
             return
         if known.unsync is None:
