@@ -286,6 +286,23 @@ for line in sys.stdin:
     assert done.returncode == 3 and "undecided" in done.stdout and xml.parse(junit).getroot()[0].get("errors") == "1"
 
 
+def test_a_program_whose_runs_were_cut_short_has_not_passed(tmp_path: Path) -> None:
+    (tmp_path / "ends.py").write_text("""
+import os, signal, sys
+print('{"hello":1,"commands":{"load":["vm","gpa"]}}', flush=True)
+for number, line in enumerate(sys.stdin):
+    if number == 40:
+        os.kill(os.getppid(), signal.SIGTERM)
+    print('{"e":"trace"}' if "reset" in line else '{"e":"load","gpa":0,"value":0}')
+    print('{"done":1}', flush=True)
+""")
+    junit = tmp_path / "junit.xml"
+    done = refmodel("drive", "--runs", "5000", "--junit", str(junit), sys.executable, str(tmp_path / "ends.py"))
+    (error,) = xml.parse(junit).iter("error")
+    assert done.returncode == 130 and "ended before it was done" in done.stderr
+    assert error.attrib["message"].startswith("ended before it was done: ")
+
+
 def test_what_is_known_of_a_program_is_skipped_and_not_passed(tmp_path: Path) -> None:
     junit = tmp_path / "junit.xml"
     other = '[[known]]\nclause = "ISO-2"\nreason = "Issue 13."\n'

@@ -372,6 +372,9 @@ AS_MET = {
     "what_was_reported_is_known_after_another_vms_slot": None,
     "a_ring_is_reset_whose_pushes_are_silent": None,
     "a_load_that_races_with_a_store_to_a_reported_page": None,
+    "entry_marked_by_a_walk_of_the_processors_own_read_by_linear_address": None,
+    "entry_that_maps_its_table_read_by_its_own_walk": None,
+    "entry_that_maps_its_table_read_unmarked": (5, "EQV-1"),
 }
 """Where each deviates, and from what."""
 

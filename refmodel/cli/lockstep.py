@@ -109,7 +109,7 @@ def drive(
     to_be_written([save, save_commands, html, junit, sarif], [known, commands])
     with ci.beginning("drive", command[:1], junit, sarif):
         expected, saved = read_expected(known), None if commands is None else read_commands(commands)
-    stopped = False
+    ended = ""
     try:
         done = (
             drive_it(command, seconds=seconds, runs=runs, start=seed, expected=expected)
@@ -117,7 +117,8 @@ def drive(
             else repeat(command, saved, expected)
         )
     except Stopped as why:
-        done, stopped = why.driven, True
+        done = why.driven
+        ended = f"ended before it was done: {many(done.runs, 'run')} made"
     except BadDesign as why:
         ci.save([ci.of_error("drive", command[0], str(why))], junit, sarif)
         raise
@@ -130,14 +131,13 @@ def drive(
         if coverage:
             out.print("\n".join(exercised([done.met]).lines()), soft_wrap=True, markup=False)
     tell_unmet(expected.unused(done.deviations), " in these runs")
-    ci.save(ci.of_driving(done, command[0]), junit, sarif)
+    ci.save(ci.of_driving(done, command[0], ended), junit, sarif)
     if html is not None:
         write_page(_page(done), html)
     _save(save, done.trace)
     _save(save_commands, [json.dumps(each) for each in done.failing])
-    if stopped:
-        found = "; the run that deviates may not be the shortest" if done.deviation is not None else ""
-        raise Ended(f"ended before it was done: {many(done.runs, 'run')} made{found}")
+    if ended:
+        raise Ended(f"{ended}{'; the run that deviates may not be the shortest' if done.deviation is not None else ''}")
     raise typer.Exit(FAILS if done.deviation is not None else HOLDS if done.judged else UNDECIDED)
 
 

@@ -69,9 +69,10 @@ def _of_trace(verdict: TraceVerdict, expected: Expected) -> Case:
     return Case("judge", name, "passed", verdict.seconds, details="\n".join(verdict.told))
 
 
-def of_driving(done: Driven, program: str) -> list[Case]:
-    """The case of a program that was driven, and one for each deviation of it that is known."""
-    cases = [_of_drive(done, program)]
+def of_driving(done: Driven, program: str, ended: str = "") -> list[Case]:
+    """The case of a program that was driven, and one for each deviation of it that is known. ``ended``: that the command was ended
+    before it was done; then no run that was lawful shows anything of the others."""
+    cases = [of_error("drive", program, ended) if ended and done.deviation is None else _of_drive(done, program)]
     for known in done.known:
         expected = Expected((Entry(known.reason),))  # it is known, whatever it is
         case = _deviating("drive", f"{program}: {known.reason}", 0.0, known.first.deviation, expected, program, 1)

@@ -78,7 +78,7 @@ def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
         return
     page = k.page(*key)
     was_reported, may_go = page.is_reported, may_be_lost(k, key)
-    if (key in k.table_pages or not k.closed) and _is_walked(page, offset, bits & mask):
+    if was_walked(k, key, offset, bits & mask):
         for contents in held(k, key):
             contents.doubt(offset, A)
     if not page.learn(offset, bits, mask):
@@ -93,11 +93,11 @@ def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
         page.words[offset] = 0  # so that the next look is a short one
 
 
-def _is_walked(page: Contents, offset: int, seen: int) -> bool:
-    """Whether this is an entry in which the accessed flag is seen set, and was known to be clear: a processor may walk there of its
-    own accord, and then sets the flag (SDM Vol. 3A 4.8, 4.10.2.3)."""
-    had, known = page.bits(offset)
-    return seen & A & known & ~had != 0 and had & P != 0
+def was_walked(k: Knowledge, key: Key, offset: int, seen: int) -> bool:
+    """Whether this may be an entry in which the accessed flag is seen set, and was known to be clear: a processor may walk there of
+    its own accord, and then sets the flag (SDM Vol. 3A 4.8, 4.10.2.3)."""
+    had, known = k.page(*key).bits(offset)
+    return (key in k.table_pages or not k.closed) and seen & A & known & ~had != 0 and had & P != 0
 
 
 def held(k: Knowledge, key: Key) -> list[Contents]:

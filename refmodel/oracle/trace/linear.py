@@ -18,7 +18,7 @@ from refmodel.laws import equivalence
 from refmodel.machine.words import Translation
 from refmodel.machine.x86.guest_walk import PK, Access, NotCanonical, PageFault, canonical
 from refmodel.machine.x86.staleness import Remembered
-from refmodel.machine.x86.words import FRAME, PS, P, lacking
+from refmodel.machine.x86.words import FRAME, PS, A, P, lacking
 from refmodel.oracle.trace import anywhere, guest, reported
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Invlpg, Invpcid, Linear, Registers
@@ -224,13 +224,25 @@ def _explains(k: Knowledge, event: Linear, tables: Tables, end: Translation | Fa
     assert isinstance(event.value, int)
     due, wrong = 0, False
     for key, offset, bits, mask in guest.pieces(event.vm, end.physical, event.value, event.size):
-        page = k.pages.get(guest.reached(k, *key))
-        held, known = (0, 0) if page is None else page.bits(offset)
+        held, known = _held_after(k, tables, guest.reached(k, *key), offset, bits & mask)
         wrong = wrong or (held ^ bits) & known & mask != 0
         shown = held & known & mask
         ahead = 8 * ((key[1] << 12 | offset) - end.physical)
         due |= shown << ahead if ahead >= 0 else shown >> -ahead
     return f"value {due:#x}" if wrong else None
+
+
+def _held_after(k: Knowledge, tables: Tables, key: Key, offset: int, seen: int) -> tuple[int, int]:
+    """What a word is known to hold once a walk has set its flags, and which of its bits are known: it may be an entry of the walk, or
+    one that the processor has walked of its own accord."""
+    page = k.pages.get(key)
+    if page is None:
+        return 0, 0
+    held, known = page.bits(offset)
+    for address, flags in tables.marks:
+        if address & 0xFF8 == offset and guest.reached(k, tables.vm, address >> 12) == key:
+            held, known = held | flags, known | flags
+    return held, known & ~A if guest.was_walked(k, key, offset, seen) else known
 
 
 def _settle_unknown(k: Knowledge, event: Linear, mine: Processor) -> None:
