@@ -233,8 +233,8 @@ def _explains(k: Knowledge, event: Linear, tables: Tables, end: Translation | Fa
 
 
 def _held_after(k: Knowledge, tables: Tables, key: Key, offset: int, seen: int) -> tuple[int, int]:
-    """What a word is known to hold once a walk has set its flags, and which of its bits are known: it may be an entry of the walk, or
-    one that the processor has walked of its own accord."""
+    """What a word is known to hold once a walk has set its flags, and which of its bits are: it may be an entry of the walk, or one
+    that the processor has walked of its own accord."""
     page = k.pages.get(key)
     if page is None:
         return 0, 0
