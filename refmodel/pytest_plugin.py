@@ -9,6 +9,7 @@ This file loads nothing of refmodel until there is a design to collect.
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 from collections.abc import Iterator
@@ -41,11 +42,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=ENGINES,
         help="the engines that judge every design; may be repeated",
     )
-    group.addoption("--refmodel-runs", type=int, metavar="N", help=f"random runs of each design ({RUNS})")
+    group.addoption("--refmodel-runs", type=_runs, metavar="N", help=f"random runs of each design ({RUNS})")
     group.addoption("--refmodel-seed", type=int, default=0, metavar="N", help="where random runs start")
     parser.addini("refmodel_designs", "designs to judge, one a line, as refmodel check takes them", type="linelist", default=[])
     parser.addini("refmodel_engines", "the engines that judge every design", type="args", default=[])
     parser.addini("refmodel_runs", f"random runs of each design ({RUNS})", default=str(RUNS))
+
+
+def _runs(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a number of runs, at least 1")
+    return int(text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,8 +62,10 @@ def pytest_configure(config: pytest.Config) -> None:
     wrong = [engine for engine in config.getini("refmodel_engines") if engine not in ENGINES]
     if wrong:
         raise pytest.UsageError(f"refmodel_engines: {wrong[0]} is no engine; expected some of {', '.join(ENGINES)}")
-    if not config.getini("refmodel_runs").isdigit():
-        raise pytest.UsageError(f"refmodel_runs: {config.getini('refmodel_runs')!r}; expected a number of runs")
+    try:
+        _runs(config.getini("refmodel_runs"))
+    except argparse.ArgumentTypeError as why:
+        raise pytest.UsageError(f"refmodel_runs: {why}") from None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -96,7 +105,7 @@ class DesignOfSuite(pytest.Collector):
 
         given, config = self._given(), self.config
         engines = config.getoption("--refmodel-engine") or given.get("engines") or config.getini("refmodel_engines")
-        runs = config.getoption("--refmodel-runs") or given.get("runs") or int(config.getini("refmodel_runs"))
+        runs = config.getoption("--refmodel-runs") or given.get("runs") or _runs(config.getini("refmodel_runs"))
         try:
             suite = Suite.of(
                 self.design, tuple(engines), given.get("geometry"), given.get("law"), runs, config.getoption("--refmodel-seed")

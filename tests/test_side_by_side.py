@@ -11,10 +11,13 @@ from refmodel.designs import REFERENCES, SHIPPED, Direct, Ept, Interpreter, Shad
 from refmodel.engines.differential import Comparison, Difference, common, compare
 from refmodel.engines.induction import prove
 from refmodel.engines.machine import Run, Step
+from refmodel.geometries import SMALL
 from refmodel.language import BadDesign, Design, Total, geometry, guest, law, operation, outline, require
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.mmu.contract import ContractMmu
 from refmodel.mmu.replies import Attempt, Filled
+from refmodel.monitor.ballooning import Ballooning
 from tests.commands import refmodel
 
 
@@ -152,6 +155,37 @@ def test_a_difference_is_printed_though_nothing_was_compared_before() -> None:
     with comparing.out.capture() as printed:
         comparing._show_comparison("vtlb", vtlb, interpreter, Comparison(1, 0, 0, 0.0, first))
     assert "a guest can tell the difference" in printed.get() and "undecided" not in printed.get()
+
+
+class DropsStores(Ballooning, ContractMmu):
+    """A store completes, and changes nothing: neither in memory nor on the bare machine."""
+
+    @guest
+    def store_physical(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> Seen:
+        return self.execute(vm, gfn, offset, Access.READ, Cell())
+
+    geometry = SMALL
+
+
+class Carries(Ballooning, ContractMmu):
+    """An MMU of which no access exits: each goes where the p2m says."""
+
+    def execute(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        require(self.p2m[vm, gfn].resident)
+        due = self.bare_physical(vm, gfn, offset, access, value)
+        return Seen(self.touch(self.p2m[vm, gfn].mfn, offset, access, value), due, gfn, access == Access.WRITE)
+
+    geometry = SMALL
+
+
+def test_beside_what_exits_nothing_is_compared() -> None:
+    with pytest.raises(BadDesign, match=r"beside Ept, where \w+ exits: expected a design that carries out each access at once"):
+        compare(outline(Ept), outline(Ept), seconds=60, limit=50)
+
+
+def test_where_guests_have_no_tables_no_difference_is_explained() -> None:
+    done = compare(outline(DropsStores), outline(Carries), seconds=60, limit=200)
+    assert done.difference is not None and not done.explained
 
 
 def test_the_command_compares() -> None:

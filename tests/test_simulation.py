@@ -31,7 +31,7 @@ from refmodel.engines.own_entries import prove_own_entries
 from refmodel.engines.prover import prove_operation, prove_simulated
 from refmodel.engines.random import campaign
 from refmodel.engines.simulation_runs import simulated_runs
-from refmodel.language import BadDesign, Design, choose, guest, operation, outline, require, reset
+from refmodel.language import BadDesign, Design, Total, choose, guest, operation, outline, require, reset
 from refmodel.language.design import Outline
 from refmodel.machine.cells import Access, Cell, Cells, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
@@ -44,11 +44,12 @@ from tests.commands import refmodel
 
 
 class LoadsStore(Memory):
-    """A load is carried out as a store, on both machines: what they show and hold is the same, so no law is broken."""
+    """A load is carried out as a store where that does not exit, on both machines: what they show and hold is the same, and so no
+    law is broken."""
 
     @guest
     def load_physical(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:
-        return self.execute(vm, gfn, offset, Access.WRITE, Cell())
+        return self.execute(vm, gfn, offset, Access.WRITE if self.gives(vm, gfn, True) else Access.READ, Cell())
 
 
 class NothingInvalidated(VirtualTlb):
@@ -424,9 +425,9 @@ def test_a_request_is_not_taken_for_another() -> None:
     assert not prove_simulated(right, bare_of(right), "hand_to_device").failing
     assert {j.verdict for j in prove_operation(wrong, "hand_to_device").judgements} == {"proved"}
     [failing, *_] = prove_simulated(wrong, bare_of(wrong), "hand_to_device").failing
-    assert "asks for one gfn" in failing
+    assert "name another gfn" in failing
     found = simulated_runs(wrong, bare_of(wrong), wrong.cls.geometry, runs=2000, seconds=60).failure
-    assert found is not None and found.run.steps[-1].operation == "hand_to_device" and "for one gfn" in found.broken.sentence
+    assert found is not None and found.run.steps[-1].operation == "hand_to_device" and "names another gfn" in found.broken.sentence
 
 
 class DiscardsUnasked(BareMemory):
@@ -505,6 +506,50 @@ def test_what_may_change_by_itself_is_asked_and_not_done() -> None:
     done = refmodel("refine", "interpreter", "--to", f"{__file__}:CachesAsItLikes")
     assert done.returncode == 2
     assert "bare_tlb_may_be only looks" in done.stderr and "Traceback" not in done.stderr
+
+
+class StuckEpt(Ept):
+    """Accesses to some pages exit whatever the EPT has, and say not for what."""
+
+    stuck: Total[tuple[Vm, Gfn], bool]
+
+    @operation
+    def stick(self, vm: Vm, gfn: Gfn) -> None:
+        self.stuck[vm, gfn] = True
+
+    def execute_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        if self.stuck[vm, gfn]:
+            return Seen()
+        return super().execute_unpaged(vm, vcpu, gfn, offset, access, value)
+
+
+class StuckMemory(Memory):
+    """Loads from some pages exit whatever the MMU has, and say that they are stores."""
+
+    stuck: Total[tuple[Vm, Gfn], bool]
+
+    @operation
+    def stick(self, vm: Vm, gfn: Gfn) -> None:
+        self.stuck[vm, gfn] = True
+
+    @guest
+    def load_physical(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:
+        if self.stuck[vm, gfn]:
+            return Seen(gfn=gfn, write=True)
+        return super().load_physical(vm, gfn, offset)
+
+
+@pytest.mark.parametrize(
+    "cls, operation, name",
+    [(StuckEpt, "load_unpaged", "gfn"), (StuckEpt, "store_unpaged", "gfn"), (StuckMemory, "load_physical", "write")],
+)
+def test_an_exit_names_what_the_access_was_to(cls: type[Design], operation: str, name: str) -> None:
+    right, wrong = outline(cls.__mro__[1]), outline(cls)
+    assert not prove_simulated(right, bare_of(right), operation).failing
+    assert any(
+        f"names another {name}" in why or f"name another {name}" in why
+        for why in prove_simulated(wrong, bare_of(wrong), operation).failing
+    )
 
 
 def test_what_cannot_be_compared_is_refused() -> None:

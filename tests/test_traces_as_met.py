@@ -375,6 +375,11 @@ AS_MET = {
     "entry_marked_by_a_walk_of_the_processors_own_read_by_linear_address": None,
     "entry_that_maps_its_table_read_by_its_own_walk": None,
     "entry_that_maps_its_table_read_unmarked": (5, "EQV-1"),
+    "a_table_at_address_zero": (10, "EQV-1"),
+    "entry_marked_where_registers_are_silent": None,
+    "store_by_linear_address_to_a_read_only_slot": (10, "ISO-1"),
+    "fetch_by_linear_address_from_what_is_not_executable": (11, "ISO-1"),
+    "a_page_invalidated_after_many_stores_to_tables": (271, "EQV-1"),
 }
 """Where each deviates, and from what."""
 

@@ -27,7 +27,7 @@ def compared(design: str | None, against: str, seconds: float, seed: int, as_jso
         if beside is None:
             continue
         done = compare(mine, beside, seconds=seconds, seed=seed)
-        worst = max(worst, FAILS if done.difference else HOLDS if done.compared else UNDECIDED, key=severity)
+        worst = max(worst, FAILS if done.difference else HOLDS if done.shows_something else UNDECIDED, key=severity)
         documents.append(
             ComparedDocument(
                 name, beside.name, done.runs, done.compared, done.explained, done.seconds, differs=done.difference is not None
@@ -60,14 +60,17 @@ def _show_comparison(name: str, mine: Outline, beside: Outline, done: Comparison
         soft_wrap=True,
     )
     if done.difference is None:
-        if done.compared:
+        if done.shows_something:
             out.verdict(f"{name}: no difference that a guest could see\n", style="green")
         else:
-            out.verdict(f"{name}: undecided: no instruction was compared\n", style="yellow")
+            out.verdict(f"{name}: undecided: no instruction was compared that shows the same\n", style="yellow")
         return
     told = list(replay(mine, mine.cls.geometry, done.difference.run))
     out.print(terminal.trace(mine, told))
     lacking = done.difference.lacking
     here = f"shows {done.difference.shown}" if lacking is None else f"has no {call(mine, lacking)}"
-    out.print(f"{here}, where {beside.name} shows {done.difference.expected}", soft_wrap=True)
+    if lacking is None and done.difference.shown == done.difference.expected:
+        out.print(f"shows the same as {beside.name}, and a guest's page holds something else there", soft_wrap=True)
+    else:
+        out.print(f"{here}, where {beside.name} shows {done.difference.expected}", soft_wrap=True)
     out.verdict(f"{name}: a guest can tell the difference\n", style="bold red")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -10,15 +10,23 @@ import attrs
 from refmodel.bare import Event, Reply
 from refmodel.bare_machines import bare_machine, bare_machine_of
 from refmodel.engines.judgements import Simulated
-from refmodel.engines.outcomes import fields_of, is_silent, refuse_odd_step_of, shown_by, step_of
+from refmodel.engines.outcomes import exits, fields_of, is_silent, refuse_odd_step_of, shown_by, step_of
 from refmodel.language.abstraction import abstractions
 from refmodel.language.asking import Fault
 from refmodel.language.design import Operation, Outline, hashable
 from refmodel.language.kept import kept
-from refmodel.language.kinds import Kind, PageKind, TableKind
+from refmodel.language.kinds import Kind, NameKind, PageKind, TableKind
 from refmodel.language.nearly import nearly_or
 from refmodel.language.places import home_of, place_of
 from refmodel.language.unsound import BadDesign
+from refmodel.machine.cells import Access
+
+ACCESSES = {"load": Access.READ, "store": Access.WRITE, "fetch": Access.FETCH}
+"""Accesses, by how the names of guests' instructions begin."""
+FLAG_OF = {"write": "store", "fetch": "fetch"}
+"""The instructions of which a flag of an exit may say that it is one."""
+
+PROCESSORS = ("Cpu", "Vcpu")
 
 NEVER_DONE = "the guest asks for it, and no path of it is a step of the other design"
 """What is said of an instruction that is always left out."""
@@ -288,15 +296,33 @@ def named_in(outcome: Any, name: str, kind: Kind) -> Any:
 
 
 def asked_for(op: Operation, arguments: Sequence[Any], outcome: Any) -> list[tuple[str, Kind, Any, Any]]:
-    """What a guest's request returns of what it asked for: by name and kind, what is returned, and the operation's argument. A
-    request is what shows the guest nothing, and says so (``shown = None``)."""
-    if not op.by_guest or not is_silent(type(outcome)):
+    """What a guest's request or an exit returns of what was asked for: by name and kind, what is returned, and what was asked for.
+    A request is what shows the guest nothing, and says so (``shown = None``). An exit names the address that the instruction was
+    given, and no other access than the instruction's: laws say of what it names that it may exit. It need not name a processor."""
+    leaves = exits(shown_by(outcome)) and _instruction(op) in ACCESSES
+    if not op.by_guest or not (leaves or is_silent(type(outcome))):
         return []
-    return [
-        (name, kind, getattr(outcome, name), argument)
-        for (name, kind), argument in zip(op.parameters, arguments, strict=True)
-        if (name, kind) in fields_of(outcome)
-    ]
+    given = [(name, kind, argument) for (name, kind), argument in zip(op.parameters, arguments, strict=True)]
+    if leaves:
+        given = [each for each in given if not (isinstance(each[1], NameKind) and each[1].sort in PROCESSORS)]
+    asked = [*given, *_access_of(op, outcome)] if leaves else given
+    return [(name, kind, getattr(outcome, name), due) for name, kind, due in asked if (name, kind) in fields_of(outcome)]
+
+
+def _access_of(op: Operation, outcome: Any) -> Iterator[tuple[str, Kind, Any]]:
+    """What the fields of an exit say of the kind of access, if they tell another than that of a load, a store or a fetch. A store
+    that exits while tables are read exits for a read, and so does a fetch where there is no right of its own for that."""
+    instruction = _instruction(op)
+    for name, kind in fields_of(outcome):
+        if name in FLAG_OF and instruction != FLAG_OF[name]:
+            yield name, kind, False
+        elif name == "access":
+            yield name, kind, ACCESSES[instruction]
+
+
+def _instruction(op: Operation) -> str:
+    """What the name of a guest's operation begins with."""
+    return op.name.partition("_")[0]
 
 
 def of_whom(outcome: Any, name: str) -> Any:

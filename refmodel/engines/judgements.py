@@ -72,9 +72,10 @@ class Proof:
     """Whether its steps are those of the machine that guests believe in, where that was asked."""
 
     def demand(self) -> None:
-        """Raise AssertionError unless every obligation is proved."""
+        """Raise AssertionError unless every obligation is proved, and each step is one of the bare machine's, or none."""
         open_ = [j for j in self.judgements if j.verdict != "proved"]
         missing = [f"{j.law.name if j.law else SOUNDNESS} is {j.verdict}{f' ({j.why})' if j.why else ''}" for j in open_]
+        missing += [] if self.simulated is None else self.simulated.failing
         assert not missing, "; ".join(missing)
 
 

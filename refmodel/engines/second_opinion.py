@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 
+from refmodel.bare_machines import bare_machine_of
 from refmodel.engines.certificates import Certificate, Ethos, certify
 from refmodel.engines.induction import apart
 from refmodel.engines.prover import Proof
@@ -130,8 +131,10 @@ def _of_theorems(theorems: Sequence[Any]) -> Iterator[Task]:
 
 
 def _of_design(name: str, design: Outline) -> Iterator[Task]:
+    machine = bare_machine_of(design)
     says = f"Every operation of {design.name} keeps every law, for any number of VMs, pages and frames."
-    yield from (Task(name, says, part, design=True) for part in apart(design))
+    steps = f" Each step is a step of {machine.name}, or changes nothing that guests see." if machine is not None else ""
+    yield from (Task(name, says + steps, part, design=True) for part in apart(design, machine))
 
 
 def again(folder: Path, todo: Sequence[Task], how: How, where: Where, load: Load) -> Iterator[Opinion]:
@@ -148,7 +151,8 @@ def _one(folder: str, how: How, load: Load, task: Task) -> Opinion:
 
 def _claim(folder: str, task: Task, load: Load) -> Callable[[], Any]:
     if task.design:
-        return apart(load(task.theorem))[task.part]
+        design = load(task.theorem)
+        return apart(design, bare_machine_of(design))[task.part]
     [theorem] = [t for t in theorems_of(Path(folder)) if t.name == task.theorem]
     claim: Callable[[], Any] = theorem.parts()[task.part]
     return claim

@@ -250,7 +250,7 @@ class _Simulation:
             one, other = term_of(kind, told), term_of(kind, argument)
             apart = [negation(same(one, other))]
             if not identical(one, other) and self._ask(path, segment, Symbolic(self.other), apart) != z3.unsat:
-                return f"the guest asks for one {name}, and what was done may be about another"
+                return f"the outcome may name another {name} than that of the guest's instruction"
         return None
 
     def _rests(self, path: Path, segment: Segment, shown: Any, changed: Sequence[str]) -> bool:

@@ -161,9 +161,9 @@ class SimulatedMachine(Machine):
 
     @staticmethod
     def _answers_another(op: Operation, arguments: tuple[Any, ...], outcome: Any) -> str:
-        """What is wrong if a request of the guest's was taken for another."""
+        """What is wrong if a request or an access of the guest's was taken for another."""
         wrong = [name for name, _, told, argument in asked_for(op, arguments, outcome) if told != argument]
-        return f"The guest asks {op.name} for one {wrong[0]}, and what was done is about another." if wrong else ""
+        return f"The outcome of {op.name} names another {wrong[0]} than that of the guest's instruction." if wrong else ""
 
     def _begun_as(self, op: Operation, arguments: tuple[Any, ...]) -> tuple[Operation, tuple[Any, ...]]:
         """The operation that a step belongs to: for one that goes on, what it began as."""

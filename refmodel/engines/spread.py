@@ -57,6 +57,11 @@ def leave_ending_to_the_parent() -> None:
 def lead() -> None:
     """Prepare a process that starts others: it leads a process group, so that those end with it."""
     os.setpgid(0, 0)
+    follow()
+
+
+def follow() -> None:
+    """Prepare a process that was started by one that leads a group: it stays in the group, and ends with it."""
     share_processors()
     leave_ending_to_the_parent()
 
@@ -108,7 +113,8 @@ def _over_processes(work: Callable[[A], B], items: list[A], jobs: int, ended: Ca
         alone = next((i for i in range(given, len(items)) if i not in done and tries[i] == TRIES - 1), None)
         todo = [i for i in range(given, len(items)) if i not in done] if alone is None else [alone]
         others = set(active_children())
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=lead) as pool:
+        prepare = follow if _Process.shares else lead
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=prepare) as pool:
             with held_interrupts():
                 futures: dict[int, Future[B]] = {i: pool.submit(work, items[i]) for i in todo}
             for i, future in futures.items():

@@ -12,6 +12,7 @@ import functools
 import hashlib
 import itertools
 import json
+import re
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,6 +31,9 @@ from refmodel.language.sources import definition_of
 
 PREFIX = "rm1."
 
+_MODULE = re.compile(r"(<(?:class|enum) ')(?:\w+\.)+")
+"""Where a class is from, which depends on how its file was imported."""
+
 LARGEST = 8
 """Names of a sort, natural numbers and words that a token may have, unless its design has more: it is not to fill the memory."""
 
@@ -41,11 +45,13 @@ def text_digest(design: Outline) -> str:
 
 @functools.cache
 def _digest(tables: tuple[TableKind, ...], functions: tuple[FunctionType, ...]) -> str:
-    total = hashlib.sha256(repr([(t.name, t.keys, t.value, t.partial) for t in tables]).encode())
-    for function in sorted(functions, key=lambda f: (f.__module__ or "", f.__qualname__, f.__code__.co_firstlineno)):
-        definition = definition_of(function)
-        total.update(f"{function.__qualname__}\0{'' if definition is None else ast.unparse(definition)}".encode())
-    return total.hexdigest()[:12]
+    told = _MODULE.sub(r"\1", repr([(t.name, t.keys, t.value, t.partial) for t in tables]))
+    return hashlib.sha256("\0".join([told, *sorted(map(_text, functions))]).encode()).hexdigest()[:12]
+
+
+def _text(function: FunctionType) -> str:
+    definition = definition_of(function)
+    return f"{function.__qualname__}\0{'' if definition is None else ast.unparse(definition)}"
 
 
 def encode(spec: str, design: Outline, geometry: Geometry, run: Run, clause: str | None = None) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from refmodel.bare import Event, Seen
-from refmodel.language import implies, law
+from refmodel.language import NOTHING, implies, law
 from refmodel.laws.isolation import guests_own
 from refmodel.laws.waiting import waits
 from refmodel.machine.names import Gfn, Vm
@@ -30,9 +30,11 @@ def no_derived_entry_reaches_the_monitor(s: DerivedTable, vm: Vm, gfn: Gfn) -> A
     return implies(entry.present, guests_own(s, entry.mfn))
 
 
-@law("EFF-1", "An access exits only if the MMU has no translation that allows it.")
+@law("EFF-1", "An access exits only for a gfn at which the MMU has no translation that allows the access.")
 def a_derived_entry_does_not_exit(s: DerivedTable, outcome: Seen, before: DerivedTable, actor: int) -> Any:
-    return implies(outcome.shown.event == Event.EXITED, not before.gives(actor, outcome.gfn, outcome.write))
+    return implies(
+        outcome.shown.event == Event.EXITED, outcome.gfn != NOTHING and not before.gives(actor, outcome.gfn, outcome.write)
+    )
 
 
 @law("EFF-2", "After an exit is served, the MMU has a translation that allows the access.")

@@ -77,6 +77,8 @@ def _mov_cr4(mine: Processor, event: Registers) -> None:
 def invlpg(k: Knowledge, event: Invlpg) -> None:
     mine = processor(k, event.vm, event.cpu)
     mine.forgets(functools.partial(Remembered.invlpg, tag=mine.tag, gva=event.gva, levels=mine.cpu.levels))
+    if "levels" not in mine.untold and canonical(event.gva, mine.cpu.levels):
+        mine.begins_anew(event.gva)
 
 
 def invpcid(k: Knowledge, event: Invpcid) -> None:
@@ -107,7 +109,7 @@ def store_to_table(k: Knowledge, key: Key, offset: int, bits: int, mask: int) ->
     """A word of a table is about to be stored to."""
     old = k.page(*key).bits(offset)
     for (vm, _), mine in k.processors.items():
-        if vm == key[0] and mine.cpu.cr3:
+        if vm == key[0] and mine.has_tables:
             mine.add(Stored(key[1] << 12 | offset, old))
     _watch_below(k, key, (old[0] & ~mask) | (bits & mask), old[1] | mask)
 
@@ -202,7 +204,7 @@ def _known_ends(k: Knowledge, event: Linear, mine: Processor) -> list[tuple[Tabl
 
 def _ends(k: Knowledge, event: Linear, mine: Processor, kind: Access) -> Iterator[tuple[Tables, Translation | Fault]]:
     """Every way in which the access may end."""
-    if mine.cpu.cr3 == 0 or mine.untold:
+    if mine.untold or not mine.has_tables:
         raise Open
     remembered = may_remember(k, event.vm, mine, event.gva)
     for memory, end in remembered.ways(lambda: Tables(k, event.vm), mine.tag, mine.cpu, event.gva, kind):
@@ -281,7 +283,12 @@ def _forget_by_fault(event: Linear, mine: Processor) -> None:
 def _complete(k: Knowledge, event: Linear, physical: int) -> None:
     """The access has read or written memory at this guest-physical address."""
     assert isinstance(event.value, int)
-    reported.access(k, event.cpu, [(event.vm, physical >> 12)], event.kind == "store")
+    place = event.vm, physical >> 12
+    if event.kind == "store":
+        reported.within_its_slot(k, place)
+    elif event.kind == "fetch":
+        reported.fetch(k, event.cpu, place)
+    reported.access(k, event.cpu, [place], event.kind == "store")
     for at, offset, bits, mask in guest.pieces(event.vm, physical, event.value, event.size):
         if event.kind == "store":
             guest.write(k, event.vm, at, offset, bits, mask)

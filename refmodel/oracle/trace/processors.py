@@ -19,6 +19,8 @@ MOST = 256
 """Stores to tables that are gone back over for one page. After more of them, its accesses may end in any way."""
 LONGEST = 4096
 """Steps of a processor's log that are kept, if it does not forget everything before."""
+MOST_PAGES = 65_536
+"""Pages of which it is kept that they were invalidated, though none of their accesses was met."""
 PCID = 0xFFF
 """Bits 11:0 of CR3, with CR4.PCIDE (SDM Vol. 3A 4.5.2)."""
 
@@ -76,6 +78,10 @@ def _copy(remembered: Remembered) -> Remembered:
     return Remembered(remembered.global_pages, set(remembered.chains))
 
 
+NOT_TOLD = -1
+"""CR3 before anybody told it: 0 is the address of a table like others."""
+
+
 @attrs.define
 class Processor:
     """A CPU of a VM's: its registers, and what has happened since it last had to forget everything.
@@ -84,7 +90,7 @@ class Processor:
     over the steps in order.
     """
 
-    cpu: Cpu = Cpu(0)
+    cpu: Cpu = Cpu(NOT_TOLD)
     pcids: bool = False
     """CR4.PCIDE."""
     global_pages: bool = False
@@ -95,7 +101,7 @@ class Processor:
     """Those of its registers of which nobody told what they are since a gap."""
     lost: bool = True
     """Whether it may remember more than was seen: until it first has to forget everything, unless it is seen from power-on."""
-    start: Runs = Runs(Cpu(0), Tag())
+    start: Runs = Runs(Cpu(NOT_TOLD), Tag())
     """How it ran before the first step."""
     start_global: bool = False
     """CR4.PGE before the first step."""
@@ -107,7 +113,12 @@ class Processor:
     @property
     def tag(self) -> Tag:
         """Without CR4.PCIDE, the PCID is 0 (SDM Vol. 3A 4.10.1)."""
-        return Tag(pcid=self.cpu.cr3 & PCID if self.pcids else 0)
+        return Tag(pcid=self.cpu.cr3 & PCID if self.pcids and self.has_tables else 0)
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether it was told where its page tables are."""
+        return self.cpu.cr3 != NOT_TOLD
 
     def add(self, step: Step) -> None:
         self.steps.append(step)
@@ -118,6 +129,11 @@ class Processor:
     def forgets(self, how: Callable[[Remembered], None]) -> None:
         """Some of what it read before is remembered no more."""
         self.add(Forgets(how))
+
+    def begins_anew(self, gva: int) -> None:
+        """Nothing that it read for this page before is remembered, as after INVLPG where all PCIDs are 0."""
+        if not self.pcids and (gva >> 12 in self.pages or len(self.pages) < MOST_PAGES):
+            self.pages[gva >> 12] = Page(Remembered(self.global_pages), self.dropped + len(self.steps))
 
     def forgets_everything(self) -> None:
         """Nothing that it read before is remembered."""
@@ -221,7 +237,7 @@ def _is_walked_again(now: Tables, cpu: Cpu, chain: Chain) -> bool:
 
 def _read(page: Page, memory: Tables, runs: Runs, gva: int) -> None:
     """The processor may walk now, if it is known with what registers."""
-    if not runs.cpu.cr3:
+    if runs.cpu.cr3 == NOT_TOLD:
         return
     page.remembered.may_read(memory, runs.tag, runs.cpu, gva)
     if page.walked is None and memory.met_clear:

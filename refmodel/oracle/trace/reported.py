@@ -46,6 +46,14 @@ def may_complete(k: Knowledge, cpu: int, keys: Iterable[Key], write: bool) -> li
     return excused
 
 
+def fetch(k: Knowledge, cpu: int, key: Key) -> None:
+    """A guest has fetched an instruction from a page: the translation lets it, or one that may still be cached did."""
+    denied = key[0] in k.mapping and k.tables["executable"].told(key) is False and not k.lingering[key]
+    if denied and not exits.may_carry_out(k, key[0], cpu, key[1], False):
+        found = deviates(accesses_go_by_reported_translations, (*key, False), "the translation does not let the guest fetch")
+        unless_silent(k, found, About(frozenset({key})))
+
+
 def entry(k: Knowledge, key: Key, found: Entry) -> Deviates | None:
     """What is wrong with an entry that was found in a table or in a TLB."""
     wrong = _wrong(k, entries_found_were_reported, key, (found.mfn, found.writable), cached=found.where == "tlb")
