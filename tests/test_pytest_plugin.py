@@ -154,6 +154,12 @@ def test_a_design_that_is_named_and_not_there_is_a_usage_error(project: Path) ->
     assert pytest_in(project, "-o", "refmodel_engines=magic").returncode == 4
 
 
+@pytest.mark.parametrize("given", [("--refmodel-runs", "0"), ("--refmodel-runs", "-5"), ("-o", "refmodel_runs=0")])
+def test_a_number_of_runs_is_one_or_more(project: Path, given: tuple[str, str]) -> None:
+    done = pytest_in(project, *given)
+    assert done.returncode == 4 and "expected a number of runs, at least 1" in done.stderr
+
+
 def test_a_design_can_be_skipped_and_may_be_expected_to_fail(project: Path) -> None:
     (project / "tests" / "test_marked.py").write_text("""
 import pytest

@@ -103,6 +103,20 @@ def _answering(address: str, workers: int) -> str:
                 raise
 
 
+def groups(number: int) -> list[int]:
+    """The process group of this process, and of those that work for it."""
+    return [os.getpgid(0), *spread(group, range(number), Where(2))]
+
+
+def group(number: int) -> int:
+    return os.getpgid(0)
+
+
+def test_who_works_for_a_worker_ends_with_it() -> None:
+    for own, *others in spread(groups, [2, 2], Where(2)):
+        assert own != os.getpgid(0) and others == [own, own]
+
+
 def test_answers_come_in_order_whoever_works() -> None:
     due = [n * n for n in range(20)]
     for jobs in (1, 2, 3):

@@ -21,7 +21,7 @@ from refmodel.engines.asked import Asked
 from refmodel.engines.checking import check
 from refmodel.engines.random import campaign
 from refmodel.engines.rule_machine import rule_machine
-from refmodel.engines.tokens import has_changed, spec_of
+from refmodel.engines.tokens import has_changed, spec_of, text_digest
 from refmodel.engines.vacuity import cannot_fail, never_met
 from refmodel.engines.verdicts import (
     ENGINES_DISAGREE,
@@ -732,6 +732,16 @@ def test_random_runs_find_the_design_that_forgets_to_flush(seed: int) -> None:
 def test_runs_are_what_the_seed_says() -> None:
     one, other = (campaign(outline(small.NotInductive), small.Pot.geometry, seconds=float("inf"), runs=50, start=3) for _ in "ab")
     assert (one.steps, one.applied) == (other.steps, other.applied)
+
+
+def test_a_token_knows_a_text_wherever_its_file_lies(tmp_path: Path) -> None:
+    digests = {text_digest(outline(small.Pot))}
+    for name in ("here", "there"):
+        file = tmp_path / name / "mine.py"
+        file.parent.mkdir()
+        file.write_text(Path(small.__file__).read_text())
+        digests.add(text_digest(load(f"{file}:Pot")))
+    assert len(digests) == 1
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 10))])

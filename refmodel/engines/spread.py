@@ -36,6 +36,8 @@ class _Process:
 
     shares: ClassVar[bool] = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1") != "1"
     """Whether others are at work on all the processors that there are. pytest-xdist says so of its own."""
+    is_led: ClassVar[bool] = False
+    """Whether it was started by another, whose process group ends with that one's work."""
 
 
 def share_processors() -> None:
@@ -62,6 +64,7 @@ def lead() -> None:
 
 def follow() -> None:
     """Prepare a process that was started by one that leads a group: it stays in the group, and ends with it."""
+    _Process.is_led = True
     share_processors()
     leave_ending_to_the_parent()
 
@@ -113,7 +116,7 @@ def _over_processes(work: Callable[[A], B], items: list[A], jobs: int, ended: Ca
         alone = next((i for i in range(given, len(items)) if i not in done and tries[i] == TRIES - 1), None)
         todo = [i for i in range(given, len(items)) if i not in done] if alone is None else [alone]
         others = set(active_children())
-        prepare = follow if _Process.shares else lead
+        prepare = follow if _Process.is_led else lead
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=prepare) as pool:
             with held_interrupts():
                 futures: dict[int, Future[B]] = {i: pool.submit(work, items[i]) for i in todo}
