@@ -9,6 +9,7 @@ The commands are made of the same functions. Bad input raises ``BadDesign``, wit
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -34,6 +35,8 @@ from refmodel.report import documents, figures, pages
 from refmodel.report import stories as stories_of
 
 Engine = Literal["random", "exhaustive", "prove", "bounded"]
+_ONE_AT_A_TIME = threading.RLock()
+"""Kept while a design is checked: z3, and what is remembered of designs, are of the whole process."""
 Progress = Callable[[str, str], None]
 """Called with the name of the engine at work, and with how far it is."""
 
@@ -149,7 +152,8 @@ def check(
 
     Raises ``BadDesign`` if it is no design, if the clause or an engine is unknown, or if no engine can read the text.
     """
-    if isinstance(engines, str) or (engines is not None and not (isinstance(engines, Sequence) and engines)):
+    names = engines if isinstance(engines, Sequence) and not isinstance(engines, str) else ()
+    if engines is not None and not (names and all(isinstance(each, str) for each in names)):
         raise BadDesign(f'engines: {engines!r}; expected a list of names, such as ["random"]')
     for what, time in (("seconds", seconds), ("explore_seconds", explore_seconds)):
         if time is not None and not (isinstance(time, int | float) and time >= 0):  # nan is none either
@@ -170,30 +174,31 @@ def check(
             raise BadDesign(f"{what}: {told!r}; expected a function")
     if not isinstance(seed, int) or not 0 <= seed < 1 << 63:
         raise BadDesign(f"seed: {seed!r}; expected a whole number of at most 63 bits")
-    outline, spec = named(design, geometry)
-    asked = Asked(
-        clause=None if law is None else outline.asked(law),
-        seconds=seconds,
-        runs=runs,
-        explore_seconds=explore_seconds,
-        explore_depth=explore_depth,
-        exact=exact,
-        depth=depth,
-        seed=seed,
-        why=why,
-        suggests=suggest,
-        where=None if jobs is None and on is None else Where(jobs or 1, on),
-        so_far=so_far,
-    )
-    reports = checking.check(
-        outline,
-        tuple(engines or checking.usual(outline)),
-        asked,
-        notice=progress,
-        cache=ProofCache() if remember else None,
-        finished=finished,
-    )
-    return Report(outline, spec, tuple(_with_examples(outline, reports, examples, seed)))
+    with _ONE_AT_A_TIME:
+        outline, spec = named(design, geometry)
+        asked = Asked(
+            clause=None if law is None else outline.asked(law),
+            seconds=seconds,
+            runs=runs,
+            explore_seconds=explore_seconds,
+            explore_depth=explore_depth,
+            exact=exact,
+            depth=depth,
+            seed=seed,
+            why=why,
+            suggests=suggest,
+            where=None if jobs is None and on is None else Where(jobs or 1, on),
+            so_far=so_far,
+        )
+        reports = checking.check(
+            outline,
+            tuple(engines or checking.usual(outline)),
+            asked,
+            notice=progress,
+            cache=ProofCache() if remember else None,
+            finished=finished,
+        )
+        return Report(outline, spec, tuple(_with_examples(outline, reports, examples, seed)))
 
 
 def _with_examples(design: Outline, reports: Sequence[EngineReport], number: int, seed: int) -> list[EngineReport]:

@@ -1,10 +1,12 @@
 """refmodel from Python: what ``import refmodel`` gives, what it costs, and what a report says."""
 
 import json
+import multiprocessing
 import subprocess
 import sys
 import typing
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import refmodel
 from refmodel.cli.lazily import COMMANDS
 from refmodel.designs import Memory, Reservations
 from refmodel.examples.zap import ZapLazily
-from refmodel.language import guest, law
+from refmodel.language import BadDesign, guest, law
 from refmodel.machine.cells import Cell
 from refmodel.machine.names import Gfn, Index, Mfn, Vm
 from tests.designs import small
@@ -307,3 +309,23 @@ def test_a_trace_file_is_judged(tmp_path: Path) -> None:
     file.write_text("\n".join(map(json.dumps, [START, POPULATED, {"e": "load", "gpa": 4096, "value": 9}])))
     found = refmodel.judge(file).deviation
     assert found is not None and found.clause == "EQV-1"
+
+
+def test_several_threads_get_the_verdicts_that_one_gets() -> None:
+    with ThreadPoolExecutor(3) as pool:
+        statuses = list(pool.map(lambda number: refmodel.check(small.Pot, ["exhaustive", "prove"]).status, range(6)))
+    assert statuses == [refmodel.Status.HOLDS] * 6
+
+
+def test_a_process_that_may_start_no_other_proves_by_itself() -> None:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.map(_proved, [0]) == ["HOLDS"]
+
+
+def _proved(number: int) -> str:
+    return refmodel.prove(small.Pot).status.name
+
+
+def test_an_engine_is_named_by_a_string() -> None:
+    with pytest.raises(BadDesign, match=r"engines: \[3\]; expected a list of names"):
+        refmodel.check(small.Pot, [3])  # type: ignore[list-item]

@@ -125,10 +125,11 @@ def _in_parallel(
 
 def _results(names: list[str], processes: int | None) -> Iterator[Proof | str]:
     """The proofs as they are done. They are made in other processes, with which all goes that a proof has made, terms by the
-    gigabyte; or in this one, if that is asked for or if laws cannot travel between several.
+    gigabyte; or in this one, if that is asked for, if it may start none, or if laws cannot travel between several.
 
     What was not done when a process died is proved again, each by itself, so that it is known of which proof another dies."""
-    if processes == 1 or not _travel(_Worker.design.laws):
+    may_not_start_any = multiprocessing.current_process().daemon
+    if processes == 1 or may_not_start_any or not _travel(_Worker.design.laws):
         yield from map(_Worker.run, names)
         return
     left = list(names)
