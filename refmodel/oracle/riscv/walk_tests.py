@@ -226,9 +226,9 @@ def _hart(byte: int, instruction: int, who: int, stages: Stages, profile: Profil
         rv32=stages.sv32,
         vs_rv32=stages.sv32,
         sum=who & 2 != 0,
-        mxr=who & 12 == 12,
+        mxr=who & 4 != 0,
         vs_sum=who & 16 != 0,
-        vs_mxr=who & 96 == 96,
+        vs_mxr=who & 32 != 0,
         mprv=made in ALONE and not fetch,
         mpv=stages.virtual,
         mpp=mode,
@@ -288,6 +288,8 @@ def _entry(draw: Draw, level: int, leaf: int, target: int, user: bool, stages: S
         flags &= ~(A | D if plain & 2 else A if plain & 1 else D)
     elif plain >= 112:
         flags = flags & ~(R | W | X) | (plain & 7) << 1
+    elif plain >= 80:  # execute-only: MXR decides of loads
+        flags &= ~(R | W)
     return _odd_leaf_32(odd, level, target, flags) if stages.sv32 else _odd_leaf(odd, level, target, flags)
 
 
