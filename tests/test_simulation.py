@@ -552,6 +552,21 @@ def test_an_exit_names_what_the_access_was_to(cls: type[Design], operation: str,
     )
 
 
+class StuckSilently(StuckMemory):
+    """These exits name no page."""
+
+    @guest
+    def load_physical(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:
+        return Seen() if self.stuck[vm, gfn] else self.execute(vm, gfn, offset, Access.READ, Cell())
+
+
+def test_an_exit_for_no_page_breaks_a_law() -> None:
+    judged = prove_operation(outline(StuckSilently), "load_physical", "EFF-1").judgements
+    assert [(each.law.name, each.verdict) for each in judged if each.law and each.law.clause == "EFF-1"] == [
+        ("a_derived_entry_does_not_exit", "refuted")
+    ]
+
+
 def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(BadDesign, match="has no table bare_tlb"):
         shared(outline(Memory), outline(OneLevelMachine))

@@ -10,7 +10,7 @@ import attrs
 from refmodel.bare import Event, Reply
 from refmodel.bare_machines import bare_machine, bare_machine_of
 from refmodel.engines.judgements import Simulated
-from refmodel.engines.outcomes import exits, fields_of, is_silent, refuse_odd_step_of, shown_by, step_of
+from refmodel.engines.outcomes import ACCESSES, exits, fields_of, is_silent, refuse_odd_step_of, shown_by, step_of
 from refmodel.language.abstraction import abstractions
 from refmodel.language.asking import Fault
 from refmodel.language.design import Operation, Outline, hashable
@@ -19,10 +19,7 @@ from refmodel.language.kinds import Kind, NameKind, PageKind, TableKind
 from refmodel.language.nearly import nearly_or
 from refmodel.language.places import home_of, place_of
 from refmodel.language.unsound import BadDesign
-from refmodel.machine.cells import Access
 
-ACCESSES = {"load": Access.READ, "store": Access.WRITE, "fetch": Access.FETCH}
-"""Accesses, by how the names of guests' instructions begin."""
 FLAG_OF = {"write": "store", "fetch": "fetch"}
 """The instructions of which a flag of an exit may say that it is one."""
 
@@ -302,10 +299,10 @@ def asked_for(op: Operation, arguments: Sequence[Any], outcome: Any) -> list[tup
     leaves = exits(shown_by(outcome)) and _instruction(op) in ACCESSES
     if not op.by_guest or not (leaves or is_silent(type(outcome))):
         return []
-    given = [(name, kind, argument) for (name, kind), argument in zip(op.parameters, arguments, strict=True)]
+    asked = [(name, kind, argument) for (name, kind), argument in zip(op.parameters, arguments, strict=True)]
     if leaves:
-        given = [each for each in given if not (isinstance(each[1], NameKind) and each[1].sort in PROCESSORS)]
-    asked = [*given, *_access_of(op, outcome)] if leaves else given
+        addresses = [each for each in asked if not (isinstance(each[1], NameKind) and each[1].sort in PROCESSORS)]
+        asked = [*addresses, *_access_of(op, outcome)]
     return [(name, kind, getattr(outcome, name), due) for name, kind, due in asked if (name, kind) in fields_of(outcome)]
 
 

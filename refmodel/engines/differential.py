@@ -18,12 +18,11 @@ import attrs
 
 from refmodel.bare import BareMemory, Seen
 from refmodel.engines.machine import Machine, Run, Step
-from refmodel.engines.outcomes import exits, reply_in, shown_by
+from refmodel.engines.outcomes import ACCESSES, exits, reply_in, shown_by
 from refmodel.language.design import Operation, Outline
 from refmodel.language.sizes import Geometry
 from refmodel.language.tables import NOTHING
 from refmodel.language.unsound import BadDesign
-from refmodel.machine.cells import Access
 
 STEPS = 80
 """Steps that apply in one run."""
@@ -47,7 +46,6 @@ MARKS = "set_flags"
 """What a reference does first where an access is to mark entries: a part of the access."""
 LEVELS = 2
 """Entries that an access marks at most."""
-ACCESSES = {"load": Access.READ, "store": Access.WRITE, "fetch": Access.FETCH}
 SERVING = ("set_flags", "load_root", "link")
 """Steps of serving an exit that answer for nothing by themselves."""
 SAME_INSTRUCTION = {"emulate_store": "store"}

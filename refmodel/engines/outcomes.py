@@ -21,7 +21,10 @@ from refmodel.language.kinds import Kind, RecordKind
 from refmodel.language.nearly import nearly_or
 from refmodel.language.places import home_of, place_of
 from refmodel.language.unsound import BadDesign
+from refmodel.machine.cells import Access
 
+ACCESSES = {"load": Access.READ, "store": Access.WRITE, "fetch": Access.FETCH}
+"""Accesses, by what the names of guests' instructions are or begin with."""
 _ABSENT = object()
 
 
