@@ -184,7 +184,8 @@ def test_what_would_have_been_lawful_is_said() -> None:
 # ---------------------------------------------------------------- by linear address
 
 TABLES = {0x1000: 0x2027, 0x2000: 0x3027, 0x3000: 0x4027, 0x4000: 0x7067, 0x4008: 0x8065, 0x4010: 0x9007}
-PAGING = (event("ram", gpa=0, bytes=1 << 20), *(store(at, entry) for at, entry in TABLES.items()), event("registers", cr3=0x1000))
+PAGING = (event("ram", gpa=0, bytes=1 << 20), *(store(at, entry) for at, entry in TABLES.items()),
+          event("registers", pge=False, smep=False), *[event("registers", cr3=0x1000)] * 2)
 
 
 @pytest.mark.parametrize("clause, told", [
@@ -307,6 +308,57 @@ def test_of_steps_that_are_no_longer_kept_anything_may_be_remembered(monkeypatch
     assert judged(*PAGING, LOADED, GONE, event("invlpg", gva=0), *elsewhere, LOADED) is None
     assert judged(*PAGING, LOADED, GONE, *elsewhere, cr(cr3=0x1000), LOADED) is not None  # everything is forgotten
     assert judged(*PAGING, *elsewhere, LOADED, event("invlpg", gva=0), GONE, event("invlpg", gva=0), FAULTED) is None
+
+
+GLOBALS, TAGS = {"pge": True}, {"pcide": True}
+
+
+@pytest.mark.parametrize("ended, on, told", [
+    (False, {}, ()), (True, {}, (cr(cr3=0x1000),)), (False, {}, (cr(cr3=0x1000, keep=True),)), (True, {}, (cr(smep=True),)),
+    (False, GLOBALS, ()), (True, GLOBALS, (event("invlpg", gva=0),)), (False, GLOBALS, (event("invlpg", gva=0x1000),)),
+    (False, GLOBALS, (cr(cr3=0x1000),)), (True, GLOBALS, (event("invpcid", kind=2),)), (True, GLOBALS, (cr(pge=False),)),
+    (False, TAGS, ()), (True, TAGS, (event("invlpg", gva=0),)), (False, TAGS, (event("invlpg", gva=0x1000),)),
+    (True, TAGS, (cr(cr3=ROOT_1),)), (False, TAGS, (cr(cr3=ROOT_2), cr(cr3=ROOT_1, keep=True))),
+    (False, TAGS, (event("invlpg", gva=0), cr(cr3=ROOT_2, keep=True))),  # of the first PCID
+    (True, TAGS, (cr(cr3=ROOT_2), cr(cr3=ROOT_1, keep=True), cr(cr3=ROOT_2, keep=True))),
+    (True, TAGS, (event("invpcid", kind=0, pcid=1, gva=0),)), (False, TAGS, (event("invpcid", kind=0, pcid=1, gva=0x1000),)),
+    (True, TAGS, (event("invpcid", kind=1, pcid=1),)), (False, TAGS, (event("invpcid", kind=1, pcid=2),)),
+    (True, TAGS, (event("invpcid", kind=3),)),
+    (False, GLOBALS | TAGS, (event("invlpg", gva=0),)), (False, GLOBALS | TAGS, (cr(cr3=ROOT_1),)),
+    (False, GLOBALS | TAGS, (event("invpcid", kind=3),)), (True, GLOBALS | TAGS, (event("invpcid", kind=2),)),
+])
+def test_what_was_cached_before_a_trace_decides_nothing_until_it_is_invalidated(
+        ended: bool, on: Told, told: tuple[Told, ...]) -> None:
+    off = dict.fromkeys(("smep", "smap", "pge", "pcide", "pke"), False)
+    flags: Told = {"wp": True, "nxe": True, "pkru": 0, **off, **on}
+    first = cr(cr3=ROOT_1 if on.get("pcide") else 0x1000, levels=4, **flags)
+    running = (event("trace"), *(store(at, entry) for at, entry in TABLES.items()), store(0x7000, 0), first, *told)
+    met = judge_events([*running, event("access", gva=0, value=0), event("access", gva=0, value=7)])
+    if ended:
+        assert met.deviation is not None and met.deviation.clause == "EQV-1" and not met.notes
+    else:
+        assert met.deviation is None and "2 of 2 accesses by linear address were not judged" in met.notes[-1]
+        assert met.judged == judge_events([*running]).judged
+
+
+def test_an_access_of_which_nothing_is_known_has_an_error_code_of_its_own_kind() -> None:
+    unknown = (event("trace"), cr(cr3=0x1000))
+    for code in (2, 3, 7, 8, 0x10, 0x20):  # a load of the supervisor's
+        found = judged(*unknown, event("access", gva=0, fault=code))
+        assert found is not None and found[1] == "EQV-3", code
+    for code in (0, 1, 9, 0x21):
+        assert judged(*unknown, event("access", gva=0, fault=code)) is None, code
+    assert judged(*unknown, event("access", gva=0, kind="fetch", user=True, fault=0x15)) is None
+    assert judged(*unknown, event("access", gva=0, kind="fetch", user=True, fault=0x35)) is not None  # keys forbid no fetch
+
+
+def test_of_many_ways_in_which_a_table_has_changed_too_much_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processors, "MOST_CHAINS", 4)
+    changes = [store(at, TABLES[at] | bit << 9) for bit in range(1, 4) for at in (0x1000, 0x2000, 0x3000, 0x4000)]
+    wrong = event("access", gva=0, value=7)
+    assert judged(*PAGING, *changes, wrong) is None
+    assert judged(*PAGING, *changes, event("access", gva=0, value=0), event("invlpg", gva=0), wrong) is not None
+    assert judged(*PAGING, *changes, cr(cr3=0x1000), wrong) is not None
 
 
 def test_after_an_invalidation_an_access_that_completes_sets_the_accessed_flag() -> None:

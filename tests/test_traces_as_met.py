@@ -380,6 +380,20 @@ AS_MET = {
     "store_by_linear_address_to_a_read_only_slot": (10, "ISO-1"),
     "fetch_by_linear_address_from_what_is_not_executable": (11, "ISO-1"),
     "a_page_invalidated_after_many_stores_to_tables": (271, "EQV-1"),
+    "table_page_converted_and_translation_still_cached": None,
+    "table_page_ballooned_and_translation_still_cached": None,
+    "table_overwritten_by_dma_and_translation_still_cached": None,
+    "table_page_filled_with_zeroes_and_translation_still_cached": None,
+    "table_page_reported_free_and_translation_still_cached": None,
+    "table_reached_by_an_alias_and_translation_still_cached": None,
+    "table_in_a_borrowed_page_and_translation_still_cached": None,
+    "table_in_a_moved_slot_and_translation_still_cached": None,
+    "wrong_data_after_invlpg_in_a_trace_from_the_middle": (11, 'EQV-1'),
+    "wrong_data_after_invlpg_under_a_pcid_in_a_trace_from_the_middle": (11, 'EQV-1'),
+    "wrong_data_after_a_gap_and_invlpg": (20, 'EQV-1'),
+    "wrong_data_after_many_stores_to_other_entries": (270, 'EQV-1'),
+    "error_code_that_no_tables_give": (9, 'EQV-3'),
+    "dirty_flag_of_a_store_across_pages_that_faulted": None,
 }
 """Where each deviates, and from what."""
 

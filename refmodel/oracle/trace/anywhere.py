@@ -36,11 +36,11 @@ def stored(k: Knowledge, event: Linear, places: Iterable[int]) -> None:
 
 def went_anywhere(k: Knowledge, event: Linear, levels: int) -> None:
     """A walk of so many levels has gone through entries that are not known, and ended as the event says."""
+    stores = event.kind == "store" and event.fault is UNSET and not event.gp
+    flags = FLAGS if stores else A
     words: list[tuple[Key, int, int, int]] = []
-    flags = A
-    if event.kind == "store" and event.fault is UNSET and isinstance(event.value, int):
+    if stores and isinstance(event.value, int):
         words = [*guest.pieces(0, event.gva & 0xFFF, event.value, event.size)]
-        flags = FLAGS
     keys = _pages(k, event.vm) | (_zeroes(k, event.vm) if any(bits for _, _, bits, _ in words) else set())
     if not _may_be_looked_at(k, event.vm, keys):
         return

@@ -14,6 +14,12 @@ from refmodel.oracle.x86.fault_codes import CODES
 
 def access(k: Knowledge, event: Linear) -> None:
     """One that crosses into the next page is two; a fault may be that of either."""
+    unheld = k.unheld
+    _access(k, event)
+    k.unheld = min(k.unheld, unheld + 1)
+
+
+def _access(k: Knowledge, event: Linear) -> None:
     inside = 4096 - (event.gva & 0xFFF)
     if event.size <= inside:
         linear.access_within_a_page(k, event)

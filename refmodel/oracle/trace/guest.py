@@ -39,7 +39,7 @@ def load(k: Knowledge, event: Load) -> None:
     parts = [*pieces(event.vm, event.gpa, event.value, event.size)]
     if len(parts) > 1:  # what is wrong comes first, so that nothing is learned of the rest
         parts.sort(key=lambda part: _may_be(k, *part))
-    k.believed += not any(_is_known(k, *part) for part in parts)
+    is_known = any(_is_known(k, *part) for part in parts)
     k.across = frozenset(key[1] for key, *_ in parts)
     for key, offset, bits, mask in parts:
         at = reached(k, *key)
@@ -47,6 +47,7 @@ def load(k: Knowledge, event: Load) -> None:
             learn(k, at, offset, bits, mask)
     if event.by == "guest":
         reported.access(k, event.cpu, dict.fromkeys(key for key, *_ in parts), write=False)
+    k.believed += not is_known
 
 
 def _is_known(k: Knowledge, at: Key, offset: int, bits: int, mask: int) -> bool:
@@ -216,9 +217,11 @@ def unknown(k: Knowledge, at: Key, offset: int, size: int) -> None:
     else:
         written(k, key)
     page = k.page(*key)
-    was_reported = page.is_reported
+    was_reported, old = page.is_reported, page.copy() if key in k.table_pages else None
     page.forget(offset, size)
     k.is_kept_now(key, was_reported)
+    if old is not None:
+        k.table_changed(k, key, old)
 
 
 def written(k: Knowledge, key: Key, contents: Contents | None = None) -> None:

@@ -74,6 +74,7 @@ class Judge:
         k.store = functools.partial(guest.store, k)
         k.store_to_table = linear.store_to_table
         k.seen_in_table = linear.seen_in_table
+        k.table_changed = linear.table_changed
         k.judged = functools.partial(by_step.judge, k)
         k.taken = functools.partial(steps.taken, k)
         self.decoder = msgspec.json.Decoder(ANY)
@@ -350,8 +351,13 @@ class Judge:
             }
             notes.append(f"only each CPU's own order is known: of two CPUs, events may be swapped {several.order.words()}")
         judged = sum(number for event, number in self.met.items() if event in HELD_TO_LAWS)
-        if self.interleaving is None:  # where orders are tried out, loads are counted several times
-            judged -= min(judged, self.knowledge.believed)
+        judged -= min(judged, self.knowledge.believed + self.knowledge.unheld)
+        if unheld := self.knowledge.unheld:
+            counted["accesses by linear address that may have ended in any way"] = unheld
+            notes.append(
+                f"{unheld:,} of {met['access']:,} accesses by linear address were not judged: an entry of the page tables, "
+                "a register, or what the CPU has cached is not known"
+            )
         return TraceVerdict(self.name, self.events, seconds, deviation, tuple(notes), judged, counted, met)
 
     def bad(self, line: int, field: str, message: str) -> BadDesign:

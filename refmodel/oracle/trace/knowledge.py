@@ -75,8 +75,10 @@ class Knowledge:
 
     def __init__(self, may_step: bool = False) -> None:
         nobody: Callable[..., None] = lambda *what: None  # noqa: E731
-        self.effect = self.load = self.store = self.store_to_table = self.seen_in_table = self.judged = nobody
+        self.effect = self.load = self.store = self.judged = nobody
         """What events hand themselves to."""
+        self.store_to_table = self.seen_in_table = self.table_changed = nobody
+        """What is told of tables of guests'."""
         self.taken: Callable[..., None] = nobody
         """What judges something about one page by what it came to for others of its shape."""
         self.may_step = may_step
@@ -97,6 +99,8 @@ class Knowledge:
         """Whether the dirty log may note a store after it has happened."""
         self.believed = 0
         """Loads of words of which nothing was known."""
+        self.unheld = 0
+        """Accesses by linear address that may have ended in any way, as far as is known."""
         self.looked_at = 0
         """Pages that were looked at since an access may have stored to any of them."""
         self.converting: set[int] = set()
@@ -378,7 +382,7 @@ class Knowledge:
 
     def try_out(self, event: Event) -> bool:
         """Whether an event would be lawful now. Nothing has changed afterwards."""
-        beside, by_step = self.beside_the_journal(), self.by_step
+        beside, by_step, counted = self.beside_the_journal(), self.by_step, (self.believed, self.unheld)
         self.by_step = False
         self.journal.clear()
         try:
@@ -389,6 +393,7 @@ class Knowledge:
             self.undo()
             self.flushed, self.paused = beside
             self.by_step = by_step
+            self.believed, self.unheld = counted
         return True
 
     def undo(self, since: int = 0) -> None:
@@ -401,10 +406,12 @@ class Knowledge:
     def related(self) -> None:
         """Keep what is made of the tables in step with them."""
         looked: set[Key] = set()
-        for table, key, _ in self.recent():
+        for table, key, old in self.recent():
             name = table.name
             if self.alike:
                 self._changed(name, key)
+            if name == "bare_memory" and self.table_pages and type(old) is Contents and key in self.table_pages:
+                self.table_changed(self, key, old)
             if self.balloons and name in ballooned.LOOKED_AT:
                 if type(key) is Stretch:
                     self.balloons.pop(key.whose, None)

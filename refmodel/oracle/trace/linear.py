@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import attrs
+import msgspec
 from msgspec import UNSET
 
 from refmodel.language.asking import Fault
@@ -20,12 +21,13 @@ from refmodel.machine.x86.guest_walk import PK, Access, NotCanonical, PageFault,
 from refmodel.machine.x86.staleness import Remembered
 from refmodel.machine.x86.words import FRAME, PS, A, P, lacking
 from refmodel.oracle.trace import anywhere, guest, reported
+from refmodel.oracle.trace.contents import Contents, Part
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Invlpg, Invpcid, Linear, Registers
 from refmodel.oracle.trace.knowledge import Knowledge
-from refmodel.oracle.trace.processors import REGISTERS, Processor, Runs, Stored, Tables, may_remember
+from refmodel.oracle.trace.processors import REGISTERS, Loses, Processor, Runs, Stored, Tables, may_remember
 from refmodel.oracle.trace.tables import Key, Open
-from refmodel.oracle.x86.fault_codes import CODES, is_only_the_code
+from refmodel.oracle.x86.fault_codes import CODES, contradicts, is_only_the_code
 
 TOLD = ("cr3", "levels", "wp", "smep", "smap", "nxe", "pke", "pkru", "amd")
 """Fields of ``registers`` that walks depend on by the same names."""
@@ -34,7 +36,8 @@ TOLD = ("cr3", "levels", "wp", "smep", "smap", "nxe", "pke", "pkru", "amd")
 def processor(k: Knowledge, vm: int, cpu: int) -> Processor:
     if (vm, cpu) not in k.processors:  # at power-on nothing is remembered, and registers are reported from the start on
         untold = REGISTERS if k.after_gap or "registers" in k.silent else frozenset[str]()
-        k.processors[vm, cpu] = Processor(lost=not k.closed, untold=untold, keys_untold=bool(untold))
+        unreported = frozenset[str]() if k.closed else frozenset({"cr3", "pge", "smep"})
+        k.processors[vm, cpu] = Processor(lost=not k.closed, untold=untold, keys_untold=bool(untold), unreported=unreported)
     found: Processor = k.processors[vm, cpu]
     return found
 
@@ -51,11 +54,13 @@ def registers(k: Knowledge, event: Registers) -> None:
     _mov_cr4(mine, event)
     mine.cpu = attrs.evolve(mine.cpu, **given)
     mine.add(Runs(mine.cpu, mine.tag))
+    is_load = event.cr3 is not None and "cr3" not in mine.unreported
+    mine.unreported -= {name for name in mine.unreported if getattr(event, name) is not None}
     if event.cr3 is None:
         return
-    if not event.keep:
-        mine.forgets(functools.partial(Remembered.mov_cr3, tag=mine.tag))
-        if not (mine.pcids or mine.global_pages or mine.untold & {"pge", "pcide"}):
+    if is_load and not event.keep:
+        mine.forgets(functools.partial(Remembered.mov_cr3, tag=mine.tag), (mine.tag.pcid, None) if mine.no_globals else None)
+        if mine.no_globals and not mine.pcids:
             mine.forgets_everything()
     watch(k, event.vm, mine.cpu.cr3 & FRAME, mine.cpu.levels)
 
@@ -63,22 +68,24 @@ def registers(k: Knowledge, event: Registers) -> None:
 def _mov_cr4(mine: Processor, event: Registers) -> None:
     """SDM Vol. 3A 4.10.4.1: a change of PGE, or PCIDE cleared, forgets everything; SMEP set, what is of the current PCID."""
     tag = mine.tag
-    smep_on = event.smep is True and not mine.cpu.smep
+    smep_on = event.smep is True and not mine.cpu.smep and "smep" not in mine.unreported
     global_pages = mine.global_pages if event.pge is None else event.pge
-    everything = global_pages != mine.global_pages or (event.pcide is False and mine.pcids)
+    pge_changes = global_pages != mine.global_pages and "pge" not in mine.unreported
+    everything = pge_changes or (event.pcide is False and mine.pcids)
     mine.pcids = mine.pcids if event.pcide is None else event.pcide
     mine.global_pages = global_pages
     if everything:
         mine.forgets_everything()
     elif smep_on:
-        mine.forgets(functools.partial(Remembered.mov_cr4, tag=tag, global_pages=global_pages, smep_on=True))
+        mine.forgets(functools.partial(Remembered.mov_cr4, tag=tag, global_pages=global_pages, smep_on=True), (tag.pcid, None))
 
 
 def invlpg(k: Knowledge, event: Invlpg) -> None:
     mine = processor(k, event.vm, event.cpu)
-    mine.forgets(functools.partial(Remembered.invlpg, tag=mine.tag, gva=event.gva, levels=mine.cpu.levels))
-    if "levels" not in mine.untold and canonical(event.gva, mine.cpu.levels):
-        mine.begins_anew(event.gva)
+    if not mine.untold & {"levels", "pcide"} and canonical(event.gva, mine.cpu.levels):
+        mine.invlpg(event.gva)
+    else:
+        mine.forgets(functools.partial(Remembered.invlpg, tag=mine.tag, gva=event.gva, levels=mine.cpu.levels))
 
 
 def invpcid(k: Knowledge, event: Invpcid) -> None:
@@ -86,9 +93,12 @@ def invpcid(k: Knowledge, event: Invpcid) -> None:
     if event.kind == 0 and "levels" not in mine.untold and not canonical(event.gva, mine.cpu.levels):
         raise Inconsistent("gva", f"{event.gva:#x} is not canonical: INVPCID ends in #GP and does nothing")
     mine.forgets(
-        functools.partial(Remembered.invpcid, kind=event.kind, tag=mine.tag, pcid=event.pcid, gva=event.gva, levels=mine.cpu.levels)
+        functools.partial(
+            Remembered.invpcid, kind=event.kind, tag=mine.tag, pcid=event.pcid, gva=event.gva, levels=mine.cpu.levels
+        ),
+        (event.pcid, event.gva >> 12 if event.kind == 0 else None) if mine.no_globals else None,
     )
-    if event.kind == 2 or (event.kind == 3 and not mine.global_pages):
+    if event.kind == 2 or (event.kind == 3 and mine.no_globals):
         mine.forgets_everything()
 
 
@@ -108,10 +118,36 @@ def watch(k: Knowledge, vm: int, table: int, level: int) -> None:
 def store_to_table(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
     """A word of a table is about to be stored to."""
     old = k.page(*key).bits(offset)
-    for (vm, _), mine in k.processors.items():
-        if vm == key[0] and mine.has_tables:
-            mine.add(Stored(key[1] << 12 | offset, old))
+    _held_before(k, key, offset, old)
     _watch_below(k, key, (old[0] & ~mask) | (bits & mask), old[1] | mask)
+
+
+def table_changed(k: Knowledge, key: Key, old: Contents) -> None:
+    """A table does not hold what it held, other than by a store to one of its words."""
+    now = k.page(*key)
+    for offset in old.words:
+        before, after = old.bits(offset), now.bits(offset)
+        if before != after:
+            _held_before(k, key, offset, before)
+            _watch_below(k, key, *after)
+
+
+def _held_before(k: Knowledge, key: Key, offset: int, old: Part) -> None:
+    """Processors that walk through a table may remember a word of it as it was."""
+    for mine in _walking(k, key):
+        if mine.has_tables:
+            mine.add(Stored(key, offset, old))
+
+
+def _walking(k: Knowledge, key: Key) -> Iterable[Processor]:
+    """The processors that may walk through a table: its VM's, and those of VMs that borrow the page."""
+    vms = _reaching(k, key)
+    return [mine for (vm, _), mine in k.processors.items() if vm in vms]
+
+
+def _reaching(k: Knowledge, key: Key) -> set[int]:
+    """The VMs that reach a page."""
+    return {key[0], *(vm for vm, _ in k.borrowers.of(key))}
 
 
 def seen_in_table(k: Knowledge, key: Key, offset: int) -> None:
@@ -119,15 +155,16 @@ def seen_in_table(k: Knowledge, key: Key, offset: int) -> None:
     tables = len(k.table_pages)
     _watch_below(k, key, *k.page(*key).bits(offset))
     if len(k.table_pages) > tables:
-        for (vm, _), mine in k.processors.items():
-            mine.lost = mine.lost or vm == key[0]
+        for mine in _walking(k, key):
+            mine.add(Loses())
 
 
 def _watch_below(k: Knowledge, key: Key, entry: int, known: int) -> None:
     """The table that an entry leads to is watched from now on."""
     level = k.table_pages[key]
     if anywhere.is_entry(known) and entry & P and not (level in (2, 3) and entry & PS):
-        watch(k, key[0], entry & FRAME, level - 1)
+        for vm in _reaching(k, key):
+            watch(k, vm, entry & FRAME, level - 1)
 
 
 def access_within_a_page(k: Knowledge, event: Linear) -> None:
@@ -138,6 +175,8 @@ def access_within_a_page(k: Knowledge, event: Linear) -> None:
     try:
         ends = _known_ends(k, event, mine)
     except Open:
+        if wrong := _wrong_in_any_case(event):
+            raise Deviates(*CODES, wrong, _where(event)) from None
         _settle_unknown(k, event, mine)
         return
     explaining: list[tuple[Tables, Translation | Fault]] = []
@@ -148,22 +187,29 @@ def access_within_a_page(k: Knowledge, event: Linear) -> None:
             explaining.append((tables, end))
         else:
             refusals.append(refused)
-    if mine.lost:  # it may have gone by what was remembered before
-        _settle_unknown(k, event, mine)
-    elif explaining:
+    if explaining:
         _settle(k, event, mine, explaining)
     else:
         law = _law(event, [end for _, end in ends], refusals)
-        raise Deviates(*law, sorted(set(refusals)), f"for vm {event.vm}, cpu {event.cpu}, linear address {event.gva:#x}")
+        raise Deviates(*law, sorted(set(refusals)), _where(event))
+
+
+def _where(event: Linear) -> str:
+    return f"for vm {event.vm}, cpu {event.cpu}, linear address {event.gva:#x}"
+
+
+def _wrong_in_any_case(event: Linear) -> list[str]:
+    """What of an error code is wrong whatever page tables hold."""
+    return contradicts(event.fault, _kind(event)) if isinstance(event.fault, int) else []
 
 
 def may_end_so(k: Knowledge, event: Linear) -> bool:
     """Whether some walk that the processor may make ends as it was told. Nothing is learned from it."""
     mine = processor(k, event.vm, event.cpu)
     try:
-        return mine.lost or any(_explains(k, event, tables, end) is None for tables, end in _known_ends(k, event, mine))
+        return any(_explains(k, event, tables, end) is None for tables, end in _known_ends(k, event, mine))
     except Open:
-        return True
+        return not _wrong_in_any_case(event)
 
 
 def may_have_walked(k: Knowledge, event: Linear, faulted: bool = False) -> None:
@@ -174,7 +220,8 @@ def may_have_walked(k: Knowledge, event: Linear, faulted: bool = False) -> None:
         ends = _ends(k, event, mine, _kind(event))
         walked = [tables for tables, end in ends if faulted or isinstance(end, Translation)]
     except Open:
-        anywhere.went_anywhere(k, event, mine.cpu.levels)
+        k.unheld += 1
+        anywhere.went_anywhere(k, msgspec.structs.replace(event, fault=UNSET, gp=False, value=UNSET), mine.cpu.levels)
     else:
         _set_flags(k, event, walked, completed=False)
 
@@ -249,6 +296,7 @@ def _held_after(k: Knowledge, tables: Tables, key: Key, offset: int, seen: int) 
 
 def _settle_unknown(k: Knowledge, event: Linear, mine: Processor) -> None:
     """The access has ended as it was told, on whichever way."""
+    k.unheld += 1
     anywhere.went_anywhere(k, event, mine.cpu.levels)
     _forget_by_fault(event, mine)
 
@@ -277,7 +325,8 @@ def _set_flags(k: Knowledge, event: Linear, ways: list[Tables], completed: bool)
 
 def _forget_by_fault(event: Linear, mine: Processor) -> None:
     if event.fault is not UNSET:
-        mine.forgets(functools.partial(Remembered.page_fault, tag=mine.tag, gva=event.gva))
+        of = (mine.tag.pcid, event.gva >> 12) if mine.no_globals else None
+        mine.forgets(functools.partial(Remembered.page_fault, tag=mine.tag, gva=event.gva), of)
 
 
 def _complete(k: Knowledge, event: Linear, physical: int) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 import attrs
@@ -13,7 +14,7 @@ from refmodel.machine.x86.words import FRAME, A, P
 from refmodel.oracle.trace import anywhere, guest
 from refmodel.oracle.trace.contents import Part
 from refmodel.oracle.trace.knowledge import Knowledge
-from refmodel.oracle.trace.tables import Open
+from refmodel.oracle.trace.tables import Key, Open
 
 MOST = 256
 """Stores to tables that are gone back over for one page. After more of them, its accesses may end in any way."""
@@ -21,6 +22,10 @@ LONGEST = 4096
 """Steps of a processor's log that are kept, if it does not forget everything before."""
 MOST_PAGES = 65_536
 """Pages of which it is kept that they were invalidated, though none of their accesses was met."""
+MOST_CHAINS = 2048
+"""What is remembered for one page is kept up to so many chains. After more of them, its accesses may end in any way."""
+LARGEST = 30
+"""Bits of an address within the largest page, of 1 GiB."""
 PCID = 0xFFF
 """Bits 11:0 of CR3, with CR4.PCIDE (SDM Vol. 3A 4.5.2)."""
 
@@ -29,7 +34,8 @@ PCID = 0xFFF
 class Stored:
     """A store to a table: where, and what was there before."""
 
-    address: int
+    key: Key
+    offset: int
     before: Part
 
 
@@ -46,13 +52,56 @@ class Forgets:
     """Something that makes the processor forget."""
 
     how: Callable[[Remembered], None]
+    invlpg: tuple[Tag, int] | None = None
+    """If it is INVLPG of a canonical address: under which tag, and of which address."""
+    of: tuple[int, int | None] | None = None
+    """A PCID, and a linear page or None for all, of which nothing is remembered after it; None if that is not known."""
+
+    def elsewhere(self, gva: int) -> Tag | None:
+        """If of this address it makes only upper parts of translations be forgotten: under which tag."""
+        return self.invlpg[0] if self.invlpg is not None and self.invlpg[1] >> LARGEST != gva >> LARGEST else None
+
+
+@attrs.frozen
+class Loses:
+    """From here on the processor may remember more than was seen."""
+
+
+@attrs.define
+class Pcids:
+    """A set of PCIDs."""
+
+    listed: set[int] = attrs.field(factory=set)
+    others: bool = False
+    """Whether it is all PCIDs but these."""
+
+    def copy(self) -> Pcids:
+        return Pcids(set(self.listed), self.others)
+
+    def has(self, pcid: int) -> bool:
+        return (pcid in self.listed) != self.others
+
+    def add(self, pcid: int) -> None:
+        (self.listed.discard if self.others else self.listed.add)(pcid)
+
+    def discard(self, pcid: int) -> None:
+        (self.listed.add if self.others else self.listed.discard)(pcid)
+
+    def __bool__(self) -> bool:
+        return self.others or bool(self.listed)
+
+
+def every_pcid() -> Pcids:
+    return Pcids(others=True)
 
 
 REGISTERS = frozenset({"levels", "wp", "smep", "smap", "nxe", "pge", "pcide"})
 """What ``registers`` tells of a processor, beside CR3. What nobody tells at the start is as at power-on; after a gap it is not
 known."""
 
-Step: TypeAlias = Stored | Runs | Forgets
+Step: TypeAlias = Stored | Runs | Forgets | Loses
+Word: TypeAlias = tuple[Key, int]
+"""A page, and the offset of a word in it."""
 
 
 @attrs.define
@@ -65,13 +114,25 @@ class Page:
     """The same, and what may be remembered if the processor has walked of its own accord, setting accessed flags that were clear
     (SDM Vol. 3A 4.8, 4.10.2.3). None if none was clear."""
 
-    def copy(self) -> Page:
-        return Page(_copy(self.remembered), self.next, self.walked and _copy(self.walked))
+    unknown: Pcids = attrs.field(factory=Pcids)
+    """The PCIDs under which anything may be remembered."""
 
-    def forgets(self, how: Callable[[Remembered], None]) -> None:
-        how(self.remembered)
+    def copy(self) -> Page:
+        return Page(_copy(self.remembered), self.next, self.walked and _copy(self.walked), self.unknown.copy())
+
+    def keep_bounded(self) -> None:
+        """Of too much it is not kept what it is."""
+        if max(len(self.remembered.chains), len(self.walked.chains) if self.walked else 0) > MOST_CHAINS:
+            for chain in self.remembered.chains | (self.walked.chains if self.walked else set()):
+                self.unknown.add(chain.tag.pcid)
+            self.remembered, self.walked = Remembered(self.remembered.global_pages), None
+
+    def forgets(self, step: Forgets, gva: int) -> None:
+        step.how(self.remembered)
         if self.walked is not None:
-            how(self.walked)
+            step.how(self.walked)
+        if step.of is not None and step.of[1] in (None, gva >> 12):
+            self.unknown.discard(step.of[0])
 
 
 def _copy(remembered: Remembered) -> Remembered:
@@ -99,8 +160,12 @@ class Processor:
     """Whether CR4.PKE and PKRU may have been set before the trace, or before a gap."""
     untold: frozenset[str] = frozenset()
     """Those of its registers of which nobody told what they are since a gap."""
+    unreported: frozenset[str] = frozenset()
+    """Registers whose first report says what they are, and not that they change: nobody has told them since the trace began in the
+    middle of a run, or since a gap."""
     lost: bool = True
-    """Whether it may remember more than was seen: until it first has to forget everything, unless it is seen from power-on."""
+    """Whether it may have remembered more than was seen before the first step: not at power-on, nor after it had to forget
+    everything."""
     start: Runs = Runs(Cpu(NOT_TOLD), Tag())
     """How it ran before the first step."""
     start_global: bool = False
@@ -116,6 +181,11 @@ class Processor:
         return Tag(pcid=self.cpu.cr3 & PCID if self.pcids and self.has_tables else 0)
 
     @property
+    def no_globals(self) -> bool:
+        """Whether it is known that no translation is global."""
+        return not self.global_pages and not self.untold & {"pge", "pcide", "levels"}
+
+    @property
     def has_tables(self) -> bool:
         """Whether it was told where its page tables are."""
         return self.cpu.cr3 != NOT_TOLD
@@ -123,15 +193,19 @@ class Processor:
     def add(self, step: Step) -> None:
         self.steps.append(step)
         if len(self.steps) >= 2 * LONGEST:
+            self.start, self.lost = _running(self, self.dropped + LONGEST), True
             del self.steps[:LONGEST]
             self.dropped += LONGEST
 
-    def forgets(self, how: Callable[[Remembered], None]) -> None:
-        """Some of what it read before is remembered no more."""
-        self.add(Forgets(how))
+    def forgets(self, how: Callable[[Remembered], None], of: tuple[int, int | None] | None = None) -> None:
+        """Some of what it read before is remembered no more. ``of``: a PCID, and the page of which that is all; None if it is all
+        of every page."""
+        self.add(Forgets(how, of=of))
 
-    def begins_anew(self, gva: int) -> None:
-        """Nothing that it read for this page before is remembered, as after INVLPG where all PCIDs are 0."""
+    def invlpg(self, gva: int) -> None:
+        """Nothing that it read for this page before is remembered under its PCID; under none, if all are 0."""
+        how = functools.partial(Remembered.invlpg, tag=self.tag, gva=gva, levels=self.cpu.levels)
+        self.add(Forgets(how, (self.tag, gva), (self.tag.pcid, gva >> 12)))
         if not self.pcids and (gva >> 12 in self.pages or len(self.pages) < MOST_PAGES):
             self.pages[gva >> 12] = Page(Remembered(self.global_pages), self.dropped + len(self.steps))
 
@@ -149,10 +223,10 @@ class Processor:
         self.lost = True
 
     def page(self, gva: int) -> Page:
-        """A copy of what is known for an address. Raises ``Open`` if the steps since then are no longer kept."""
-        known = self.pages.get(gva >> 12) or Page(Remembered(self.start_global), 0)
-        if known.next < self.dropped:
-            raise Open
+        """A copy of what is known for an address."""
+        known = self.pages.get(gva >> 12)
+        if known is None or known.next < self.dropped:
+            known = Page(Remembered(self.start_global), self.dropped, unknown=Pcids(others=self.lost))
         return known.copy()
 
 
@@ -163,7 +237,7 @@ class Tables:
     may be remembered is found out with the flags set.
     """
 
-    def __init__(self, k: Knowledge, vm: int, before: Mapping[int, Part] | None = None, flags: int = 0, accessed: int = 0) -> None:
+    def __init__(self, k: Knowledge, vm: int, before: Mapping[Word, Part] | None = None, flags: int = 0, accessed: int = 0) -> None:
         self.k, self.vm, self.before, self.flags = k, vm, before or {}, flags
         self.accessed = accessed
         """A flag that present entries are taken to have set."""
@@ -172,11 +246,12 @@ class Tables:
         self.marks: list[tuple[int, int]] = []
 
     def read(self, address: int) -> int:
-        if address in self.before:
-            bits, known = self.before[address]
+        key, offset = guest.reached(self.k, self.vm, address >> 12), address & 0xFF8
+        if (key, offset) in self.before:
+            bits, known = self.before[key, offset]
         else:
-            page = self.k.pages.get(guest.reached(self.k, self.vm, address >> 12))
-            bits, known = (0, 0) if page is None else page.bits(address & 0xFF8)
+            page = self.k.pages.get(key)
+            bits, known = (0, 0) if page is None else page.bits(offset)
         if not anywhere.is_entry(known):
             raise Open
         entry = (bits & known) | (self.flags & ~known)
@@ -196,12 +271,13 @@ class Tables:
 
 def may_remember(k: Knowledge, vm: int, mine: Processor, gva: int) -> Remembered:
     """What the processor may remember for this address. It may have walked for it at any time: with the tables as they are, and
-    as they were before each store since they were last gone over, under the registers of that time."""
+    as they were before each store since they were last gone over, under the registers of that time. Raises ``Open`` if it may be
+    anything."""
     page, end = mine.page(gva), mine.dropped + len(mine.steps)
-    steps = mine.steps[page.next - mine.dropped :]
+    steps = list(_concerning(mine.steps[page.next - mine.dropped :], gva))
     stores = [step for step in steps if isinstance(step, Stored)]
     if len(stores) > MOST:
-        raise Open
+        steps, stores = [Loses()], []
     memories = iter(_as_it_was(k, vm, stores))
     memory, runs = next(memories), _running(mine, page.next)
     _read(page, memory, runs, gva)
@@ -210,15 +286,34 @@ def may_remember(k: Knowledge, vm: int, mine: Processor, gva: int) -> Remembered
             memory = next(memories)
         elif isinstance(step, Runs):
             runs = step
+        elif isinstance(step, Loses):
+            page.unknown = every_pcid()
         else:
-            page.forgets(step.how)
+            page.forgets(step, gva)
         _read(page, memory, runs, gva)
+        page.keep_bounded()
     page.next = end
     mine.pages[gva >> 12] = page
+    if page.unknown.has(mine.tag.pcid) or (mine.global_pages and page.unknown):  # a global translation is used under every PCID
+        raise Open
     if page.walked is None:
         return page.remembered
     more = {c for c in page.walked.chains - page.remembered.chains if not _is_walked_again(Tables(k, vm), mine.cpu, c)}
     return Remembered(page.remembered.global_pages, page.remembered.chains | more)
+
+
+def _concerning(steps: list[Step], gva: int) -> Iterator[Step]:
+    """The steps that have to do with an address. Of several INVLPGs of other pages one is as good as all: each makes the same upper
+    parts be forgotten, and what a walk reads then, it reads again."""
+    offsets = {gva >> (3 + 9 * level) << 3 & 0xFF8 for level in range(1, 6)}
+    under: Tag | None = None
+    for step in steps:
+        if isinstance(step, Stored) and step.offset not in offsets:
+            continue
+        elsewhere = step.elsewhere(gva) if isinstance(step, Forgets) else None
+        if elsewhere is None or elsewhere != under:
+            yield step
+        under = elsewhere
 
 
 def _is_walked_again(now: Tables, cpu: Cpu, chain: Chain) -> bool:
@@ -239,19 +334,22 @@ def _read(page: Page, memory: Tables, runs: Runs, gva: int) -> None:
     """The processor may walk now, if it is known with what registers."""
     if runs.cpu.cr3 == NOT_TOLD:
         return
-    page.remembered.may_read(memory, runs.tag, runs.cpu, gva)
-    if page.walked is None and memory.met_clear:
-        page.walked = _copy(page.remembered)
-    if page.walked is not None:
-        page.walked.may_read(memory.all_accessed(), runs.tag, runs.cpu, gva)
+    try:
+        page.remembered.may_read(memory, runs.tag, runs.cpu, gva)
+        if page.walked is None and memory.met_clear:
+            page.walked = _copy(page.remembered)
+        if page.walked is not None:
+            page.walked.may_read(memory.all_accessed(), runs.tag, runs.cpu, gva)
+    except Open:
+        page.unknown.add(runs.tag.pcid)
 
 
 def _as_it_was(k: Knowledge, vm: int, stores: list[Stored]) -> list[Tables]:
     """The tables before the first of these stores, before the second, and so on, and as they are now."""
-    before: dict[int, Part] = {}
+    before: dict[Word, Part] = {}
     memories = [Tables(k, vm, flags=anywhere.FLAGS)]
     for store in reversed(stores):
-        before = {**before, store.address: store.before}
+        before = {**before, (store.key, store.offset): store.before}
         memories.append(Tables(k, vm, before, anywhere.FLAGS))
     return memories[::-1]
 
