@@ -394,6 +394,7 @@ AS_MET = {
     "wrong_data_after_many_stores_to_other_entries": (270, 'EQV-1'),
     "error_code_that_no_tables_give": (9, 'EQV-3'),
     "dirty_flag_of_a_store_across_pages_that_faulted": None,
+    "accessed_flag_of_a_table_in_read_only_memory": None,
 }
 """Where each deviates, and from what."""
 

@@ -290,7 +290,7 @@ def _held_after(k: Knowledge, tables: Tables, key: Key, offset: int, seen: int) 
     held, known = page.bits(offset)
     for address, flags in tables.marks:
         if address & 0xFF8 == offset and guest.reached(k, tables.vm, address >> 12) == key:
-            held, known = held | flags, known | flags
+            held, known = held | flags, known & ~flags if k.is_read_only(key) else known | flags
     return held, known & ~A if guest.was_walked(k, key, offset, seen) else known
 
 
@@ -314,13 +314,15 @@ def _settle(k: Knowledge, event: Linear, mine: Processor, ways: list[tuple[Table
 
 
 def _set_flags(k: Knowledge, event: Linear, ways: list[Tables], completed: bool) -> None:
-    """A flag is set for certain if the access has completed and every way sets it; one that only some ways set may be set."""
+    """A flag is set for certain if the access has completed, every way sets it, and it can be written there; otherwise it may be set.
+    Of tables in read-only memory, KVM sets no flags and completes the access."""
     counted = Counter(mark for tables in ways for mark in dict.fromkeys(tables.marks))
     for (address, flags), times in counted.items():
-        if completed and times == len(ways):
+        key = guest.reached(k, event.vm, address >> 12)
+        if completed and times == len(ways) and not k.is_read_only(key):
             guest.write(k, event.vm, (event.vm, address >> 12), address & 0xFF8, flags, flags)
         else:
-            k.page(*guest.reached(k, event.vm, address >> 12)).doubt(address & 0xFF8, flags)
+            k.page(*key).doubt(address & 0xFF8, flags)
 
 
 def _forget_by_fault(event: Linear, mine: Processor) -> None:
