@@ -151,6 +151,57 @@ def test_what_cannot_be_compared_is_said_with_file_and_line() -> None:
 
 
 @attrs.frozen
+class Posted:
+    """The guest is shown nothing."""
+
+    shown: ClassVar[None] = None
+
+
+class Requests(Store):
+    """A guest asks for something to be stored."""
+
+    @guest
+    def post(self, vm: Vm, gfn: Gfn, tag: Tag) -> Posted:
+        self.held[gfn] = Held(True, tag)
+        return Posted()
+
+
+class Queued(Store):
+    """It is stored later, if no other request comes before."""
+
+    waiting: Total[Gfn, Held]
+
+    @guest
+    def post(self, vm: Vm, gfn: Gfn, tag: Tag) -> Posted:
+        self.waiting[gfn] = Held(True, tag)
+        return Posted()
+
+    steps = {"serve": ("post",)}
+
+    @operation
+    def serve(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.waiting[gfn].there)
+        self.held[gfn], self.waiting[gfn] = self.waiting[gfn], Held()
+
+
+class Forgotten(Store):
+    """It is stored only where nothing is, and else forgotten."""
+
+    @guest
+    def post(self, vm: Vm, gfn: Gfn, tag: Tag) -> Posted:
+        if not self.held[gfn].there:
+            self.held[gfn] = Held(True, tag)
+        return Posted()
+
+
+def test_a_request_may_wait_but_is_not_forgotten() -> None:
+    for design in (Requests, Queued):
+        assert not prove_simulated(outline(design), outline(Requests), "post").failing
+    [why] = prove_simulated(outline(Forgotten), outline(Requests), "post").failing
+    assert "nothing happens, and it may be no step post of Requests" in why
+
+
+@attrs.frozen
 class Bit:
     """What a load shows. That the field is called ``shown`` says nothing: it is compared as any other."""
 

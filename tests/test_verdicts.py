@@ -15,12 +15,14 @@ import attrs
 import pytest
 
 from refmodel import api
+from refmodel.bare import Event, Seen
 from refmodel.designs import COMBINED, SHIPPED, ShadowPages
 from refmodel.engines import checking, induction, runs_that_break
 from refmodel.engines.asked import Asked
 from refmodel.engines.checking import check
 from refmodel.engines.random import campaign
 from refmodel.engines.rule_machine import rule_machine
+from refmodel.engines.says_little import says_nothing_of_exits
 from refmodel.engines.tokens import has_changed, spec_of, text_digest
 from refmodel.engines.vacuity import cannot_fail, never_met
 from refmodel.engines.verdicts import (
@@ -36,10 +38,10 @@ from refmodel.engines.verdicts import (
 )
 from refmodel.engines.words import shown
 from refmodel.examples.zap import ZapLazily
-from refmodel.language import NOTHING, BadDesign, Design, Total, count, geometry, law, operation, outline, require
+from refmodel.language import NOTHING, BadDesign, Design, Total, count, geometry, guest, law, operation, outline, require
 from refmodel.language.annotations import kind_of
 from refmodel.loading import load
-from refmodel.machine.names import Mfn
+from refmodel.machine.names import Mfn, Vm
 from refmodel.report import pages
 from tests.commands import refmodel
 from tests.designs import larger, small
@@ -909,3 +911,36 @@ def test_a_law_that_looks_at_no_table_is_vacuous_for_engines_that_run(engine: ap
     done = api.check(SaysNothing, [engine], seconds=0.2)
     assert set(done.engines[0].verdicts.values()) == {Verdict.VACUOUS} and done.status == api.Status.UNDECIDED
     assert "so: looks at no table, so nothing can break it" in done.engines[0].notes
+
+
+class MayExit(Design):
+    """Each access exits, and nothing that the monitor does changes that."""
+
+    on: Total[Vm, bool]
+    geometry = geometry(Vm=2)
+
+    @guest
+    def load(self, vm: Vm) -> Seen:
+        require(self.on[vm])
+        return Seen()
+
+    @operation
+    def turn(self, vm: Vm) -> None:
+        self.on[vm] = not self.on[vm]
+
+    @law("ISO-1", "A VM is off.")
+    def off(s: "MayExit", vm: Vm) -> bool:
+        return not s.on[vm]
+
+
+class NoExitWhileOn(MayExit):
+    @law("EFF-1", "An access exits only while the VM is off.")
+    def exits_while_off(s: "MayExit", outcome: Seen, actor: int) -> bool:
+        return not s.on[actor] or outcome.shown.event != Event.EXITED
+
+
+def test_a_proof_notes_that_no_law_says_how_often_an_access_exits() -> None:
+    [said] = says_nothing_of_exits(outline(MayExit))
+    assert said == "load may exit, and MayExit has no law of EFF-1 or EFF-2: an access may exit for ever"
+    assert said in api.check(MayExit, ["prove"]).engines[0].notes
+    assert not says_nothing_of_exits(outline(NoExitWhileOn)) and not says_nothing_of_exits(outline(SaysNothing))

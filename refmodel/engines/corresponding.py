@@ -173,16 +173,19 @@ def in_place_of(design: Outline, other: Outline, op: Operation) -> list[Operatio
     return [each for each in other.operations if each.name in said or (each.name == op.name and (op.by_guest or not each.by_guest))]
 
 
-def has_to_be_a_step(design: Outline, other: Outline, op: Operation, outcome: Any, in_vain: bool) -> bool:
+def has_to_be_a_step(design: Outline, other: Outline, op: Operation, outcome: Any, in_vain: bool, may_wait: bool = True) -> bool:
     """Whether a step cannot be left out by the other design, though it may change nothing: a guest's instruction that the other has
     too, by its name or by ``steps``, and that shows nothing, or just what the other's shows. It is carried out at once, and the
     guest does not ask again. Where the other has no instruction for it, but a step that no guest asks for, the guest is given what
-    it wants where it can be had: it is left out if the monitor asked for something ``in_vain``."""
+    it wants where it can be had: it is left out if the monitor asked for something ``in_vain``. A request that shows nothing, as
+    the other's, is left out only where it ``may_wait``: what writes to no table has forgotten it."""
     own = in_place_of(design, other, op)
     if shows_all_of(op, outcome, explaining(design, other, op)):
         return True
     at_once = any(each.by_guest for each in own) or not in_vain
     is_whole = shown_by(outcome) is None and not is_silent(type(outcome))  # a reply says by itself whether it shows something
+    if not may_wait and is_silent(type(outcome)):
+        is_whole = any(each.by_guest for each in own)
     is_theirs = is_whole and any(each.returns is type(outcome) for each in own)
     return op.by_guest and bool(own) and at_once and (outcome is None or is_theirs)
 

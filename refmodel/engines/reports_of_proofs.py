@@ -19,7 +19,7 @@ from refmodel.engines.machine import Failure
 from refmodel.engines.progress import Progress, prove_progress
 from refmodel.engines.restated import restated
 from refmodel.engines.runs_that_break import WITH_ONE_MORE, run_that_breaks, run_that_does_not_end
-from refmodel.engines.says_little import idle_parts, says_little
+from refmodel.engines.says_little import idle_parts, says_little, says_nothing_of_exits
 from refmodel.engines.suggest import suggest
 from refmodel.engines.unseen import is_turned_off, never
 from refmodel.engines.vacuity import cannot_fail, may_end_so, never_met
@@ -244,6 +244,8 @@ class _Judged:
         if waits:
             names = f"{waits[0]} and {len(waits) - 1} more" if len(waits) > 1 else waits[0]
             notes += (f"{names}: proved to end, unless work that has to end before begins again and again (specs/progress.md)",)
+        if clause is None:
+            notes += says_nothing_of_exits(self.design)
         if self.design.cls.no_bare_machine:
             notes += (f"nothing is said of a bare machine: {self.design.cls.no_bare_machine}",)
         return notes + restated(self.design)

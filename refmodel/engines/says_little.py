@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import attrs
 
 from refmodel.engines import random
+from refmodel.engines.outcomes import exits, shown_by
 from refmodel.engines.unseen import ALTERNATIVE, is_own, premise_words
 from refmodel.engines.vacuity import holds_by_methods, never_met, part_cannot_fail
 from refmodel.language.asking import Site
@@ -44,6 +45,22 @@ def idle_parts(design: Outline, needed: Outline, proved: Sequence[Law]) -> tuple
             if each.part
         ),
     )
+
+
+def says_nothing_of_exits(design: Outline) -> tuple[str, ...]:
+    """Whether guests' accesses may exit, and no law is about how often: an access that exits for ever breaks nothing then."""
+    exiting = [op.name for op in design.operations if op.by_guest and op.returns is not None and _may_exit(op.returns)]
+    if not exiting or any(law.clause in ("EFF-1", "EFF-2") for law in design.laws):
+        return ()
+    return (f"{', '.join(exiting)} may exit, and {design.name} has no law of EFF-1 or EFF-2: an access may exit for ever",)
+
+
+def _may_exit(outcome: type) -> bool:
+    """Whether an outcome without arguments shows an exit."""
+    try:
+        return exits(shown_by(outcome()))
+    except TypeError:
+        return False
 
 
 def says_little(design: Outline, needed: Outline, proved: Sequence[Law]) -> tuple[str, ...]:

@@ -264,7 +264,7 @@ class _Simulation:
         if segment.outcome is None and self.op.split and self.op.returns:
             return True
         in_vain = any(answer is True for answer in segment.answers)
-        return not has_to_be_a_step(self.design, self.other, self.op, segment.outcome, in_vain)
+        return not has_to_be_a_step(self.design, self.other, self.op, segment.outcome, in_vain, bool(segment.written))
 
     def _steps(self, path: Path, reading: Symbolic, segment: Segment, offer: Offer) -> Generator[Step, None, None]:
         """The paths of what may explain it, from the same contents of the shared tables. What has to hold on them, and on the path

@@ -314,8 +314,8 @@ def _settle(k: Knowledge, event: Linear, mine: Processor, ways: list[tuple[Table
 
 
 def _set_flags(k: Knowledge, event: Linear, ways: list[Tables], completed: bool) -> None:
-    """A flag is set for certain if the access has completed, every way sets it, and it can be written there; otherwise it may be set.
-    Of tables in read-only memory, KVM sets no flags and completes the access."""
+    """A flag is set for certain if the access has completed, every way sets it, and it can be written there; otherwise it may be
+    set. In tables in read-only memory KVM sets no flags, and the access completes."""
     counted = Counter(mark for tables in ways for mark in dict.fromkeys(tables.marks))
     for (address, flags), times in counted.items():
         key = guest.reached(k, event.vm, address >> 12)
