@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -464,6 +465,25 @@ def test_flags_of_entries_that_no_test_changes_are_as_they_are(some: Path, tmp_p
 
 UNDEFINED = 1 << 6, 0b111 << 9
 """Bits of an exit qualification that say nothing without mode-based execute control, and without advanced information."""
+
+
+def test_deviations_of_an_ept_walk_name_the_rule_and_the_bits(tmp_path: Path) -> None:
+    write_some("ept-4", tmp_path)
+    manifest.write(tmp_path, {"ept-4": SOME}, ())
+    told = list[str]()
+    for vector, _, _ in files.read(tmp_path / "ept-4.jsonl"):
+        end = vector.allowed[0]
+        if end.end == "EPT misconfiguration":
+            told.append(_result(vector.id, files.End("completed", "0x0", end.address, {}, {}), {}))
+        elif end.end == "EPT violation":
+            told.append(_result(vector.id, msgspec.structs.replace(end, code=hex(int(end.code, 16) ^ 1 << 3)), {}))
+    (tmp_path / "results.jsonl").write_text("".join(told))
+    (verdict,) = judge_results(tmp_path, tmp_path / "results.jsonl")
+    assert sum(verdict.seen.values()) == len(told)
+    titles = {title.removeprefix("not taken as a misconfiguration: ") for title in verdict.seen if "misconfiguration" in title}
+    assert len(titles) > 3 and "a reserved memory type" in titles and "by no rule" not in titles
+    violations = {title for title in verdict.seen if "misconfiguration" not in title}
+    assert violations and all(re.match("exit qualification of an EPT violation (lacks|has) '", title) for title in violations)
 
 
 def test_what_an_exit_leaves_undefined_is_not_compared(some: Path, tmp_path: Path) -> None:

@@ -115,12 +115,17 @@ def _finding(test: Test, ways: list[Lawful], result: Result) -> Finding | None:
         return nested_campaign.compare(test, observed, ways)
     if isinstance(test, LegacyTest):
         return legacy_tests.compare(test, observed, ways)
+    return judged(ways, before, observed, partial(_of_outcome, test), partial(_of_flags, isinstance(test, EptTest)))
+
+
+def _of_outcome(test: Test, expected: Outcome, got: Outcome) -> Finding:
     chapter = "specs/paging.md" if isinstance(test, LoadTest) else "specs/two_dimensions.md"
-    return judged(ways, before, observed, partial(_of_outcome, chapter), partial(_of_flags, isinstance(test, EptTest)))
-
-
-def _of_outcome(chapter: str, expected: Outcome, got: Outcome) -> Finding:
-    if got.kind != expected.kind:
+    if isinstance(test, EptTest) and expected.kind == "EPT misconfiguration" and got.kind != expected.kind:
+        title, chapter = nested_campaign.not_misconfigured(test.entries, test.ept, test.gpa), nested_campaign.MISCONFIGURATION
+    elif isinstance(test, EptTest) and expected.kind == got.kind == "EPT violation" and got.code != expected.code:
+        title = f"exit qualification of an EPT violation {nested_campaign.qualification_difference(expected.code, got.code)}"
+        chapter = nested_campaign.VIOLATION
+    elif got.kind != expected.kind:
         title = f"{got.kind} where {expected.kind} is due"
     else:
         title = f"another {'code' if got.code != expected.code else 'address'} of {expected.kind} than is due"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -27,7 +27,7 @@ from refmodel.machine.x86.ept_walk import (
 from refmodel.machine.x86.guest_walk import RSVD, NotCanonical, PageFault, walk, walk_marking_late
 from refmodel.machine.x86.nested_walk import GuestWalk, Nested, walk_through_ept, walk_through_npt
 from refmodel.machine.x86.npt_walk import FINAL_ADDRESS, TABLE_ADDRESS, NestedPageFault
-from refmodel.machine.x86.words import PS, A, D
+from refmodel.machine.x86.words import FRAME, PS, A, D
 from refmodel.oracle.judging import Finding
 from refmodel.oracle.x86.nested_tests import SIZE, NestedTest, entry_words, is_guest_s, level_of, make, name_of
 from refmodel.oracle.x86.outcomes import Lawful, Observed, Outcome, judged, lawful
@@ -164,7 +164,8 @@ def _title(test: NestedTest, expected: Outcome, got: Outcome) -> str:
     if expected.kind in ("#PF", "#NPF") and expected.code & RSVD and not told_reserved:
         return f"not taken as reserved: {_reserved(test, expected)}"
     if expected.kind == "EPT misconfiguration" and got.kind != expected.kind:
-        return f"not taken as a misconfiguration: {misconfiguration_in_words(test, expected.address)}"
+        assert isinstance(test.second, Ept)
+        return not_misconfigured({**test.fixed, **test.entries}, test.second, expected.address)
     if expected.kind == "completed" and got.kind != "completed":
         return f"{got.kind} where completed is due"
     if got.kind == expected.kind == "completed":
@@ -180,9 +181,14 @@ def _code_title(test: NestedTest, expected: Outcome, got: Outcome) -> str:
     if expected.kind != "EPT violation":
         stages = "" if expected.code >> 32 == got.code >> 32 else ", and tells another stage"
         return f"code of {_cause(test, expected)} {difference(expected.code, got.code)}{stages}"
-    lacks, has = expected.code & ~got.code, got.code & ~expected.code
+    return f"exit qualification of {_cause(test, expected)} {qualification_difference(expected.code, got.code)}"
+
+
+def qualification_difference(expected: int, got: int) -> str:
+    """What an exit qualification lacks, and what it has besides."""
+    lacks, has = expected & ~got, got & ~expected
     said = [*([f"lacks '{qualification_names(lacks)}'"] if lacks else []), *([f"has '{qualification_names(has)}'"] if has else [])]
-    return f"exit qualification of {_cause(test, expected)} {' and '.join(said)}"
+    return " and ".join(said)
 
 
 def _cause(test: NestedTest, outcome: Outcome) -> str:
@@ -213,33 +219,36 @@ def _reserved(test: NestedTest, expected: Outcome) -> str:
     return f"{by} ({'guest' if guest_s else 'nested'} tables)"
 
 
-def misconfiguration_in_words(test: NestedTest, gpa: int) -> str:
-    """Which rule the EPT entries of a guest-physical address break."""
-    memory = {**test.fixed, **test.entries}
-    second = test.second
-    assert isinstance(second, Ept)
-    table = second.root
-    for level in range(second.levels, 0, -1):
-        entry = memory.get(table + 8 * (gpa >> (3 + 9 * level) & 0x1FF), 0)
+def not_misconfigured(memory: Mapping[int, int], ept: Ept, gpa: int) -> str:
+    """What was not taken as an EPT misconfiguration: which rule the EPT entries of a guest-physical address break."""
+    return f"not taken as a misconfiguration: {_rule_broken(memory, ept, gpa)}"
+
+
+def _rule_broken(memory: Mapping[int, int], ept: Ept, gpa: int) -> str:
+    table = ept.root & FRAME
+    for level in range(ept.levels, 0, -1):
+        entry = memory.get(table | (gpa >> (3 + 9 * level) & 0x1FF) << 3, 0)
         leaf = level == 1 or (level < 4 and bool(entry & PS))
-        broken = _broken_rule(second, level, leaf, entry)
+        broken = _broken_rule(ept, level, leaf, entry)
         if broken:
             return broken
         if leaf:
             break
-        table = entry & ~0xFFF & (1 << 52) - 1
+        table = entry & FRAME
     return "by no rule"
 
 
 def _broken_rule(ept: Ept, level: int, leaf: bool, entry: int) -> str:
     if entry & (R | W) == W:
         return "writable and not readable"
-    if entry & (R | X) == X and not ept.execute_only:
+    if not entry & R and not ept.execute_only:
         return "execute-only"
     if entry & ept.beyond:
         return "address bits above MAXPHYADDR"
     if leaf and entry >> 3 & 7 in (2, 3, 7):
         return "a reserved memory type"
+    if entry & PS and (level >= 4 or (level == 3 and not ept.gigabyte_pages)):
+        return f"bit 7 of a level {level} entry{'' if level >= 4 else ', without 1 GiB pages'}"
     if not leaf and entry & 0x78:
         return f"bits 6:3 of a level {level} entry that maps no page"
     if leaf and level > 1 and entry & ((1 << (3 + 9 * level)) - 0x1000):
