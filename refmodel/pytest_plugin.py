@@ -85,9 +85,11 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     whole = config.args_source is not pytest.Config.ArgsSource.ARGS
     for spec in dict.fromkeys([*(config.getini("refmodel_designs") if whole else []), *config.getoption("--refmodel-design")]):
         try:
-            items += DesignOfSuite.from_parent(session, name=spec, nodeid=spec, design=spec).collect()
+            found = DesignOfSuite.from_parent(session, name=spec, nodeid=spec, design=spec).collect()
         except pytest.Collector.CollectError as why:
             raise pytest.UsageError(str(why)) from None
+        session.ihook.pytest_collectreport(report=pytest.CollectReport(spec, "passed", None, found))  # so that they are counted
+        items += found
 
 
 class DesignOfSuite(pytest.Collector):

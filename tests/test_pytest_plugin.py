@@ -129,6 +129,9 @@ def test_the_command_line_says_which_engines_and_designs(project: Path) -> None:
         "pots.designs:Leaky::a_full_cell_holds_one[exhaustive]": "PASSED",
         "pots.designs:Leaky::an_empty_cell_holds_nothing[exhaustive]": "FAILED",
     }
+    said = pytest_in(project, "tests/conftest.py", *leaky, "--collect-only").stdout
+    selected, collected = map(int, re.search(r"(\d+)/(\d+) tests collected", said).groups())  # type: ignore[union-attr]
+    assert selected == 2 and collected > 2
 
 
 @pytest.mark.parametrize(
