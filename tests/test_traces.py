@@ -352,6 +352,17 @@ def test_an_access_of_which_nothing_is_known_has_an_error_code_of_its_own_kind()
     assert judged(*unknown, event("access", gva=0, kind="fetch", user=True, fault=0x35)) is not None  # keys forbid no fetch
 
 
+def test_what_a_processor_is_like_outlives_a_gap() -> None:
+    large = (store(0x1000, 0x2027), store(0x2000, 0xA7))  # a leaf of 1 GiB
+    untold = cr(cr3=0x1000, levels=4, wp=True, smep=False, smap=False, nxe=True, pge=False, pcide=False)
+    seen = (*large, untold, untold, event("access", gva=0x5000, fault=9))
+    assert judged(event("ram", gpa=0, bytes=1 << 20), *seen) is not None
+    assert judged(event("ram", gpa=0, bytes=1 << 20), cr(gigabyte_pages=False), *seen) is None
+    assert judged(cr(gigabyte_pages=False), event("gap"), *seen) is None
+    assert judged(cr(gigabyte_pages=False), event("gap"), cr(gigabyte_pages=True), *seen) is not None
+    assert judged(cr(gigabyte_pages=False), event("vm_destroyed"), event("ram", gpa=0, bytes=1 << 20), *seen) is not None
+
+
 def test_of_many_ways_in_which_a_table_has_changed_too_much_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processors, "MOST_CHAINS", 4)
     changes = [store(at, TABLES[at] | bit << 9) for bit in range(1, 4) for at in (0x1000, 0x2000, 0x3000, 0x4000)]

@@ -395,6 +395,8 @@ AS_MET = {
     "error_code_that_no_tables_give": (9, 'EQV-3'),
     "dirty_flag_of_a_store_across_pages_that_faulted": None,
     "accessed_flag_of_a_table_in_read_only_memory": None,
+    "large_leaf_of_a_processor_without_such_pages": (6, "EQV-2"),
+    "large_leaf_of_a_processor_told_to_be_without_such_pages": None,
 }
 """Where each deviates, and from what."""
 

@@ -103,9 +103,20 @@ class Whole(Exception):
     """A file is not to be cut."""
 
 
-LASTING = (b'"grant"', b'"alias"', b'"convert"', b'"report"', b'"touchable"', b'"dma_map"', b'"dma_unmap"')
-"""What no gap ends (``Knowledge.lose``): pages that were lent, or reported as free, and VMs that have private pages, a balloon that
-they may touch, or devices behind the IOMMU."""
+LASTING = (
+    b'"grant"',
+    b'"alias"',
+    b'"convert"',
+    b'"report"',
+    b'"touchable"',
+    b'"dma_map"',
+    b'"dma_unmap"',
+    b'"amd"',
+    b'"physical_bits"',
+    b'"gigabyte_pages"',
+)
+"""What no gap ends (``Knowledge.lose``): pages that were lent, or reported as free, VMs that have private pages, a balloon that
+they may touch, or devices behind the IOMMU, and what processors are like."""
 
 
 def _gaps(name: str) -> Iterator[tuple[int, int]]:

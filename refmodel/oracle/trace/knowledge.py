@@ -105,6 +105,8 @@ class Knowledge:
         """Pages that were looked at since an access may have stored to any of them."""
         self.converting: set[int] = set()
         """VMs of which pages were told to become private or shared, also before what was known was lost."""
+        self.capabilities: dict[tuple[int, int], dict[str, Any]] = {}
+        """By VM and CPU: what was told that it is like, also before what was known was lost."""
         self.lent: set[Key] = set()
         """Pages that were granted or borrowed before what was known was lost: who else writes to them is not known any more."""
         self.touchable: set[int] = set()

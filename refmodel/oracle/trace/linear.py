@@ -17,7 +17,7 @@ from msgspec import UNSET
 from refmodel.language.asking import Fault
 from refmodel.laws import equivalence
 from refmodel.machine.words import Translation
-from refmodel.machine.x86.guest_walk import PK, Access, NotCanonical, PageFault, canonical
+from refmodel.machine.x86.guest_walk import PK, Access, Cpu, NotCanonical, PageFault, canonical
 from refmodel.machine.x86.staleness import Remembered
 from refmodel.machine.x86.words import FRAME, PS, A, P, lacking
 from refmodel.oracle.trace import anywhere, guest, reported
@@ -25,19 +25,24 @@ from refmodel.oracle.trace.contents import Contents, Part
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Invlpg, Invpcid, Linear, Registers
 from refmodel.oracle.trace.knowledge import Knowledge
-from refmodel.oracle.trace.processors import REGISTERS, Loses, Processor, Runs, Stored, Tables, may_remember
+from refmodel.oracle.trace.processors import NOT_TOLD, REGISTERS, Loses, Processor, Runs, Stored, Tables, may_remember
 from refmodel.oracle.trace.tables import Key, Open
 from refmodel.oracle.x86.fault_codes import CODES, contradicts, is_only_the_code
 
-TOLD = ("cr3", "levels", "wp", "smep", "smap", "nxe", "pke", "pkru", "amd")
+TOLD = ("cr3", "levels", "wp", "smep", "smap", "nxe", "pke", "pkru", "amd", "gigabyte_pages")
 """Fields of ``registers`` that walks depend on by the same names."""
+CAPABILITIES = ("amd", "beyond", "gigabyte_pages")
+"""Those that say what a processor is like. No gap ends them."""
 
 
 def processor(k: Knowledge, vm: int, cpu: int) -> Processor:
     if (vm, cpu) not in k.processors:  # at power-on nothing is remembered, and registers are reported from the start on
         untold = REGISTERS if k.after_gap or "registers" in k.silent else frozenset[str]()
         unreported = frozenset[str]() if k.closed else frozenset({"cr3", "pge", "smep"})
-        k.processors[vm, cpu] = Processor(lost=not k.closed, untold=untold, keys_untold=bool(untold), unreported=unreported)
+        cpu_told = Cpu(NOT_TOLD, **k.capabilities.get((vm, cpu), {}))
+        k.processors[vm, cpu] = Processor(
+            cpu_told, lost=not k.closed, untold=untold, keys_untold=bool(untold), unreported=unreported
+        )
     found: Processor = k.processors[vm, cpu]
     return found
 
@@ -51,6 +56,7 @@ def registers(k: Knowledge, event: Registers) -> None:
     given = {name: value for name in TOLD if (value := getattr(event, name)) is not None}
     if event.physical_bits is not None:
         given["beyond"] = lacking(event.physical_bits)
+    k.capabilities.setdefault((event.vm, event.cpu), {}).update({name: given[name] for name in CAPABILITIES if name in given})
     _mov_cr4(mine, event)
     mine.cpu = attrs.evolve(mine.cpu, **given)
     mine.add(Runs(mine.cpu, mine.tag))

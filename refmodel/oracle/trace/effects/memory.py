@@ -263,7 +263,7 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     for slot in k.memory_slots.of_vm(vm):
         del k.memory_slots[vm, slot]
     k.mapped_by.pop(vm, None)
-    kept: tuple[dict[Any, Any], ...] = (k.rings, k.processors, k.emulated, k.allowed)
+    kept: tuple[dict[Any, Any], ...] = (k.rings, k.processors, k.capabilities, k.emulated, k.allowed)
     k.paused[vm] = False
     for each in kept:
         for key in [key for key in each if key[0] == vm]:

@@ -89,12 +89,14 @@ class DmaRead(Event, tag="dma_read", kw_only=True):
 
 class Registers(Event, tag="registers", kw_only=True):
     """A CPU's registers that page walks depend on, reported at the start, after a gap and after each change. An absent field is
-    unchanged. What was never reported is: ``wp`` and ``nxe`` set, every other flag clear, 4 levels, and 40 bits of physical
-    address. What is not reported after a gap is unknown.
+    unchanged. What was never reported is: ``wp`` and ``nxe`` set, every other flag clear, 4 levels, 40 bits of physical
+    address, and pages of 1 GiB. What is not reported after a gap is unknown, but for ``amd``, ``physical_bits`` and
+    ``gigabyte_pages``, which do not change.
 
     A new ``cr3`` flushes as MOV to CR3 does, unless ``keep`` is set (bit 63 of the source). A new ``pge``, ``pcide`` or ``smep``
     flushes as MOV to CR4 does. With ``pcide``, bits 11:0 of ``cr3`` are the PCID. With ``pke`` (CR4.PKE), ``pkru`` denies accesses
-    by protection key. ``amd``: the processor reserves bit 8 of PML4 entries (APM Vol. 2 5.3.3).
+    by protection key. ``amd``: the processor reserves bit 8 of PML4 entries (APM Vol. 2 5.3.3). ``gigabyte_pages``: whether it
+    has pages of 1 GiB (CPUID.80000001H:EDX.Page1GB).
     """
 
     cr3: Word | None = None
@@ -109,6 +111,7 @@ class Registers(Event, tag="registers", kw_only=True):
     pkru: Annotated[int, Meta(ge=0, le=(1 << 32) - 1)] | None = None
     amd: bool | None = None
     physical_bits: Annotated[int, Meta(ge=32, le=52)] | None = None
+    gigabyte_pages: bool | None = None
     keep: bool = False
 
 
