@@ -185,7 +185,7 @@ def test_what_would_have_been_lawful_is_said() -> None:
 
 TABLES = {0x1000: 0x2027, 0x2000: 0x3027, 0x3000: 0x4027, 0x4000: 0x7067, 0x4008: 0x8065, 0x4010: 0x9007}
 PAGING = (event("ram", gpa=0, bytes=1 << 20), *(store(at, entry) for at, entry in TABLES.items()),
-          event("registers", pge=False, smep=False), *[event("registers", cr3=0x1000)] * 2)
+          event("registers", pge=False, pcide=False, smep=False), *[event("registers", cr3=0x1000)] * 2)
 
 
 @pytest.mark.parametrize("clause, told", [

@@ -38,7 +38,7 @@ CAPABILITIES = ("amd", "beyond", "gigabyte_pages")
 def processor(k: Knowledge, vm: int, cpu: int) -> Processor:
     if (vm, cpu) not in k.processors:  # at power-on nothing is remembered, and registers are reported from the start on
         untold = REGISTERS if k.after_gap or "registers" in k.silent else frozenset[str]()
-        unreported = frozenset[str]() if k.closed else frozenset({"cr3", "pge", "smep"})
+        unreported = frozenset[str]() if k.closed else frozenset({"cr3", "pge", "pcide", "smep"})
         cpu_told = Cpu(NOT_TOLD, **k.capabilities.get((vm, cpu), {}))
         k.processors[vm, cpu] = Processor(
             cpu_told, lost=not k.closed, untold=untold, keys_untold=bool(untold), unreported=unreported
@@ -73,17 +73,16 @@ def registers(k: Knowledge, event: Registers) -> None:
 
 def _mov_cr4(mine: Processor, event: Registers) -> None:
     """SDM Vol. 3A 4.10.4.1: a change of PGE, or PCIDE cleared, forgets everything; SMEP set, what is of the current PCID."""
-    tag = mine.tag
+    tag, before = mine.tag, (mine.global_pages, mine.pcids)
     smep_on = event.smep is True and not mine.cpu.smep and "smep" not in mine.unreported
-    global_pages = mine.global_pages if event.pge is None else event.pge
-    pge_changes = global_pages != mine.global_pages and "pge" not in mine.unreported
-    everything = pge_changes or (event.pcide is False and mine.pcids)
+    mine.global_pages = mine.global_pages if event.pge is None else event.pge
     mine.pcids = mine.pcids if event.pcide is None else event.pcide
-    mine.global_pages = global_pages
-    if everything:
+    if mine.unreported & {"pge", "pcide"} and (mine.global_pages, mine.pcids) != before:
+        mine.lose()  # it was so all the time, and not as it was taken to be
+    elif mine.global_pages != before[0] or (before[1] and not mine.pcids):
         mine.forgets_everything()
     elif smep_on:
-        mine.forgets(functools.partial(Remembered.mov_cr4, tag=tag, global_pages=global_pages, smep_on=True), (tag.pcid, None))
+        mine.forgets(functools.partial(Remembered.mov_cr4, tag=tag, global_pages=mine.global_pages, smep_on=True), (tag.pcid, None))
 
 
 def invlpg(k: Knowledge, event: Invlpg) -> None:
