@@ -25,6 +25,9 @@ ENGINES = ("random", "exhaustive", "prove", "bounded")
 RUNS = 1000
 """Random runs of a design, unless the suite says otherwise: they are counted, so that a verdict does not depend on the machine."""
 
+MOST_LETTERS = 200
+"""Of a picture's name, which is made of its test's: file systems allow few more."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("refmodel", "designs judged by refmodel")
@@ -43,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the engines that judge every design; may be repeated",
     )
     group.addoption("--refmodel-runs", type=_runs, metavar="N", help=f"random runs of each design ({RUNS})")
-    group.addoption("--refmodel-seed", type=int, default=0, metavar="N", help="where random runs start")
+    group.addoption("--refmodel-seed", type=_seed, default=0, metavar="N", help="where random runs start")
     parser.addini("refmodel_designs", "designs to judge, one a line, as refmodel check takes them", type="linelist", default=[])
     parser.addini("refmodel_engines", "the engines that judge every design", type="args", default=[])
     parser.addini("refmodel_runs", f"random runs of each design ({RUNS})", default=str(RUNS))
@@ -52,6 +55,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _runs(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r}; expected a number of runs, at least 1")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 1 << 63:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number of at most 63 bits")
     return int(text)
 
 
@@ -120,9 +129,10 @@ class DesignOfSuite(pytest.Collector):
                 f"{suite.name}.{never} would never run: a design's methods are no tests; expected it outside of the class"
             )
         return [
-            LawOfSuite.from_parent(self, name=f"{law.name}[{engine}]", suite=suite, law=law, engine=engine)
+            LawOfSuite.from_parent(self, name=name, nodeid=f"{self.nodeid}::{name}", suite=suite, law=law, engine=engine)
             for engine in suite.engines
             for law in suite.judged(engine)
+            for name in [f"{law.name}[{engine}]"]
         ]
 
     def _given(self) -> dict[str, Any]:
@@ -186,7 +196,7 @@ class LawOfSuite(pytest.Item):
         cache = getattr(self.config, "cache", None)  # which is not even None where pytest's own plugin is off
         if cache is None:
             return "none, since pytest's cache is off"
-        name = f"{re.sub(r'[^A-Za-z0-9]+', '_', f'{self.suite.name} {self.name}').strip('_')}.svg"
+        name = f"{re.sub(r'[^A-Za-z0-9]+', '_', self.nodeid).strip('_')[-MOST_LETTERS:]}.svg"
         try:
             file = Path(cache.mkdir("refmodel")) / name
             file.write_text(draw(answer.run), encoding="utf-8")

@@ -13,7 +13,7 @@ import pytest
 
 from refmodel.bare import Reply
 from refmodel.designs import SHIPPED, VirtualTlb
-from refmodel.engines.mutation import campaign, reasons
+from refmodel.engines.mutation import campaign, judging, reasons
 from refmodel.engines.mutation.campaign import Choice, expected, of_design
 from refmodel.engines.mutation.forked import forked
 from refmodel.engines.mutation.hardware import NAME, of_machine
@@ -23,7 +23,7 @@ from refmodel.engines.mutation.mutants import mutants_of
 from refmodel.engines.mutation.operators import edits, written
 from refmodel.engines.mutation.reach import reached
 from refmodel.engines.mutation.scores import Score, kept, scored
-from refmodel.language import Design, Total, fails, geometry, guest, law, operation, outline, pending, require
+from refmodel.language import Design, Total, fails, geometry, guest, implies, law, operation, outline, pending, require
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
 from refmodel.machine.cells import Access, Cell
@@ -420,3 +420,50 @@ def test_nothing_survives_that_the_table_does_not_list(told: Score) -> None:
     done = again(told)
     assert (done.mutants, len(done.judged)) == (told.mutants, told.judged), "record the score again: the text has other mutants"
     assert {j.mutant.key for j in done.open} <= set(told.unnoticed)
+
+
+class NotInductive(Design):
+    """The law holds wherever the design can be, and its proof needs to know that c implies a."""
+
+    a: Total[Vm, bool]
+    b: Total[Vm, bool]
+    c: Total[Vm, bool]
+    unread: Total[Vm, bool]
+    geometry = geometry(Vm=2)
+
+    @operation
+    def first(self, vm: Vm) -> None:
+        self.a[vm] = True
+        self.c[vm] = True
+
+    @operation
+    def second(self, vm: Vm) -> None:
+        require(self.c[vm])
+        self.b[vm] = True
+        self.unread[vm] = True
+
+    @law("ISO-1", "b is only with a.")
+    def only_with(s: NotInductive, vm: Vm) -> bool:
+        return implies(s.b[vm], s.a[vm])
+
+
+def test_what_is_not_proved_of_the_text_itself_notices_no_mutant() -> None:
+    done = of_design("mine", outline(NotInductive), reasons=())
+    assert done.unproved == ("second: only_with",)
+    assert {j.mutant.before for j in done.open} >= {"self.unread[vm] = True"}
+    assert all(j.verdict != judging.BY_PROOF for j in done.judged if j.mutant.name.endswith("second"))
+    noticed = {j.mutant.before for j in done.judged if j.verdict in judging.KILLED}
+    assert "self.b[vm] = True" in noticed and "self.a[vm] = True" in noticed
+
+
+def test_reasons_of_ones_own_are_read_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "reasons.toml"
+    file.write_text('[[reason]]\nsays = "Nobody reads it."\nmutants = ["x"]\n')
+    assert reasons.known(file) == (reasons.Reason("Nobody reads it.", ("x",)),)
+    for wrong, said in (("[[reason]]", "missing required field"), ("reason = 1", "Expected"), ("=", "cannot be read")):
+        other = tmp_path / f"{len(said)}.toml"
+        other.write_text(wrong)
+        with pytest.raises(BadDesign, match=said):
+            reasons.known(other)
+    with pytest.raises(BadDesign, match="No such file"):
+        reasons.known(tmp_path / "none.toml")

@@ -296,3 +296,22 @@ def test_in_a_fresh_environment_the_plugin_is_there_by_itself(project: Path, tmp
             [tmp_path / "venv" / "bin" / "refmodel", "--version"], capture_output=True, text=True, check=True, env=plain
         ).stdout
     )
+
+
+def test_a_design_that_has_failed_is_run_again(project: Path) -> None:
+    """Also where the suite has another design of that name, whose picture is another."""
+    for name in ("one", "two"):
+        (project / "tests" / f"test_{name}.py").write_text("from pots.designs import Leaky\n\nclass TestIt(Leaky):\n    pass\n")
+    files = "tests/test_one.py", "tests/test_two.py"
+    first = pytest_in(project, *files)
+    failed = {name for name, said in outcomes(first).items() if said == "FAILED"}
+    assert {name.split("::")[0] for name in failed} == set(files)
+    pictures = re.findall(r"^picture: (.*)$", first.stdout, re.M)
+    assert len(pictures) == len(failed) == len(set(pictures)) and all(Path(each).is_file() for each in pictures)
+    assert set(outcomes(pytest_in(project, *files, "--lf"))) == failed
+
+
+@pytest.mark.parametrize("seed", ["-1", "x", str(1 << 63)])
+def test_a_seed_has_63_bits(project: Path, seed: str) -> None:
+    done = pytest_in(project, "--refmodel-seed", seed)
+    assert done.returncode == 4 and "expected a whole number of at most 63 bits" in done.stderr

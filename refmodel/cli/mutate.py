@@ -17,10 +17,14 @@ from refmodel.cli.loudness import loudness
 from refmodel.cli.progress import hidden
 from refmodel.engines.mutation import campaign, hardware
 from refmodel.engines.mutation.campaign import Campaign, Choice, Judged
+from refmodel.engines.mutation.reasons import known
 from refmodel.engines.mutation.scores import Score, kept, scored, with_score
 from refmodel.loading import load
 from refmodel.report.files import put
 from refmodel.report.mutation_documents import MutantDocument, MutationDocument
+
+MOST_NAMED = 3
+"""Obligations that are not proved of the design itself of which a line is printed; the JSON document has all."""
 
 
 @app.command()
@@ -40,20 +44,28 @@ def mutate(
     limit: Annotated[int | None, typer.Option(help="judge only this many mutants, drawn at random", min=1)] = None,
     seed: Annotated[int, typer.Option(help="the seed by which --limit draws mutants", min=0, max=MOST)] = 0,
     jobs: Jobs = None,
+    reasons: Annotated[
+        Path | None,
+        typer.Option(
+            help="a TOML file of [[reason]] tables: says tells why nothing can notice some mutants, and mutants lists their keys, "
+            "which are printed for survivors"
+        ),
+    ] = None,
     record: Annotated[Path | None, typer.Option(help="also write the score to this file, as JSON")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Change the code of a design in one place at a time, and report the changes that no check detects.
 
     Mutants of a design are judged by random runs, by runs beside another design, by proof and by exploration. A mutant that
-    provably behaves like the original code is not counted as a survivor. The reasons for other survivors are listed in
-    specs/mutation.md.
+    provably behaves like the original code is not counted as a survivor. An obligation that is not proved of the design itself
+    notices no mutant.
 
     Exit status: 0 every survivor has a recorded reason, 1 a reason is missing or out of date, 2 bad input, 3 nothing was mutated.
     """
     if record is not None:
         to_be_written([record], files_of(design))
         kept(record)  # a file that cannot be read is bad input before the work, not after
+    given = known() if reasons is None else (*known(), *known(reasons))
     choice = Choice(only, limit, seed)
     with Progress(
         BarColumn(20),
@@ -74,7 +86,7 @@ def mutate(
         if design == hardware.NAME:
             done = hardware.of_machine(Path.cwd(), choice, workers, notice)
         else:
-            done = campaign.of_design(design, load(design), choice, workers, notice)
+            done = campaign.of_design(design, load(design), choice, workers, notice, given)
     if record is not None:
         put(with_score(record, scored(done)), record)
     if as_json:
@@ -90,8 +102,14 @@ def _show(done: Campaign) -> None:
             _show_survivor(judged)
     for line in done.stale:
         out.print(escape(line), style="yellow", soft_wrap=True)
-    score = scored(done)
-    out.verdict(_summary(score))
+    if done.unproved:
+        out.print(escape(_not_proved(done)), style="yellow", soft_wrap=True)
+    out.verdict(_summary(scored(done)))
+
+
+def _not_proved(done: Campaign) -> str:
+    named = "; ".join(done.unproved[:MOST_NAMED]) + ("; …" if len(done.unproved) > MOST_NAMED else "")
+    return f"not proved of {done.name} itself, so noticed by proof in no mutant: {named}"
 
 
 def _show_survivor(judged: Judged) -> None:
@@ -138,5 +156,6 @@ def _document(done: Campaign) -> MutationDocument:
         survivors=score.survivors,
         percent=round(score.percent, 1),
         stale=tuple(done.stale),
+        unproved=done.unproved,
         mutants_judged=judged,
     )

@@ -33,4 +33,6 @@ class MutationDocument(Score):
     percent: float
     stale: tuple[str, ...]
     """Reasons that belong to no mutant any more."""
+    unproved: tuple[str, ...]
+    """Obligations that are not proved of the text itself: the proof of them notices no mutant."""
     mutants_judged: tuple[MutantDocument, ...]

@@ -11,6 +11,7 @@ from types import FunctionType
 
 import attrs
 
+from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.mutation import judging, sameness
 from refmodel.engines.mutation.beside import partners, refining
 from refmodel.engines.mutation.forked import forked
@@ -66,6 +67,8 @@ class Campaign:
     stale: tuple[str, ...]
     """What is wrong with the reasons."""
     seconds: float
+    unproved: tuple[str, ...] = ()
+    """What is not proved of the text itself, so that the proof says nothing of it to any mutant."""
 
     def count(self, *verdicts: str) -> int:
         return sum(j.verdict in verdicts and not j.reason for j in self.judged)
@@ -107,12 +110,14 @@ def of_design(
         raise BadDesign(f"{name}: the design itself breaks a law, {itself.broken}; its mutants say nothing")
     early = judging.STEPS // judging.SOON
     soon = judging.runs(design, early).met & judging.runs(design, early, seed=1).met  # not by luck
-    due = expected(design, soon)
-    return run(name, due, partial(_judge, design, due), partial(_likeness, design, due), choice or Choice(), jobs, notice, reasons)
+    unproved = frozenset[str]() if name in {*SHIPPED, *COMBINED} else judging.unproved(design)
+    due = expected(design, soon, unproved)
+    done = run(name, due, partial(_judge, design, due), partial(_likeness, design, due), choice or Choice(), jobs, notice, reasons)
+    return attrs.evolve(done, unproved=tuple(sorted(unproved)))
 
 
-def expected(design: Outline, soon: frozenset[str]) -> dict[FunctionType, Due]:
-    """What is expected of the mutants of each function, if the text itself soon meets this."""
+def expected(design: Outline, soon: frozenset[str], unproved: frozenset[str] = frozenset()) -> dict[FunctionType, Due]:
+    """What is expected of the mutants of each function, if the text itself soon meets this, and this is not proved of it."""
     seldom, of_laws, found = judging.completing(design, soon), read_by_laws(design), {}
     ending = {each.pending.name for each in prove_progress(design) if each.proved}
     for function, ops in reached(design).items():
@@ -125,6 +130,7 @@ def expected(design: Outline, soon: frozenset[str]) -> dict[FunctionType, Due]:
             refining=refining(function),
             completing=seldom,
             ended=ended_by(design, function, ops) & ending,
+            unproved=unproved,
         )
     return found
 
@@ -165,7 +171,7 @@ def run(
     for done, (number, verdict) in enumerate(forked(judge, chosen, jobs), 1):
         verdicts[number] = verdict or Verdict(UNDECIDED, "it ended its process, or took too long")
         notice(done, len(chosen))
-    left = [n for n, v in enumerate(verdicts) if v.verdict == SURVIVED] if likeness is not None else []
+    left = [n for n, v in enumerate(verdicts) if v.verdict in (SURVIVED, UNDECIDED)] if likeness is not None else []
     for i, alike in forked(likeness, [chosen[n] for n in left], jobs) if likeness is not None else ():
         if alike:
             verdicts[left[i]] = Verdict(alike)

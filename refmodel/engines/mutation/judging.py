@@ -4,7 +4,7 @@ reach it, and exploration where the solver cannot tell."""
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import attrs
@@ -100,6 +100,8 @@ class Due:
     """Operations that complete an instruction in some lawful state, although random runs seldom get there."""
     ended: frozenset[str] = frozenset()
     """Conditions that the text is proved to end, of which the function says what holds, or how it ends."""
+    unproved: frozenset[str] = frozenset()
+    """What is not proved of the text itself (``unproved``)."""
 
 
 def judge(cls: type[Design], mutant: Mutant, due: Due, steps: int = STEPS) -> Verdict:
@@ -227,35 +229,74 @@ def completing(design: Outline, met: Collection[str]) -> frozenset[str]:
     )
 
 
+def unproved(design: Outline) -> frozenset[str]:
+    """What is not proved of a design itself. It says nothing of a mutant that it is not proved of that either."""
+    found = set[str]()
+
+    def note(what: str, verdict: Verdict) -> None:
+        found.add(what)
+
+    _doubted(design, Due(tuple(op.name for op in design.operations)), note)
+    return frozenset(found)
+
+
 def _proof(design: Outline, due: Due) -> Verdict:
-    """The proof of the operations that a function concerns, to the first obligation that does not follow; and that their steps are
-    those of the machine that guests believe in, which complete instructions where the text does."""
+    """The proof of the operations that a function concerns, to the first obligation that does not follow, and does of the text."""
+    undecided: list[str] = []
+
+    def judge(what: str, verdict: Verdict) -> Verdict | None:
+        if verdict.verdict != UNDECIDED and what not in due.unproved:
+            return verdict
+        undecided.append(verdict.why if verdict.verdict == UNDECIDED else f"{what}: not proved of the design itself")
+        return None
+
+    wrong = _doubted(design, due, judge) or _stuck(design, due) or _refines_no_more(due)
+    return wrong or (Verdict(UNDECIDED, undecided[0]) if undecided else Verdict(SURVIVED))
+
+
+def _doubted(design: Outline, due: Due, judge: Callable[[str, Verdict], Verdict | None]) -> Verdict | None:
+    """What is not proved of the operations that a function concerns, and that their steps are those of the machine that guests
+    believe in, which complete instructions where the text does: each is judged, to the first that has a verdict."""
     for j in prove_initial(design).judgements:
-        if j.verdict != "proved":
-            return Verdict(NOT_SHOWN, f"initial state: {j.law and j.law.name}: {j.why}")
-    gave_up, machine, known = "", bare_machine_of(design), dict[str, Sequence[Formula]]()
+        what = f"initial state: {j.law and j.law.name}"
+        if j.verdict != "proved" and (found := judge(what, Verdict(NOT_SHOWN, f"{what}: {j.why}"))):
+            return found
+    known = dict[str, Sequence[Formula]]()
     for name in (*due.operations, *due.others):
-        taken = False
-        with joined(design), about(name):
-            for j in Induction(design, design.operation(name), timeout=TIMEOUT).doubts():
-                taken = taken or j.verdict == "proved"
-                if j.verdict == "refuted":
-                    return Verdict(BY_PROOF, f"{name}: {j.law and j.law.name}")
-                if j.verdict == "unknown" and "the solver gave up" not in j.why.split(";")[0]:
-                    return Verdict(NOT_SHOWN, f"{name}: {j.law.name if j.law else 'soundness'}: {j.why}")
-                gave_up = gave_up or (f"{name}: {j.why}" if j.verdict == "unknown" else "")
-        if not taken and not gave_up:
-            return Verdict(BY_PROOF, f"{name} applies in no lawful state")
-        if machine is None:
-            continue
-        steps = prove_simulated(design, machine, name, known)
-        if steps.failing and "gave up" not in steps.failing[0]:
-            return Verdict(BY_PROOF, f"simulation: {steps.failing[0]}")
-        if name in due.completing and not steps.completes and not steps.failing:
-            return Verdict(BY_PROOF, f"{name} completes no instruction in any lawful state")
-    if (wrong := _stuck(design, due) or _refines_no_more(due)) is not None:
-        return wrong
-    return Verdict(UNDECIDED, gave_up) if gave_up else Verdict(SURVIVED)
+        found = _doubted_of(design, name, judge) or _other_steps(design, name, due, known, judge)
+        if found is not None:
+            return found
+    return None
+
+
+def _doubted_of(design: Outline, name: str, judge: Callable[[str, Verdict], Verdict | None]) -> Verdict | None:
+    taken = False
+    with joined(design), about(name):
+        for j in Induction(design, design.operation(name), timeout=TIMEOUT).doubts():
+            if j.verdict == "proved":
+                taken = True
+                continue
+            what = f"{name}: {j.law.name if j.law else f'soundness: {j.why}'}"
+            gave_up = j.verdict == "unknown" and "the solver gave up" in j.why.split(";")[0]
+            taken = taken or gave_up
+            verdict = UNDECIDED if gave_up else BY_PROOF if j.verdict == "refuted" else NOT_SHOWN
+            if found := judge(what, Verdict(verdict, what if verdict == BY_PROOF or not j.law else f"{what}: {j.why}")):
+                return found
+    what = f"{name} applies in no lawful state"
+    return None if taken else judge(what, Verdict(BY_PROOF, what))
+
+
+def _other_steps(
+    design: Outline, name: str, due: Due, known: dict[str, Sequence[Formula]], judge: Callable[[str, Verdict], Verdict | None]
+) -> Verdict | None:
+    machine = bare_machine_of(design)
+    if machine is None:
+        return None
+    steps = prove_simulated(design, machine, name, known)
+    if steps.failing and "gave up" not in steps.failing[0]:
+        return judge(f"simulation of {name}", Verdict(BY_PROOF, f"simulation: {steps.failing[0]}"))
+    what = f"{name} completes no instruction in any lawful state"
+    return judge(what, Verdict(BY_PROOF, what)) if name in due.completing and not steps.completes and not steps.failing else None
 
 
 def _stuck(design: Outline, due: Due) -> Verdict | None:

@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 import attrs
+import msgspec
 
 from refmodel.language.unsound import BadDesign
 
@@ -27,13 +28,16 @@ class Reason:
 
 @functools.cache
 def known(file: Path | None = None) -> tuple[Reason, ...]:
-    """The reasons that are written down."""
-    text = file.read_text() if file is not None else resources.files(__package__).joinpath("equivalent.toml").read_text()
+    """The reasons that are written down for refmodel's own designs, or in a file. Raises ``BadDesign`` if it cannot be read."""
     try:
-        found = tomllib.loads(text).get("reason", [])
-        return tuple(Reason(r["says"], tuple(r["mutants"]), tuple(r.get("designs", ()))) for r in found)
-    except (KeyError, tomllib.TOMLDecodeError) as why:
-        raise BadDesign(f"the list of reasons cannot be read: {why}; a reason has says, mutants, and perhaps designs") from None
+        text = file.read_text() if file is not None else resources.files(__package__).joinpath("equivalent.toml").read_text()
+        found = tomllib.loads(text)
+    except (OSError, ValueError) as why:  # what is no UTF-8, or no TOML
+        raise BadDesign(f"{file}: the list of reasons cannot be read: {getattr(why, 'strerror', None) or why}") from None
+    try:
+        return tuple(msgspec.convert(found.get("reason", []), list[Reason]))
+    except msgspec.ValidationError as why:
+        raise BadDesign(f"{file}: reason: {why}; expected [[reason]] tables with says, mutants, and perhaps designs") from None
 
 
 def reasons_for(design: str, reasons: Collection[Reason]) -> Mapping[str, str]:
