@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import attrs
 import pytest
 
+from refmodel.engines.asked import Asked
 from refmodel.engines.bounded import search
 from refmodel.engines.checking import check
 from refmodel.engines.machine import Machine, recorded
@@ -95,3 +96,28 @@ class Dropped(Design):
 def test_a_run_with_a_large_number_is_found(design: type[Design], steps: int, engine: str) -> None:
     [report] = check(outline(design), [engine])
     assert report.failure is not None and len(report.failure.run.steps) == steps
+
+
+class ManyPages(Design):
+    """Nobody knows what pages hold at power-on, which is more than can be visited."""
+
+    page: Total[Vm, Page[Index, Cell]]
+    lost: Total[Vm, bool]
+    geometry = geometry(Vm=3, Index=2, words=64)
+    arbitrary = ("page",)
+
+    @operation
+    def lose(self, vm: Vm) -> None:
+        self.lost[vm] = True
+
+    @law("RES-1", "Nothing is lost while the first cell holds nothing.")
+    def kept(s: Any, vm: Vm, index: Index) -> bool:
+        return implies(s.page[vm][index].value == 0, s.lost[vm] == s.lost[vm])
+
+
+def test_an_exploration_that_does_not_get_past_power_on_says_why() -> None:
+    [report] = check(outline(ManyPages), ("exhaustive",), Asked(explore_seconds=0.5))
+    assert report.notes == (
+        "page: 10^10 contents at power-on are too many to explore; expected smaller numbers of names, or fewer values, such as "
+        "only={Cell: (Cell(),)} in geometry(...)",
+    )

@@ -62,6 +62,7 @@ RIGHT = (
     flushes.Flushes,
     flushes.FinishesSlowly,
     flushes.NeedsAFrame,
+    flushes.RecordsItsLogs,
     flushes.OfTwoClauses,
     flushes.NeedsTwoFrames,
     flushes.TakesTableAndLeaf,

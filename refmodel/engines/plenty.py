@@ -76,7 +76,7 @@ def with_one_more(way: Term, path: Path, state: Any, laws: Sequence[Instance]) -
     if _speaks_of_memory(way):
         lawful = [each.body for each in laws if all(x.identity in looked_up for x in each.lookups if _is_of_memory(x))]
         way = conj([way, *lawful])
-    new = z3.substitute(way, *entries) if entries else way
+    new = simplified(z3.substitute(way, *entries) if entries else way)  # so that what is not NOTHING is not equal to it
     while facts := _facts(new):
         if not all(map(_is_new, facts)):
             return FALSE

@@ -12,6 +12,7 @@ import attrs
 from refmodel.engines import exhaustive, plain_code
 from refmodel.engines.asked import Asked, Notice
 from refmodel.engines.compiled.comparing import Comparing
+from refmodel.engines.compiled.ways import how_many_power_ons
 from refmodel.engines.exploration import COMPILED, Branch
 from refmodel.engines.layout import TOO_LARGE
 from refmodel.engines.progress_runs import Ended, end_from
@@ -98,7 +99,8 @@ def _of_laws(design: Outline, explored: Explored, deepest: int) -> EngineReport:
     within, endless = _within(design, explored), any(d.too_large for _, d in explored)
     if not complete:
         verdicts = dict.fromkeys(design.laws, Verdict.UNDECIDED)
-        return attrs.evolve(report, verdicts=verdicts, within=within, endless=endless)
+        many_first = tuple(note for g, d in explored for note in _at_power_on(design, g, d))
+        return attrs.evolve(report, verdicts=verdicts, notes=many_first, within=within, endless=endless)
     verdicts = held(design, Verdict.HOLDS, met, applied)
     parts, parts_met = (frozenset[Law]().union(*(getattr(d, name) for _, d in explored)) for name in ("parts", "parts_met"))
     notes = never(design, applied) + not_taken(design, branches, taken) + not_met(design, parts - parts_met, verdicts)
@@ -166,6 +168,18 @@ def _compared(design: Outline, seed: int) -> tuple[int, str]:
     if plain.differences or wrong or different:
         raise ReadingsDisagree((*plain.differences, *wrong, *different)[0])
     return compared, f"; {many(compared, 'step')} and {many(runs, 'run')} compared with the code run by plain Python"
+
+
+def _at_power_on(design: Outline, geometry: Geometry, done: exhaustive.Exploration) -> tuple[str, ...]:
+    """Why an exploration did not get past power-on: there are too many contents that tables may have then."""
+    if done.complete or done.depth or done.failure is not None or not design.arbitrary:
+        return ()
+    number = how_many_power_ons(design, geometry)
+    said = f"{number:,}" if number < 10**9 else f"10^{len(str(number)) - 1}"
+    return (
+        f"{', '.join(design.arbitrary)}: {said} contents at power-on are too many to explore; expected smaller numbers of names, "
+        "or fewer values, such as only={Cell: (Cell(),)} in geometry(...)",
+    )
 
 
 def explored_words(done: exhaustive.Exploration, there: str | Geometry, deepest: int | None = None) -> str:

@@ -77,9 +77,13 @@ def run_that_breaks(design: Outline, laws: tuple[Law, ...], there: Geometry | No
 
 def run_that_does_not_end(design: Outline) -> Sought:
     """Look for a run after which something pending is not ended: from states that random runs reach, and from states of a short
-    exploration, in the design's own geometry and in those with one more name of a sort."""
+    exploration, in the design's own geometry and in those with one more name of a sort, but for geometries of which not all
+    values can be listed."""
     for geometry in (design.cls.geometry, *with_one_more(design)):
-        failure = end_everything(design, geometry).failure or _stuck_where_explored(design, geometry)
+        try:
+            failure = end_everything(design, geometry).failure or _stuck_where_explored(design, geometry)
+        except BadDesign:
+            continue
         if failure is not None and failure.broken.law is not None:
             return Sought(failure, geometry)
     return Sought()

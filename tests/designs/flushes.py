@@ -167,6 +167,27 @@ class NeedsAFrame(Flushes):
     geometry = geometry(Vm=2, Vcpu=1, Mfn=1)
 
 
+class RecordsItsLogs(NeedsAFrame):
+    """Right: a frame that is used says by whom, and there are as many as pages of a log."""
+
+    used: Total[Mfn, bool]
+    whose: Total[Mfn, Vm]
+
+    @operation
+    def finish(self, vm: Vm) -> None:
+        require(self.stale[vm])
+        require(self.left(vm) == 0)
+        if fails("frame for the log"):
+            return
+        mfn: Mfn = choose(Mfn, lambda mfn: not self.used[mfn])
+        self.used[mfn], self.whose[mfn] = True, vm
+        self.stale[vm] = False
+
+    @law("RES-1", "A frame that is used says by whom.")
+    def used_by_somebody(s: "RecordsItsLogs", mfn: Mfn) -> bool:
+        return implies(s.used[mfn], s.whose[mfn] != NOTHING)
+
+
 class RefusesUnlessMemoryIsShort(Flushes):
     """Wrong: unless an allocation fails, it is refused as long as the VM is paused, and nothing ends a pause."""
 

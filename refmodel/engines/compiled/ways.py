@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -50,14 +51,22 @@ class Coded(Machine):
 
 def power_ons(design: Outline, geometry: Geometry) -> Iterator[tuple[Any, ...]]:
     """Every content of the tables that nobody knows."""
+    return itertools.product(*_entries(design, geometry))
+
+
+def how_many_power_ons(design: Outline, geometry: Geometry) -> int:
+    """How many contents these tables may have."""
+    return math.prod(map(len, _entries(design, geometry)))
+
+
+def _entries(design: Outline, geometry: Geometry) -> Iterator[Sequence[Any]]:
+    """What each entry of the tables that nobody knows may be."""
     machine = Machine(design, geometry)
-    return itertools.product(
-        *(
-            geometry.contents(name, key, machine.held(kind.value))
-            for name in design.arbitrary
-            for kind in [design.table(name)]
-            for key in kind.all_keys(geometry)
-        )
+    return (
+        geometry.contents(name, key, machine.held(kind.value))
+        for name in design.arbitrary
+        for kind in [design.table(name)]
+        for key in kind.all_keys(geometry)
     )
 
 
