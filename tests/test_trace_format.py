@@ -19,7 +19,7 @@ from refmodel.oracle.trace.chapter import lines as chapter_lines
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import LAST_GFN, LAST_MFN, Mark
-from refmodel.oracle.trace.judge import Judge
+from refmodel.oracle.trace.judge import Judge, judge_events
 from refmodel.oracle.trace.table import KINDS, ROWS, schema
 from tests.any_events import story
 from tests.benchmarks.monitor import Monitor
@@ -254,7 +254,7 @@ def without(trace: tuple[Told, ...], kinds: list[str]) -> list[Told]:
 def test_a_lawful_trace_is_lawful_without_the_events_that_it_says_are_silent() -> None:
     monitor = tuple(Monitor(3, vms=2, pages=1024).events(500))
     for name, trace in {"monitor": monitor, **FINE, **LAWFUL}.items():
-        kinds = sorted({each["e"] for each in trace} - {"trace"})
+        kinds = sorted({each["e"] for each in trace} - {"trace", "gap"})
         draw = random.Random(name)
         for silent in [*([kind] for kind in kinds), *(draw.sample(kinds, min(2, len(kinds))) for _ in range(3))]:
             found = judged(*without(trace, silent))
@@ -428,3 +428,25 @@ def test_events_change_the_tables_and_break_the_clauses_that_the_table_says() ->
 def test_a_line_that_is_no_event_is_refused_with_what_to_write_instead(line: str, said: str) -> None:
     with pytest.raises(BadDesign, match=re.escape(said)):
         Judge("trace").decode(1, line.encode())
+
+
+@pytest.mark.parametrize("kind", ["gap", "trace"])
+def test_no_trace_leaves_out_what_the_monitor_does_not_do(kind: str) -> None:
+    with pytest.raises(BadDesign, match=f"silent: {kind} cannot happen unreported"):
+        judged({"e": "trace", "silent": [kind]})
+
+
+def test_the_value_that_is_due_is_that_of_the_whole_access() -> None:
+    stored = [event("trace"), event("store", gpa=0, value=1), event("store", gpa=8, value=2), event("store", gpa=16, value=3, size=1)]
+    found = judge_events([*stored, event("load", gpa=4, value=0, size=16)]).deviation
+    assert found is not None and found.expected == (f"value {3 << 96 | 2 << 32:#x}",)
+    assert judge_events([*stored, event("load", gpa=4, value=3 << 96 | 2 << 32, size=16)]).deviation is None
+
+
+@pytest.mark.parametrize("order", [{}, {"order": "cpu"}])
+def test_what_nothing_is_known_of_counts_as_not_judged(order: dict[str, str]) -> None:
+    first = {"e": "trace", **order}
+    seen = judge_events([first, event("load", gpa=0, value=1), event("memory", gpa=64, value=2), event("load", gpa=128, value=1)])
+    assert seen.deviation is None and seen.judged == 0
+    again = judge_events([first, event("load", gpa=0, value=1), event("load", gpa=0, value=1), event("memory", gpa=0, value=1)])
+    assert again.judged == 2

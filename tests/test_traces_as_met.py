@@ -397,6 +397,14 @@ AS_MET = {
     "accessed_flag_of_a_table_in_read_only_memory": None,
     "large_leaf_of_a_processor_without_such_pages": (6, "EQV-2"),
     "large_leaf_of_a_processor_told_to_be_without_such_pages": None,
+    "dma_of_an_alias_tells_where_its_page_is": None,
+    "dma_of_a_borrowed_page_that_came_back_untold": None,
+    "stored_to_a_page_with_a_copy_without_translations": None,
+    "slot_moved_to_where_one_was_deleted_in_silence": None,
+    "alias_mapped_to_a_frame_that_another_vm_gets": (5, 'RES-2'),
+    "alias_mapped_to_a_page_table": (5, 'ISO-1'),
+    "borrowed_page_mapped_writable_to_a_shared_frame": (7, 'ISO-2'),
+    "stored_before_its_mark_on_an_unknown_frame": (5, 'EQV-4'),
 }
 """Where each deviates, and from what."""
 

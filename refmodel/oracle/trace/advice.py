@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import msgspec
 
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace import reaching
+from refmodel.oracle.trace import guest, reaching
+from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.tables import Journal, Key
@@ -23,7 +24,7 @@ def lawful_instead(k: Knowledge, event: e.Event) -> list[str]:
     """In words, the simplest first."""
     if type(event) in (e.Header, e.Gap, e.Abort, e.Registers, e.Invlpg, e.Invpcid, e.Linear):
         return []
-    found = [words for words, other in changed(k, event) if k.try_out(other)]
+    found = [words for words, other in changed(k, event) if lawful_after(k, (), other)]
     enough: list[tuple[e.Event, ...]] = []
     for step in missing(k, event):
         if len(found) >= MOST:
@@ -91,7 +92,7 @@ def pages_of(k: Knowledge, event: e.Event) -> list[Key]:
 
 def lawful_after(k: Knowledge, steps: tuple[e.Event, ...], event: e.Event) -> bool:
     """Whether these events are lawful now, and this one after them. Nothing has changed afterwards."""
-    beside, undone = k.beside_the_journal(), Journal()
+    beside, undone, contents = k.beside_the_journal(), Journal(), contents_of(k, event)
     try:
         for step in steps:
             k.journal.clear()  # not every event does: nothing is to be undone twice
@@ -105,6 +106,22 @@ def lawful_after(k: Knowledge, steps: tuple[e.Event, ...], event: e.Event) -> bo
         k.journal.go_on_with(undone)
         k.undo()
         k.flushed, k.paused = beside
+        for page, before in contents:
+            page.become(before)
+
+
+def contents_of(k: Knowledge, event: e.Event) -> list[tuple[Contents, Contents]]:
+    """What is known of the pages that an event is about, each with a copy: most stores change it in place, which nothing undoes."""
+    pages = set(pages_of(k, event))
+    if isinstance(event, e.Load | e.Store):
+        pages.add((event.vm, event.gpa + event.size - 1 >> 12))
+    found = []
+    for key in pages:
+        of_page = k.pages.get(guest.reached(k, *key))
+        entry = k.backing(key)
+        of_frame = k.tables["memory"].get(entry.mfn) if entry is not None and entry.resident else None
+        found += [(each, each.copy()) for each in (of_page, of_frame) if each is not None]
+    return found
 
 
 def told(event: e.Event) -> str:

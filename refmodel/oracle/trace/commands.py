@@ -69,7 +69,7 @@ class Decoder:
             "slot": (hello.slots, lambda drawn: drawn),
             "gpa": (hello.gfns * hello.words, lambda drawn: drawn % hello.gfns << 12 | drawn // hello.gfns << 3),
             "value": (4, lambda drawn: (0, 1, 1, 2)[drawn]),
-            "size": (1, lambda drawn: 8),
+            "size": (4, lambda drawn: (8, 1, 2, 4)[drawn]),
             "write": (2, bool),
             "count": (hello.gfns + 1, lambda drawn: drawn),
         }

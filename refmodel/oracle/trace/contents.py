@@ -54,6 +54,10 @@ class Contents:
         other.former, other.either = self.former, self.either
         return other
 
+    def become(self, other: Contents) -> None:
+        """Hold what a copy does, which is of no more use then."""
+        self.words, self.zeroed, self.former, self.either = other.words, other.zeroed, other.former, other.either
+
     @property
     def is_reported(self) -> bool:
         """Whether it was reported as free and nobody has written to it since, so that it may be lost."""

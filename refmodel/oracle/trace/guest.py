@@ -44,10 +44,27 @@ def load(k: Knowledge, event: Load) -> None:
     for key, offset, bits, mask in parts:
         at = reached(k, *key)
         if event.by == "guest" or not k.may_be_private(at):
-            learn(k, at, offset, bits, mask)
+            try:
+                learn(k, at, offset, bits, mask)
+            except Deviates as why:
+                if len(parts) > 1 and why.expected and why.expected[0].startswith("value "):
+                    why.expected = (f"value {_due(k, event):#x}",)
+                raise
     if event.by == "guest":
         reported.access(k, event.cpu, dict.fromkeys(key for key, *_ in parts), write=False)
     k.believed += not is_known
+
+
+def _due(k: Knowledge, event: Load) -> int:
+    """The value that a load was to show, as far as that is known; what is not known is as it was seen."""
+    due = 0
+    for key, offset, bits, mask in pieces(event.vm, event.gpa, event.value, event.size):
+        page = k.pages.get(reached(k, *key))
+        held, known = (0, 0) if page is None else page.bits(offset)
+        shown = (held & known & mask) | (bits & ~known)
+        ahead = 8 * ((key[1] << 12 | offset) - event.gpa)
+        due |= shown << ahead if ahead >= 0 else shown >> -ahead
+    return due
 
 
 def _is_known(k: Knowledge, at: Key, offset: int, bits: int, mask: int) -> bool:
@@ -139,7 +156,7 @@ def store(k: Knowledge, event: Store) -> None:
     for key, offset, bits, mask in parts:
         if event.by == "guest":
             reported.within_its_slot(k, key)
-        if event.by != "guest" or exits.may_carry_out(k, event.vm, event.cpu, key[1], True):
+        if event.by != "guest" or event.vm not in k.mapping or exits.may_carry_out(k, event.vm, event.cpu, key[1], True):
             _copy_is_good_no_more(k, reached(k, *key))
         write(k, event.vm, key, offset, bits, mask)
         at = reached(k, *key)
@@ -150,8 +167,8 @@ def store(k: Knowledge, event: Store) -> None:
 
 
 def _copy_is_good_no_more(k: Knowledge, key: Key) -> None:
-    """The monitor stores to a page itself, or a backend of a device does by the host's own mapping: so the copy on swap is known to
-    be old. Whether the guest may write to the page, whose writes may be tracked, does not change."""
+    """The monitor stores to a page itself, or a backend of a device does by the host's own mapping, or a guest whose translations
+    nobody tells: so the copy on swap is known to be old. Whether the guest may write to the page does not change."""
     entry = k.backing(key)
     if entry is not None and entry.mapped and entry.slot != NOTHING:
         with k.judging(about(k, key, slots=(entry.slot,))):
@@ -291,14 +308,14 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
         page.put(offset, bits, mask)
         k.is_kept_now(key, was_reported)
         return
-    entry = k.state.p2m[key]
-    frames = frozenset({entry.mfn} if entry.resident else ())
+    entry = k.backing(key)
+    frames = frozenset({entry.mfn} if entry is not None and entry.resident else ())
     actor = vm if key == at else key[0]  # what a borrower does to a page that was granted to it, its owner let it do
     with k.judging(About(frozenset({key}), frames, actor=actor)):
         keep_as_last_sharer(k, key)
         page = k.page(*key)
         after = k.state.bare_memory[key] = changed(page, offset, bits, mask)
-        if entry.resident:
+        if entry is not None and entry.resident:
             frame = k.state.frames.find(entry.mfn)
             k.state.memory[entry.mfn] = (
                 after if frame is not None and frame.use == Use.PRIVATE else changed(k.state.memory[entry.mfn], offset, bits, mask)
@@ -308,8 +325,8 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
 def _is_its_own(k: Knowledge, key: Key, page: Contents) -> bool:
     """Whether a store to a page changes that page, and breaks no law of its frame or of the dirty log. Rights are judged apart."""
     entry = k.backing(key)
-    return entry is None or (
-        entry.mapped and entry.writable and k.state.sent.find(key) in CALM and k.tables["memory"].get(entry.mfn) is page
+    return k.state.sent.find(key) in CALM and (
+        entry is None or (entry.mapped and entry.writable and k.tables["memory"].get(entry.mfn) is page)
     )
 
 
@@ -351,8 +368,11 @@ def exit_(k: Knowledge, event: Exit) -> None:
 
 def dumped(k: Knowledge, event: Cell) -> None:
     """A word of guest memory, read by whoever dumps it."""
+    is_known = False
     for key, offset, bits, mask in pieces(event.vm, event.gpa, event.value, 8):
+        is_known = is_known or _is_known(k, key, offset, bits, mask)
         learn(k, reached(k, *key), offset, bits, mask)
+    k.believed += not is_known
 
 
 def reached(k: Knowledge, vm: int, gfn: int) -> Key:

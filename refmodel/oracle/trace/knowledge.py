@@ -98,7 +98,7 @@ class Knowledge:
         self.marks_late = False
         """Whether the dirty log may note a store after it has happened."""
         self.believed = 0
-        """Loads of words of which nothing was known."""
+        """Loads and dumps of words of which nothing was known."""
         self.unheld = 0
         """Accesses by linear address that may have ended in any way, as far as is known."""
         self.looked_at = 0
@@ -333,15 +333,8 @@ class Knowledge:
             or key in self.may_have_copies
             or ((grant := tables["grants"].get(key)) is not None and grant.present)
             or (bool(self.memory_slots) and self.is_read_only(key))
-            or (
-                entry is not None
-                and not (
-                    entry.mapped
-                    and entry.writable
-                    and tables["sent"].find(key) in CALM
-                    and tables["memory"].get(entry.mfn, page) is page
-                )
-            )
+            or tables["sent"].find(key) not in CALM
+            or (entry is not None and not (entry.mapped and entry.writable and tables["memory"].get(entry.mfn, page) is page))
         )
 
     def is_kept_now(self, key: Key, was_reported: bool) -> bool:

@@ -56,6 +56,8 @@ def header(k: Knowledge, event: e.Header) -> None:
     unknown = [kind for kind in event.silent if kind not in KINDS]
     if unknown:
         raise Inconsistent("silent", f"there are no events {', '.join(unknown)}")
+    if told := sorted({"gap", "trace"}.intersection(event.silent)):
+        raise Inconsistent("silent", f"{' and '.join(told)} cannot happen unreported; expected kinds of what the monitor does")
     for field in ("window", "skew"):
         if event.order == "total" and getattr(event, field) is not None:
             raise Inconsistent(field, 'says which events of two CPUs may be swapped; expected "order":"cpu" beside it')

@@ -76,8 +76,17 @@ def _gone_in_silence(k: Knowledge, event: e.SlotAdd) -> None:
         return
     old = k.memory_slots.get((event.vm, event.slot))
     is_elsewhere = old is not None and old[:2] != (event.gfn, event.pages)
-    others = (slot for slot in k.memory_slots.overlapping(event.vm, event.gfn, event.pages) if slot != event.slot)
-    if (is_elsewhere or any(True for _ in others)) and not forget_vm(k, event.vm):
+    if is_elsewhere or _is_in_the_way(k, event, event.pages):
+        _forget_vm_or_all(k, event.vm)
+
+
+def _is_in_the_way(k: Knowledge, event: e.SlotAdd | e.SlotMove, number: int) -> bool:
+    """Whether another slot lies where so many pages are to lie."""
+    return any(slot != event.slot for slot in k.memory_slots.overlapping(event.vm, event.gfn, number))
+
+
+def _forget_vm_or_all(k: Knowledge, vm: int) -> None:
+    if not forget_vm(k, vm):
         k.lose()
 
 
@@ -118,8 +127,13 @@ def slot_move(k: Knowledge, event: e.SlotMove) -> None:
     if (slot := _slot(k, event)) is None:
         return
     gfn, pages, readonly = slot
+    if _is_in_the_way(k, event, pages) and k.silent & GOING:
+        _forget_vm_or_all(k, event.vm)
+        k.memory_slots[event.vm, event.slot] = event.gfn, pages, readonly
+        return
     _overlaps_no_other(k, event, pages)
-    held = {at - gfn: k.page(vm, at).copy() for vm, at in sorted(k.pages) if vm == event.vm and gfn <= at < gfn + pages}
+    there_alone = k.mentioned_pages.within(event.vm, gfn, gfn + pages - 1)
+    held = {at - gfn: k.page(event.vm, at).copy() for at in sorted(there_alone) if (event.vm, at) in k.pages}
     stood, stretches = _frames_behind(k, event.vm, gfn, gfn + pages - 1), _pieces_behind(k, event.vm, gfn, gfn + pages - 1)
     alike_contents, lacking = _contents(k, event.vm, gfn, gfn + pages - 1), _lacking(k, event.vm, gfn, gfn + pages - 1)
     with together(k):
@@ -145,11 +159,10 @@ def slot_move(k: Knowledge, event: e.SlotMove) -> None:
 def _frames_behind(k: Knowledge, vm: int, first: int, last: int) -> dict[int, Behind]:
     """What stands behind the pages from the first to the last, by their distance from the first, as far as something is known of
     each by itself."""
-    found = {
-        at - first: entry
-        for (of_vm, at), entry in k.tables["p2m"].items()
-        if of_vm == vm and first <= at <= last and entry not in (P2mEntry(), P2mEntry(Backing.BALLOONED))
-    }
+    p2m = k.tables["p2m"]
+    alone = {at: p2m.get((vm, at)) for at in sorted(k.mentioned_pages.within(vm, first, last))}
+    nowhere = (None, P2mEntry(), P2mEntry(Backing.BALLOONED))
+    found = {at - first: entry for at, entry in alone.items() if entry not in nowhere}
     return {
         by: Behind(
             as_it_may_be_written(k, (vm, first + by), entry),
@@ -262,6 +275,6 @@ def _slot(k: Knowledge, event: e.SlotDelete | e.SlotMove) -> tuple[int, int, boo
     found = k.memory_slots.get((event.vm, event.slot))
     if found is None and not _may_be_there(k, event.vm):
         raise Inconsistent("slot", f"no slot {event.slot} of vm {event.vm} was added")
-    if found is None and not forget_vm(k, event.vm):  # it was added before the trace began, or in a gap: it may be any memory
-        k.lose()
+    if found is None:  # it was added before the trace began, or in a gap: it may be any memory
+        _forget_vm_or_all(k, event.vm)
     return found

@@ -71,8 +71,9 @@ def _map_page(k: Knowledge, event: e.Map) -> None:
             k.state.executable[key] = event.execute
         elif k.tables["executable"].told(key) is not None:
             k.tables["executable"].forget(key)
-        if table is k.state.derived and k.backing(key) is None:
-            place(k, key, new)
+        owner = guest.reached(k, *key)
+        if k.backing(owner) is None:
+            place(k, owner, new)
 
 
 def place(k: Knowledge, key: Key, derived: Derived) -> None:
@@ -93,8 +94,8 @@ def place(k: Knowledge, key: Key, derived: Derived) -> None:
         own(k, key, derived.mfn, k.page(*key), entry)
     elif frame is not None and is_its_own:  # whoever shared it may all have left it
         k.tables["frames"].forget(derived.mfn)
-    elif frame is not None and frame.use != Use.SHARED and (frame.vm, frame.gfn) != key:
-        k.state.p2m[key] = entry
+    elif frame is not None and (frame.use != Use.SHARED or derived.writable) and (frame.vm, frame.gfn) != key:
+        k.state.p2m[key] = entry  # nothing makes that lawful
 
 
 def split(k: Knowledge, event: e.Split) -> None:
@@ -270,8 +271,8 @@ def dma_map(k: Knowledge, event: e.DmaMap) -> None:
             drop_copy(k, reached)
             if k.state.sent.find(reached) in (Sent.PROTECTED, Sent.THERE):  # it is on its way until the VM is stopped
                 k.state.sent[reached] = Sent.TAKEN
-        if k.backing(key) is None and reached == key:  # a device may write to a page whose writes are tracked or logged
-            place(k, key, Derived(True, event.mfn, event.writable and unwatched(k, key)))
+        if k.backing(reached) is None:  # a device may write to a page whose writes are tracked or logged
+            place(k, reached, Derived(True, event.mfn, event.writable and unwatched(k, reached)))
     if event.writable:
         reported.within_its_slot(k, key)
         reported.from_outside(k, guest.reached(k, *key))
