@@ -462,9 +462,12 @@ class Knowledge:
         relation.put(key, frames)
 
     def _stand_apart(self, mfn: int) -> None:
-        """The shapes of the pages that lead to a frame are found out anew: of whichever there are fewer, of these or of shapes."""
+        """The shapes of the pages that lead to a frame are found out anew: of whichever there are fewer, of these or of shapes. Pages
+        of which very many lead to one frame have none."""
         for relation in (self.behind, self.reached) if self.alike else ():
             pages = relation.holders.get(mfn, ())
+            if len(pages) > 2 * shapes.MOST_PAGES:
+                continue
             for page in pages if len(pages) <= len(self.alike) else [each for each in self.alike if each in pages]:
                 self.alike.pop(page, None)
 
