@@ -830,3 +830,45 @@ def test_what_is_cached_because_of_others_tells_of_them() -> None:
     told = refmodel("leaks", f"{__file__}:Hit")
     assert told.returncode == 1
     assert "in the first run probe uses something cached, which is there only because of other VMs" in told.stdout
+
+
+OF_TWO_OTHERS = """import attrs
+from refmodel import Design, Total, geometry, guest, law, require
+from refmodel.machine.names import Vm
+
+@attrs.frozen
+class Bit:
+    on: bool = False
+
+class OfTwoOthers(Design):
+    mine: Total[Vm, bool]
+    known = ("mine",)
+    geometry = geometry(Vm=2)
+
+    @guest
+    def put(self, vm: Vm, on: bool) -> None:
+        self.mine[vm] = on
+
+    @guest
+    def get(self, vm: Vm) -> Bit:
+        return Bit(self.mine[vm])
+
+    @guest
+    def ask(self, vm: Vm, one: Vm, other: Vm) -> Bit:
+        require(one != other and one != vm and other != vm)
+        return Bit(self.mine[one] and self.mine[other])
+
+    @law("ISO-6", "A bit is a bit.")
+    def is_bit(s: "OfTwoOthers", vm: Vm) -> bool:
+        return s.mine[vm] or not s.mine[vm]
+"""
+
+
+def test_nothing_is_said_of_an_answer_that_was_never_compared(tmp_path: Path) -> None:
+    (file := tmp_path / "mine.py").write_text(OF_TWO_OTHERS)
+    done = refmodel("leaks", str(file))
+    assert done.returncode == 3 and "undecided: of ask nothing was compared; other numbers may let it apply" in done.stdout
+    [document] = json.loads(refmodel("leaks", str(file), "--json").stdout)
+    assert (document["verdict"], document["uncompared"]) == ("undecided", ["ask"])
+    [document] = json.loads(refmodel("leaks", str(file), "--geometry", "Vm=3", "--json").stdout)
+    assert (document["verdict"], document["uncompared"]) == ("leaks", [])

@@ -11,7 +11,7 @@ from refmodel.bugs.leaks import LEAKS
 from refmodel.cli import completion
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out, print_document, severity
 from refmodel.engines.layout import fits_bytes
-from refmodel.engines.outcomes import partly_shown
+from refmodel.engines.outcomes import is_silent, partly_shown
 from refmodel.engines.replaying import replay as run_again
 from refmodel.engines.reports_of_runs import there_is
 from refmodel.engines.unwinding import CACHED, CHOICE, OUTPUT, RESPECT, Leak, Unwinding, flows_of, known_tables, search, watching
@@ -65,8 +65,8 @@ def leaks(
     state for the numbers of VMs, pages and frames in the design's geometry; the number of VMs is at least two. For a design that
     inherits its geometry from a shipped design, the search has two VMs of one page each.
 
-    Exit status: 0 nothing leaks, 1 something leaks, 2 bad input, 3 the time was up or nothing was compared. Without a name, every
-    specimen has to leak, and the status is 1 if one does not.
+    Exit status: 0 nothing leaks, 1 something leaks, 2 bad input, 3 the time was up, or no two answers of
+    some operation were compared. Without a name, every specimen has to leak, and the status is 1 if one does not.
     Exit status with --flows: 0 every flow happens, 1 a flow happens in no state of the geometry, 3 the time was up.
     """
     if geometry is not None and design is None:
@@ -130,12 +130,18 @@ def _watched(outline: Outline) -> Geometry:
 
 def _showing(outline: Outline) -> set[str]:
     """The guests' operations that show anything, but for those that are meant to show what depends on others."""
-    return {op.name for op in outline.operations if op.by_guest and op.returns is not None} - set(flows_of(outline))
+    shown_to = {op.name for op in outline.operations if op.by_guest and op.returns is not None and not is_silent(op.returns)}
+    return shown_to - set(flows_of(outline))
 
 
 def _is_sure(outline: Outline, found: Unwinding) -> bool:
-    """Whether enough was compared to say that nothing leaks: in every state, and where guests are shown anything, that too."""
-    return found.complete and found.compared > 0 and bool(found.outcomes or not _showing(outline))
+    """Whether enough was compared to say that nothing leaks: in every state, and of whatever guests are shown, two answers."""
+    return found.complete and found.compared > 0 and not _uncompared(outline, found)
+
+
+def _uncompared(outline: Outline, found: Unwinding) -> list[str]:
+    """The guests' operations that show something, of which no two answers were compared."""
+    return sorted(_showing(outline) - found.outcomes)
 
 
 def _refuse(name: str, outline: Outline) -> None:
@@ -194,7 +200,7 @@ def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, who
     partly = partly_shown(outline)
     if partly and whole:
         out.print(f"{name}: not every field of the outcome records is compared: {', '.join(partly)}", soft_wrap=True)
-    uncompared = sorted(_showing(outline) - found.outcomes)
+    uncompared = _uncompared(outline, found)
     if uncompared and found.leak is None:
         out.print(f"{name}: no two answers could be compared of {', '.join(uncompared)}", style="yellow", soft_wrap=True)
     if found.leak is None:
@@ -203,7 +209,12 @@ def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, who
         meant = ", ".join(flows_of(outline))
         but = f" except by the intended flows of {meant}," if meant else ""
         nothing = f"no {_a_guest(outline)[2:]} learns anything{but} in this geometry: {there_is(outline, geometry)}"
-        words = nothing if sure else f"undecided: {'nothing was compared' if found.complete else fewer}"
+        lacking = (
+            f"of {', '.join(uncompared)} nothing was compared; other numbers may let {'it' if len(uncompared) == 1 else 'them'} "
+        )
+        lacking += "apply, as by --geometry Vm=3" if uncompared else ""
+        why = fewer if not found.complete else lacking if found.compared else "nothing was compared"
+        words = nothing if sure else f"undecided: {why}"
         out.verdict(f"{name}: {words}\n", style="green" if sure else "yellow")
         return
     about = f" ({channel})" if channel else ""
@@ -260,6 +271,8 @@ def _document(name: str, outline: Outline, geometry: Geometry, found: Unwinding)
         tuple(sorted(found.changes)),
         tuple(sorted(found.observers)),
         tuple(sorted(found.flows)),
+        tuple(_uncompared(outline, found)),
+        "leaks" if found.leak is not None else "no leak" if _is_sure(outline, found) else "undecided",
         None if found.leak is None else _leak(outline, geometry, found.leak),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import msgspec
@@ -212,6 +212,9 @@ class LeaksDocument:
     observers: tuple[int, ...]
     flows: tuple[str, ...]
     """What the VM is meant to come to know."""
+    uncompared: tuple[str, ...]
+    """The guests' operations that show something, of which no two answers could be compared."""
+    verdict: Literal["leaks", "no leak", "undecided"]
     leak: LeakDocument | None
 
 

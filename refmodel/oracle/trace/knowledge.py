@@ -462,8 +462,8 @@ class Knowledge:
         relation.put(key, frames)
 
     def _stand_apart(self, mfn: int) -> None:
-        """The shapes of the pages that lead to a frame are found out anew: of whichever there are fewer, of these or of shapes. Pages
-        of which very many lead to one frame have none."""
+        """The shapes of the pages that lead to a frame are found out anew: of whichever there are fewer, of these or of shapes.
+        Pages of which very many lead to one frame have none."""
         for relation in (self.behind, self.reached) if self.alike else ():
             pages = relation.holders.get(mfn, ())
             if len(pages) > 2 * shapes.MOST_PAGES:
