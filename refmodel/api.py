@@ -100,6 +100,9 @@ class Report:
         ]
         return "\n\n".join(["\n".join(lines), *map(str, self.broken_runs)])
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a report stays in its process, as its design does; expected report.document()")
+
     def __repr__(self) -> str:
         return f"<Report on {self.design.name}: {self.status}, by {', '.join(each.engine for each in self.engines)}>"
 
@@ -156,7 +159,9 @@ def check(
     if engines is not None and not (names and all(isinstance(each, str) for each in names)):
         raise BadDesign(f'engines: {engines!r}; expected a list of names, such as ["random"]')
     for what, time in (("seconds", seconds), ("explore_seconds", explore_seconds)):
-        if time is not None and not (isinstance(time, int | float) and time >= 0):  # nan is none either
+        if time is None and what == "explore_seconds":
+            continue
+        if isinstance(time, bool) or not (isinstance(time, int | float) and time >= 0):  # nan is none either
             raise BadDesign(f"{what}: {time!r}; expected a number of seconds")
     for what, number in (
         ("runs", 1 if runs is None else runs),
@@ -165,14 +170,16 @@ def check(
         ("explore_depth", 1 if explore_depth is None else explore_depth),
         ("jobs", 1 if jobs is None else jobs),
     ):
-        if not (isinstance(number, int) and number >= 1):
+        if type(number) is not int or number < 1:
             raise BadDesign(f"{what}: {number!r}; expected a whole number from 1 on")
+    if not isinstance(on, str | None):
+        raise BadDesign(f"on: {on!r}; expected the address of a Dask scheduler")
     if not isinstance(law, str | None):
         raise BadDesign(f"law: {law!r}; expected a clause, such as ISO-2, or a law by its name or its sentence")
     for what, told in (("progress", progress), ("finished", finished), ("so_far", so_far)):
         if not callable(told):
             raise BadDesign(f"{what}: {told!r}; expected a function")
-    if not isinstance(seed, int) or not 0 <= seed < 1 << 63:
+    if type(seed) is not int or not 0 <= seed < 1 << 63:
         raise BadDesign(f"seed: {seed!r}; expected a whole number of at most 63 bits")
     with _ONE_AT_A_TIME:
         outline, spec = named(design, geometry)

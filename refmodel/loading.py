@@ -94,9 +94,12 @@ SIZES = re.compile(r"(?P<design>.+)@(?P<sizes>\w+=\d+(?:,\w+=\d+)*)")
 def find(name: str) -> type[Design]:
     """The class that a name means; ``BadDesign`` if there is none."""
     sized = SIZES.fullmatch(name)
-    if sized is None:
-        return _named_design(name)
-    return in_geometry(_named_design(sized["design"]), sizes_of(sized["sizes"]))
+    try:
+        if sized is None:
+            return _named_design(name)
+        return in_geometry(_named_design(sized["design"]), sizes_of(sized["sizes"]))
+    except OSError as why:  # a name that is too long for a file
+        raise BadDesign(f"{name[:80]}{'...' if len(name) > 80 else ''}: {why.strerror or why}") from None
 
 
 def sizes_of(text: str) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import pickle
 import subprocess
 import sys
 import typing
@@ -16,6 +17,7 @@ import pytest
 import refmodel
 from refmodel.cli.lazily import COMMANDS
 from refmodel.designs import Memory, Reservations
+from refmodel.engines.broken_runs import spec_of_class
 from refmodel.examples.zap import ZapLazily
 from refmodel.language import BadDesign, guest, law
 from refmodel.machine.cells import Cell
@@ -161,6 +163,26 @@ def test_a_class_in_a_function_has_no_token() -> None:
     assert run.token is None and "no token" in str(run)
 
 
+def test_nor_has_a_class_that_its_module_does_not_have() -> None:
+    """As one of a notebook's cell, which is made in a namespace that is called ``__main__``."""
+    Here = type("Elsewhere", (small.Breaks,), {"__module__": small.__name__})
+    assert spec_of_class(small.Breaks) is not None and spec_of_class(Here) is None
+
+
+def test_a_name_that_is_too_long_for_a_file_is_bad_input() -> None:
+    for name in ("a" * 300, "a" * 5000, "a" * 300 + ".py:Mine"):
+        with pytest.raises(refmodel.BadDesign, match="File name too long"):
+            refmodel.check(name)
+
+
+def test_a_report_says_what_can_be_sent_instead_of_it() -> None:
+    report = refmodel.explore(small.Breaks)
+    for each, instead in ((report, r"report\.document\(\)"), (report.broken_runs[0], "its token")):
+        with pytest.raises(TypeError, match=instead):
+            pickle.dumps(each)
+    assert pickle.loads(pickle.dumps(report.document()))["design"]
+
+
 def test_a_run_is_drawn_and_a_page_written(tmp_path: Path) -> None:
     report = refmodel.explore(small.Breaks)
     picture = refmodel.draw(report.broken_runs[0])
@@ -254,6 +276,10 @@ def test_what_is_no_event_is_bad_input(tmp_path: Path) -> None:
         ({"explore_seconds": -1}, "explore_seconds"),
         ({"runs": 0}, "runs"),
         ({"runs": 1.5}, "runs"),
+        ({"runs": True}, "runs"),
+        ({"seconds": None}, "seconds"),
+        ({"seed": True}, "seed"),
+        ({"on": 5}, "on"),
         ({"depth": "2"}, "depth"),
         ({"examples": 0}, "examples"),
         ({"examples": None}, "examples"),

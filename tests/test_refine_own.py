@@ -1,5 +1,7 @@
 """Two designs of a user's own, neither of which is a bare machine: each step of the one is a step of the other, or it is shown."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -113,8 +115,8 @@ class NeverMissing(CachedStore):
         return self.held[gfn]
 
 
-def refined(design: type[Design]) -> Any:
-    return refmodel("refine", f"{__file__}:{design.__name__}", "--to", f"{__file__}:Store", "--seconds", "2")
+def refined(design: type[Design], *more: str) -> Any:
+    return refmodel("refine", f"{__file__}:{design.__name__}", "--to", f"{__file__}:Store", "--seconds", "2", *more)
 
 
 def test_a_fault_is_a_step_where_the_other_raises_it_too() -> None:
@@ -127,7 +129,7 @@ def test_a_fault_is_a_step_where_the_other_raises_it_too() -> None:
     ("design", "says"),
     [
         (AlwaysMissing, "Store shows there, tag tag0, and AlwaysMissing shows the fault Missing"),
-        (NeverMissing, "Store shows the fault Missing, and NeverMissing shows -"),
+        (NeverMissing, "Store shows the fault Missing, and NeverMissing shows Held()"),
     ],
 )
 def test_it_is_none_where_the_other_does_not(design: type[Design], says: str) -> None:
@@ -723,3 +725,11 @@ def test_runs_show_a_split_instruction_that_takes_effect_twice_or_never(cls: typ
     found = simulated_runs(outline(cls), outline(HeldPlainly, may_lack_laws=True), cls.geometry, runs=400, seconds=60).failure
     assert (found is not None) == (why is not None)
     assert found is None or (why or "") in found.broken.sentence
+
+
+@pytest.mark.parametrize(("design", "verdict"), [(AlwaysMissing, "no refinement"), (CachedStore, "refines")])
+def test_the_document_has_the_verdict_and_steps_with_names(design: type[Design], verdict: str) -> None:
+    document = json.loads(refined(design, "--json").stdout)
+    assert document["verdict"] == verdict
+    if verdict == "no refinement":
+        assert document["failure"]["clause"] == "" and re.match(r"1\. \w+\(\w+=\w+", document["failure"]["run"][0])

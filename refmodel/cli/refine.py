@@ -30,6 +30,7 @@ from refmodel.engines.abstracted import doubts
 from refmodel.engines.corresponding import NEVER_DONE, given_anything, never_completed, never_done, shared
 from refmodel.engines.induction import prove
 from refmodel.engines.judgements import Simulated
+from refmodel.engines.machine import Failure
 from refmodel.engines.prover import does_nothing
 from refmodel.engines.replaying import replay
 from refmodel.engines.reports_of_runs import there_is
@@ -39,10 +40,11 @@ from refmodel.engines.verdicts import NEVER
 from refmodel.engines.words import change_text
 from refmodel.language.design import Outline
 from refmodel.language.plurals import many
+from refmodel.language.sizes import Geometry
 from refmodel.language.unsound import BadDesign, Unsound
 from refmodel.loading import load
 from refmodel.report import pages, squares, stories, terminal
-from refmodel.report.documents import RefinementDocument, UnexplainedDocument
+from refmodel.report.documents import RefinementDocument, RefinementVerdict, UnexplainedDocument
 
 BARE = "bare"
 """In the place of a design: the machine that the guests believe they run on."""
@@ -74,7 +76,8 @@ def refine(
     does not have, and that changes a table of the other design. If random runs find no such step, proofs show that no such step
     exists, for any number of names. refmodel also proves the laws that these proofs use.
 
-    Exit status: 0 proved, 1 a run has a step that the other design does not have, 2 bad input, 3 undecided.
+    Exit status: 0 proved, 1 a run has a step that the other design does not have, or breaks a law of the design, 2 bad input, 3
+    undecided.
     """
     to_be_written([html], files_of(design, to))
     mine = load(design)
@@ -82,7 +85,8 @@ def refine(
     shared(mine, other)
     if wrong := _at_power_on(mine, other):
         if as_json:
-            print_document(RefinementDocument(design, other.name, 0, 0, {}, (), UnexplainedDocument(wrong, ()), (), ()))
+            apart = UnexplainedDocument(wrong, (), "")
+            print_document(RefinementDocument(design, other.name, "no refinement", 0, 0, {}, (), apart, (), ()))
         else:
             out.verdict(f"{design}: {escape(wrong)}", style="bold red")
         if html is not None:
@@ -93,7 +97,7 @@ def refine(
     if unproved:
         runs = _with_one_more_name(mine, other, runs, min(WITH_ONE_MORE, seconds / 4), seed)
     if as_json:
-        print_document(_document(design, other, runs, proofs, unproved))
+        print_document(_document(design, mine, other, runs, proofs, unproved))
     else:
         _show(design, mine, other, runs, proofs, unproved)
     if html is not None:
@@ -237,13 +241,34 @@ def _page(name: str, mine: Outline, other: Outline, runs: SimulatedRuns) -> page
     return pages.Page(title, stories=(story,))
 
 
-def _document(name: str, other: Outline, runs: SimulatedRuns, proofs: list[Simulated], unproved: list[str]) -> RefinementDocument:
-    failure = (
-        None
-        if runs.failure is None
-        else UnexplainedDocument(runs.failure.broken.sentence, tuple(f"{s.operation}{s.arguments}" for s in runs.failure.run.steps))
-    )
-    unseen = () if runs.failure else filter(None, [_unseen(other, runs, proofs)])
+def _document(
+    name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs: list[Simulated], unproved: list[str]
+) -> RefinementDocument:
+    open_ = (*unproved, *filter(None, [] if runs.failure else [_unseen(other, runs, proofs)]))
+    failure = None if runs.failure is None else _unexplained(mine, runs.geometry, runs.failure)
     return RefinementDocument(
-        name, other.name, runs.runs, runs.steps, dict(runs.explained), runs.untaken, failure, tuple(proofs), (*unproved, *unseen)
+        name,
+        other.name,
+        _verdict(failure, bool(proofs) and not open_),
+        runs.runs,
+        runs.steps,
+        dict(runs.explained),
+        runs.untaken,
+        failure,
+        tuple(proofs),
+        open_,
     )
+
+
+def _verdict(failure: UnexplainedDocument | None, proved: bool) -> RefinementVerdict:
+    if failure is None:
+        return "refines" if proved else "undecided"
+    return "breaks a law" if failure.clause else "no refinement"
+
+
+def _unexplained(mine: Outline, geometry: Geometry, failure: Failure) -> UnexplainedDocument:
+    """A run, and what it breaks: a law of the design itself is broken when the run is made again."""
+    told = list(replay(mine, geometry, failure.run))
+    broken = told[-1].broken
+    steps = tuple(str(terminal.step_title(mine, number, each)) for number, each in enumerate(told, 1))
+    return UnexplainedDocument((broken or failure.broken).sentence, steps, broken.clause if broken else "")

@@ -75,24 +75,28 @@ class BrokenRun:
         """What the run is judged by when it is run again: the one law, where others may be broken before."""
         return self.asked if self.law is not None and self.asked == self.law.name else self.clause
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a run stays in its process; expected its token or its text, str(run)")
+
     def told(self) -> list[Told]:
         """Each step with what it changed and what it showed."""
         return list(replay(self.judged, self.geometry, self.failure.run))
 
     def __str__(self) -> str:
         token = self.token
-        again = "(a class in a function has no token)" if token is None else f"refmodel replay {token}"
+        again = "(a class that no name leads to has no token)" if token is None else f"refmodel replay {token}"
         return "\n".join([broken_text(self.failure.broken), trace_text(self.design, self.told()), again])
 
 
 def spec_of_class(cls: type) -> str | None:
     """How a class is named in a token; None if no name leads to it."""
-    if "<locals>" in cls.__qualname__ or "." in cls.__qualname__:
+    module = sys.modules.get(cls.__module__)
+    if getattr(module, cls.__qualname__, None) is not cls:  # in a function, or in a notebook's cell
         return None
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    if cls.__module__.split(".")[0] == "refmodel" or file is None:
+    if cls.__module__.split(".")[0] == "refmodel":
         return f"{cls.__module__}:{cls.__qualname__}"
-    return f"{Path(file).resolve()}:{cls.__qualname__}"
+    file = Path(getattr(module, "__file__", None) or "")
+    return f"{file.resolve()}:{cls.__qualname__}" if file.is_file() else None  # none at a prompt, or from standard input
 
 
 __all__ = ["BrokenRun", "spec_of_class"]

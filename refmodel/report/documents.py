@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import attrs
 import msgspec
@@ -228,10 +228,17 @@ class FlowDocument(LeaksDocument):
 
 @attrs.frozen
 class UnexplainedDocument:
-    """A run whose last step the other design cannot take."""
+    """A run whose last step the other design cannot take, or that breaks a law of the design itself."""
 
     broken: str
     run: tuple[str, ...]
+    """Its steps as calls with named arguments; none if the designs differ at power-on."""
+    clause: str
+    """The clause of the law that is broken; empty if it is the other design that has no such step."""
+
+
+RefinementVerdict: TypeAlias = Literal["refines", "no refinement", "breaks a law", "undecided"]
+"""``breaks a law``: a run breaks a law of the design itself, so nothing is said of the other."""
 
 
 @attrs.frozen
@@ -240,6 +247,7 @@ class RefinementDocument:
 
     design: str
     to: str
+    verdict: RefinementVerdict
     runs: int
     steps: int
     explained: dict[str, int]

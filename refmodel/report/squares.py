@@ -9,7 +9,7 @@ import attrs
 
 from refmodel.bare_machines import bare_machine
 from refmodel.engines.machine import Failure
-from refmodel.engines.outcomes import shown_by
+from refmodel.engines.outcomes import exits, shown_by
 from refmodel.engines.replaying import replay
 from refmodel.engines.simulation_runs import square
 from refmodel.engines.words import call, change_text, outcome_text, shown
@@ -86,10 +86,13 @@ def of_failure(design: Outline, other: Outline, failure: Failure, geometry: Geom
 def _shows(design: Outline, operation: str, outcome: Any) -> str:
     """What the guest is shown by a step: the reply in what it returns, or else all that a guest's own instruction returns."""
     told = shown_by(outcome)
+    by_guest = any(op.name == operation and op.by_guest for op in design.operations)
+    if exits(told):
+        return "nothing, for it exits" if by_guest else "nothing"
     if told is not None:
         return shown(kind_of(type(told)), told)
-    by_guest = any(op.name == operation and op.by_guest for op in design.operations)
-    return (outcome_text(outcome) if by_guest else "") or "nothing"
+    text = outcome_text(outcome) if by_guest else ""
+    return f"{type(outcome).__name__}()" if text == "-" else text or "nothing"
 
 
 def _short(text: str) -> str:
