@@ -68,7 +68,10 @@ Three kinds of mutants do not count for the score:
 - *Allowed*: the solver proves that the original code may do whatever the mutant does, so the mutant
   breaks no law. An allowed mutant only refuses an operation, or lacks memory, more often.
 - *Reason*: an author has recorded why the mutant is equivalent
-  ([equivalent.toml](../refmodel/engines/mutation/equivalent.toml)).
+  ([equivalent.toml](../refmodel/engines/mutation/equivalent.toml)). For a design of your own,
+  `--reasons FILE` names a file of the same form.
+
+An obligation that is not proved of the original code detects no mutant. Prove the design first.
 
 The column *left* counts the survivors. The score is the share of detected mutants among detected
 mutants and survivors. For the share in the column *noticed*, mutants with a recorded reason count

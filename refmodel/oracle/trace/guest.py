@@ -359,11 +359,20 @@ def exit_(k: Knowledge, event: Exit) -> None:
     exits.exited(k, event)
     with contextlib.suppress(Open):
         fetches = not event.fetch or k.state.executable.find(key)
-        if fetches and k.state.gives(*key, event.write) and not k.state.grants[key].present:
+        if fetches and _gives(k, key, event.write):
             if exits.may_be_late(k, event) or (event.write and exits.may_lack_the_right(k, *key)):
                 return
             mapped = f"for vm {event.vm}, gfn {key[1]:#x}, which is mapped{' writable' if event.write else ''}"
             unless_silent(k, about_page(contract.a_derived_entry_does_not_exit, key, mapped), About(frozenset({key})))
+
+
+def _gives(k: Knowledge, key: Key, write: bool) -> bool:
+    """Whether an access needs no exit. Raises ``Open`` if that is not known."""
+    grant = k.state.grants[key]
+    if not grant.present:
+        return bool(k.state.gives(*key, write))
+    borrowed = k.state.borrowed[key]
+    return borrowed.present and (not write or (borrowed.writable and grant.writable))
 
 
 def dumped(k: Knowledge, event: Cell) -> None:
