@@ -551,7 +551,11 @@ def test_leaks_compares_the_whole_outcome_and_says_what_it_compared() -> None:
     done = refmodel("leaks", f"{SMALL}:Whispers")
     assert done.returncode == 1 and "depends on state that it must not learn" in done.stdout and "the answers of ask" in done.stdout
     nothing = refmodel("leaks", f"{SMALL}:Mute")
-    assert nothing.returncode == 3 and "undecided: of ask nothing was compared" in nothing.stdout and "nothing leaks" not in nothing.stdout
+    assert (
+        nothing.returncode == 3
+        and "undecided: of ask nothing was compared" in nothing.stdout
+        and "nothing leaks" not in nothing.stdout
+    )
 
 
 # ---------------------------------------------------------------- files

@@ -67,7 +67,7 @@
 
 /* registers: A CPU's registers that page walks depend on, reported at the start, after a gap and after each
  * change. An absent field is unchanged. What was never reported is: wp and nxe set, every other flag clear, 4
- * levels, 40 bits of physical address, and pages of 1 GiB. What is not reported after a gap is unknown, but for
+ * levels, 40 bits of physical address, and pages of 1 GiB. What is not reported after a gap is unknown, except
  * amd, physical_bits and gigabyte_pages, which do not change. Optional fields: cr3, levels, wp, smep, smap, nxe,
  * pge, pcide, pke, pkru, amd, physical_bits, gigabyte_pages, keep. */
 #define refmodel_event_registers(rm, vm, more) \

@@ -90,7 +90,7 @@ class DmaRead(Event, tag="dma_read", kw_only=True):
 class Registers(Event, tag="registers", kw_only=True):
     """A CPU's registers that page walks depend on, reported at the start, after a gap and after each change. An absent field is
     unchanged. What was never reported is: ``wp`` and ``nxe`` set, every other flag clear, 4 levels, 40 bits of physical
-    address, and pages of 1 GiB. What is not reported after a gap is unknown, but for ``amd``, ``physical_bits`` and
+    address, and pages of 1 GiB. What is not reported after a gap is unknown, except ``amd``, ``physical_bits`` and
     ``gigabyte_pages``, which do not change.
 
     A new ``cr3`` flushes as MOV to CR3 does, unless ``keep`` is set (bit 63 of the source). A new ``pge``, ``pcide`` or ``smep``
