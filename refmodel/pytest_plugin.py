@@ -97,7 +97,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
             found = DesignOfSuite.from_parent(session, name=spec, nodeid=spec, design=spec).collect()
         except pytest.Collector.CollectError as why:
             raise pytest.UsageError(str(why)) from None
-        session.ihook.pytest_collectreport(report=pytest.CollectReport(spec, "passed", None, found))  # so that they are counted
+        session.ihook.pytest_collectreport(report=pytest.CollectReport(spec, "passed", None, [*found]))  # so that they are counted
         items += found
 
 
