@@ -99,7 +99,7 @@ def find(name: str) -> type[Design]:
             return _named_design(name)
         return in_geometry(_named_design(sized["design"]), sizes_of(sized["sizes"]))
     except OSError as why:  # a name that is too long for a file
-        raise BadDesign(f"{name[:80]}{'...' if len(name) > 80 else ''}: {why.strerror or why}") from None
+        raise BadDesign(f"{name[:80]}{'...' if len(name) > 80 else ''}: cannot be used: {why.strerror or why}") from None
 
 
 def sizes_of(text: str) -> dict[str, int]:
