@@ -406,6 +406,7 @@ AS_MET = {
     "borrowed_page_mapped_writable_to_a_shared_frame": (7, 'ISO-2'),
     "stored_before_its_mark_on_an_unknown_frame": (5, 'EQV-4'),
     "exits_at_a_borrowed_page_that_is_mapped": (5, 'EFF-1'),
+    "table_under_an_alias_that_leads_elsewhere": None,
 }
 """Where each deviates, and from what."""
 

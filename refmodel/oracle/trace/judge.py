@@ -75,6 +75,7 @@ class Judge:
         k.store_to_table = linear.store_to_table
         k.seen_in_table = linear.seen_in_table
         k.table_changed = linear.table_changed
+        k.tables_elsewhere = linear.tables_elsewhere
         k.judged = functools.partial(by_step.judge, k)
         k.taken = functools.partial(steps.taken, k)
         self.decoder = msgspec.json.Decoder(ANY)

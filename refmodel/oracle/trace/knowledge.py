@@ -77,7 +77,7 @@ class Knowledge:
         nobody: Callable[..., None] = lambda *what: None  # noqa: E731
         self.effect = self.load = self.store = self.judged = nobody
         """What events hand themselves to."""
-        self.store_to_table = self.seen_in_table = self.table_changed = nobody
+        self.store_to_table = self.seen_in_table = self.table_changed = self.tables_elsewhere = nobody
         """What is told of tables of guests'."""
         self.taken: Callable[..., None] = nobody
         """What judges something about one page by what it came to for others of its shape."""
@@ -428,6 +428,8 @@ class Knowledge:
             elif name == "grants":
                 grant = table.get(key)
                 self.borrowers.put(key, [(grant.vm, grant.gfn)] if grant is not None and grant.present else [])
+                if self.table_pages and any(_is_table(self, key, each) for each in (old, grant)):
+                    self.tables_elsewhere(self, key[0])
             if name in WATCHED:
                 looked.add(key)
         grants = self.tables["grants"]
@@ -470,6 +472,12 @@ class Knowledge:
                 continue
             for page in pages if len(pages) <= len(self.alike) else [each for each in self.alike if each in pages]:
                 self.alike.pop(page, None)
+
+
+def _is_table(k: Knowledge, key: Key, grant: Any) -> bool:
+    """Whether a page is, or is borrowed from, a table of a guest's."""
+    owner = (grant.vm, grant.gfn) if getattr(grant, "present", False) else key
+    return owner in k.table_pages
 
 
 __all__ = ["CALM", "About", "Knowledge", "Lingering", "Open", "deviates", "holds"]

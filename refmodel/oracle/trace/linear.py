@@ -137,6 +137,13 @@ def table_changed(k: Knowledge, key: Key, old: Contents) -> None:
             _watch_below(k, key, *after)
 
 
+def tables_elsewhere(k: Knowledge, vm: int) -> None:
+    """A VM reaches another page where it reached a table: what it has cached may come from either."""
+    for (of, _), mine in k.processors.items():
+        if of == vm:
+            mine.add(Loses())
+
+
 def _held_before(k: Knowledge, key: Key, offset: int, old: Part) -> None:
     """Processors that walk through a table may remember a word of it as it was."""
     for mine in _walking(k, key):
