@@ -8,7 +8,7 @@ from rich.text import Text
 from refmodel.language.plurals import many
 from refmodel.oracle.trace.driving import Driven
 from refmodel.oracle.trace.expected import NONE_KNOWN, Expected
-from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
+from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict, note_of_unheld
 
 
 def told(console: Console, verdict: TraceVerdict, expected: Expected = NONE_KNOWN) -> None:
@@ -77,6 +77,8 @@ def driven(console: Console, done: Driven) -> None:
     )
     for known in done.known:
         console.print(Text(f"  known deviation, {known.runs:,} times: {known.reason}", "yellow"), soft_wrap=True)
+    if done.unheld:
+        console.print(Text(f"  note: {note_of_unheld(done.unheld, done.met['access'])}", "yellow"), soft_wrap=True)
     if done.deviation is None and not done.judged:
         console.print(Text("  undecided: no event was judged", "yellow"))
         return

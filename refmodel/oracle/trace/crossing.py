@@ -15,7 +15,11 @@ from refmodel.oracle.x86.fault_codes import CODES
 def access(k: Knowledge, event: Linear) -> None:
     """One that crosses into the next page is two; a fault may be that of either."""
     unheld = k.unheld
-    _access(k, event)
+    try:
+        _access(k, event)
+    except (Deviates, Inconsistent):
+        k.unheld = unheld
+        raise
     k.unheld = min(k.unheld, unheld + 1)
 
 

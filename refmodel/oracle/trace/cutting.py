@@ -21,7 +21,7 @@ from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.judge import Judge, judge_trace
 from refmodel.oracle.trace.reading import BLOCK, LONGEST, MAGIC
 from refmodel.oracle.trace.table import ANY
-from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
+from refmodel.oracle.trace.verdicts import UNHELD, Deviation, TraceVerdict, note_of_unheld
 
 PIECES = 4
 """Pieces for each process: some take longer than others."""
@@ -43,6 +43,7 @@ class Judged:
     events: int
     judged: int
     gaps: int
+    unheld: int
     met: dict[str, int]
     notes: tuple[str, ...]
     deviation: Deviation | None
@@ -53,16 +54,21 @@ def judge_in_pieces(name: str, where: Where) -> TraceVerdict:
     pieces = cut(name, PIECES * max(where.jobs, 2))
     if len(pieces) < 2:
         return judge_trace(name)
-    began, events, judged, gaps = time.perf_counter(), 0, 0, 0
+    began, events, judged, gaps, unheld = time.perf_counter(), 0, 0, 0, 0
     met, notes, deviation = Counter[str](), list[str](), None
     for done in spread(partial(_judge, name), pieces, where):
         events, judged, gaps = events + done.events, judged + done.judged, gaps + done.gaps
+        unheld += done.unheld
         met.update(done.met)
         notes += done.notes
         if done.deviation is not None:
             deviation = done.deviation
             break
-    return TraceVerdict(name, events, time.perf_counter() - began, deviation, tuple(notes), judged, {"gaps": gaps}, dict(met))
+    counted = {"gaps": gaps}
+    if unheld:
+        counted[UNHELD] = unheld
+        notes.append(note_of_unheld(unheld, met["access"]))
+    return TraceVerdict(name, events, time.perf_counter() - began, deviation, tuple(notes), judged, counted, dict(met))
 
 
 def cut(name: str, most: int) -> list[Piece]:
@@ -165,7 +171,8 @@ def _judge(name: str, piece: Piece) -> Judged:
     verdict, again = judge.verdict(0, deviation), int(header is not None)
     met = Counter(verdict.met)
     met["trace"] -= again
-    return Judged(verdict.events - again, verdict.judged, judge.gaps, dict(+met), verdict.notes, deviation)
+    notes, unheld = tuple(judge.notes), judge.knowledge.unheld  # what is not judged of all pieces is told once
+    return Judged(verdict.events - again, verdict.judged, judge.gaps, unheld, dict(+met), notes, deviation)
 
 
 def _blocks(name: str, read: Callable[[int], bytes], piece: Piece) -> Iterator[tuple[int, bytes]]:

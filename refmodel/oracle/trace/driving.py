@@ -113,6 +113,8 @@ class Driven:
     """How many events of each kind were reported, by the kinds' names in the format."""
     known: tuple[KnownRuns, ...]
     """Runs that ended at a deviation that is known."""
+    unheld: int = 0
+    """Accesses by linear address that may have ended in any way, for all that is known."""
     repeated: bool = True
     """Whether the deviation came again when the commands were carried out once more, by a process that had just begun."""
 
@@ -262,7 +264,7 @@ class Driver:
         self.implementation, self.expected = implementation, expected
         self.carried_out = 0
         """Commands of the last run that were carried out."""
-        self.runs = self.commands = self.events = self.judged = self.hangs = 0
+        self.runs = self.commands = self.events = self.judged = self.unheld = self.hangs = 0
         self.met, self.known = Counter[str](), dict[int, KnownRuns]()
         self.best: Met | None = None
         """The shortest run so far that deviates in a way that is not known."""
@@ -300,6 +302,7 @@ class Driver:
             self.judged,
             dict(self.met),
             tuple(self.known.values()),
+            self.unheld,
         )
         return done if met is None else attrs.evolve(done, deviation=met.deviation, failing=met.commands, trace=met.trace)
 
@@ -312,6 +315,7 @@ class Driver:
             verdict = judge.verdict(0.0, None)
             self.met.update(verdict.met)
             self.judged += verdict.judged
+            self.unheld += judge.knowledge.unheld
 
     def _run(self, judge: Judge, commands: Sequence[Command], trace: list[bytes]) -> Deviation | None:
         self.runs += 1

@@ -115,7 +115,7 @@ def was_walked(k: Knowledge, key: Key, offset: int, seen: int) -> bool:
     """Whether this may be an entry in which the accessed flag is seen set, and was known to be clear: a processor may walk there of
     its own accord, and then sets the flag (SDM Vol. 3A 4.8, 4.10.2.3). Where nobody tells CR3, any page may be a table."""
     had, known = k.page(*key).bits(offset)
-    if not seen & A & known & ~had or not had & P:
+    if not seen & A & known & ~had or known & ~had & P:
         return False
     untold = not k.closed or "registers" in k.silent or not any(vm == key[0] for vm, _ in k.processors)
     return untold or key in k.table_pages

@@ -28,7 +28,7 @@ from refmodel.oracle.trace.known_states import told_of
 from refmodel.oracle.trace.reading import Source
 from refmodel.oracle.trace.refusals import expected
 from refmodel.oracle.trace.table import ANY, HELD_TO_LAWS, KINDS, effect
-from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
+from refmodel.oracle.trace.verdicts import UNHELD, Deviation, TraceVerdict, note_of_unheld
 
 MOST_WORDS = 1_500_000
 """Words of guests' memory that are kept in mind at most."""
@@ -354,11 +354,8 @@ class Judge:
         judged = sum(number for event, number in self.met.items() if event in HELD_TO_LAWS)
         judged -= min(judged, self.knowledge.believed + self.knowledge.unheld)
         if unheld := self.knowledge.unheld:
-            counted["accesses by linear address that may have ended in any way"] = unheld
-            notes.append(
-                f"{unheld:,} of {met['access']:,} accesses by linear address were not judged: an entry of the page tables, "
-                "a register, or what the CPU has cached is not known"
-            )
+            counted[UNHELD] = unheld
+            notes.append(note_of_unheld(unheld, met["access"]))
         return TraceVerdict(self.name, self.events, seconds, deviation, tuple(notes), judged, counted, met)
 
     def bad(self, line: int, field: str, message: str) -> BadDesign:

@@ -405,8 +405,8 @@ class Knowledge:
             name = table.name
             if self.alike:
                 self._changed(name, key)
-            if name == "bare_memory" and self.table_pages and type(old) is Contents and key in self.table_pages:
-                self.table_changed(self, key, old)
+            if name == "bare_memory" and self.table_pages and key in self.table_pages:
+                self.table_changed(self, key, table.__missing__(key) if old is Open else old)
             if self.balloons and name in ballooned.LOOKED_AT:
                 if type(key) is Stretch:
                     self.balloons.pop(key.whose, None)

@@ -25,12 +25,14 @@ from refmodel.oracle.trace.contents import Contents, Part
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Invlpg, Invpcid, Linear, Registers
 from refmodel.oracle.trace.knowledge import Knowledge
-from refmodel.oracle.trace.processors import NOT_TOLD, REGISTERS, Loses, Processor, Runs, Stored, Tables, may_remember
+from refmodel.oracle.trace.processors import NOT_TOLD, REGISTERS, Loses, Processor, Replaced, Runs, Stored, Tables, may_remember
 from refmodel.oracle.trace.tables import Key, Open
 from refmodel.oracle.x86.fault_codes import CODES, contradicts, is_only_the_code
 
 TOLD = ("cr3", "levels", "wp", "smep", "smap", "nxe", "pke", "pkru", "amd", "gigabyte_pages")
 """Fields of ``registers`` that walks depend on by the same names."""
+LEVELS = 5
+"""Of page tables, at most (SDM Vol. 3A 4.5.1): whatever is canonical with fewer is so with these."""
 CAPABILITIES = ("amd", "beyond", "gigabyte_pages")
 """Those that say what a processor is like. No gap ends them."""
 
@@ -95,12 +97,11 @@ def invlpg(k: Knowledge, event: Invlpg) -> None:
 
 def invpcid(k: Knowledge, event: Invpcid) -> None:
     mine = processor(k, event.vm, event.cpu)
-    if event.kind == 0 and "levels" not in mine.untold and not canonical(event.gva, mine.cpu.levels):
+    levels = LEVELS if "levels" in mine.untold else mine.cpu.levels
+    if event.kind == 0 and not canonical(event.gva, levels):
         raise Inconsistent("gva", f"{event.gva:#x} is not canonical: INVPCID ends in #GP and does nothing")
     mine.forgets(
-        functools.partial(
-            Remembered.invpcid, kind=event.kind, tag=mine.tag, pcid=event.pcid, gva=event.gva, levels=mine.cpu.levels
-        ),
+        functools.partial(Remembered.invpcid, kind=event.kind, tag=mine.tag, pcid=event.pcid, gva=event.gva, levels=levels),
         (event.pcid, event.gva >> 12 if event.kind == 0 else None) if mine.no_globals else None,
     )
     if event.kind == 2 or (event.kind == 3 and mine.no_globals):
@@ -130,11 +131,13 @@ def store_to_table(k: Knowledge, key: Key, offset: int, bits: int, mask: int) ->
 def table_changed(k: Knowledge, key: Key, old: Contents) -> None:
     """A table does not hold what it held, other than by a store to one of its words."""
     now = k.page(*key)
-    for offset in old.words:
-        before, after = old.bits(offset), now.bits(offset)
-        if before != after:
-            _held_before(k, key, offset, before)
-            _watch_below(k, key, *after)
+    if (old.words, old.zeroed) == (now.words, now.zeroed):
+        return
+    for mine in _walking(k, key):
+        if mine.has_tables:
+            mine.add(Replaced(key, old.copy()))
+    for offset in [each for each in now.words if old.bits(each) != now.bits(each)]:
+        _watch_below(k, key, *now.bits(offset))
 
 
 def tables_elsewhere(k: Knowledge, vm: int) -> None:

@@ -22,11 +22,12 @@ from typing import Any, BinaryIO
 import attrs
 
 from refmodel.language import BadDesign
+from refmodel.language.plurals import many
 from refmodel.oracle.trace.events import Header
 from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.reading import LONGEST
 from refmodel.oracle.trace.table import HELD_TO_LAWS
-from refmodel.oracle.trace.verdicts import Deviation
+from refmodel.oracle.trace.verdicts import WHY_UNHELD, Deviation
 
 JUDGING = threading.Lock()
 """Conversations have a thread each, and whoever answers the questions of a law is one for the process."""
@@ -51,6 +52,8 @@ class Lockstep:
         self.deviation: Deviation | None = None
         self.undecided = 0
         """Events of which it was said that a race leaves them undecided."""
+        self.unheld = 0
+        """Accesses by linear address of which it was said that they were not judged."""
 
     def answer(self, text: bytes) -> dict[str, Any]:
         """What to answer to a line."""
@@ -64,7 +67,7 @@ class Lockstep:
             if self.deviation is not None:
                 return {"ok": False, "line": self.line, "after": self.deviation.line}
             self.deviation = self.judge.one(self.line, event, text, self.before)
-            self.judged += type(event) in HELD_TO_LAWS
+            self.judged += type(event) in HELD_TO_LAWS and self.judge.knowledge.unheld == self.unheld
         except BadDesign as why:
             self.erred = True
             return {"error": str(why), "line": self.line}
@@ -77,11 +80,15 @@ class Lockstep:
         return {"ok": False, **attrs.asdict(found)}
 
     def _undecided(self) -> list[str]:
-        """What to say of races that were found to be undecided by this answer."""
+        """What to say of accesses that were not judged, and of races that were found to be undecided by this answer."""
+        unheld, self.unheld = self.judge.knowledge.unheld - self.unheld, self.judge.knowledge.unheld
+        notes = [f"{many(unheld, 'access')} by linear address not judged: {WHY_UNHELD}"] if unheld > 0 else []
         several = self.judge.interleaving
         more = 0 if several is None else several.undecided - self.undecided
         self.undecided += more
-        return [f"{more} undecided, since it has to do with a race: nothing known of it is relied on any more"] if more else []
+        if more:
+            notes.append(f"{more} undecided, since it has to do with a race: nothing known of it is relied on any more")
+        return notes
 
     def finish(self) -> dict[str, Any] | None:
         """What to say when there are no more lines: what deviates, if events were still waiting for others."""

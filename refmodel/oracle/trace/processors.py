@@ -12,7 +12,7 @@ from refmodel.machine.x86.guest_walk import Cpu
 from refmodel.machine.x86.staleness import Chain, Remembered, Tag
 from refmodel.machine.x86.words import FRAME, A, P
 from refmodel.oracle.trace import anywhere, guest
-from refmodel.oracle.trace.contents import Part
+from refmodel.oracle.trace.contents import Contents, Part
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.tables import Key, Open
 
@@ -37,6 +37,14 @@ class Stored:
     key: Key
     offset: int
     before: Part
+
+
+@attrs.frozen
+class Replaced:
+    """A change of a table as a whole, and what it held before."""
+
+    key: Key
+    before: Contents
 
 
 @attrs.frozen
@@ -99,7 +107,7 @@ REGISTERS = frozenset({"levels", "wp", "smep", "smap", "nxe", "pge", "pcide"})
 """What ``registers`` tells of a processor, beside CR3. What nobody tells at the start is as at power-on; after a gap it is not
 known."""
 
-Step: TypeAlias = Stored | Runs | Forgets | Loses
+Step: TypeAlias = Stored | Replaced | Runs | Forgets | Loses
 Word: TypeAlias = tuple[Key, int]
 """A page, and the offset of a word in it."""
 
@@ -237,8 +245,16 @@ class Tables:
     may be remembered is found out with the flags set.
     """
 
-    def __init__(self, k: Knowledge, vm: int, before: Mapping[Word, Part] | None = None, flags: int = 0, accessed: int = 0) -> None:
-        self.k, self.vm, self.before, self.flags = k, vm, before or {}, flags
+    def __init__(
+        self,
+        k: Knowledge,
+        vm: int,
+        before: Mapping[Word, Part] = {},
+        pages: Mapping[Key, Contents] = {},
+        flags: int = 0,
+        accessed: int = 0,
+    ) -> None:
+        self.k, self.vm, self.before, self.pages, self.flags = k, vm, before, pages, flags
         self.accessed = accessed
         """A flag that present entries are taken to have set."""
         self.met_clear = False
@@ -250,7 +266,7 @@ class Tables:
         if (key, offset) in self.before:
             bits, known = self.before[key, offset]
         else:
-            page = self.k.pages.get(key)
+            page = self.pages.get(key) or self.k.pages.get(key)
             bits, known = (0, 0) if page is None else page.bits(offset)
         if not anywhere.is_entry(known):
             raise Open
@@ -262,7 +278,7 @@ class Tables:
 
     def all_accessed(self) -> Tables:
         """Page tables with the accessed flag set in every present entry."""
-        return Tables(self.k, self.vm, self.before, self.flags, A)
+        return Tables(self.k, self.vm, self.before, self.pages, self.flags, A)
 
     def mark(self, address: int, entry: int, flags: int) -> None:
         if flags & ~entry:
@@ -275,14 +291,14 @@ def may_remember(k: Knowledge, vm: int, mine: Processor, gva: int) -> Remembered
     anything."""
     page, end = mine.page(gva), mine.dropped + len(mine.steps)
     steps = list(_concerning(mine.steps[page.next - mine.dropped :], gva))
-    stores = [step for step in steps if isinstance(step, Stored)]
+    stores = [step for step in steps if isinstance(step, Stored | Replaced)]
     if len(stores) > MOST:
         steps, stores = [Loses()], []
     memories = iter(_as_it_was(k, vm, stores))
     memory, runs = next(memories), _running(mine, page.next)
     _read(page, memory, runs, gva)
     for step in steps:
-        if isinstance(step, Stored):
+        if isinstance(step, Stored | Replaced):
             memory = next(memories)
         elif isinstance(step, Runs):
             runs = step
@@ -344,13 +360,18 @@ def _read(page: Page, memory: Tables, runs: Runs, gva: int) -> None:
         page.unknown.add(runs.tag.pcid)
 
 
-def _as_it_was(k: Knowledge, vm: int, stores: list[Stored]) -> list[Tables]:
+def _as_it_was(k: Knowledge, vm: int, stores: list[Stored | Replaced]) -> list[Tables]:
     """The tables before the first of these stores, before the second, and so on, and as they are now."""
     before: dict[Word, Part] = {}
+    pages: dict[Key, Contents] = {}
     memories = [Tables(k, vm, flags=anywhere.FLAGS)]
     for store in reversed(stores):
-        before = {**before, (store.key, store.offset): store.before}
-        memories.append(Tables(k, vm, before, anywhere.FLAGS))
+        if isinstance(store, Stored):
+            before = {**before, (store.key, store.offset): store.before}
+        else:
+            before = {word: part for word, part in before.items() if word[0] != store.key}
+            pages = {**pages, store.key: store.before}
+        memories.append(Tables(k, vm, before, pages, anywhere.FLAGS))
     return memories[::-1]
 
 

@@ -38,6 +38,16 @@ class Deviation:
         return f"line {self.line} breaks {self.clause}: {self.sentence}{where}{instead}"
 
 
+UNHELD = "accesses by linear address that may have ended in any way"
+"""What is counted: accesses of which what is known decides nothing."""
+WHY_UNHELD = "an entry of the page tables, a register, or what the CPU has cached is not known"
+
+
+def note_of_unheld(unheld: int, accesses: int) -> str:
+    """How many accesses by linear address were not judged, and why."""
+    return f"{unheld:,} of {accesses:,} accesses by linear address were not judged: {WHY_UNHELD}"
+
+
 MOST_TOLD = 20
 """Notes that are printed."""
 
