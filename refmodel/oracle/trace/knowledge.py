@@ -405,7 +405,8 @@ class Knowledge:
             name = table.name
             if self.alike:
                 self._changed(name, key)
-            if name == "bare_memory" and self.table_pages and key in self.table_pages:
+            if name == "bare_memory" and self.table_pages and type(key) is not Stretch and key in self.table_pages:
+                # Pieces leave out a table: what it holds is kept by itself, or nothing is known of it.
                 self.table_changed(self, key, table.__missing__(key) if old is Open else old)
             if self.balloons and name in ballooned.LOOKED_AT:
                 if type(key) is Stretch:
