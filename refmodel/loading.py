@@ -32,6 +32,7 @@ from refmodel.language.kinds import NameKind
 from refmodel.language.nearly import did_you_mean, nearly_or
 from refmodel.language.places import home_of, place_of
 from refmodel.language.sizes import Geometry
+from refmodel.language.untouched import nothing_replaced
 from refmodel.points import PAIRS, point
 
 _LOADED: dict[tuple[Path, str], ModuleType] = {}
@@ -249,7 +250,7 @@ def _executed(path: Path, file: Path, text: bytes) -> ModuleType:
     try:
         if "." in name:
             importlib.import_module(name.rpartition(".")[0])
-        with importing(folder):
+        with importing(folder), nothing_replaced(str(path)):
             spec.loader.exec_module(module)
     except BaseException as why:
         del sys.modules[name]
@@ -259,8 +260,8 @@ def _executed(path: Path, file: Path, text: bytes) -> ModuleType:
             raise BadDesign(f"{path}: ends the program when it is loaded; expected a design") from None
         if isinstance(why, BadDesign):
             raise _with_line(why) from None
-        if not isinstance(why, Exception):
-            raise
+        if isinstance(why, KeyboardInterrupt) or type(why).__module__.partition(".")[0] == __name__.partition(".")[0]:
+            raise  # the user, or refmodel itself, has ended it
         if isinstance(why, SyntaxError) and Path(why.filename or path).is_file():
             raise BadDesign(f"{why.filename or path}:{why.lineno or 1}: {why.msg}") from None
         line = next((f.lineno for f in reversed(traceback.extract_tb(why.__traceback__)) if Path(f.filename) == file), None)

@@ -20,8 +20,10 @@ from refmodel.engines.checking import check
 from refmodel.engines.counterexamples import Counterexample, counterexample, counterexamples
 from refmodel.engines.looked_at import looked_at
 from refmodel.engines.minimal import minimal
+from refmodel.engines.parts import take
 from refmodel.engines.prover import Judgement, prove_operation
 from refmodel.engines.reports_of_proofs import EVERY_LAW
+from refmodel.engines.samples import in_state
 from refmodel.engines.scope import Witness
 from refmodel.engines.suggest import Suggestion, suggest
 from refmodel.engines.unknowns import in_words
@@ -92,6 +94,40 @@ def test_a_minimal_counterexample_still_breaks_the_law_from_a_lawful_state() -> 
         case = counterexample(outline(cls), "unmap", witness(cls))
         pages = [value for table, _, value in case.entries if table == "pages"]
         assert len(pages) == 2 and pages[0] == pages[1], "two pages have one frame"
+
+
+@attrs.frozen
+class Read:
+    ok: bool = False
+
+
+class Aborts(Design):
+    """Where a used frame has no owner, ``read`` goes wrong; with one, it may break the law."""
+
+    owner: dict[Mfn, Vm]
+    full: Total[Mfn, bool]
+    geometry = geometry(Mfn=1, Vm=1)
+
+    @operation
+    def read(self, mfn: Mfn) -> Read:
+        return Read(self.owner[mfn] == NOTHING)
+
+    @law("ISO-1", "What is read of a full frame is right.")
+    def works(s: Any, before: Any, outcome: Read, mfn: Mfn) -> bool:
+        return implies(before.full[mfn], outcome.ok)
+
+
+def test_a_state_from_which_the_step_aborts_is_no_smaller_counterexample() -> None:
+    design = outline(Aborts)
+    tables = {"owner": {0: 0}, "full": {0: True}}
+    machine = in_state(design, design.cls.geometry, tables)
+    taken = take(machine, design.operation("read"), (0,), (), [tables])
+    assert taken is not None
+    step, outcome = taken
+    broken = machine.breaks(design.laws[0], design.operation("read"), (0,), outcome)
+    assert broken is not None and broken.law is not None
+    found = minimal(design, Witness(design.cls.geometry, tables, step, outcome, broken))
+    assert found.outcome == Read() and found.tables == tables and not found.broken.error
 
 
 def test_the_entries_that_the_step_and_the_law_read_are_found() -> None:

@@ -403,7 +403,9 @@ class Machine:
         return op.about(self.before, outcome, arguments)
 
     def breaks(self, law: Law, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Broken | None:
-        """Whether this one law is broken by the step just taken."""
+        """Whether this one law is broken by the step just taken. A step that aborted breaks another: it has no outcome to judge."""
+        if isinstance(outcome, Aborted):
+            return None
         with answering(self):
             return self._violation(law, self.names_of(law), self.about(op, arguments, outcome))
 

@@ -359,6 +359,8 @@ class Symbolic:
                 except LeavesKind as wrong:
                     self.must(FALSE, str(wrong))
                     value = kind.default()
+                except RecursionError:  # not to be tried again in another way, at each level of it
+                    raise Unsound("this is nested too deeply to be followed") from None
                 except Exception as error:  # a Fault, a refusal, an abort: it does more than look
                     raise Impure(f"{type(error).__name__}: {error}") from None
                 paths.append((self.conditions, term_of(self, kind, value)))

@@ -6,7 +6,7 @@ lawful state, or a step from one, can satisfy it. Only if there is none, for any
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import z3
 
-from refmodel.engines.connectives import identical, negation
+from refmodel.engines.connectives import conj, identical, negation
 from refmodel.engines.formulas import claimed
 from refmodel.engines.goals import Goals, arbitrary_names
 from refmodel.engines.hypotheses import Hypotheses
@@ -23,7 +23,8 @@ from refmodel.engines.paths import base_of
 from refmodel.engines.prover import TIMEOUT, Induction
 from refmodel.engines.questions import limit
 from refmodel.engines.symbolic import Symbolic
-from refmodel.engines.terms import ANY, Term, real_term
+from refmodel.engines.symbolic_tables import Table
+from refmodel.engines.terms import ANY, TRUE, Term, real_term
 from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault, Premises, answering
 from refmodel.language.design import Operation, Outline
@@ -51,6 +52,8 @@ class _Noting(Symbolic):
 
     def __init__(self, design: Outline) -> None:
         self.premises: list[Term] = []
+        self._entries = 0
+        """Entries of which it was looked at whether they count."""
         super().__init__(design, prune=False)
 
     @contextmanager
@@ -64,6 +67,19 @@ class _Noting(Symbolic):
 
     def premise(self, term: Term) -> None:
         self.premises.append(z3.And(*self._outer, *self.conditions, term))
+
+    def count(self, table: Table, where: Callable[..., Any]) -> Any:
+        """A condition that is stated of what counts is a premise where it holds of some entry."""
+        known = len(self.premises)
+        total = super().count(table, where)
+        del self.premises[known:]  # they were of no entry in particular
+        self._entries += 1
+        names = [self.arbitrary(kind, f"{ANY}entry{self._entries}.{n}") for n, kind in enumerate(table.kind.keys)]
+        key = table.parts(tuple(names))
+        leaves = table.peek(key)
+        there = [*(negation(nobody) for nobody in table.nobody(key)), *(leaves[:1] if table.domain is not None else [])]
+        self.looked_at(lambda: where(table.value(leaves), *names), conj([*there, TRUE]))
+        return total
 
     @property
     def some(self) -> Term:

@@ -401,4 +401,16 @@ def _open(reports: Sequence[EngineReport]) -> str:
     lacking = next((r for r in reports if r.lacking), None)
     if lacking is not None and not any(r.is_whole for r in reports):
         said.append(f"{many(len(lacking.lacking), 'operation')} never applied")
-    return "; ".join(said) or "not every law was shown"
+    return "; ".join(said) or _not_shown([law for law in laws if not _is_shown(law, reports)])
+
+
+NAMED = 3
+"""Laws that a line names."""
+
+
+def _not_shown(laws: Sequence[Law]) -> str:
+    """Which laws were not shown, where nothing else is said of why."""
+    if not laws:
+        return "not every law was shown"
+    more = f" and {many(len(laws) - NAMED, 'more law')}" if len(laws) > NAMED else ""
+    return f"{', '.join(law.name for law in laws[:NAMED])}{more} {'was' if len(laws) == 1 else 'were'} not shown"

@@ -409,6 +409,7 @@ def _read(
 def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
     tables = []
     _refuse_other_tables(cls)
+    _refuse_assigned_tables(cls)
     for name, annotation in _annotations(hashable(cls)).items():
         if any(mark in (annotation, typing.get_origin(annotation)) for mark in (ClassVar, Final)):
             continue
@@ -423,6 +424,18 @@ def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
             )
         tables.append(kind)
     return tuple(tables)
+
+
+def _refuse_assigned_tables(cls: type[Design]) -> None:
+    """``BadDesign`` where ``=`` stands in the place of ``:``, so that the type of a table is the value of an attribute."""
+    types_of_tables = list(_annotations(hashable(cls)).values())
+    for base in cls.__mro__[:-1]:
+        for name, value in vars(base).items():
+            if typing.get_origin(value) in (Total, dict) and value not in types_of_tables:
+                raise BadDesign(
+                    f"{place_of(base, name)} is an attribute, as stated by =, and no table; expected a colon, {name}: "
+                    f"{annotation_in_words(value)}"
+                )
 
 
 def _as_a_constant(cls: type[Design], name: str) -> str:

@@ -39,6 +39,9 @@ from refmodel.language.types import (
     said,
 )
 
+MOST_OPERANDS = 1000
+"""Conditions joined by one ``and`` or ``or``."""
+
 
 class Expressions(Meanings):
     """Expressions, but for calls."""
@@ -66,7 +69,10 @@ class Expressions(Meanings):
                 return Text(node, Scope(Seen(frame), frame.text.scope.function))
             case ast.Compare(left, ops, comparators):
                 return self._compare([left, *comparators], ops, node)
-            case ast.BoolOp(_, values):
+            case ast.BoolOp(op, values):
+                if len(values) > MOST_OPERANDS:
+                    word = "and" if isinstance(op, ast.And) else "or"
+                    self.complain(f"{len(values)} conditions joined by {word}; expected at most {MOST_OPERANDS}", node)
                 for value in values:
                     self.flag(value)
                 return FLAG

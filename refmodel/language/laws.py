@@ -112,6 +112,19 @@ def _hints(function: Callable[..., Any], where: str) -> dict[str, Any]:
         raise BadDesign(f"{where}: {not_evaluated(why)}") from None
 
 
+def _refuse_another_state(function: Callable[..., Any], where: str) -> None:
+    """``BadDesign`` where a second parameter is of the type of the state: there are two states, and one is called ``before``."""
+    subject = function.__annotations__.get(_parameters(function)[0])
+    within = function.__qualname__.split(".")[-2:-1]
+    for name in _parameters(function)[1:]:
+        hint = function.__annotations__.get(name)
+        if name not in ABOUT_A_STEP and (hint in within or (hint is not None and hint is not Any and hint == subject)):
+            raise BadDesign(
+                f"{where}: parameter {name} is a {hint if isinstance(hint, str) else getattr(hint, '__name__', hint)}, a state; "
+                "expected a name such as Gfn. The state before a step is given to a parameter that is called before"
+            )
+
+
 def _refuse_odd_outcome(hints: dict[str, Any], where: str) -> None:
     """``BadDesign`` where the outcome that a law judges is not said to be of one type."""
     kind = hints.get("outcome")
@@ -157,6 +170,7 @@ def law(clause: str, sentence: str = "") -> Callable[[Callable[..., Any]], Law]:
             raise BadDesign(f"{where}: expected plain parameters, with neither * nor **")
         if function.__defaults__:
             raise BadDesign(f"{where}: a parameter has a default value; a law is claimed for all values of its parameters")
+        _refuse_another_state(function, where)
         hints = _hints(function, where)
         _refuse_odd_outcome(hints, where)
         names = []

@@ -28,7 +28,7 @@ STATING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.AnnAssign, a
 def refuse_lost(cls: type, judged: tuple[Law, ...]) -> None:
     """``BadDesign`` where a class that a design is made of states a name twice; where the file of one makes a law that stands in no
     class and under no name, and is not among those that are judged; or where the design's own file has a class with a law of which
-    no design there is made."""
+    no design there is made, or with a law about the design, which is not made of that class."""
     for base in cls.__mro__[:-1]:
         _refuse_what_states_nothing(base)
         _refuse_stated_twice(base)
@@ -59,6 +59,12 @@ def refuse_lost(cls: type, judged: tuple[Law, ...]) -> None:
             f"{law.place}: law {law.clause} ({law.name}) would never be judged: it stands in {other.__name__}, and no "
             f"design in this file is made of that; expected {other.__name__} among the bases of one, or in another "
             "file"
+        )
+    for other, law in _laws_about(cls):
+        raise BadDesign(
+            f"{law.place}: law {law.clause} ({law.name}) is about {cls.__name__} and would never be judged of it: it stands in "
+            f"{other.__name__}, of which {cls.__name__} is not made; expected it in the body of {cls.__name__}, or at the top of "
+            "its file"
         )
 
 
@@ -114,6 +120,30 @@ def _laws_of_classes(cls: type) -> Iterator[tuple[type, Law]]:
     yield from ((each, law) for each, law in stated if isinstance(law, Law))
 
 
+def _laws_about(cls: type) -> Iterator[tuple[type, Law]]:
+    """The laws about a design, or about what it is made of, in classes of its file of which it is not made, each with its class."""
+    for each in _classes_of(sys.modules[cls.__module__]):
+        for value in vars(each).values() if not issubclass(cls, each) else ():
+            law = getattr(value, "law", value)
+            if isinstance(law, Law) and _is_about(law, cls, each):
+                yield each, law
+
+
+def _is_about(law: Law, cls: type, stands_in: type) -> bool:
+    """Whether the first parameter of a law is a design, or a design that this is made of, and not the class where it stands."""
+    try:
+        subject = subject_of(law)
+    except BadDesign:
+        return False
+    return (
+        isinstance(subject, type)
+        and issubclass(subject, design_of(cls))
+        and subject is not design_of(cls)
+        and issubclass(cls, subject)
+        and not issubclass(stands_in, subject)
+    )
+
+
 def _operations_of_classes(cls: type) -> Iterator[tuple[type, FunctionType]]:
     """The operations in classes of a design's file of which no design there is made, each with its class."""
     yield from (
@@ -124,11 +154,14 @@ def _operations_of_classes(cls: type) -> Iterator[tuple[type, FunctionType]]:
     )
 
 
+def _classes_of(module: ModuleType) -> list[type]:
+    """The classes that a file states."""
+    return [each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__]
+
+
 def _unused(cls: type) -> list[type]:
     """The classes of a design's file of which no design there is made."""
-    here = [
-        each for each in vars(sys.modules[cls.__module__]).values() if isinstance(each, type) and each.__module__ == cls.__module__
-    ]
+    here = _classes_of(sys.modules[cls.__module__])
     made_of = {base for each in (cls, *here) if issubclass(each, design_of(cls)) for base in each.__mro__}
     return [each for each in here if each not in made_of]
 

@@ -5,6 +5,9 @@
 conditions are told as the premise of ``implies`` is: functions run from code in which ``premise`` is called on them. It gives back
 what it is given. Where an implication stands in the conclusion of another, its premise counts only where both hold.
 
+That no entry counts, as ``count(...) == 0`` says, is asked of each entry, as by ``all``. That at most so many do, or as many as of
+others, has for its premise that one does.
+
 A condition is looked for where the law's verdict comes from: in what it returns, and in the helpers whose answer it returns.
 What a helper states by which a premise is worked out does not count. Of several alternatives that are plain claims the first is
 told apart: it is no premise, but that it always holds is noted.
@@ -108,6 +111,15 @@ class _Searches:
             self._done[function, denied] = search.asks()
         return self._done[function, denied]
 
+    def has_premise(self, function: FunctionType) -> bool:
+        """That a function's answer is yes is a premise. Whether it asks for anything plainly: it does not."""
+        definition = definition_of(function)
+        if definition is not None:
+            search = _Search(self, function, definition, denied=False)
+            search.premise_of_its_answer()
+            self._searches.append(search)
+        return False
+
     def looked_at(self, node: ast.AST, function: FunctionType) -> None:
         """An expression by which a premise is worked out."""
         for each in ast.walk(node):
@@ -151,6 +163,15 @@ class _Search:
         for name, value, under in _assignments(self._definition.body, ()):
             self._assigned.setdefault(name, []).append((value, under))
         return self.block(self._definition.body)
+
+    def premise_of_its_answer(self) -> None:
+        """That the function says yes is a premise."""
+        if isinstance(self._definition, ast.Lambda):
+            self.premise(self._definition.body, True)
+        else:
+            for node in ast.walk(self._definition):
+                if isinstance(node, ast.Return) and node.value is not None:
+                    self.premise(node.value, True)
 
     # ------------------------------------------------------------ statements
 
@@ -213,6 +234,8 @@ class _Search:
                 return self._either(node, denied=denied)
             case ast.Compare(left, [ast.Eq() | ast.NotEq() as op], [ast.Constant(bool() as value)]):
                 return self.ask(left, denied=denied is ((value is True) is isinstance(op, ast.Eq)))
+            case ast.Compare(left, [op], [right]):
+                return self._numbers(*_at_most(left, op, right, denied=denied))
             case ast.Name(name) if name in self._assigned:
                 given, self._assigned[name] = self._assigned[name], []  # ``ok = ok and ...`` asks for nothing besides
                 if self._conditions:  # what it was given was worked out before, whether the condition holds or not
@@ -259,6 +282,43 @@ class _Search:
             case ast.Tuple(parts) | ast.List(parts):
                 return True in {self.ask(part, denied=denied) for part in parts}
         return True
+
+    def _numbers(self, less: ast.expr, op: type[ast.cmpop], more: ast.expr) -> bool:
+        """How many of something there are, or are at most. ``op`` is ``Eq``, ``LtE`` or ``NotEq``."""
+        of_less, of_more = self._counts(less), self._counts(more)
+        if op is ast.NotEq or not of_less or (op is ast.Eq and not of_more and not isinstance(more, ast.Constant)):
+            return True  # what is asked of is there, whether anything counts or not
+        none = isinstance(more, ast.Constant) and more.value == 0
+        if none:
+            return True in {self._where(each, none=True) for each in of_less}
+        if isinstance(more, ast.Constant) and op is ast.Eq:
+            return True
+        for each in [*of_less, *(of_more if op is ast.Eq else ())]:
+            self._where(each, none=False)
+        return False
+
+    def _counts(self, node: ast.expr) -> list[ast.Call]:
+        """The counts that a number is made of, if it is made of counts."""
+        given = self._assigned.get(node.id, []) if isinstance(node, ast.Name) else []
+        if len(given) == 1:
+            return self._counts(given[0][0])
+        calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
+        return [each for each in calls if _named(each.func, self.of) is asking.count and len(each.args) == 2]
+
+    def _where(self, count: ast.Call, *, none: bool) -> bool:
+        """What makes an entry count. ``none``: no entry is to; otherwise that one does is a premise."""
+        where = count.args[1]
+        if isinstance(where, ast.Lambda):
+            if none:
+                return self.ask(where.body, denied=True)
+            self.premise(where.body, True)
+            return False
+        plainly = True
+        for text in self._called(count):
+            function = text.scope.function
+            if text.node is definition_of(function):
+                plainly &= self._searches.asks(function, denied=True) if none else self._searches.has_premise(function)
+        return plainly
 
     def _implies(self, node: ast.Call, *, denied: bool) -> bool:
         given = [*node.args, *(keyword.value for keyword in node.keywords)]
@@ -392,6 +452,31 @@ def _denied(node: ast.expr) -> tuple[ast.expr, bool] | None:
         case ast.Compare(_, [ast.NotEq() | ast.NotIn()], _):
             return node, False
     return None
+
+
+OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Lt: ast.GtE,
+    ast.GtE: ast.Lt,
+    ast.Gt: ast.LtE,
+    ast.LtE: ast.Gt,
+}
+
+
+def _at_most(left: ast.expr, op: ast.cmpop, right: ast.expr, *, denied: bool) -> tuple[ast.expr, type[ast.cmpop], ast.expr]:
+    """A comparison of numbers as ``==``, ``<=`` or ``!=``, with a constant on the right. ``NotEq`` stands for whatever is none of
+    them."""
+    how = OPPOSITE.get(type(op), ast.NotEq) if denied else type(op)
+    if how in (ast.Gt, ast.GtE):
+        left, how, right = right, (ast.Lt if how is ast.Gt else ast.LtE), left
+    if how is ast.Eq and isinstance(left, ast.Constant):
+        left, right = right, left
+    if how is ast.Lt:
+        if isinstance(right, ast.Constant) and isinstance(right.value, int):
+            right = ast.Constant(right.value - 1)
+        how = ast.LtE
+    return left, how if how in (ast.Eq, ast.LtE) else ast.NotEq, right
 
 
 def _is(node: ast.AST, value: bool) -> bool:

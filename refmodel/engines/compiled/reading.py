@@ -404,6 +404,8 @@ class Tracing:
                     continue
                 except Unsound:
                     raise
+                except RecursionError:  # not to be tried again in another way, at each level of it
+                    raise Unsound("this is nested too deeply to be followed") from None
                 except Exception as error:  # a Fault, an abort: it does more than look
                     raise Impure(f"{type(error).__name__}: {error}") from None
                 found.append((self._on(self.graph.yes), value))
