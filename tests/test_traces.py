@@ -324,8 +324,12 @@ GLOBALS, TAGS = {"pge": True}, {"pcide": True}
     (True, TAGS, (event("invpcid", kind=0, pcid=1, gva=0),)), (False, TAGS, (event("invpcid", kind=0, pcid=1, gva=0x1000),)),
     (True, TAGS, (event("invpcid", kind=1, pcid=1),)), (False, TAGS, (event("invpcid", kind=1, pcid=2),)),
     (True, TAGS, (event("invpcid", kind=3),)),
-    (False, GLOBALS | TAGS, (event("invlpg", gva=0),)), (False, GLOBALS | TAGS, (cr(cr3=ROOT_1),)),
+    (True, GLOBALS | TAGS, (event("invlpg", gva=0),)), (False, GLOBALS | TAGS, (cr(cr3=ROOT_1),)),
     (False, GLOBALS | TAGS, (event("invpcid", kind=3),)), (True, GLOBALS | TAGS, (event("invpcid", kind=2),)),
+    (True, GLOBALS, (cr(smep=True),)), (False, GLOBALS | TAGS, (cr(smep=True),)),  # what is global may be another PCID's
+    (True, GLOBALS | TAGS, (event("invlpg", gva=0), cr(cr3=ROOT_2), cr(cr3=ROOT_1))),
+    (True, GLOBALS | TAGS, (cr(cr3=ROOT_2), event("invlpg", gva=0), cr(cr3=ROOT_1))),
+    (False, GLOBALS | TAGS, (event("invlpg", gva=0), cr(cr3=ROOT_2, keep=True), cr(cr3=ROOT_1))),  # what is global, while it ran
 ])
 def test_what_was_cached_before_a_trace_decides_nothing_until_it_is_invalidated(
         ended: bool, on: Told, told: tuple[Told, ...]) -> None:

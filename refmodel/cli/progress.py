@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Self
 
@@ -14,6 +15,9 @@ from refmodel.cli.loudness import loudness
 
 WIDE = 56
 """Letters of the names of what is left: the bar and the numbers stand before them."""
+
+BETWEEN = 1.0
+"""Seconds between two lines on how far an engine is."""
 
 
 def hidden(quiet: bool = False) -> bool:
@@ -73,10 +77,15 @@ def at_work(name: str, *, quiet: bool = False) -> Iterator[Callable[[str, str], 
         BarColumn(20), TimeElapsedColumn(), TextColumn("{task.description}"), console=err, transient=True, disable=hidden(quiet)
     ) as bar:
         task = bar.add_task(name, total=None)
+        said: tuple[str, float] = ("", 0.0)
 
         def told(engine: str, text: str) -> None:
+            nonlocal said
             bar.update(task, description=f"{name}: {engine} {text}")
-            loudness.say(f"{name}: {engine} {text or 'begins'}")
+            now = time.monotonic()
+            if engine != said[0] or now - said[1] >= BETWEEN:
+                loudness.say(f"{name}: {engine} {text or 'begins'}")
+                said = engine, now
 
         yield told
 

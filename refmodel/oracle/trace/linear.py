@@ -25,7 +25,19 @@ from refmodel.oracle.trace.contents import Contents, Part
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Invlpg, Invpcid, Linear, Registers
 from refmodel.oracle.trace.knowledge import Knowledge
-from refmodel.oracle.trace.processors import NOT_TOLD, REGISTERS, Loses, Processor, Replaced, Runs, Stored, Tables, may_remember
+from refmodel.oracle.trace.processors import (
+    NOT_TOLD,
+    REGISTERS,
+    All,
+    Forgets,
+    Loses,
+    Processor,
+    Replaced,
+    Runs,
+    Stored,
+    Tables,
+    may_remember,
+)
 from refmodel.oracle.trace.tables import Key, Open
 from refmodel.oracle.x86.fault_codes import CODES, contradicts, is_only_the_code
 
@@ -61,15 +73,16 @@ def registers(k: Knowledge, event: Registers) -> None:
     k.capabilities.setdefault((event.vm, event.cpu), {}).update({name: given[name] for name in CAPABILITIES if name in given})
     _mov_cr4(mine, event)
     mine.cpu = attrs.evolve(mine.cpu, **given)
-    mine.add(Runs(mine.cpu, mine.tag))
-    is_load = event.cr3 is not None and "cr3" not in mine.unreported
+    runs, is_load = Runs(mine.cpu, mine.tag), event.cr3 is not None and "cr3" not in mine.unreported
     mine.unreported -= {name for name in mine.unreported if getattr(event, name) is not None}
-    if event.cr3 is None:
-        return
     if is_load and not event.keep:
-        mine.forgets(functools.partial(Remembered.mov_cr3, tag=mine.tag), (mine.tag.pcid, None) if mine.no_globals else None)
+        mine.forgets(functools.partial(Remembered.mov_cr3, tag=mine.tag), All(mine.tag.pcid, None), runs)
         if mine.no_globals and not mine.pcids:
             mine.forgets_everything()
+    else:
+        mine.add(runs)
+    if event.cr3 is None:
+        return
     watch(k, event.vm, mine.cpu.cr3 & FRAME, mine.cpu.levels)
 
 
@@ -84,7 +97,10 @@ def _mov_cr4(mine: Processor, event: Registers) -> None:
     elif mine.global_pages != before[0] or (before[1] and not mine.pcids):
         mine.forgets_everything()
     elif smep_on:
-        mine.forgets(functools.partial(Remembered.mov_cr4, tag=tag, global_pages=mine.global_pages, smep_on=True), (tag.pcid, None))
+        mine.forgets(
+            functools.partial(Remembered.mov_cr4, tag=tag, global_pages=mine.global_pages, smep_on=True),
+            All(tag.pcid, None, globals_too=not mine.pcids),
+        )
 
 
 def invlpg(k: Knowledge, event: Invlpg) -> None:
@@ -92,7 +108,7 @@ def invlpg(k: Knowledge, event: Invlpg) -> None:
     if not mine.untold & {"levels", "pcide"} and canonical(event.gva, mine.cpu.levels):
         mine.invlpg(event.gva)
     else:
-        mine.forgets(functools.partial(Remembered.invlpg, tag=mine.tag, gva=event.gva, levels=mine.cpu.levels))
+        mine.add(Forgets(functools.partial(Remembered.invlpg, tag=mine.tag, gva=event.gva, levels=mine.cpu.levels)))
 
 
 def invpcid(k: Knowledge, event: Invpcid) -> None:
@@ -102,7 +118,7 @@ def invpcid(k: Knowledge, event: Invpcid) -> None:
         raise Inconsistent("gva", f"{event.gva:#x} is not canonical: INVPCID ends in #GP and does nothing")
     mine.forgets(
         functools.partial(Remembered.invpcid, kind=event.kind, tag=mine.tag, pcid=event.pcid, gva=event.gva, levels=levels),
-        (event.pcid, event.gva >> 12 if event.kind == 0 else None) if mine.no_globals else None,
+        All(event.pcid if event.kind < 2 else None, event.gva >> 12 if event.kind == 0 else None),
     )
     if event.kind == 2 or (event.kind == 3 and mine.no_globals):
         mine.forgets_everything()
@@ -342,7 +358,7 @@ def _set_flags(k: Knowledge, event: Linear, ways: list[Tables], completed: bool)
 
 def _forget_by_fault(event: Linear, mine: Processor) -> None:
     if event.fault is not UNSET:
-        of = (mine.tag.pcid, event.gva >> 12) if mine.no_globals else None
+        of = All(mine.tag.pcid, event.gva >> 12, globals_too=not mine.pcids)
         mine.forgets(functools.partial(Remembered.page_fault, tag=mine.tag, gva=event.gva), of)
 
 

@@ -56,14 +56,28 @@ class Runs:
 
 
 @attrs.frozen
+class All:
+    """Of what nothing is remembered after something that makes the processor forget, whatever it was."""
+
+    pcid: int | None
+    """None for every PCID."""
+    page: int | None
+    """A linear page; None for all."""
+    globals_too: bool = False
+    """Whether no global translation is left either, of whatever PCID."""
+
+
+@attrs.frozen
 class Forgets:
     """Something that makes the processor forget."""
 
     how: Callable[[Remembered], None]
     invlpg: tuple[Tag, int] | None = None
     """If it is INVLPG of a canonical address: under which tag, and of which address."""
-    of: tuple[int, int | None] | None = None
-    """A PCID, and a linear page or None for all, of which nothing is remembered after it; None if that is not known."""
+    of: All | None = None
+    """None if that is not known."""
+    runs: Runs | None = None
+    """How it walks from then on, if that is another way: MOV to CR3 forgets before anything is read through the new tables."""
 
     def elsewhere(self, gva: int) -> Tag | None:
         """If of this address it makes only upper parts of translations be forgotten: under which tag."""
@@ -124,23 +138,43 @@ class Page:
 
     unknown: Pcids = attrs.field(factory=Pcids)
     """The PCIDs under which anything may be remembered."""
+    unknown_globals: bool = False
+    """Whether any global translation may be remembered, which is used under every PCID (SDM Vol. 3A 4.10.2.4)."""
 
     def copy(self) -> Page:
-        return Page(_copy(self.remembered), self.next, self.walked and _copy(self.walked), self.unknown.copy())
+        walked = self.walked and _copy(self.walked)
+        return Page(_copy(self.remembered), self.next, walked, self.unknown.copy(), self.unknown_globals)
+
+    def is_unknown(self, pcid: int) -> bool:
+        """Whether an access under this PCID may use anything."""
+        return self.unknown.has(pcid) or (self.remembered.global_pages and self.unknown_globals)
+
+    def lose(self, pcid: int | None = None) -> None:
+        """Anything may be remembered, under a PCID or under each; also what is global."""
+        if pcid is None:
+            self.unknown = every_pcid()
+        else:
+            self.unknown.add(pcid)
+        self.unknown_globals = True
 
     def keep_bounded(self) -> None:
         """Of too much it is not kept what it is."""
         if max(len(self.remembered.chains), len(self.walked.chains) if self.walked else 0) > MOST_CHAINS:
             for chain in self.remembered.chains | (self.walked.chains if self.walked else set()):
-                self.unknown.add(chain.tag.pcid)
+                self.lose(chain.tag.pcid)
             self.remembered, self.walked = Remembered(self.remembered.global_pages), None
 
     def forgets(self, step: Forgets, gva: int) -> None:
         step.how(self.remembered)
         if self.walked is not None:
             step.how(self.walked)
-        if step.of is not None and step.of[1] in (None, gva >> 12):
-            self.unknown.discard(step.of[0])
+        if step.of is None or step.of.page not in (None, gva >> 12):
+            return
+        if step.of.pcid is None:
+            self.unknown = Pcids()
+        else:
+            self.unknown.discard(step.of.pcid)
+        self.unknown_globals &= not step.of.globals_too
 
 
 def _copy(remembered: Remembered) -> Remembered:
@@ -189,9 +223,14 @@ class Processor:
         return Tag(pcid=self.cpu.cr3 & PCID if self.pcids and self.has_tables else 0)
 
     @property
+    def is_told(self) -> bool:
+        """Whether it is known which translations are global, and of which PCID."""
+        return not self.untold & {"pge", "pcide", "levels"}
+
+    @property
     def no_globals(self) -> bool:
         """Whether it is known that no translation is global."""
-        return not self.global_pages and not self.untold & {"pge", "pcide", "levels"}
+        return self.is_told and not self.global_pages
 
     @property
     def has_tables(self) -> bool:
@@ -205,15 +244,14 @@ class Processor:
             del self.steps[:LONGEST]
             self.dropped += LONGEST
 
-    def forgets(self, how: Callable[[Remembered], None], of: tuple[int, int | None] | None = None) -> None:
-        """Some of what it read before is remembered no more. ``of``: a PCID, and the page of which that is all; None if it is all
-        of every page."""
-        self.add(Forgets(how, of=of))
+    def forgets(self, how: Callable[[Remembered], None], of: All, runs: Runs | None = None) -> None:
+        """Some of what it read before is remembered no more: all ``of`` this, and more. ``runs``: how it walks then."""
+        self.add(Forgets(how, of=of if self.is_told else None, runs=runs))
 
     def invlpg(self, gva: int) -> None:
         """Nothing that it read for this page before is remembered under its PCID; under none, if all are 0."""
         how = functools.partial(Remembered.invlpg, tag=self.tag, gva=gva, levels=self.cpu.levels)
-        self.add(Forgets(how, (self.tag, gva), (self.tag.pcid, gva >> 12)))
+        self.add(Forgets(how, (self.tag, gva), All(self.tag.pcid, gva >> 12, globals_too=True)))
         if not self.pcids and (gva >> 12 in self.pages or len(self.pages) < MOST_PAGES):
             self.pages[gva >> 12] = Page(Remembered(self.global_pages), self.dropped + len(self.steps))
 
@@ -234,7 +272,7 @@ class Processor:
         """A copy of what is known for an address."""
         known = self.pages.get(gva >> 12)
         if known is None or known.next < self.dropped:
-            known = Page(Remembered(self.start_global), self.dropped, unknown=Pcids(others=self.lost))
+            known = Page(Remembered(self.start_global), self.dropped, None, Pcids(others=self.lost), self.lost)
         return known.copy()
 
 
@@ -303,14 +341,15 @@ def may_remember(k: Knowledge, vm: int, mine: Processor, gva: int) -> Remembered
         elif isinstance(step, Runs):
             runs = step
         elif isinstance(step, Loses):
-            page.unknown = every_pcid()
+            page.lose()
         else:
             page.forgets(step, gva)
+            runs = step.runs or runs
         _read(page, memory, runs, gva)
         page.keep_bounded()
     page.next = end
     mine.pages[gva >> 12] = page
-    if page.unknown.has(mine.tag.pcid) or (mine.global_pages and page.unknown):  # a global translation is used under every PCID
+    if page.is_unknown(mine.tag.pcid):
         raise Open
     if page.walked is None:
         return page.remembered
@@ -350,6 +389,8 @@ def _read(page: Page, memory: Tables, runs: Runs, gva: int) -> None:
     """The processor may walk now, if it is known with what registers."""
     if runs.cpu.cr3 == NOT_TOLD:
         return
+    if page.unknown.has(runs.tag.pcid):
+        page.unknown_globals = True  # the rest of a walk whose upper part may be anything
     try:
         page.remembered.may_read(memory, runs.tag, runs.cpu, gva)
         if page.walked is None and memory.met_clear:
@@ -357,7 +398,7 @@ def _read(page: Page, memory: Tables, runs: Runs, gva: int) -> None:
         if page.walked is not None:
             page.walked.may_read(memory.all_accessed(), runs.tag, runs.cpu, gva)
     except Open:
-        page.unknown.add(runs.tag.pcid)
+        page.lose(runs.tag.pcid)
 
 
 def _as_it_was(k: Knowledge, vm: int, stores: list[Stored | Replaced]) -> list[Tables]:
@@ -378,4 +419,5 @@ def _as_it_was(k: Knowledge, vm: int, stores: list[Stored | Replaced]) -> list[T
 def _running(mine: Processor, number: int) -> Runs:
     """How the processor ran just before the step of this number."""
     earlier = mine.steps[: number - mine.dropped]
-    return next((step for step in reversed(earlier) if isinstance(step, Runs)), mine.start)
+    found = (step if isinstance(step, Runs) else step.runs for step in reversed(earlier) if isinstance(step, Runs | Forgets))
+    return next((runs for runs in found if runs is not None), mine.start)
