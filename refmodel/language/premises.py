@@ -20,13 +20,24 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 
 from refmodel.language import asking
 from refmodel.language.arithmetic import Place, place
 from refmodel.language.asking import Span
+from refmodel.language.law_texts import (
+    asks_for_something,
+    assignments,
+    at_most,
+    denial,
+    ends,
+    in_words,
+    is_constant,
+    one_of_several,
+    returns_at_once,
+)
 from refmodel.language.sources import Definition, code_of, definition_of
 from refmodel.language.types import Text
 
@@ -111,14 +122,13 @@ class _Searches:
             self._done[function, denied] = search.asks()
         return self._done[function, denied]
 
-    def has_premise(self, function: FunctionType) -> bool:
-        """That a function's answer is yes is a premise. Whether it asks for anything plainly: it does not."""
+    def within(self, function: FunctionType) -> _Search | None:
+        """A further look through a function, of which what it states counts."""
         definition = definition_of(function)
-        if definition is not None:
-            search = _Search(self, function, definition, denied=False)
-            search.premise_of_its_answer()
-            self._searches.append(search)
-        return False
+        if definition is None:
+            return None
+        self._searches.append(_Search(self, function, definition, denied=False))
+        return self._searches[-1]
 
     def looked_at(self, node: ast.AST, function: FunctionType) -> None:
         """An expression by which a premise is worked out."""
@@ -145,14 +155,23 @@ class _Searches:
         return (function for function in self._looked_at if function not in asking_)
 
 
+Count: TypeAlias = "tuple[_Search, ast.Call]"
+"""A count, and the search through the function in which it stands."""
+
+
 class _Search:
     """Looks through one function. What asks for something says whether it does so plainly, under no condition."""
 
     def __init__(self, searches: _Searches, of: FunctionType, definition: Definition, *, denied: bool) -> None:
         self._searches, self.of, self._definition, self._denied = searches, of, definition, denied
         self._assigned = dict[str, list[tuple[ast.expr, tuple[ast.If, ...]]]]()
+        if not isinstance(definition, ast.Lambda):
+            for name, value, under in assignments(definition.body, ()):
+                self._assigned.setdefault(name, []).append((value, under))
         self._conditions = 0
         """How many conditions what is looked at stands under."""
+        self._helpers = frozenset([of])
+        """Functions whose answer is being looked at: one that calls itself is refused elsewhere."""
         self.premises: dict[Place, bool] = {}
         self.within: set[Place] = set()
         self.alternatives: set[Place] = set()
@@ -160,18 +179,23 @@ class _Search:
     def asks(self) -> bool:
         if isinstance(self._definition, ast.Lambda):
             return self.ask(self._definition.body, denied=self._denied)
-        for name, value, under in _assignments(self._definition.body, ()):
-            self._assigned.setdefault(name, []).append((value, under))
         return self.block(self._definition.body)
 
     def premise_of_its_answer(self) -> None:
         """That the function says yes is a premise."""
+        for value in self._answers():
+            self.premise(value, True)
+
+    def _answers(self) -> list[ast.expr]:
+        """What the function may return."""
         if isinstance(self._definition, ast.Lambda):
-            self.premise(self._definition.body, True)
-        else:
-            for node in ast.walk(self._definition):
-                if isinstance(node, ast.Return) and node.value is not None:
-                    self.premise(node.value, True)
+            return [self._definition.body]
+        return [each.value for each in ast.walk(self._definition) if isinstance(each, ast.Return) and each.value is not None]
+
+    def counts_that_it_gives(self, asked_by: frozenset[FunctionType]) -> list[Count]:
+        """The counts that the number is made of which the function returns, to a helper of these."""
+        self._helpers |= asked_by
+        return [count for value in self._answers() for count in self._counts(value)]
 
     # ------------------------------------------------------------ statements
 
@@ -194,22 +218,22 @@ class _Search:
             return self.block(own_rest)  # it gives names their values
         body, otherwise = node.body, [*node.orelse, *rest]
         wrong = self._denied
-        asks, asks_otherwise = _asks(body, not wrong), _asks(otherwise, not wrong)
+        asks, asks_otherwise = asks_for_something(body, not wrong), asks_for_something(otherwise, not wrong)
         plainly = False
-        if _returns(body, wrong):
+        if returns_at_once(body, wrong):
             plainly = self.ask(node.test, denied=True)
-        elif _returns(otherwise, wrong):
+        elif returns_at_once(otherwise, wrong):
             plainly = self.ask(node.test, denied=False)
-        elif asks != asks_otherwise and (asks or _ends(body)) and not _one_of_several(otherwise, wrong):
+        elif asks != asks_otherwise and (asks or ends(body)) and not one_of_several(otherwise, wrong):
             self.premise(node.test, asks)
-        decides = not (_returns(body, wrong) or _returns(otherwise, wrong))
+        decides = not (returns_at_once(body, wrong) or returns_at_once(otherwise, wrong))
         with self._under(decides):
             in_body, in_else = self.block(body, rest), self.block(node.orelse, rest)
             afterwards = self.block(own_rest)
         in_other = in_else or afterwards
         if decides and asks and asks_otherwise and in_body != in_other:
             self.premise(node.test, in_body)  # one side asks for something plainly, and the other under a condition
-        return plainly or (in_body and in_other) or (afterwards and not _ends(body))
+        return plainly or (in_body and in_other) or (afterwards and not ends(body))
 
     # ------------------------------------------------------------ expressions
 
@@ -227,15 +251,18 @@ class _Search:
             case ast.BoolOp(_, values):
                 return self._alternatives(values)
             case ast.BinOp(_, ast.BitAnd() | ast.BitOr()):  # of flags, since it is to hold
-                return self.ask(_in_words(node), denied=denied)
+                return self.ask(in_words(node), denied=denied)
             case ast.BinOp(left, ast.BitXor(), ast.Constant(bool() as value)):
                 return self.ask(left, denied=denied is not value)
             case ast.IfExp():
                 return self._either(node, denied=denied)
             case ast.Compare(left, [ast.Eq() | ast.NotEq() as op], [ast.Constant(bool() as value)]):
                 return self.ask(left, denied=denied is ((value is True) is isinstance(op, ast.Eq)))
+            case ast.Compare(left, [ast.In()], [ast.Tuple(parts) | ast.List(parts) | ast.Set(parts)]) if not denied:
+                most = [each.value for each in parts if isinstance(each, ast.Constant) and isinstance(each.value, int)]
+                return 0 not in most or self._numbers(left, ast.LtE, ast.Constant(max(most)))
             case ast.Compare(left, [op], [right]):
-                return self._numbers(*_at_most(left, op, right, denied=denied))
+                return self._numbers(*at_most(left, op, right, denied=denied))
             case ast.Name(name) if name in self._assigned:
                 given, self._assigned[name] = self._assigned[name], []  # ``ok = ok and ...`` asks for nothing besides
                 if self._conditions:  # what it was given was worked out before, whether the condition holds or not
@@ -290,22 +317,35 @@ class _Search:
             return True  # what is asked of is there, whether anything counts or not
         none = isinstance(more, ast.Constant) and more.value == 0
         if none:
-            return True in {self._where(each, none=True) for each in of_less}
+            return True in {search.where(each, none=True) for search, each in of_less}
         if isinstance(more, ast.Constant) and op is ast.Eq:
             return True
-        for each in [*of_less, *(of_more if op is ast.Eq else ())]:
-            self._where(each, none=False)
+        for search, each in [*of_less, *(of_more if op is ast.Eq else ())]:
+            search.where(each, none=False)
         return False
 
-    def _counts(self, node: ast.expr) -> list[ast.Call]:
-        """The counts that a number is made of, if it is made of counts."""
+    def _counts(self, node: ast.expr) -> list[Count]:
+        """The counts that a number is made of, if it is made of counts; also by a helper, or a property."""
         given = self._assigned.get(node.id, []) if isinstance(node, ast.Name) else []
         if len(given) == 1:
             return self._counts(given[0][0])
-        calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
-        return [each for each in calls if _named(each.func, self.of) is asking.count and len(each.args) == 2]
+        found: list[Count] = []
+        for each in ast.walk(node):
+            if isinstance(each, ast.Call) and _named(each.func, self.of) is asking.count:
+                found += [(self, each)] if len(each.args) == 2 else []
+            elif isinstance(each, ast.Call | ast.Attribute):
+                found += [count for text in self._called(each) for count in self._counts_of(text)]
+        return found
 
-    def _where(self, count: ast.Call, *, none: bool) -> bool:
+    def _counts_of(self, text: Text) -> list[Count]:
+        """The counts that what a helper gives is made of."""
+        function = text.scope.function
+        if function in self._helpers or text.node is not definition_of(function):
+            return []
+        search = self._searches.within(function)
+        return [] if search is None else search.counts_that_it_gives(self._helpers)
+
+    def where(self, count: ast.Call, *, none: bool) -> bool:
         """What makes an entry count. ``none``: no entry is to; otherwise that one does is a premise."""
         where = count.args[1]
         if isinstance(where, ast.Lambda):
@@ -317,8 +357,19 @@ class _Search:
         for text in self._called(count):
             function = text.scope.function
             if text.node is definition_of(function):
-                plainly &= self._searches.asks(function, denied=True) if none else self._searches.has_premise(function)
+                plainly &= self._asks_each(function) if none else self._asks_for_one(function)
         return plainly
+
+    def _asks_each(self, function: FunctionType) -> bool:
+        """A helper says which entries count, and none is to."""
+        return self._searches.asks(function, denied=True)
+
+    def _asks_for_one(self, function: FunctionType) -> bool:
+        """A helper says which entries count: that one does is a premise, and nothing is asked for plainly."""
+        search = self._searches.within(function)
+        if search is not None:
+            search.premise_of_its_answer()
+        return False
 
     def _implies(self, node: ast.Call, *, denied: bool) -> bool:
         given = [*node.args, *(keyword.value for keyword in node.keywords)]
@@ -343,23 +394,23 @@ class _Search:
     def _either(self, node: ast.IfExp, *, denied: bool) -> bool:
         test, body, orelse = node.test, node.body, node.orelse
         plainly = False
-        if _is(body, denied):
+        if is_constant(body, denied):
             plainly = self.ask(test, denied=True)
-        elif _is(orelse, denied):
+        elif is_constant(orelse, denied):
             plainly = self.ask(test, denied=False)
-        elif _is(body, not denied) or _is(orelse, not denied):
-            self.premise(test, _is(orelse, not denied))
+        elif is_constant(body, not denied) or is_constant(orelse, not denied):
+            self.premise(test, is_constant(orelse, not denied))
         with self._under():
             in_body, in_else = self.ask(body, denied=denied), self.ask(orelse, denied=denied)
-        if in_body != in_else and not any(_is(each, value) for each in (body, orelse) for value in (True, False)):
+        if in_body != in_else and not any(is_constant(each, value) for each in (body, orelse) for value in (True, False)):
             self.premise(test, in_body)
         return plainly or (in_body and in_else)
 
     def _alternatives(self, values: Sequence[ast.expr]) -> bool:
         """Of several expressions one is to hold. Those that are negated and stand first are a premise of the others. Where all are
         negated, several things are not to be so at once: that one of them rules out another is what the law is for."""
-        denied = list(itertools.takewhile(bool, map(_denied, values[:-1])))
-        told = denied[0 if _denied(values[-1]) else -1] if denied else None
+        denied = list(itertools.takewhile(bool, map(denial, values[:-1])))
+        told = denied[0 if denial(values[-1]) else -1] if denied else None
         if told is None:
             self._first_of(values)
             return True
@@ -389,11 +440,11 @@ class _Search:
         if len(given) == 1:
             return self.ask(given[0][0], denied=denied)
         begins_as = given[0][0]
-        plainly = not _is(begins_as, holds) and not given[0][1] and self.ask(begins_as, denied=denied)
+        plainly = not is_constant(begins_as, holds) and not given[0][1] and self.ask(begins_as, denied=denied)
         for value, under in given[1:]:
-            if _is(value, holds):
+            if is_constant(value, holds):
                 continue
-            if under and _is(value, denied) and not under[-1].orelse:
+            if under and is_constant(value, denied) and not under[-1].orelse:
                 plainly |= self.ask(under[-1].test, denied=True)
             elif under:
                 self._premise_of(under[-1], value)
@@ -416,100 +467,6 @@ class _Search:
         elif not isinstance(node, ast.Constant):
             self.premises[place(node)] = wanted
             self._searches.looked_at(node, self.of)
-
-
-def _assignments(statements: Sequence[ast.stmt], under: tuple[ast.If, ...]) -> Iterator[tuple[str, ast.expr, tuple[ast.If, ...]]]:
-    """What each local name is given, and by which ``if``."""
-    for statement in statements:
-        match statement:
-            case ast.Assign([ast.Name(name)], value):
-                yield name, value, under
-            case ast.AnnAssign(ast.Name(name), _, ast.expr() as value):
-                yield name, value, under
-            case ast.If(_, body, orelse):
-                yield from _assignments(body, (*under, statement))
-                yield from _assignments(orelse, (*under, statement))
-            case ast.For(_, _, body):
-                yield from _assignments(body, under)
-
-
-def _in_words(node: ast.BinOp) -> ast.BoolOp:
-    """``a | b | c`` of flags as ``a or b or c``, and ``&`` as ``and``."""
-    op = type(node.op)
-    left = _in_words(node.left).values if isinstance(node.left, ast.BinOp) and isinstance(node.left.op, op) else [node.left]
-    return ast.BoolOp(ast.Or() if op is ast.BitOr else ast.And(), [*left, node.right])
-
-
-def _denied(node: ast.expr) -> tuple[ast.expr, bool] | None:
-    """What an expression denies, and what that is where the expression does not hold; None if it denies nothing."""
-    match node:
-        case ast.UnaryOp(ast.Not(), operand):
-            return operand, True
-        case ast.BinOp(left, ast.BitXor(), ast.Constant(True)):
-            return left, True
-        case ast.Compare(left, [ast.Eq() | ast.NotEq() as op], [ast.Constant(bool() as value)]):
-            return (left, True) if value is isinstance(op, ast.NotEq) else None
-        case ast.Compare(_, [ast.NotEq() | ast.NotIn()], _):
-            return node, False
-    return None
-
-
-OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.Lt: ast.GtE,
-    ast.GtE: ast.Lt,
-    ast.Gt: ast.LtE,
-    ast.LtE: ast.Gt,
-}
-
-
-def _at_most(left: ast.expr, op: ast.cmpop, right: ast.expr, *, denied: bool) -> tuple[ast.expr, type[ast.cmpop], ast.expr]:
-    """A comparison of numbers as ``==``, ``<=`` or ``!=``, with a constant on the right. ``NotEq`` stands for whatever is none of
-    them."""
-    how = OPPOSITE.get(type(op), ast.NotEq) if denied else type(op)
-    if how in (ast.Gt, ast.GtE):
-        left, how, right = right, (ast.Lt if how is ast.Gt else ast.LtE), left
-    if how is ast.Eq and isinstance(left, ast.Constant):
-        left, right = right, left
-    if how is ast.Lt:
-        if isinstance(right, ast.Constant) and isinstance(right.value, int):
-            right = ast.Constant(right.value - 1)
-        how = ast.LtE
-    return left, how if how in (ast.Eq, ast.LtE) else ast.NotEq, right
-
-
-def _is(node: ast.AST, value: bool) -> bool:
-    return isinstance(node, ast.Constant) and node.value is value
-
-
-def _returns(statements: Sequence[ast.stmt], value: bool) -> bool:
-    """Whether statements return this, and do nothing else."""
-    match statements:
-        case [ast.Return(ast.Constant() as returned), *_]:
-            return returned.value is value
-    return False
-
-
-def _asks(statements: Sequence[ast.stmt], holds: bool) -> bool:
-    """Whether statements return anything but what asks for nothing."""
-    return any(
-        isinstance(node, ast.Return) and not (node.value and _is(node.value, holds))
-        for statement in statements
-        for node in ast.walk(statement)
-    )
-
-
-def _ends(statements: Sequence[ast.stmt]) -> bool:
-    return isinstance(statements[-1], ast.Return | ast.Continue)
-
-
-def _one_of_several(statements: Sequence[ast.stmt], wrong: bool) -> bool:
-    """Whether statements say that one of several conditions holds: ``return True`` under each, ``return False`` at the end."""
-    conditions = statements[:-1]
-    return _returns(statements[-1:], wrong) and all(
-        isinstance(each, ast.If) and not each.orelse and _returns(each.body, not wrong) for each in conditions
-    )
 
 
 class Telling(ast.NodeTransformer):

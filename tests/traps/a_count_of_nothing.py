@@ -1,6 +1,6 @@
 """Laws say how many entries there are of a kind of which there is none.
 
-Expected: vacuous in part under random, exhaustive, prove: no_other_is, fewer_than_1, one_at_most, by_a_helper, as_many
+Expected: vacuous in part under random, exhaustive, prove: no_other_is, fewer, most_one, helped, as_many, listed, asked, got
 """
 
 from enum import Enum
@@ -18,6 +18,10 @@ class Use(Enum):
 
 def shared(use: Use, mfn: Mfn) -> bool:
     return use == Use.SHARED
+
+
+def how_many(s: Any) -> int:
+    return count(s.use, shared)
 
 
 class ACountOfNothing(Design):
@@ -44,16 +48,16 @@ class ACountOfNothing(Design):
         return count(s.use, lambda use, other: use == Use.SHARED and other != mfn) == 0
 
     @law("ISO-3", "A shared frame is this one.")
-    def fewer_than_1(s: Any, mfn: Mfn) -> bool:
+    def fewer(s: Any, mfn: Mfn) -> bool:
         return not count(s.use, lambda use, other: use == Use.SHARED and other != mfn) >= 1
 
     @law("ISO-4", "At most one frame is shared.")
-    def one_at_most(s: Any) -> bool:
+    def most_one(s: Any) -> bool:
         number = count(s.use, lambda use, mfn: use == Use.SHARED)
         return number <= 1
 
     @law("ISO-5", "At most two frames are shared.")
-    def by_a_helper(s: Any) -> bool:
+    def helped(s: Any) -> bool:
         return count(s.use, shared) < 3
 
     @law("ISO-6", "As many frames are shared as are shared.")
@@ -61,3 +65,19 @@ class ACountOfNothing(Design):
         return count(s.use, lambda use, other: use == Use.SHARED and other == mfn) == count(
             s.use, lambda use, other: other == mfn and use == Use.SHARED
         )
+
+    @law("ISO-7", "At most one frame is shared.")
+    def listed(s: Any) -> bool:
+        return count(s.use, shared) in (0, 1)
+
+    @law("ISO-8", "At most one frame is shared.")
+    def asked(s: Any) -> bool:
+        return how_many(s) < 2
+
+    @property
+    def number(self) -> int:
+        return how_many(self)
+
+    @law("ISO-9", "At most one frame is shared.")
+    def got(s: Any) -> bool:
+        return not s.number > 1
