@@ -645,3 +645,58 @@ def test_laws_are_known_of_what_a_written_value_looks_at_so_that_it_is_no_less_t
     assert all(judgement.verdict == "proved" for judgement in done.judgements())
     wrong = prove(outline(TakesFromAll), processes=1)
     assert any(judgement.verdict == "refuted" for judgement in wrong.judgements())
+
+
+class TwoLists(Design):
+    """The active and the inactive pages of a VM change places."""
+
+    active: Total[tuple[Vm, Gfn], bool]
+    number: Total[Vm, Count]
+    geometry = geometry(Vm=2, Gfn=2)
+
+    @operation
+    def activate(self, vm: Vm, gfn: Gfn) -> None:
+        require(not self.active[vm, gfn])
+        self.active[vm, gfn] = True
+        self.number[vm] += 1
+
+    @operation
+    def change_places(self, vm: Vm) -> None:
+        self.number[vm] = self.of_a_vm(vm) - self.number[vm]
+        assign(self.active, lambda active, of, gfn: of == vm, lambda active, of, gfn: not active)
+
+    def of_a_vm(self, vm: Vm) -> int:
+        return count(self.active, lambda active, of, gfn: of == vm)
+
+    @law("RES-1", "The number of a VM's active pages is known.")
+    def number_is_right(s: Any, vm: Vm) -> bool:
+        return s.number[vm] == count(s.active, lambda active, of, gfn: of == vm and active)
+
+
+class CountsAllVms(TwoLists):
+    """The pages of other VMs are counted, too."""
+
+    def of_a_vm(self, vm: Vm) -> int:
+        return count(self.active, lambda active, of, gfn: True)
+
+
+class CountsTheOthers(TwoLists):
+    """The active pages are counted only, so the number is zero afterwards."""
+
+    def of_a_vm(self, vm: Vm) -> int:
+        return count(self.active, lambda active, of, gfn: of == vm and active)
+
+
+def test_what_counts_and_what_does_not_are_together_what_there_is() -> None:
+    for name in ("activate", "change_places"):
+        assert set(proof_of(TwoLists, name).values()) == {"proved"}
+
+
+@pytest.mark.parametrize("cls", [CountsAllVms, CountsTheOthers])
+def test_counts_that_do_not_add_up_are_not_said_to(cls: type[Design]) -> None:
+    assert proof_of(cls, "change_places")["number_is_right"] == "refuted"
+
+
+def test_after_they_changed_places_the_counts_are_so_on_ints() -> None:
+    samples = drawn(outline(TwoLists), TwoLists.geometry, each=60, steps=2000)["change_places"]
+    assert not prove_operation(outline(TwoLists), "change_places", samples=samples).audited.disagreements

@@ -14,6 +14,7 @@ from functools import partial
 
 import z3
 
+from refmodel.engines.adding_up import sums
 from refmodel.engines.conditions import Counted, Later, Lookup
 from refmodel.engines.connectives import choice, conj, number_of
 from refmodel.engines.counts import applied
@@ -96,7 +97,7 @@ class Hypotheses:
         self.saturate()
 
     def _compare_counts(self) -> None:
-        """Say of each count that it is that of some entries, and of any two counts how they compare."""
+        """Say of each count that it is that of some entries, of any two counts how they compare, and which add up."""
         for later in list(self._later.values()):
             self.admit([], later.of)
             self._once(("later", number_of(later.number)), partial(getattr, later, "is_so"))
@@ -105,6 +106,10 @@ class Hypotheses:
             self._exists(number)
         for one, other in itertools.permutations(list(self.counts.values())[:COMPARED], 2):
             self._compare(one, other)
+        for table in self.instances.design.tables:
+            of_table = [each for each in self.counts.values() if each.table == table.name]
+            for which, term in sums(table, of_table):
+                self._once(("adds up", *which), partial(conj, (term,)))
 
     def go_everywhere(self, terms: Iterable[tuple[Scalar, Term]]) -> None:
         """Instantiate every law at all of these names: it may speak of cells of a page, or of two names that are the same for a

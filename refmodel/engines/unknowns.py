@@ -94,7 +94,7 @@ def _counts(known: Hypotheses, goal: Term) -> Iterator[str]:
         yield f"The claim counts entries of {counted.table}."
         yield f"Known of that number: each of {looked_at} entries that were looked at adds one if it counts; two of them add two."
         if known.rounds >= FARTHEST and others:
-            yield f"It was related to {others} other counts of {counted.table}; sums of more counts were not tried."
+            yield f"It was related to {others} other counts of {counted.table}; sums of more than two were not tried."
             yield "A law that says what a count is (== 1) is easier to prove than one that says that it is more than 0."
             yield "If one assign or reset changes the entries of several names, write one for each name, or count them again."
         else:

@@ -401,16 +401,22 @@ def _open(reports: Sequence[EngineReport]) -> str:
     lacking = next((r for r in reports if r.lacking), None)
     if lacking is not None and not any(r.is_whole for r in reports):
         said.append(f"{many(len(lacking.lacking), 'operation')} never applied")
-    return "; ".join(said) or _not_shown([law for law in laws if not _is_shown(law, reports)])
+    return "; ".join(said) or _not_shown(laws, reports)
 
 
 NAMED = 3
 """Laws that a line names."""
 
 
-def _not_shown(laws: Sequence[Law]) -> str:
-    """Which laws were not shown, where nothing else is said of why."""
-    if not laws:
-        return "not every law was shown"
+def _not_shown(laws: Sequence[Law], reports: Sequence[EngineReport]) -> str:
+    """Which laws were not shown, where nothing else is said of why; or which of them one engine did not show."""
+    if missing := [law for law in laws if not _is_shown(law, reports)]:
+        return f"{_some_of(missing)} {'was' if len(missing) == 1 else 'were'} not shown"
+    open_ = {r.engine: [law for law, verdict in r.verdicts.items() if verdict == Verdict.UNDECIDED] for r in reports}
+    said = [f"{engine} does not show {_some_of(laws)}" for engine, laws in open_.items() if laws]
+    return "; ".join(said) or "not every law was shown"
+
+
+def _some_of(laws: Sequence[Law]) -> str:
     more = f" and {many(len(laws) - NAMED, 'more law')}" if len(laws) > NAMED else ""
-    return f"{', '.join(law.name for law in laws[:NAMED])}{more} {'was' if len(laws) == 1 else 'were'} not shown"
+    return f"{', '.join(law.name for law in laws[:NAMED])}{more}"
