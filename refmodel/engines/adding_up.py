@@ -13,7 +13,7 @@ import z3
 
 from refmodel.engines.conditions import Counted, Formal, formal
 from refmodel.engines.connectives import negation
-from refmodel.engines.questions import limit
+from refmodel.engines.questions import Solver
 from refmodel.engines.terms import Term
 from refmodel.language.kinds import TableKind
 
@@ -71,7 +71,4 @@ def _some_entry(table: TableKind, which: Sequence[int]) -> Formal:
 
 def _is_always(term: Term) -> bool:
     """Whether this holds of any entry and any names."""
-    solver = z3.SimpleSolver()
-    limit(solver, TIMEOUT)
-    solver.add(z3.Not(term))
-    return bool(solver.check() == z3.unsat)
+    return bool(Solver(timeout=TIMEOUT).check(negation(term), says="an entry is counted by one of two counts") == z3.unsat)
