@@ -8,6 +8,7 @@ import pytest
 from refmodel.engines import counts
 from refmodel.engines.conditions import counting
 from refmodel.engines.induction import prove, prove_operation
+from refmodel.engines.initially import prove_initial
 from refmodel.engines.samples import drawn
 from refmodel.engines.symbolic import Symbolic
 from refmodel.language import (
@@ -700,3 +701,45 @@ def test_counts_that_do_not_add_up_are_not_said_to(cls: type[Design]) -> None:
 def test_after_they_changed_places_the_counts_are_so_on_ints() -> None:
     samples = drawn(outline(TwoLists), TwoLists.geometry, each=60, steps=2000)["change_places"]
     assert not prove_operation(outline(TwoLists), "change_places", samples=samples).audited.disagreements
+
+
+class InStep(Design):
+    """Two tables say the same of a page, each in its own way."""
+
+    resident: Total[tuple[Vm, Gfn], bool]
+    charged: Total[tuple[Vm, Gfn], bool]
+    geometry = geometry(Vm=1, Gfn=2)
+
+    @operation
+    def bring(self, vm: Vm, gfn: Gfn) -> None:
+        require(not self.resident[vm, gfn])
+        self.resident[vm, gfn] = True
+        self.charged[vm, gfn] = True
+
+    @law("RES-1", "A page is charged where it is resident.")
+    def charged_where_resident(s: Any, vm: Vm, gfn: Gfn) -> bool:
+        return s.charged[vm, gfn] == s.resident[vm, gfn]
+
+    @law("RES-2", "As many pages of a VM are not charged as are not resident.")
+    def as_many_are_not(s: Any, vm: Vm) -> bool:
+        return count(s.resident, lambda resident, of, gfn: of == vm and not resident) == s.not_charged(vm)
+
+    def not_charged(self, vm: Vm) -> int:
+        return count(self.charged, lambda charged, of, gfn: not charged and of == vm)
+
+
+class OfAllVms(InStep):
+    """The same while there is one VM."""
+
+    def not_charged(self, vm: Vm) -> int:
+        return count(self.charged, lambda charged, of, gfn: not charged)
+
+
+def test_at_power_on_as_many_entries_count_by_one_condition_on_keys_in_one_table_as_in_another() -> None:
+    assert {j.verdict for j in prove_initial(outline(InStep)).judgements} == {"proved"}
+    assert set(proof_of(InStep, "bring").values()) == {"proved"}
+
+
+def test_at_power_on_nothing_more_is_said_of_them() -> None:
+    [_, counted] = prove_initial(outline(OfAllVms)).judgements
+    assert counted.verdict == "unknown" and "entries at their default" in counted.why

@@ -11,7 +11,7 @@ from typing import Any
 import z3
 
 from refmodel.engines.computed import computed
-from refmodel.engines.conditions import counting
+from refmodel.engines.conditions import Counting, Formal, counting, counting_of
 from refmodel.engines.connectives import negation
 from refmodel.engines.counts import applied
 from refmodel.engines.formulas import claimed
@@ -20,7 +20,7 @@ from refmodel.engines.judgements import INITIAL, Judgement, Proof
 from refmodel.engines.questions import TIMEOUT, Solver, about
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Table
-from refmodel.engines.terms import ANY, Term, real_term
+from refmodel.engines.terms import ANY, Term, real_term, sort_of
 from refmodel.language.abstraction import Abstraction
 from refmodel.language.asking import answering
 from refmodel.language.design import Outline
@@ -107,7 +107,16 @@ def _doubt(
     answer = solver.check(says=says)
     if answer == z3.unsat:
         return ""
-    return "it is not proved of the initial state" if answer == z3.sat else f"the solver gave up: {solver.reason_unknown()}"
+    if answer != z3.sat:
+        return f"the solver gave up: {solver.reason_unknown()}"
+    return f"it is not proved of the initial state{OF_SOME if reading.at_least else ''}"
+
+
+OF_SOME = (
+    ": it counts entries at their default, and of these it is known only which are none, all that there are, or as many as counted "
+    "elsewhere by the same condition on keys"
+)
+"""Why something may be true at power-on and not proved."""
 
 
 class _Initially(Symbolic):
@@ -133,12 +142,22 @@ class _Initially(Symbolic):
             return opaque(self, NaturalKind(), z3.IntVal(0))
         if table.kind.name not in self.arbitrary_tables and self._never(negation(holds)):
             return opaque(self, NaturalKind(), self._all_of(table.kind.keys))
-        number = applied(f"count.{table.kind.name}.{condition.name}", spoken_of, z3.IntSort())
+        number = self._under_keys(table, condition, spoken_of)
         if table.kind.name not in self.arbitrary_tables:
             self.at_least += [
                 z3.Implies(condition.holds(list(key), initial, spoken_of), number >= 1) for key in self._keys(table.kind.keys)
             ]
         return opaque(self, NaturalKind(), z3.If(number >= 0, number, z3.IntVal(0)))
+
+    def _under_keys(self, table: Table, condition: Counting, spoken_of: Sequence[Term]) -> Term:
+        """How many entries count of which each is at its default: it depends on their keys, and not on the table."""
+        if table.kind.name in self.arbitrary_tables:
+            return applied(f"count.{table.kind.name}.{condition.name}", spoken_of, z3.IntSort())
+        keys = [z3.Const(f"key.{n}", sort_of(kind)) for n, kind in enumerate(table.kind.keys)]
+        named = [z3.Const(f"spoken.of.{n}", term.sort()) for n, term in enumerate(spoken_of)]
+        of_keys, occurring = counting_of(Formal(tuple(keys), ()), named, condition.holds(keys, table.initial(), named))
+        sorts = ".".join(str(key.sort()) for key in keys)
+        return applied(f"count.{sorts}.{of_keys.name}", [spoken_of[number] for number in occurring], z3.IntSort())
 
     def _all_of(self, kinds: Sequence[Any]) -> Term:
         """How many keys there are of these sorts: whatever counts all entries of a table counts so many."""
