@@ -407,6 +407,7 @@ AS_MET = {
     "stored_before_its_mark_on_an_unknown_frame": (5, 'EQV-4'),
     "exits_at_a_borrowed_page_that_is_mapped": (5, 'EFF-1'),
     "table_under_an_alias_that_leads_elsewhere": None,
+    "frame_that_was_shared_before_the_trace_is_moved_to": None,
 }
 """Where each deviates, and from what."""
 

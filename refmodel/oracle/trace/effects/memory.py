@@ -236,8 +236,9 @@ def _move(k: Knowledge, mfn: int, to: int) -> None:
         if (entry := k.backing(key)) is not None and entry.resident and entry.mfn == mfn
     ]
     frame = k.state.frames.find(mfn)
-    with k.judging(about(k, *pages, frames=(mfn, to))):
+    with k.judging(about(k, frames=(to,))):  # first: the last who shared it may have left it in silence
         take(k, to)
+    with k.judging(about(k, *pages, frames=(mfn, to))):
         k.swap_cache.moved(mfn, to)
         if frame is None:
             k.tables["frames"].forget(to)
