@@ -408,6 +408,7 @@ AS_MET = {
     "exits_at_a_borrowed_page_that_is_mapped": (5, 'EFF-1'),
     "table_under_an_alias_that_leads_elsewhere": None,
     "frame_that_was_shared_before_the_trace_is_moved_to": None,
+    "swapped_in_nobody_says_where_while_the_other_is_written": None,
 }
 """Where each deviates, and from what."""
 

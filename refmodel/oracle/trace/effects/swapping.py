@@ -190,7 +190,7 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
             k.tables["p2m"].forget(key)
             if (cached := k.swap_cache.frame(copied)) is not None:  # it may share that frame again
                 k.answers.lost_sight = True
-                if _is_stood_on(k, cached):
+                if _is_stood_on(k, cached) and not _is_written_through(k, cached):
                     _may_be_joined(k, cached)
             return
         is_cached = k.swap_cache.frame(copied) == event.mfn if copied != NOTHING else event.mfn in k.swap_cache.untold
@@ -253,6 +253,11 @@ def _in_the_swap_cache(k: Knowledge, slot: int, mfn: int, keep: bool = True) -> 
         k.swap_cache.put(slot, mfn)
     for page in reaching.pages_of(k, mfn):
         k.alike.pop(page, None)
+
+
+def _is_written_through(k: Knowledge, mfn: int) -> bool:
+    """Whether a page has a frame for its own: a translation lets its guest write there, so no other page has joined it."""
+    return any(each.mfn == mfn and each.writable for key in reaching.pages_of(k, mfn) for each in reaching.translations(k, key))
 
 
 def _is_stood_on(k: Knowledge, mfn: int) -> bool:
