@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from refmodel.engines.machine import RESUME, Failure, Machine, Pick, Run, Step, recorded
+from refmodel.engines.machine import RESUME, Failure, Machine, Pick, Run, Step, copy_of, recorded
 from refmodel.language.design import Operation, Outline
 from refmodel.language.sizes import Geometry
 
@@ -31,14 +31,16 @@ class _Shrinker:
     def __init__(self, design: Outline, geometry: Geometry, machine: Machine) -> None:
         self.design, self.geometry, self.machine = design, geometry, machine
         self.instances = {(op.name, arguments): op for op, arguments in self.machine.instances()}
+        self.at_once = not any(op.split for op in design.operations)
+        """Whether no operation waits."""
 
     def shorter(self, failure: Failure) -> Failure | None:
         """The first shorter run that still breaks a law."""
-        size = len(failure.run.steps)
+        size, states = len(failure.run.steps), self._states(failure.run)
         for steps in self._candidates(failure.run.steps):
             if self.machine.judged > MOST_JUDGED:
                 return None
-            found = self._try(failure.run, steps)
+            found = self._try(failure.run, steps, states)
             if found is not None and len(found.run.steps) < size:
                 return found
         return None
@@ -59,21 +61,45 @@ class _Shrinker:
             for name, arguments in self.instances:
                 yield [Step(name, arguments) if i == at else s for i, s in enumerate(steps) if i != out]
 
-    def _try(self, run: Run, steps: Sequence[Step]) -> Failure | None:
-        """These steps, as far as they apply, up to the first broken law."""
+    def _states(self, run: Run) -> list[Any]:
+        """The states that a run goes through, from power-on to the one before its last step: what keeps its first steps begins
+        there. Only power-on where operations wait: that they do is in no state."""
+        self._power_on(run)
+        states = [copy_of(self.design, self.machine.state)]
+        for step in run.steps[:-1] if self.at_once else ():
+            if self._taken(step) is None:
+                break
+            self.machine.settle()
+            states.append(copy_of(self.design, self.machine.state))
+        return states
+
+    def _power_on(self, run: Run) -> None:
+        self.machine.begin(self.design.initial(self.geometry))
+        self.machine.power_on(recorded(run.initial))
+
+    def _try(self, run: Run, steps: Sequence[Step], states: Sequence[Any]) -> Failure | None:
+        """These steps, as far as they apply, up to the first broken law. With an exchanged step that does not apply they are fewer of
+        the run's, which was tried before."""
         machine = self.machine
-        machine.begin(self.design.initial(self.geometry))
-        machine.power_on(recorded(run.initial))
-        taken_steps: list[Step] = []
-        for step in steps:
+        same = (ours is theirs for ours, theirs in zip(steps, run.steps, strict=False))
+        kept = min(sum(itertools.takewhile(bool, same)), len(states) - 1)
+        if self.at_once:
+            machine.begin(copy_of(self.design, states[kept]))
+        else:
+            self._power_on(run)
+        own = set(map(id, run.steps))
+        taken_steps = list(steps[:kept])
+        for step in steps[kept:]:
             found = self._taken(step)
+            if found is None and id(step) not in own:
+                return None
             if found is None:
                 continue
             op, taken = found
             taken_steps.append(taken[0])
             broken = machine.broken(op, taken[0].arguments, taken[1])
             if broken is not None:
-                return Failure(Run(machine.initial_answers, tuple(taken_steps)), broken)
+                return Failure(Run(run.initial, tuple(taken_steps)), broken)
             machine.settle()
         return None
 

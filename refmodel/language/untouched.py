@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import linecache
+import operator
 import re
 import sys
 from collections.abc import Iterator
@@ -23,12 +24,12 @@ Held: TypeAlias = "tuple[ModuleType | type, str, Any]"
 def nothing_replaced(file: str) -> Iterator[None]:
     """Within this a file is loaded. ``BadDesign`` if it gives another function or class to a name of ``builtins``, of one of
     refmodel's modules, or of a class there: no verdict would mean what it says. What was replaced is put back."""
-    before = [each for module in _modules() for each in _held(module)]
+    before = [(where, dict(vars(where))) for module in _modules() for where in (module, *_classes(module))]
     replaced: list[Held] = []
     try:
         yield
     finally:
-        replaced += [(where, name, value) for where, name, value in before if vars(where).get(name) is not value]
+        replaced += [each for where, held in before for each in _replaced(where, held)]
         for where, name, value in replaced:
             setattr(where, name, value)
     for where, name, _ in replaced:
@@ -42,13 +43,33 @@ def _modules() -> list[ModuleType]:
     return [builtins, *(each for name, each in list(sys.modules.items()) if name.partition(".")[0] == _OWN and each is not None)]
 
 
-def _held(module: ModuleType) -> Iterator[Held]:
-    """The functions and classes that stand in a module, and in its classes."""
-    for name, value in list(vars(module).items()):
-        if isinstance(value, FunctionType | type) or (module is builtins and name != "_"):
-            yield module, name, value
-        if isinstance(value, type) and value.__module__ == module.__name__ != builtins.__name__:
-            yield from ((value, of, each) for of, each in list(vars(value).items()) if isinstance(each, FunctionType | property))
+def _classes(module: ModuleType) -> list[type]:
+    """The classes of which a module is the home; none for ``builtins``, whose classes nobody can change."""
+    known = _known_classes.get(module)
+    if known is None or known[0] != len(vars(module)):  # more was imported in the meantime
+        found = [each for each in list(vars(module).values()) if isinstance(each, type) and each.__module__ == module.__name__]
+        known = _known_classes[module] = len(vars(module)), [] if module is builtins else found
+    return known[1]
+
+
+_known_classes: dict[ModuleType, tuple[int, list[type]]] = {}
+"""By module: how many names it had when its classes were looked up, and these."""
+
+
+def _replaced(where: ModuleType | type, held: dict[str, Any]) -> Iterator[Held]:
+    """The functions and classes that stood in a module, or the methods in a class, and do so no longer."""
+    now = vars(where)
+    if not any(map(operator.is_not, held.values(), map(now.get, held))):
+        return
+    for name, value in held.items():
+        if now.get(name) is not value and _is_worked_with(where, name, value):
+            yield where, name, value
+
+
+def _is_worked_with(where: ModuleType | type, name: str, value: Any) -> bool:
+    if isinstance(where, type):
+        return isinstance(value, FunctionType | property)
+    return isinstance(value, FunctionType | type) or (where is builtins and name != "_")
 
 
 def _named(where: ModuleType | type) -> str:
