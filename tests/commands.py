@@ -8,8 +8,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from refmodel import cli
 
 _PROCESSES = multiprocessing.get_context("forkserver")
@@ -67,4 +65,6 @@ def _refmodel() -> None:
 
 
 def _pytest() -> None:
+    import pytest  # here, since whoever runs a command would load it too
+
     sys.exit(pytest.main(sys.argv[1:]))

@@ -228,6 +228,7 @@ def test_a_construct_means_this_in_every_reading(name: str) -> None:
 
 
 @pytest.mark.parametrize("left", ["7", "Entry().w", "small", "self.t[vm].w"])
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("sign", ["+", "-", "*", "//", "%", "<<", ">>", "&", "|", "^", "<", "<=", ">", ">=", "==", "!="])
 def test_an_operator_takes_a_number_that_is_known_on_either_side(sign: str, left: str) -> None:
     """Of two numbers one may be an int where the other stands for many; ``//`` and ``%`` once were refused if it was the first."""

@@ -1,5 +1,6 @@
 """The table of RISC-V's rules names what there is, and vectors can be written, read back and carried out."""
 
+import functools
 import itertools
 import json
 from collections import Counter
@@ -14,12 +15,12 @@ from refmodel.language import BadDesign
 from refmodel.machine.riscv.hart import SUPERVISOR, Instruction
 from refmodel.machine.riscv.words import N
 from refmodel.oracle.riscv import vectors
-from refmodel.oracle.riscv.outcomes import due
+from refmodel.oracle.riscv.outcomes import Lawful, due
 from refmodel.oracle.riscv.reasons import reason
 from refmodel.oracle.riscv.rules import rules_of
 from refmodel.oracle.riscv.vectors import FLAGS, M_MODE, PROFILE, SETS, SETS_32, SETS_64, chosen, file_name, read, write
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
-from refmodel.oracle.riscv.walk_tests import Stages, make
+from refmodel.oracle.riscv.walk_tests import Stages, WalkTest, make
 from refmodel.report.riscv_rules import in_vectors, main, manual, page, table
 from tests.test_riscv_judges import machine
 
@@ -99,6 +100,12 @@ def test_the_page_is_made_of_the_table() -> None:
 # ---------------------------------------------------------------- vectors
 
 
+@functools.cache
+def some(stages: Stages) -> list[tuple[str, WalkTest, Lawful]]:
+    """The first of the vectors, as they are chosen."""
+    return list(itertools.islice(chosen(stages), 1200))
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("vectors")
@@ -146,7 +153,7 @@ def test_vectors_of_32_bits_have_words_and_addresses_of_32_bits(folder: Path, st
 def test_flags_are_set_where_the_second_stage_lets_nobody_store(stages: Stages) -> None:
     """A hart that writes to a page which its hypervisor made read-only, because it is to set a flag there, is found out."""
     tinsts = Counter[int]()
-    for because, _, way in itertools.islice(chosen(stages), 1200):
+    for because, _, way in some(stages):
         if because == FLAGS and way.outcome.trap:
             tinsts[way.outcome.trap.tinst] += 1
     assert tinsts[0x2020 if stages.sv32 else 0x3020] > 3
@@ -156,7 +163,7 @@ def test_flags_are_set_where_the_second_stage_lets_nobody_store(stages: Stages) 
 def test_accesses_of_m_mode_are_not_translated(stages: Stages) -> None:
     """A hart that translates them, since MPRV is set or tables are there, is found out by each kind of instruction."""
     wrong = Counter[Instruction]()
-    for because, test, way in itertools.islice(chosen(stages), 1200):
+    for because, test, way in some(stages):
         if because == M_MODE:
             assert way.outcome.physical == test.address and not way.must
             as_s_mode = attrs.evolve(test.hart, mpp=SUPERVISOR, privilege=SUPERVISOR, virtual=stages.virtual)

@@ -195,6 +195,8 @@ class Machine:
     def values(self, kind: Kind) -> list[Any]:
         """Every value of a kind in this geometry; ``BadDesign`` if there are too many to be listed."""
         if kind not in self._listed.values:
+            if isinstance(kind, PageKind) and len(self.values(kind.cell)) ** len(self.values(kind.index)) > MOST_VALUES:
+                raise too_many_values(self.design, kind)  # not listed first: pages are large
             found = list(itertools.islice(kind.values(self.geometry), MOST_VALUES + 1))
             if len(found) > MOST_VALUES:
                 raise too_many_values(self.design, kind)

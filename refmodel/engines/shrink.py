@@ -78,8 +78,8 @@ class _Shrinker:
         self.machine.power_on(recorded(run.initial))
 
     def _try(self, run: Run, steps: Sequence[Step], states: Sequence[Any]) -> Failure | None:
-        """These steps, as far as they apply, up to the first broken law. With an exchanged step that does not apply they are fewer of
-        the run's, which was tried before."""
+        """These steps, as far as they apply, up to the first broken law. Where an exchanged step does not apply, what is left was
+        tried before."""
         machine = self.machine
         same = (ours is theirs for ours, theirs in zip(steps, run.steps, strict=False))
         kept = min(sum(itertools.takewhile(bool, same)), len(states) - 1)

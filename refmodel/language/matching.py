@@ -6,13 +6,17 @@ identity (``True``, ``None``) stay as they are, and are refused.
 
 import ast
 import copy
+import re
 from typing import TypeVar
 
 Placed = TypeVar("Placed", ast.expr, ast.stmt)
 
 
-def without_match(tree: ast.Module) -> ast.Module:
-    """A file's syntax with an if in the place of each ``match`` that has patterns of values only."""
+def parsed(source: str) -> ast.Module:
+    """A text's syntax, with an if in the place of each ``match`` that has patterns of values only; raises as ``ast.parse``."""
+    tree = ast.parse(source)
+    if re.search(r"^\s*match\b", source, re.MULTILINE) is None:  # a statement begins a line: most texts need no second look
+        return tree
     changed: ast.Module = _Rewritten().visit(tree)
     return ast.fix_missing_locations(changed)
 
@@ -67,4 +71,4 @@ def _tests(pattern: ast.pattern, subject: ast.expr) -> list[ast.expr]:
     return []
 
 
-__all__ = ["without_match"]
+__all__ = ["parsed"]

@@ -15,7 +15,7 @@ import sysconfig
 from collections.abc import Iterator, Sequence
 from types import CodeType, FunctionType
 
-from refmodel.language.matching import without_match
+from refmodel.language.matching import parsed
 
 Definition = ast.FunctionDef | ast.Lambda
 
@@ -37,7 +37,7 @@ def is_of_a_library(function: FunctionType) -> bool:
 def _parsed(name: str, source: str) -> tuple[ast.Module | None, frozenset[CodeType]]:
     """A file's syntax tree, and the code of every function in it."""
     try:
-        tree = without_match(ast.parse(source))
+        tree = parsed(source)
         return tree, frozenset(_nested(compile(source, name, "exec", dont_inherit=True)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None, frozenset()
@@ -95,7 +95,7 @@ def _classes(name: str, source: str) -> list[tuple[str, ast.ClassDef]]:
                 within(each, f"{outer}{each.name}.")
             elif isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
                 within(each, f"{outer}{each.name}.<locals>.")
-            else:
+            elif isinstance(each, ast.stmt | ast.excepthandler | ast.match_case):  # no class stands in an expression
                 within(each, outer)
 
     if tree is not None:

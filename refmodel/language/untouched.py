@@ -24,7 +24,8 @@ Held: TypeAlias = "tuple[ModuleType | type, str, Any]"
 def nothing_replaced(file: str) -> Iterator[None]:
     """Within this a file is loaded. ``BadDesign`` if it gives another function or class to a name of ``builtins``, of one of
     refmodel's modules, or of a class there: no verdict would mean what it says. What was replaced is put back."""
-    before = [(where, dict(vars(where))) for module in _modules() for where in (module, *_classes(module))]
+    watched = [where for module in _modules() for where in _watched(module)]
+    before = [(where, dict(vars(where))) for where in watched]
     replaced: list[Held] = []
     try:
         yield
@@ -43,17 +44,17 @@ def _modules() -> list[ModuleType]:
     return [builtins, *(each for name, each in list(sys.modules.items()) if name.partition(".")[0] == _OWN and each is not None)]
 
 
-def _classes(module: ModuleType) -> list[type]:
-    """The classes of which a module is the home; none for ``builtins``, whose classes nobody can change."""
-    known = _known_classes.get(module)
+def _watched(module: ModuleType) -> list[ModuleType | type]:
+    """A module, and the classes of which it is the home; none of ``builtins``, whose classes nobody can change."""
+    known = _known.get(module)
     if known is None or known[0] != len(vars(module)):  # more was imported in the meantime
         found = [each for each in list(vars(module).values()) if isinstance(each, type) and each.__module__ == module.__name__]
-        known = _known_classes[module] = len(vars(module)), [] if module is builtins else found
+        known = _known[module] = len(vars(module)), [module, *(found if module is not builtins else ())]
     return known[1]
 
 
-_known_classes: dict[ModuleType, tuple[int, list[type]]] = {}
-"""By module: how many names it had when its classes were looked up, and these."""
+_known: dict[ModuleType, tuple[int, list[ModuleType | type]]] = {}
+"""By module: how many names it had when its classes were looked up, and what is watched of it."""
 
 
 def _replaced(where: ModuleType | type, held: dict[str, Any]) -> Iterator[Held]:
