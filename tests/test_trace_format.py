@@ -450,3 +450,11 @@ def test_what_nothing_is_known_of_counts_as_not_judged(order: dict[str, str]) ->
     assert seen.deviation is None and seen.judged == 0
     again = judge_events([first, event("load", gpa=0, value=1), event("load", gpa=0, value=1), event("memory", gpa=0, value=1)])
     assert again.judged == 2
+
+
+@pytest.mark.parametrize("order", [{}, {"order": "cpu"}])
+def test_a_bitmap_that_names_no_page_counts_as_not_judged(order: dict[str, str]) -> None:
+    told = [{"e": "trace", **order}, event("populate", gfn=0, bits="00", mfn=1), event("take_mark", gfn=0, bits="")]
+    for more, judged_ in (([], 0), ([event("map", gfn=0, bits="00", mfn=1, writable=True)], 0), ([event("hole", gpa=0)], 1)):
+        seen = judge_events([*told, *more])
+        assert seen.deviation is None and seen.judged == judged_

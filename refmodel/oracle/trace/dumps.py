@@ -172,7 +172,7 @@ def _as_told(k: Knowledge, event: e.FrameIs) -> bool:
         return False
     if event.use == Use.PRIVATE.value:
         _as_last_sharers(k, event.mfn)
-    return True
+    return k.state.frames.find(event.mfn) is not None  # what it holds may say that something untold has happened to it
 
 
 def _any_is_untold(k: Knowledge) -> bool:

@@ -53,6 +53,8 @@ class Postponed:
     """The event that deviates."""
     cpus: set[int]
     """The CPUs of which no event came that is known to have happened after it."""
+    others_may_come: bool = False
+    """Whether its CPU lost events after it, so that only those of a CPU that has told none yet may explain it."""
 
     def tell(self) -> Deviation:
         """It is certain now. Raises ``BadDesign`` for what is no event."""
@@ -207,8 +209,6 @@ class Judge:
         if self.interleaving is not None and isinstance(event, e.Header) and (found := self.finish()) is not None:
             return found
         if self.interleaving is not None and isinstance(event, e.Gap):
-            if self._latest.keys() <= {event.cpu} and (found := self.finish()) is not None:  # what came after it explains nothing
-                return found
             self._begin_anew(self.interleaving, line, event)
         if self.interleaving is not None and not isinstance(event, e.Header | e.Gap):
             self._latest[event.cpu] = Item(line, event, b"", [])
@@ -240,24 +240,28 @@ class Judge:
         """There are no more events: judge those that may have happened after others that never came."""
         if self._postponed is not None:
             return self._postponed.tell()
-        return None if self.interleaving is None else self._ended(self.interleaving.end())
+        item = None if self.interleaving is None else self.interleaving.end()
+        return None if item is None else self._ended(item)
 
     def _postpone(self, item: Item | None, line: int) -> Deviation | None:
         """A deviation waits for the next event of every other CPU that is known to have happened after it: that tells whether
         events were lost which may explain it."""
-        found: Deviation | BadDesign | None
-        try:
-            found = self._ended(item)
-        except BadDesign as why:
-            found = why
-        if item is None or found is None:
+        if item is None:
             return None
+        found = self._found(item)
         silent = {cpu for cpu, last in self._latest.items() if not self._is_after(item, last)} - {item.event.cpu}
         waits = Postponed(found, line, item, silent)
         if not silent:
             return waits.tell()
         self._postponed = waits
         return None
+
+    def _found(self, item: Item) -> Deviation | BadDesign:
+        """What is wrong with an event that no order makes lawful."""
+        try:
+            return self._ended(item)
+        except BadDesign as why:
+            return why
 
     def _is_after(self, item: Item, other: Item) -> bool:
         """Whether the other is known to have happened after an event of another CPU."""
@@ -271,9 +275,16 @@ class Judge:
             return waits.tell()
         last = self.sequence.get(event.cpu)
         lost = isinstance(event, e.Gap) or (event.seq is not None and last is not None and event.seq > last + 1)
-        if lost and (event.cpu in waits.cpus or line - waits.item.line <= several.order.window):
+        close = not several.order.apart(waits.item, Item(line, event, b"", []))
+        explained = lost and (event.cpu in waits.cpus or line - waits.item.line <= several.order.window)
+        if waits.others_may_come:
+            explained = close and event.cpu != waits.item.event.cpu
+        if explained:
             self._postponed = None
             several.undecided += 1
+            if waits.others_may_come:
+                several.forget()
+                self.knowledge.lose()
             if line > waits.line + 1:
                 self.notes.append(f"nothing from line {waits.line + 1} to {line - 1} was judged: CPU {event.cpu} lost events then")
             return None
@@ -281,18 +292,17 @@ class Judge:
             waits.cpus.discard(event.cpu)
         if event.seq is not None:
             self.sequence[event.cpu] = max(event.seq, -1 if last is None else last)
-        return None if waits.cpus else waits.tell()
+        return None if waits.cpus or (waits.others_may_come and close) else waits.tell()
 
-    def _ended(self, item: Item | None) -> Deviation | None:
-        """What is wrong with an event that no order makes lawful."""
-        if item is None:
-            return None
+    def _ended(self, item: Item) -> Deviation:
+        """What is wrong with an event that no order makes lawful; raises ``BadDesign`` if it is none where it stands."""
         if isinstance(item.why, Inconsistent):
             raise self.bad(item.line, item.why.field, str(item.why)) from None
         assert item.why is not None
         return self._deviation(item.line, item.event, item.text, item.why, item.before)
 
     def _in_order(self, line: int, event: e.Event) -> None:
+        """Look whether events were lost before this one. ``BadDesign`` if it was told before."""
         if event.seq is None:
             return
         whose = -1 if self.interleaving is None else event.cpu
@@ -305,14 +315,16 @@ class Judge:
                 "before is relied on after it"
             )
             self.gaps += 1
-            self.knowledge.lose()
             if self.interleaving is not None:
                 self._begin_anew(self.interleaving, line, event)
+            self.knowledge.lose()
         self.sequence[whose] = event.seq
 
     def _begin_anew(self, several: Interleaving, line: int, event: e.Event) -> None:
         """A CPU has lost events. Those that wait may have come after them; and of those that follow closely it is not known whether
-        they came before: they are not judged."""
+        they came before: they are not judged. If no other CPU has told any event, what waits came before them, and deviates."""
+        if self._postponed is None and self._latest.keys() <= {event.cpu} and (item := several.end()) is not None:
+            self._postponed = Postponed(self._found(item), line, item, set(), others_may_come=True)
         while several.end() is not None:
             several.undecided += 1
         several.forget()

@@ -98,7 +98,7 @@ class Knowledge:
         self.marks_late = False
         """Whether the dirty log may note a store after it has happened."""
         self.believed = 0
-        """Loads and dumps of words of which nothing was known."""
+        """Loads and dumps of words of which nothing was known, and events whose bitmap names no page."""
         self.unheld = 0
         """Accesses by linear address that may have ended in any way, as far as is known."""
         self.looked_at = 0

@@ -237,6 +237,8 @@ def effect(k: Knowledge, event: Any) -> None:
     """Hold any event against what is known; raises ``Deviates`` or ``Inconsistent``."""
     kind = type(event)
     judge = EFFECTS[kind]
+    if kind in OF_PAGES and event.is_of_no_page and kind in HELD_TO_LAWS:
+        k.believed += 1
     if kind in OF_PAGES and not (event.is_of_one_page or kind in (e.Map, e.Unprotect)):
         stretches.over(k, event, judge)
     else:

@@ -91,6 +91,11 @@ class Pages(Page, kw_only=True):
         """Whether it is about the page ``gfn`` and no other."""
         return self.bits is None and (self.pages is None or self.pages == 1)
 
+    @property
+    def is_of_no_page(self) -> bool:
+        """Whether no bit of its bitmap is set."""
+        return self.bits is not None and not self.bits.strip("0")
+
     def runs(self) -> Iterator[tuple[int, int]]:
         """The first and the last page of each stretch that the event is about."""
         if self.bits is None:
