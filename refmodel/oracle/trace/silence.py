@@ -123,7 +123,7 @@ def _may_have_moved_pages(k: Knowledge, found: Deviates, about: About, judged: b
         any(_may_have_moved(k, key) for key in about.pages)
         or ("slots" in tables_of(found.law) and any(_has_copy(k, key) for key in about.pages))
         or any(_may_be_shared(k.state.frames.find(mfn)) for mfn in about.frames)
-        or any(k.swap_cache.frame(slot) is not None for slot in about.slots)
+        or any(k.swap_cache.frames(slot) for slot in about.slots)
         or ("gfn" not in dict(found.names) and any(_may_be_taken(k, mfn) for mfn in about.frames))
         or (judged and any(_had_moved(k, about, *change) for change in k.recent()))
     )

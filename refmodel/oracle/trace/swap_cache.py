@@ -22,8 +22,9 @@ class SwapCache:
     """What the model's slots stand for. None of it is taken back where an order of events is tried out: it only explains."""
 
     def __init__(self) -> None:
-        self._frames: dict[int, int] = {}
-        """By slot: the frame that it is a copy of, if pages share that or may come to it again."""
+        self._frames: defaultdict[int, set[int]] = defaultdict(set)
+        """By slot: the frames that it is a copy of, if pages share one or may come to it again. One that was read for a page alone
+        does not end that another is there for those that share it."""
         self._slots: defaultdict[int, set[int]] = defaultdict(set)
         self.untold: set[int] = set()
         """Frames to which a page came back from a slot that nobody told."""
@@ -57,20 +58,18 @@ class SwapCache:
         yield slot
         yield from self._standing.get(slot, ())
 
-    def frame(self, slot: int) -> int | None:
-        """The frame that a slot is a copy of, if that is known."""
-        return self._frames.get(slot)
+    def frames(self, slot: int) -> frozenset[int]:
+        """The frames that a slot is a copy of, as far as they are known."""
+        return frozenset(self._frames.get(slot, ()))
 
     def put(self, slot: int, mfn: int) -> None:
         """A frame is in the swap cache: a slot is its copy."""
-        self.drop(slot)
-        self._frames[slot] = mfn
+        self._frames[slot].add(mfn)
         self._slots[mfn].add(slot)
 
     def drop(self, slot: int) -> None:
         """A slot is written to anew."""
-        mfn = self._frames.pop(slot, None)
-        if mfn is not None:
+        for mfn in self._frames.pop(slot, ()):
             self._slots[mfn].discard(slot)
             if not self._slots[mfn]:
                 del self._slots[mfn]
@@ -82,13 +81,21 @@ class SwapCache:
     def taken(self, mfn: int) -> None:
         """A frame is taken from the free ones: it is no slot's any more."""
         self.untold.discard(mfn)
-        for slot in self._slots.pop(mfn, ()):
-            self._frames.pop(slot, None)
+        self._leave(mfn)
 
     def moved(self, mfn: int, to: int) -> None:
         """What a frame holds is in another."""
         if mfn in self.untold:
             self.untold.discard(mfn)
             self.untold.add(to)
-        for slot in self._slots.pop(mfn, ()):
+        for slot in self._leave(mfn):
             self.put(slot, to)
+
+    def _leave(self, mfn: int) -> set[int]:
+        """The slots of which a frame was the copy, and is no longer."""
+        slots = self._slots.pop(mfn, set())
+        for slot in slots:
+            self._frames[slot].discard(mfn)
+            if not self._frames[slot]:
+                del self._frames[slot]
+        return slots

@@ -127,7 +127,7 @@ def _slot_that_was_told(k: Knowledge, key: Key) -> int:
 def _is_of_its_frame(k: Knowledge, key: Key, slot: int) -> bool:
     """Whether a slot holds the copy of another page that stood on the same frame."""
     entry = k.backing(key)
-    is_copy = entry is not None and entry.resident and k.swap_cache.frame(slot) == entry.mfn and is_shared(k, key)
+    is_copy = entry is not None and entry.resident and entry.mfn in k.swap_cache.frames(slot) and is_shared(k, key)
     return is_copy and any(other != key for other in reaching.users_of(k, slot))
 
 
@@ -188,12 +188,12 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
             if kept != NOTHING:
                 copied_untold(k, key, kept)
             k.tables["p2m"].forget(key)
-            if (cached := k.swap_cache.frame(copied)) is not None:  # it may share that frame again
+            for cached in k.swap_cache.frames(copied):  # it may share that frame again
                 k.answers.lost_sight = True
                 if _is_stood_on(k, cached) and not _is_written_through(k, cached):
                     _may_be_joined(k, cached)
             return
-        is_cached = k.swap_cache.frame(copied) == event.mfn if copied != NOTHING else event.mfn in k.swap_cache.untold
+        is_cached = event.mfn in (k.swap_cache.frames(copied) if copied != NOTHING else k.swap_cache.untold)
         if is_cached and _is_stood_on(k, event.mfn):
             _mapped_from_the_swap_cache(k, key, event.mfn, kept)
             return
