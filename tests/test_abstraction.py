@@ -157,6 +157,40 @@ def test_a_step_that_is_none_is_found_by_runs_and_by_the_proof(design: type[Desi
     assert found is not None and found.run.steps[-1].operation == WRONG[design]
 
 
+class InParts(Design):
+    """Whether something is stored, and what, stand in tables of their own. The method has the name of the other design's table."""
+
+    there: Total[Gfn, bool]
+    tags: Total[Gfn, Tag]
+    geometry = Store.geometry
+
+    @abstraction("held")
+    def held(self, gfn: Gfn) -> Held:
+        return Held(True, self.tags[gfn]) if self.there[gfn] else Held()
+
+    @guest
+    def put(self, vm: Vm, gfn: Gfn, tag: Tag) -> None:
+        self.there[gfn] = True
+        self.tags[gfn] = tag
+
+    @guest
+    def drop(self, vm: Vm, gfn: Gfn) -> None:
+        self.there[gfn] = False
+
+    @guest
+    def get(self, vm: Vm, gfn: Gfn) -> Held:
+        return self.held(gfn)
+
+    @law("RES-1", "What is stored was stored by somebody.")
+    def nothing_is_stored_unasked(s: "InParts", before: "InParts", actor: Vm, gfn: Gfn) -> Any:
+        return implies(s.there[gfn] and not before.there[gfn], actor != NOTHING)
+
+
+def test_a_method_may_have_the_name_of_the_table_that_it_is_about() -> None:
+    assert failing(InParts) == set() and doubts(outline(InParts), outline(Store)) == []
+    assert simulated_runs(outline(InParts), outline(Store), Store.geometry, runs=50).failure is None
+
+
 def test_what_is_said_of_power_on_is_proved_too() -> None:
     (said,) = doubts(outline(ThereAtFirst), outline(Store))
     assert "ThereAtFirst.newest: at power-on held may be another than in Store" in said

@@ -148,11 +148,12 @@ class Comparison:
     def _seen(self, reading: Symbolic, seen: Any) -> Any:
         """A state as the other design sees it."""
         state = self.other.blank()
+        tables = vars(seen)  # a method may have the name of a table of the other design
         for name in self.looked_at:
-            if hasattr(seen, name):  # it is one of the design's states, and not one of the other's
-                getattr(seen, name).reading = reading
+            if name in tables:  # it is one of the design's states, and not one of the other's
+                tables[name].reading = reading
         for name in self.shared:
-            table = getattr(seen, name) if hasattr(seen, name) else self._computed(reading, seen, name)
+            table = tables[name] if name in tables else self._computed(reading, seen, name)
             table.reading = reading
             setattr(state, name, table)
         return state
