@@ -161,7 +161,8 @@ def inflate(k: Knowledge, event: e.Inflate) -> None:
 def deflate(k: Knowledge, event: e.Deflate) -> None:
     key = event.vm, event.gfn
     entry = k.backing(key)
-    if event.vm in k.touchable and event.kept:
+    is_touchable = event.vm in k.touchable and not (entry is not None and entry.backing == Backing.BALLOONED)
+    if is_touchable and event.kept:
         with k.judging(about(k, key, actor=event.vm)):
             given_untold(k, key)
             if is_shared(k, key):  # nobody has stored to the frame
@@ -169,7 +170,7 @@ def deflate(k: Knowledge, event: e.Deflate) -> None:
             else:
                 hold(k, key, Contents())
         return
-    if event.vm in k.touchable or (event.mfn is None and _may_be_touchable(k, key)):
+    if is_touchable or (event.mfn is None and _may_be_touchable(k, key)):
         return  # it is as the guest left it
     if entry is not None and entry.backing != Backing.BALLOONED:
         why = f"gfn {event.gfn:#x} is not in the balloon but {entry.backing.value}"
