@@ -225,7 +225,7 @@ def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, who
         )
         return
     _tell(outline, geometry, found.leak)
-    out.verdict(f"{name}: {found.leak.condition}{about}: {_gives_away(outline, found.leak)}\n", style="bold red")
+    out.verdict(f"{name}: {found.leak.condition}{about}: {_gives_away(outline, geometry, found.leak)}\n", style="bold red")
 
 
 def _a_guest(outline: Outline) -> str:
@@ -244,12 +244,15 @@ def _tell(outline: Outline, geometry: Geometry, leak: Leak) -> None:
         out.print(terminal.trace(outline, list(run_again(outline, geometry, run))))
 
 
-def _gives_away(outline: Outline, leak: Leak) -> str:
+def _gives_away(outline: Outline, geometry: Geometry, leak: Leak) -> str:
     """Which step gives something away, and how."""
     step, known = leak.run.steps[-1].operation, ", ".join(known_tables(outline))
     vm = shown(outline.actors, leak.vm)
     if leak.condition == RESPECT:
-        return f"{step} is not a step of {vm}, and changes {vm}'s entries of {known}, which {vm} knows"
+        *_, last = run_again(outline, geometry, leak.run)
+        own = {each.table for each in last.changes if (each.key[0] if isinstance(each.key, tuple) else each.key) == leak.vm}
+        changed = ", ".join(name for name in known_tables(outline) if name in own)
+        return f"{step} is not a step of {vm}, and changes {vm}'s entries of {changed}, which {vm} knows"
     if leak.condition == CHOICE:
         by = f"let {step} return what it chose, and list {step} in flows"
         return f"two runs differ only in what {step} chose; if no other VM can affect the choice, {by}"
