@@ -49,6 +49,22 @@ def shuffled(told: list[Told], draw: random.Random) -> list[Told]:
     return [told[number] for _, number in sorted(places)]
 
 
+SKEW = 20
+
+
+def by_clocks(told: list[Told], draw: random.Random) -> list[Told]:
+    """The events with the times of clocks that differ by ``SKEW`` at most, and each some lines later than its time says."""
+    clock: dict[int, int] = {}
+    merged: dict[int, int] = {}
+    placed = []
+    for number, event in enumerate(told):
+        cpu = event["cpu"]
+        clock[cpu] = max(clock.get(cpu, 0), 10 * number + draw.randint(0, SKEW))
+        merged[cpu] = max(merged.get(cpu, 0), clock[cpu] + draw.randint(0, SKEW))
+        placed.append((merged[cpu], number, {**event, "time": clock[cpu]}))
+    return [event for _, _, event in sorted(placed, key=lambda each: each[:2])]
+
+
 def judged(told: list[Told], **header: Any) -> TraceVerdict:
     return judge_events([{**HEADER, **header}, *told])
 
@@ -72,6 +88,24 @@ def test_a_correct_monitor_is_lawful_in_whatever_order_its_events_come(
     verdict = judged(shuffled(told, random.Random(seed)))
     assert verdict.deviation is None, verdict.deviation
     assert cpus is on_cpus or counted(verdict)[0] > 20
+
+
+@pytest.mark.parametrize("cpus", [on_cpus, by_any_cpu])
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.one_in(2)
+def test_it_is_lawful_in_the_order_of_any_clocks(seed: int, cpus: Callable[[Iterable[Told]], list[Told]]) -> None:
+    told = cpus(Monitor(seed, vms=2, pages=512).events(1500))[1:]
+    verdict = judged(by_clocks(told, random.Random(seed)), skew=SKEW)
+    assert verdict.deviation is None, verdict.deviation
+
+
+def test_by_clocks_too_what_it_does_wrong_is_mostly_found() -> None:
+    found = 0
+    for defect in DEFECTS:
+        told = on_cpus(Monitor(1, vms=2, pages=512, defect=defect, after=600).events(2500))[1:]
+        deviation = judged(by_clocks(told, random.Random(1)), skew=SKEW).deviation
+        found += deviation is not None and deviation.clause in DEFECTS[defect]
+    assert found > len(DEFECTS) * 2 / 3
 
 
 def test_what_it_does_wrong_is_mostly_found() -> None:

@@ -316,3 +316,53 @@ class Derived(Asks):
         yield
         return Answer()
 """
+
+
+WORD = """    word: Total[Vm, Annotated[int, Bits(4)]]
+
+    @operation
+    def go(self, vm: Vm) -> None:
+        self.word[vm] = WRITTEN
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (
+            "(self.word[vm] + 1) % 16",
+            "16 does not fit in a word of 4 bits, at most 15: declare it with Bits(5); what begins anew after 15 is",
+        ),
+        ("self.word[vm] + 300", "300 does not fit in a word of 4 bits, at most 15: declare it with Bits(9)"),
+        ("1 if self.word[vm] < 16 else 0", "16 does not fit in a word of 4 bits"),
+        ("Vm(1)", "Vm is a type, and makes no value; a name is a parameter, one that choose finds, or NOTHING"),
+        ("1 if fails() else 0", 'it takes what is asked for, such as fails("frame")'),
+        ("1 if fails(vm) else 0", 'what is asked is said by a string, such as "frame"'),
+        ("1 if reset(self.flag) else 0", "such as reset(self.tlb, lambda entry, vm, gfn: entry.mfn == mfn)"),
+        ("1 if self.flag.reset(vm) else 0", "write reset(self.flag, CONDITION), with a condition on an entry and its key"),
+        (
+            "1 if any(self.flag[vm] for _ in range(self.word[vm])) else 0",
+            "count, reset and assign go over a whole table, whatever its size",
+        ),
+    ],
+)
+def test_what_to_write_for_words_names_and_whole_tables(written: str, said: str, tmp_path: Path) -> None:
+    imports = "from typing import Annotated\nfrom refmodel.language import Bits, fails\n"
+    file = tmp_path / "mine.py"
+    file.write_text(imports + BASE + WORD.replace("WRITTEN", written))
+    with pytest.raises(BadDesign) as why:
+        load(f"{file}:Derived")
+    assert said in str(why.value)
+
+
+def test_a_law_that_goes_wrong_at_power_on_is_told_apart_from_why(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    law = """    part: dict[Vm, bool]
+
+    @law("RES-1", "It is.")
+    def is_(s: "Derived", vm: Vm) -> bool:
+        return s.part[vm]
+"""
+    file.write_text(BASE + law)
+    done = refmodel("check", f"{file}:Derived", "--engine", "exhaustive")
+    assert done.returncode == 2 and "It is: it looks up the key 0, which is missing" in " ".join(done.stderr.split())

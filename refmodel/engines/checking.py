@@ -64,8 +64,8 @@ def examined(design: Outline) -> None:
         names = f" for {names_of(broken)}" if names_of(broken) else ""
         law = f"{broken.law.place}: law {broken.law.name}: " if broken.law else ""
         raise BadDesign(
-            f"{law}{design.name}: the initial state breaks {broken.clause}{names}: {broken.sentence}"
-            f"{' ' + broken.error if broken.error else ''}"
+            f"{law}{design.name}: the initial state breaks {broken.clause}{names}: "
+            + (f"{broken.sentence.rstrip('.')}: {broken.error}" if broken.error else broken.sentence)
         )
     bare = bare_machine_of(design)
     if bare is not None:

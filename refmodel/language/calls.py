@@ -17,6 +17,7 @@ from refmodel.language.kept import kept
 from refmodel.language.kinds import EnumKind, FlagKind, Kind, NameKind, NaturalKind, PageKind, RecordKind, TableKind, WordKind
 from refmodel.language.laws import Law
 from refmodel.language.meanings import WORDS, Effects
+from refmodel.language.remedies import for_call
 from refmodel.language.sources import code_of
 from refmodel.language.types import (
     FLAG,
@@ -74,6 +75,10 @@ SUCH_AS = {
     "require": "it takes one condition, and no words",
     "count": "it takes a table and a condition, such as count(self.p2m, lambda entry, vm, gfn: entry.mfn == mfn)",
     "implies": "it takes a premise and a conclusion",
+    "reset": "it takes a table and a condition, such as reset(self.tlb, lambda entry, vm, gfn: entry.mfn == mfn)",
+    "assign": "it takes a table, a condition and a value, such as assign(self.used, lambda used, mfn: used, False)",
+    "fails": 'it takes what is asked for, such as fails("frame")',
+    "cached": 'it takes what may be cached, such as cached("translation")',
 }
 """How words are called."""
 
@@ -124,7 +129,7 @@ class Calls(Expressions):
             return functools.reduce(joined, given)
         if value is range:
             if named or not 1 <= len(given) <= 3 or not all(isinstance(g, Ints) and len(g.values) == 1 for g in given):
-                self.complain("a range has constant bounds", node)
+                self.complain("a range has constant bounds; count, reset and assign go over a whole table, whatever its size", node)
             numbers = range(*[max(g.values) for g in given if isinstance(g, Ints)])
             if len(numbers) > LONGEST:
                 self.complain(f"a loop is gone through at most {LONGEST} times", node)
@@ -135,7 +140,9 @@ class Calls(Expressions):
             return self.complain(
                 f"{value.name} is a law, and nothing calls a law; put what it states into a function that both call", node
             )
-        return self.complain(f"{getattr(value, '__name__', value)} is no function of the language", node)
+        return self.complain(
+            for_call(node.func, value) or f"{getattr(value, '__name__', value)} is no function of the language", node
+        )
 
     def _page_call(self, page: PageKind, name: str, given: list[Type], named: dict[str, Type], node: ast.AST) -> Type:
         expected = (page.index, page.cell) if name == "put" else ()
@@ -220,7 +227,7 @@ class Calls(Expressions):
     def _word_fails(self, node: ast.AST, what: Type) -> Type:
         self.may(node, "ask", "ask in an operation")
         if not isinstance(what, Words):
-            self.complain("what is asked is said by a string", node)
+            self.complain('what is asked is said by a string, such as "frame"', node)
         return FLAG
 
     _word_cached = _word_fails

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import enum
+import typing
 from typing import Any
 
 from refmodel.language.kinds import EnumKind, FlagKind, NaturalKind, WordKind
@@ -20,6 +21,9 @@ _OF_TABLES: dict[str, str] = {
     "keys": _EVERY,
     "values": _EVERY,
     "items": _EVERY,
+    "reset": "write reset({t}, CONDITION), with a condition on an entry and its key",
+    "assign": "write assign({t}, CONDITION, VALUE), with a condition on an entry and its key",
+    "count": "write count({t}, CONDITION), with a condition on an entry and its key",
     "copy": "a law may have a parameter before, which is the state before the step",
 }
 
@@ -41,9 +45,7 @@ def for_comparison(left: Type, right: Type) -> str:
         return "; the name of nobody is NOTHING, and a record says by a flag whether it is there"
     if any(isinstance(each, FlagKind) for each in both) and any(isinstance(each, Ints | NaturalKind | WordKind) for each in both):
         return "; write (1 if FLAG else 0) for the flag, or compare the number with a number"
-    if _mixed(left, right):
-        return _ONE_KIND
-    return ""
+    return _ONE_KIND if _mixed(left, right) else _too_large(left, right)
 
 
 def for_arithmetic(sign: str, left: Type, right: Type) -> str:
@@ -55,6 +57,24 @@ def for_arithmetic(sign: str, left: Type, right: Type) -> str:
         return f"; natural numbers have + and -{sum_}; a number of the type Annotated[int, Bits(n)] has {sign} too"
     if any(isinstance(each, FlagKind) for each in (left, right)):
         return "; write (1 if FLAG else 0) for the flag"
+    return _too_large(left, right)
+
+
+def _too_large(*both: Type) -> str:
+    """What to write where a number is larger than the word that it meets."""
+    largest = max((max(each.values) for each in both if isinstance(each, Ints)), default=0)
+    for word in both:
+        if isinstance(word, WordKind) and largest >> word.width:
+            most, bits = (1 << word.width) - 1, largest.bit_length()
+            again = f"; what begins anew after {most} is (0 if n == {most} else n + 1)" if largest == most + 1 else ""
+            return f"; {largest} does not fit in a word of {word.width} bits, at most {most}: declare it with Bits({bits}){again}"
+    return ""
+
+
+def for_call(node: ast.expr, value: Any) -> str:
+    """What to write for a call of what is no function of the language; empty where nothing is known."""
+    if typing.get_origin(value) is typing.Annotated:
+        return f"{ast.unparse(node)} is a type, and makes no value; a name is a parameter, one that choose finds, or NOTHING"
     return ""
 
 

@@ -49,16 +49,22 @@ class Order:
     skew: int | None
     """Events whose times are further apart than this happened in the order of their times; None if times do not say."""
 
-    def known(self, first: Item, second: Item) -> bool:
-        """Whether the first is known to have happened before the second, which stands after it."""
-        return first.event.cpu == second.event.cpu or self.apart(first, second)
-
-    def apart(self, first: Item, second: Item) -> bool:
-        """Whether they are far enough apart to have happened in this order, on whichever CPUs."""
+    def before(self, first: Item, second: Item) -> bool:
+        """Whether the first is known to have happened before the second."""
+        if first.event.cpu == second.event.cpu:
+            return first.line < second.line
         one, other = first.event.time, second.event.time
         if self.skew is not None and one is not None and other is not None:
-            return abs(other - one) > self.skew
+            return other - one > self.skew
         return second.line - first.line > self.window
+
+    def over(self, first: Item, last: Item) -> bool:
+        """Whether it happened before all that other CPUs are still to tell after the line ``last``. Those events may have times that
+        are earlier than that line's by as much as ``skew``."""
+        one, other = first.event.time, last.event.time
+        if self.skew is not None and one is not None and other is not None:
+            return other - one > 2 * self.skew
+        return last.line - first.line > self.window
 
     def words(self) -> str:
         """Which events may be swapped."""
@@ -85,11 +91,11 @@ class Interleaving:
 
     def add(self, item: Item) -> Item | None:
         """Judge one more event. The item that deviates for certain, if there is one: it says why."""
-        while self.waiting and self.order.known(self.waiting[0], item) and self.waiting[0].event.cpu != item.event.cpu:
+        while self.waiting and self.order.over(self.waiting[0], item) and self.waiting[0].event.cpu != item.event.cpu:
             if (found := self._decide()) is not None:
                 return found
         self._forget_old(item)
-        if any(each.event.cpu == item.event.cpu for each in self.waiting) or not self._try(item):
+        if any(self.order.before(each, item) for each in self.waiting) or not self._try(item):
             self.waiting.append(item)
             return None if len(self.waiting) <= self.order.window else self._decide()
         self._try_waiting()
@@ -130,7 +136,7 @@ class Interleaving:
 
     def _note(self, item: Item) -> None:
         """An event has happened: what it and another write is not known for certain if they race, nor what is made of that."""
-        others = [other for other in self.recent.related(item.names) if other.event.cpu != item.event.cpu]
+        others = [other for other in self.recent.related(item.names) if not self.order.before(other, item)]
         if isinstance(item.event, e.Exit) and any(isinstance(other.event, e.Map) for other in others):
             exits.may_have_come_before(self.k, item.event)
         about = Raced.of(self._about(item, other.names).unsure(self._about(other, item.names)) for other in others)
@@ -151,10 +157,14 @@ class Interleaving:
     def _forget_old(self, item: Item) -> None:
         """What happened before all that is still to come races with nothing more."""
         oldest = self.waiting[0] if self.waiting else item
-        while self.recent.items and self.order.apart(self.recent.items[0], oldest):
+
+        def is_over(judged: Item) -> bool:
+            return self.order.over(judged, item) and self.order.before(judged, oldest)
+
+        while self.recent.items and is_over(self.recent.items[0]):
             self.recent.popleft()
         over = list[Raced]()
-        while self.races and self.order.apart(self.races[0][0], oldest):
+        while self.races and is_over(self.races[0][0]):
             over.append(self.races.popleft()[1])
         if over:
             self._are_over(over)
@@ -184,14 +194,13 @@ class Interleaving:
         """Something has happened: perhaps what waits is lawful now."""
         again = True
         while again:
-            again, blocked = False, set[int]()
-            for item in self.waiting:
-                if item.event.cpu not in blocked and self._try(item):
-                    self.waiting.remove(item)
+            again = False
+            for number, item in enumerate(self.waiting):
+                if not any(self.order.before(each, item) for each in self.waiting[:number]) and self._try(item):
+                    del self.waiting[number]
                     self.reordered += 1
                     again = True
                     break
-                blocked.add(item.event.cpu)
 
     def _decide(self) -> Item | None:
         """The first that waits can wait no longer: it deviates, or an order that was not tried may explain it."""
@@ -219,10 +228,16 @@ class Interleaving:
 
     def _concerned(self, item: Item) -> Names:
         """What an event looks at and changes, as far as there is a race about it, or events of other CPUs have to do with it."""
-        others = [other.names for other in (*self.recent, *self.waiting) if other.event.cpu != item.event.cpu]
+        others = [other.names for other in self._others(item)]
         names = {name for other in others for name in other.reads | other.writes | other.tells}
         spans = {span for other in others for span in (*other.spans, *other.looks)}
         return self._about(item, Raced.of([self.raced, Raced(names, spans)]))
+
+    def _others(self, item: Item) -> list[Item]:
+        """The events that may have happened in another order with one that is decided: those judged that are not known to have come
+        before it, and those waiting that are not known to have come after it."""
+        judged = (other for other in self.recent if not self.order.before(other, item))
+        return [*judged, *(other for other in self.waiting if not self.order.before(item, other))]
 
     def _with_other_names(self, item: Item) -> Names:
         """What an event is about, and what it changes of a page's memory if the page had another owner then."""
@@ -231,7 +246,7 @@ class Interleaving:
         names = {
             ("content", *name[1:])
             for other in self.recent
-            if isinstance(other.event, JOINING) and other.event.cpu != item.event.cpu and item.names.depends_on(other.names)
+            if isinstance(other.event, JOINING) and not self.order.before(other, item) and item.names.depends_on(other.names)
             for name in other.names.reads | other.names.writes
             if name[0] == "page"
         }
@@ -241,7 +256,7 @@ class Interleaving:
         """Whether an event that is not lawful may have been so before others of other CPUs, or after some that wait."""
         about_ring = isinstance(item.why, Deviates) and any(sort == "ring" for sort, _ in item.why.names)
         names = item.names.of_rings() if about_ring else item.names
-        others = [other for other in (*self.recent, *self.waiting) if other.event.cpu != item.event.cpu]
+        others = self._others(item)
         return self.raced.has(names) or any(names.depends_on(other.names) for other in others)
 
     def _rely_on_nothing(self, names: Names) -> None:

@@ -266,7 +266,7 @@ class Judge:
     def _is_after(self, item: Item, other: Item) -> bool:
         """Whether the other is known to have happened after an event of another CPU."""
         assert self.interleaving is not None
-        return other.line > item.line and self.interleaving.order.apart(item, other)
+        return self.interleaving.order.before(item, other)
 
     def _after_postponed(self, waits: Postponed, line: int, event: e.Event) -> Deviation | None:
         """Look whether a CPU has lost events that may explain a deviation: then it is none, and judging goes on here."""
@@ -275,7 +275,7 @@ class Judge:
             return waits.tell()
         last = self.sequence.get(event.cpu)
         lost = isinstance(event, e.Gap) or (event.seq is not None and last is not None and event.seq > last + 1)
-        close = not several.order.apart(waits.item, Item(line, event, b"", []))
+        close = not several.order.over(waits.item, Item(line, event, b"", []))
         explained = lost and (event.cpu in waits.cpus or line - waits.item.line <= several.order.window)
         if waits.others_may_come:
             explained = close and event.cpu != waits.item.event.cpu
@@ -334,7 +334,7 @@ class Judge:
     def _is_unsure(self, lost: Item, line: int, event: e.Event) -> bool:
         """Whether an event may have happened before others that a CPU has lost. The first that did not ends that."""
         assert self.interleaving is not None
-        if self.interleaving.order.apart(lost, Item(line, event, b"", [])):
+        if self.interleaving.order.over(lost, Item(line, event, b"", [])):
             self._lost = None
             return False
         item = self._latest[event.cpu] = Item(line, event, b"", [])
