@@ -49,7 +49,7 @@ def test_what_was_seen_before_the_number_grew_too_large_is_reported() -> None:
     assert engine.numbers.depth > 50 and engine.numbers.states > 1_000 and not engine.numbers.complete
     assert "where a number above 100 is stored" in engine.covered and not engine.why
     assert report.status is refmodel.Status.UNDECIDED
-    assert "numbers grow without bound: bound them by require" in report.conclusion
+    assert "numbers grow larger than exploration keeps: bound them by require" in report.conclusion
 
 
 def test_what_is_proved_is_not_undecided_because_exploration_cannot_end() -> None:

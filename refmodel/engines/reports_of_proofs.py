@@ -150,7 +150,8 @@ class _Judged:
             others = [each.name for each in open_laws if each is not law]
             if verdicts[law] == Verdict.PROVED and others:
                 verdicts[law] = Verdict.UNDECIDED
-                unproved.append(f"{law.name}: its proof leans on {', '.join(others)}, which {_are(others)} not proved")
+                lean_on = f"{', '.join(others)}, which {_are(others)} not proved"
+                unproved.append(f"{law.name}: its proof may lean on {lean_on}; --law {law.name} finds out")
         not_needed = frozenset[str]()
         if self.asked.clause is not None and open_laws and self._refuted(done) is None:  # what is refuted itself leans on nothing
             not_needed = self._narrowed()

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from refmodel.engines.scope import Witness
 
 
+GROW_LARGE = "numbers grow larger than exploration keeps"
+
+
 class Status(enum.IntEnum):
     """The result of a check; as a number it is the exit status of the command."""
 
@@ -229,7 +232,7 @@ class EngineReport:
             named = f" for {law.name}" if law is not None else ""
             return f"{what} ended at a counterexample to induction{named}"
         if self.endless:
-            return f"{what} ended before the last state: numbers grow without bound"
+            return f"{what} ended before the last state: {GROW_LARGE}"
         if is_cut_short(self):
             return f"{what} ended before the last state, at depth {self.numbers.depth}"
         return ""
@@ -315,7 +318,7 @@ def _shown(reports: Sequence[EngineReport]) -> str:
             return f"{every}{of} holds, for any number of names, and no run of up to {many(explored.bound, 'step')} breaks one"
         too = "" if explored is None else ", and in every state of this geometry"
         if explored is not None and explored.endless:
-            too = f"; exploration ended at depth {explored.numbers.depth}, because numbers grow without bound"
+            too = f"; exploration ended at depth {explored.numbers.depth}, because {GROW_LARGE}"
         elif explored is not None and explored.spared:
             ended = f"; exploration ended at depth {explored.numbers.depth}, because a proof already shows the laws"
             too = f"{ended}: --explore-seconds N explores further"
@@ -370,11 +373,7 @@ def _open(reports: Sequence[EngineReport]) -> str:
     if not reports or not any(r.verdicts for r in reports):
         return "nothing was judged"
     said = [f"{r.engine} gave no answer" for r in reports if r.why]
-    said += [
-        "exploration ended before the last state, because numbers grow without bound: bound them by require"
-        for r in reports
-        if r.endless
-    ]
+    said += [f"exploration ended before the last state, because {GROW_LARGE}: bound them by require" for r in reports if r.endless]
     said += [_cut_short(r, reports) for r in reports if is_cut_short(r) and not r.endless]
     if any(Verdict.NOT_INDUCTIVE in r.verdicts.values() for r in reports):
         said.append("a law holds in every state of this geometry; it is not shown for all sizes, because it is not inductive")
