@@ -125,7 +125,8 @@ AS_MET = {
     # What goes with a VM, a leaf, a slot or a ring, and what a race, a gap or another CPU leaves unknown.
     "first_told_by_another_cpu_after_a_gap": None, "wrong_before_the_only_cpu_lost_events": (3, "ISO-3"),
     "read_into_what_was_stored_to": (18, "EQV-1"),
-    "populated_late_by_its_clock": None, "memory_told_late_by_its_clock": None,
+    "given_twice_while_splits_are_silent": (3, "RES-2"), "given_twice_while_dumps_are_silent": (3, "RES-2"),
+    "balloon_size_while_marks_are_silent": (4, "RES-1"), "populated_late_by_its_clock": None, "memory_told_late_by_its_clock": None,
     "deflated_beside_a_touchable_page": None, "private_frame_after_an_untold_store": None,
     "read_for_one_page_alone_beside_the_swap_cache": None,
     "ring_reset_clears_dirty_flags": None, "entry_after_unmap_in_the_order_of_cpus": (5, "ISO-1"),

@@ -40,6 +40,12 @@ def tables_of(name: str) -> frozenset[str]:
     return next((LOOKED_AT[law] for law in OUTLINE.laws if law.name == name), EVERY_TABLE)
 
 
+@functools.cache
+def names_in(law: str) -> frozenset[str]:
+    """Every name in the text of the law of this name; none, if it is none of the design's."""
+    return next((frozenset(MENTIONED[each]) for each in OUTLINE.laws if each.name == law), frozenset())
+
+
 class Asked(NamedTuple):
     """A law, and how it is asked."""
 

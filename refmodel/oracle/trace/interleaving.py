@@ -59,8 +59,8 @@ class Order:
         return second.line - first.line > self.window
 
     def over(self, first: Item, last: Item) -> bool:
-        """Whether it happened before all that other CPUs are still to tell after the line ``last``: their events may have times that
-        are earlier than its own by as much as ``skew``."""
+        """Whether it happened before all that other CPUs are still to tell after the line ``last``. Their events may have times that
+        are earlier than its own, by ``skew`` at most."""
         one, other = first.event.time, last.event.time
         if self.skew is not None and one is not None and other is not None:
             return other - one > 2 * self.skew

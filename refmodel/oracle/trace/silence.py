@@ -13,7 +13,7 @@ from refmodel.language.tables import NOTHING
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import reaching
-from refmodel.oracle.trace.concerned import EVERY_TABLE, tables_of
+from refmodel.oracle.trace.concerned import EVERY_TABLE, names_in, tables_of
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates
 from refmodel.oracle.trace.holding import About, wider
@@ -26,8 +26,10 @@ NARROW = frozenset({"break", "dma_write"})
 """Kinds of events that move few pages."""
 CONTENTS = frozenset({"memory", "bare_memory", "swap", "destination"})
 """Tables that say what pages hold, or their copies."""
-WHERE_PAGES_LIE = frozenset({"p2m", "frames", "derived", "borrowed", "dma", "lingering", "plugged", "grants", "slots", "private"})
-"""The tables that say where pages lie and who reaches them: almost every law looks at one of them."""
+WHERE_PAGES_LIE = frozenset({"p2m", "frames", "plugged", "grants", "slots", "private"})
+"""The tables that say where pages lie, and whose they are: whatever else is known of a page is known of it there."""
+REACHED = frozenset({"derived", "borrowed", "dma", "lingering"})
+"""The tables that say who reaches pages: they decide whether a page may be written to, too."""
 
 
 def forget(k: Knowledge, about: About) -> None:
@@ -107,6 +109,8 @@ def may_be_explained(k: Knowledge, found: Deviates, about: About, judged: bool =
     changes a table that the law looks at. What changes where pages lie may explain any; what only looks explains none."""
     if k.silent_moves_few:
         return _may_have_moved_pages(k, found, about, judged)
+    if k.silent_changes & REACHED and "writable" in names_in(found.law):
+        return True
     return bool(k.silent_changes & WHERE_PAGES_LIE) or bool(k.silent_changes & tables_of(found.law))
 
 

@@ -46,10 +46,14 @@ def gap(k: Knowledge, event: e.Gap) -> None:
 
 
 def _changed_in_silence(row: Row) -> frozenset[str]:
-    """The tables that an event changes; any, if it is about what processors have cached, which is in none, or lets a page lose its
-    frame."""
-    elsewhere = row.changes == "all" or row.effect.__module__ in (linear.__name__, translations.__name__) or row.event is e.Report
-    return silence.WHERE_PAGES_LIE if elsewhere else frozenset(row.changes.split())
+    """The tables that an event changes: none, if it is a dump; those of who reaches pages, if it is about translations; and any, if
+    it is about what processors have cached of guests' tables, which is in none, or lets a page lose its frame."""
+    home = row.effect.__module__
+    if row.changes == "all" or home == linear.__name__ or row.event is e.Report:
+        return silence.WHERE_PAGES_LIE | silence.REACHED
+    if home == dumps.__name__:
+        return frozenset()
+    return frozenset(row.changes.split()) | (silence.REACHED if home == translations.__name__ else frozenset())
 
 
 def header(k: Knowledge, event: e.Header) -> None:

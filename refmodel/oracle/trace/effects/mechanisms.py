@@ -34,7 +34,7 @@ from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.holding import MAY_STILL_WRITE, STALE
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
 from refmodel.oracle.trace.observed import Granted, private_pages_are_not_shared
-from refmodel.oracle.trace.silence import unless_silent
+from refmodel.oracle.trace.silence import WHERE_PAGES_LIE, unless_silent
 from refmodel.oracle.trace.tables import Key
 
 
@@ -198,7 +198,7 @@ def _may_be_touchable(k: Knowledge, key: Key) -> bool:
 def balloon(k: Knowledge, event: e.Balloon) -> None:
     """A balloon has at least the pages that are known to be in it, and no more where none can be that is not known."""
     number, others = known_in_balloon(k, event.vm)
-    counts = event.vm not in k.touchable and not k.silent_changes and (number > event.actual or not others)
+    counts = event.vm not in k.touchable and not k.silent_changes & WHERE_PAGES_LIE and (number > event.actual or not others)
     k.answers.count = lambda table, where: number  # type: ignore[method-assign]
     try:
         with k.judging(About(frozenset({(event.vm, 0)}), counts=counts)):
