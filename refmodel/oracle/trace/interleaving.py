@@ -59,7 +59,7 @@ class Order:
         return second.line - first.line > self.window
 
     def over(self, first: Item, last: Item) -> bool:
-        """Whether it happened before all that other CPUs are still to tell after the line ``last``. Their events may have times that
+        """Whether it happened before all that other CPUs tell after the line ``last``. Their events may have times that
         are earlier than its own, by ``skew`` at most."""
         one, other = first.event.time, last.event.time
         if self.skew is not None and one is not None and other is not None:
